@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Kits that any implementation of a seam must pass. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.conformance {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+  requires transitive org.junit.jupiter.api;
+
+}

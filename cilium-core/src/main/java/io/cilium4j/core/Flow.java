@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.core;
+
+import java.util.Optional;
+
+/**
+ * What became of a packet, as the datapath reports it.
+ *
+ * @param timeNanos when, in nanoseconds of the kernel's monotonic clock
+ * @param verdict what was decided
+ * @param drop the reason of a drop; absent for a packet that passed
+ * @param direction whose policy decided: {@code EGRESS} the sender's, {@code INGRESS} the
+ *     receiver's
+ * @param endpointId the endpoint whose policy decided; 0 for none
+ * @param sourceIdentity the sender's identity
+ * @param destinationIdentity the receiver's identity
+ * @param source the sender's address
+ * @param destination the receiver's address
+ * @param protocol the IP protocol's number
+ * @param sourcePort the sender's port; 0 where the protocol has none
+ * @param destinationPort the receiver's port; for ICMP the type
+ * @param cookie the rule that decided, see {@link RuleOrigin}; 0 where none matched
+ * @param suppressed how many events of the same endpoint and reason were left out before this one
+ */
+public record Flow(
+    long timeNanos,
+    Verdict verdict,
+    Optional<DropReason> drop,
+    TrafficDirection direction,
+    int endpointId,
+    int sourceIdentity,
+    int destinationIdentity,
+    IpAddress source,
+    IpAddress destination,
+    int protocol,
+    int sourcePort,
+    int destinationPort,
+    int cookie,
+    long suppressed) {}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.core;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The compiled policy of one subject: an immutable hash table from {@link PolicyKey} to {@link
+ * PolicyEntry}, with the look-up that decides a packet. The eBPF program looks up the same keys in
+ * the same order.
+ *
+ * <p><b>Look-up.</b> A key's <em>shape</em> is how much of protocol and port it fixes: nothing (0),
+ * the protocol (1), the protocol and the first n bits of the port (1 + n). For each of the 18
+ * shapes that the map really uses, from the narrowest on, one probe of the hash table asks for the
+ * packet's port cut to that shape; the first hit is the longest match. This is done for the peer's
+ * identity and for its aggregate. Of the two answers the higher precedence decides; at equal
+ * precedence a deny stays a deny, else the narrower shape decides, else the peer's own identity. No
+ * answer is a denial: absent is deny.
+ *
+ * <p>Most policies use two or three shapes, so a look-up is a handful of probes however many
+ * entries there are; it allocates nothing.
+ *
+ * <p><b>Layout.</b> One {@code long} a slot holds the whole key: identity in bits 63 to 32,
+ * protocol 31 to 24, port 23 to 8, direction in bit 7, shape in bits 4 to 0, and bit 6 always set
+ * so that no key is 0, which marks a free slot. Open addressing, linear probing, at most half full.
+ */
+public final class PolicyMapState {
+
+  /** The narrowest shape: protocol and all 16 bits of the port. */
+  public static final int MAX_SHAPE = 17;
+
+  /** The state of a subject that no policy selects: everything passes in both directions. */
+  public static final PolicyMapState ALLOW_ALL = allowAll();
+
+  /** The state without an entry: nothing passes. */
+  public static final PolicyMapState DENY_ALL = builder(0).build();
+
+  private static final long OCCUPIED = 1L << 6;
+
+  private final int localClusterId;
+  private final long[] keys;
+  private final @Nullable PolicyEntry[] entries;
+  private final int slotMask;
+  private final int size;
+
+  /**
+   * Bit n of {@code ownShapes[direction]}: some key of an identity that is no aggregate has shape
+   * n.
+   */
+  private final int[] ownShapes;
+
+  private final int[] aggregateShapes;
+
+  private PolicyMapState(int localClusterId, Map<PolicyKey, PolicyEntry> content) {
+    this.localClusterId = localClusterId;
+    this.size = content.size();
+    int slots = Integer.highestOneBit(Math.max(4, content.size() * 2 - 1)) << 1;
+    this.keys = new long[slots];
+    this.entries = new PolicyEntry[slots];
+    this.slotMask = slots - 1;
+    this.ownShapes = new int[2];
+    this.aggregateShapes = new int[2];
+    content.forEach(this::insert);
+  }
+
+  private void insert(PolicyKey key, PolicyEntry entry) {
+    int direction = key.direction().code();
+    long packed = pack(direction, key.identity(), key.protocol(), key.port(), key.shape());
+    int slot = firstSlot(packed);
+    while (keys[slot] != 0) {
+      slot = (slot + 1) & slotMask;
+    }
+    keys[slot] = packed;
+    entries[slot] = entry;
+    int[] shapes =
+        Identity.aggregate(key.identity(), localClusterId) == key.identity()
+            ? aggregateShapes
+            : ownShapes;
+    shapes[direction] |= 1 << key.shape();
+  }
+
+  private static PolicyMapState allowAll() {
+    Builder builder = builder(0);
+    for (TrafficDirection direction : TrafficDirection.values()) {
+      builder.putAll(direction, PolicyEntry.allow(0));
+    }
+    return builder.build();
+  }
+
+  /**
+   * A builder of states.
+   *
+   * @param localClusterId the id of our own cluster, which decides an identity's aggregate
+   */
+  public static Builder builder(int localClusterId) {
+    return new Builder(localClusterId);
+  }
+
+  /**
+   * Gathers entries; of two with the same key the later wins. Not safe for use by several threads.
+   */
+  public static final class Builder {
+    private final int localClusterId;
+    private final Map<PolicyKey, PolicyEntry> content = new HashMap<>();
+
+    private Builder(int localClusterId) {
+      this.localClusterId = localClusterId;
+    }
+
+    public Builder put(PolicyKey key, PolicyEntry entry) {
+      content.put(key, entry);
+      return this;
+    }
+
+    /** Everything of this direction, from or to whomever: one key for each aggregate. */
+    public Builder putAll(TrafficDirection direction, PolicyEntry entry) {
+      put(PolicyKey.any(direction, ReservedIdentity.UNKNOWN.id()), entry);
+      for (ReservedIdentity reserved : ReservedIdentity.values()) {
+        if (reserved.isAggregate()) {
+          put(PolicyKey.any(direction, reserved.id()), entry);
+        }
+      }
+      return this;
+    }
+
+    public PolicyMapState build() {
+      return new PolicyMapState(localClusterId, content);
+    }
+  }
+
+  /**
+   * The entry that decides a packet, or null where none does, which is a denial. Allocates nothing;
+   * safe for any number of threads.
+   *
+   * @param direction seen from the subject
+   * @param identity the peer's number
+   * @param protocol the IP protocol's number, 1 to 255
+   * @param port the destination port, or the ICMP type; 0 to 65535
+   */
+  public @Nullable PolicyEntry lookup(
+      TrafficDirection direction, int identity, int protocol, int port) {
+    int code = direction.code();
+    int own = find(ownShapes[code], code, identity, protocol, port);
+    int aggregate = Identity.aggregate(identity, localClusterId);
+    int common = find(aggregateShapes[code], code, aggregate, protocol, port);
+    if (own < 0) {
+      return common < 0 ? null : entries[common];
+    }
+    if (common < 0) {
+      return entries[own];
+    }
+    return stronger(own, common);
+  }
+
+  /** Where no entry matches there is nothing to return but the denial. */
+  public Verdict verdict(TrafficDirection direction, int identity, int protocol, int port) {
+    PolicyEntry entry = lookup(direction, identity, protocol, port);
+    return entry == null ? Verdict.DENIED : entry.verdict();
+  }
+
+  private @Nullable PolicyEntry stronger(int own, int common) {
+    PolicyEntry a = entries[own];
+    PolicyEntry b = entries[common];
+    if (a == null || b == null) {
+      return a == null ? b : a;
+    }
+    int order = Integer.compareUnsigned(a.precedence(), b.precedence());
+    if (order != 0) {
+      return order > 0 ? a : b;
+    }
+    if (a.isDeny() != b.isDeny()) {
+      return a.isDeny() ? a : b;
+    }
+    return shapeOf(keys[common]) > shapeOf(keys[own]) ? b : a;
+  }
+
+  /** The slot of the longest match, or -1. */
+  private int find(int shapes, int direction, int identity, int protocol, int port) {
+    int left = shapes;
+    while (left != 0) {
+      int shape = 31 - Integer.numberOfLeadingZeros(left);
+      left ^= 1 << shape;
+      int slot = slotOf(cut(direction, identity, protocol, port, shape));
+      if (slot >= 0) {
+        return slot;
+      }
+    }
+    return -1;
+  }
+
+  private static long cut(int direction, int identity, int protocol, int port, int shape) {
+    return switch (shape) {
+      case 0 -> pack(direction, identity, 0, 0, 0);
+      case 1 -> pack(direction, identity, protocol, 0, 1);
+      default -> pack(direction, identity, protocol, port & (-1 << (MAX_SHAPE - shape)), shape);
+    };
+  }
+
+  private int slotOf(long packed) {
+    int slot = firstSlot(packed);
+    while (keys[slot] != packed) {
+      if (keys[slot] == 0) {
+        return -1;
+      }
+      slot = (slot + 1) & slotMask;
+    }
+    return slot;
+  }
+
+  /** Mixes all bits of the key down to a slot: identities and ports are dense and regular. */
+  private int firstSlot(long packed) {
+    long mixed = packed * 0x9E37_79B9_7F4A_7C15L;
+    return (int) (mixed ^ (mixed >>> 32)) & slotMask;
+  }
+
+  private static long pack(int direction, int identity, int protocol, int port, int shape) {
+    return ((long) identity << 32)
+        | ((long) protocol << 24)
+        | ((long) port << 8)
+        | ((long) direction << 7)
+        | OCCUPIED
+        | shape;
+  }
+
+  private static int shapeOf(long packed) {
+    return (int) packed & 31;
+  }
+
+  private static PolicyKey unpack(long packed) {
+    int shape = shapeOf(packed);
+    return new PolicyKey(
+        TrafficDirection.ofCode((int) (packed >>> 7) & 1),
+        (int) (packed >>> 32),
+        (int) (packed >>> 24) & 0xff,
+        (int) (packed >>> 8) & 0xffff,
+        Math.max(0, shape - 1));
+  }
+
+  /** The entry of this very key. */
+  public Optional<PolicyEntry> get(PolicyKey key) {
+    int slot =
+        slotOf(
+            pack(key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape()));
+    return slot < 0 ? Optional.empty() : Optional.ofNullable(entries[slot]);
+  }
+
+  /** Calls {@code action} for each entry, in no order. */
+  public void forEach(BiConsumer<? super PolicyKey, ? super PolicyEntry> action) {
+    for (int slot = 0; slot < keys.length; slot++) {
+      PolicyEntry entry = entries[slot];
+      if (entry != null) {
+        action.accept(unpack(keys[slot]), entry);
+      }
+    }
+  }
+
+  /** The content as a new map. */
+  public Map<PolicyKey, PolicyEntry> toMap() {
+    Map<PolicyKey, PolicyEntry> content = HashMap.newHashMap(size);
+    forEach(content::put);
+    return content;
+  }
+
+  /** How many entries it holds. */
+  public int size() {
+    return size;
+  }
+
+  /** The id of the cluster in whose view identities are aggregated. */
+  public int localClusterId() {
+    return localClusterId;
+  }
+
+  /** The shapes in use by keys of identities that are no aggregate: bit n for shape n. */
+  public int ownShapes(TrafficDirection direction) {
+    return ownShapes[direction.code()];
+  }
+
+  /** The shapes in use by keys of aggregates: bit n for shape n. */
+  public int aggregateShapes(TrafficDirection direction) {
+    return aggregateShapes[direction.code()];
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof PolicyMapState that
+        && localClusterId == that.localClusterId
+        && size == that.size
+        && toMap().equals(that.toMap());
+  }
+
+  @Override
+  public int hashCode() {
+    return toMap().hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return "PolicyMapState[entries="
+        + size
+        + ", ownShapes="
+        + Arrays.toString(ownShapes)
+        + ", aggregateShapes="
+        + Arrays.toString(aggregateShapes)
+        + "]";
+  }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.core;
+
+/**
+ * Where a verdict comes from: the rule of a policy, or a rule that the engine itself adds.
+ *
+ * @param cookie the number that stands for the rule in map entries and events; 0 for none
+ * @param resource {@code kind/namespace/name} of the policy object; the namespace is left out for
+ *     cluster scope
+ * @param path the rule inside the object, for example {@code spec.ingress[0].toPorts[0]}
+ */
+public record RuleOrigin(int cookie, String resource, String path) {
+
+  /** What decides where no rule matches and a policy selects the endpoint. */
+  public static final RuleOrigin DEFAULT_DENY = new RuleOrigin(0, "", "default deny");
+
+  /** For people: the object and the rule in it. */
+  @Override
+  public String toString() {
+    return resource.isEmpty() ? path : resource + " " + path;
+  }
+}

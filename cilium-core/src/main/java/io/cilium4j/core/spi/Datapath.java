@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.core.spi;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.PolicyMapState;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What enforces verdicts on packets: the kernel's eBPF, or threads in user space.
+ *
+ * <p>State goes in by {@link #apply}, in batches. Every call is idempotent: what is already there
+ * is left alone, what is to be removed and is not there is no error. Errors are {@link
+ * DatapathException}, after which the same batch may be applied again.
+ *
+ * <p>Safe for use by several threads; changes are carried out one at a time.
+ */
+public interface Datapath extends AutoCloseable {
+
+  /** The implementation's name: {@code ebpf}, {@code memory}. */
+  String name();
+
+  /** One line for people: what runs here and why. */
+  String description();
+
+  /**
+   * Makes the devices that join a network namespace to the node, with addresses and routes on the
+   * endpoint's side. The endpoint's packets are dropped until {@link #apply} brings its row.
+   *
+   * @param request what to make; the namespace must exist
+   * @throws DatapathException if it cannot; nothing half made is left
+   */
+  EndpointInterface connect(ConnectRequest request);
+
+  /** Removes the endpoint's devices; no error if they are gone. */
+  void disconnect(EndpointInterface device);
+
+  /**
+   * Brings the enforced state in line with a batch. All rows are written before any packet can be
+   * decided by a part of them: a flow that both the old and the new state deny never passes, and
+   * one that both allow is never dropped. When it returns, no packet is decided by the old state.
+   */
+  void apply(Change change);
+
+  /**
+   * Removes every endpoint and ipcache row that is not among these: what a restarted agent calls
+   * once all its sources have synced.
+   */
+  void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache);
+
+  /** Reports flows to {@code sink} until the returned handle is closed. */
+  Subscription subscribe(FlowSink sink);
+
+  /** Counters since the start, by name, for metrics and tests. */
+  Map<String, Long> counters();
+
+  /**
+   * Lets go of everything this process holds. What the implementation keeps alive beyond the
+   * process (pinned maps, links) stays and keeps enforcing.
+   */
+  @Override
+  void close();
+
+  /** Removes everything this instance owns, enforcement included, and nothing else. */
+  void destroy();
+
+  /** A handle on a subscription. */
+  interface Subscription extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Which devices to make.
+   *
+   * @param endpointId the endpoint's id, from which device names are made
+   * @param netns path of the endpoint's network namespace, for example {@code /run/netns/x}
+   * @param podDeviceName name of the device inside, usually {@code eth0}
+   * @param addresses the endpoint's addresses, at most one of a family
+   * @param mtuBytes largest packet, 1280 to 65535
+   */
+  record ConnectRequest(
+      int endpointId, String netns, String podDeviceName, List<IpAddress> addresses, int mtuBytes) {
+    public ConnectRequest {
+      addresses = List.copyOf(addresses);
+    }
+  }
+
+  /**
+   * An endpoint and the policy to enforce on it.
+   *
+   * @param endpoint the endpoint
+   * @param policy its compiled policy; endpoints that are given the same object share its rows
+   * @param policyRevision the revision of the rules that the policy was compiled from
+   */
+  record EndpointRow(Endpoint endpoint, PolicyMapState policy, long policyRevision) {}
+
+  /**
+   * A batch.
+   *
+   * @param endpoints rows to write
+   * @param removedEndpoints ids of rows to remove
+   * @param ipcache entries to write
+   * @param removedIpcache prefixes of entries to remove
+   */
+  record Change(
+      List<EndpointRow> endpoints,
+      Set<Integer> removedEndpoints,
+      List<IpcacheEntry> ipcache,
+      Set<IpPrefix> removedIpcache) {
+    public Change {
+      endpoints = List.copyOf(endpoints);
+      removedEndpoints = Set.copyOf(removedEndpoints);
+      ipcache = List.copyOf(ipcache);
+      removedIpcache = Set.copyOf(removedIpcache);
+    }
+
+    /** A batch of endpoint rows alone. */
+    public static Change ofEndpoints(EndpointRow... rows) {
+      return new Change(List.of(rows), Set.of(), List.of(), Set.of());
+    }
+
+    /** A batch of ipcache entries alone. */
+    public static Change ofIpcache(IpcacheEntry... entries) {
+      return new Change(List.of(), Set.of(), List.of(entries), Set.of());
+    }
+  }
+}

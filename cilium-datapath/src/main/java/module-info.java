@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The work per packet, in the kernel or in user space. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.datapath {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+  requires org.slf4j;
+
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Labels to identities, addresses to identities. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.identity {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+  requires org.slf4j;
+
+}

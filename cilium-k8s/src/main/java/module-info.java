@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Kubernetes objects as rows. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.k8s {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+  requires tools.jackson.databind;
+  requires tools.jackson.dataformat.yaml;
+  requires org.slf4j;
+
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Network policy: language, compiler, verdicts explained. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.policy {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+  requires tools.jackson.databind;
+  requires tools.jackson.dataformat.yaml;
+  requires org.slf4j;
+
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The cilium command. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.cli {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Cilium4j as a dependency. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.embedded {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+  requires io.cilium4j.policy;
+}
