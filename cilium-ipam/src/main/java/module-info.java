@@ -6,5 +6,4 @@ module io.cilium4j.ipam {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires org.slf4j;
-
 }

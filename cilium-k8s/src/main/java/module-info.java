@@ -8,5 +8,4 @@ module io.cilium4j.k8s {
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
   requires org.slf4j;
-
 }

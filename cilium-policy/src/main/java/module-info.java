@@ -8,5 +8,4 @@ module io.cilium4j.policy {
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
   requires org.slf4j;
-
 }

@@ -6,5 +6,4 @@ module io.cilium4j.conformance {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires transitive org.junit.jupiter.api;
-
 }

@@ -11,5 +11,4 @@ module io.cilium4j.agent {
   requires io.cilium4j.ipam;
   requires io.cilium4j.k8s;
   requires io.cilium4j.policy;
-
 }
