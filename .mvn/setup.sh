@@ -1,0 +1,156 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by ./check, ./demo, ./cilium and .ci/run: finds a JDK, brings in what is missing, builds.
+# Everything it says goes to stderr, one line at a time; stdout belongs to the program that is run.
+
+MIN_JDK=25
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# The major version of the JDK in folder $1; nothing where there is none. A runtime without javac
+# does not count, since Maven has to compile with it.
+jdk_version() {
+  local line
+  [ -x "$1/bin/javac" ] || return 0
+  line=$(grep -s '^JAVA_VERSION=' "$1/release") || line=$("$1/bin/javac" -version 2>&1)
+  line=${line#*[\" ]}
+  line=${line%%[!0-9]*}
+  printf '%s' "$line"
+}
+
+# Exports JAVA_HOME: a JDK of MIN_JDK or newer, the user's own choice first.
+use_jdk() {
+  local home on_path version
+  on_path=$(command -v java) && on_path=$(readlink -f "$on_path") && on_path=${on_path%/bin/java}
+  for home in "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/* "${HOME:-}"/.sdkman/candidates/java/* "$on_path"; do
+    version=$(jdk_version "$home")
+    if [ "${version:-0}" -ge "$MIN_JDK" ]; then
+      export JAVA_HOME=$home
+      return
+    fi
+  done
+  die "no JDK $MIN_JDK or newer in JAVA_HOME, /usr/lib/jvm, /opt, ~/.sdkman or PATH: install temurin-$MIN_JDK-jdk (https://adoptium.net/installation/linux) or openjdk-$MIN_JDK-jdk-headless, or set JAVA_HOME to one"
+}
+
+# Whether one of these paths exists; for patterns.
+any_exists() {
+  local path
+  for path in "$@"; do
+    [ -e "$path" ] && return
+  done
+  return 1
+}
+
+# Whether what the Debian package $1 is wanted for is there, however it was installed.
+has_package() {
+  case $1 in
+    libbpf1) any_exists /usr/lib/*/libbpf.so.1 /usr/lib64/libbpf.so.1 /usr/lib/libbpf.so.1 /usr/local/lib/libbpf.so.1 ;;
+    libbpf-dev) any_exists /usr/include/bpf/bpf_helpers.h /usr/local/include/bpf/bpf_helpers.h ;;
+    maven) command -v mvn >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+# Sees to it that the Debian packages $@ are there: as root by installing them, else by naming them.
+use_packages() {
+  local package missing=()
+  for package in "$@"; do
+    has_package "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    die "missing: ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
+  fi
+  say "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
+    die "apt-get could not install ${missing[*]}; see its message above"
+}
+
+# What the build needs: clang and the headers for the eBPF programs, Maven for the rest.
+use_build_tools() { use_packages clang libbpf-dev maven; }
+
+# Whether eBPF can be used here. Asks the kernel for a map of a kind that only a privileged caller
+# gets (an LPM trie), since being root in a container says little. perl is part of every Debian.
+bpf_usable() {
+  local bpf_call
+  [ "$(id -u)" = 0 ] || return 1
+  case $(uname -m) in
+    x86_64) bpf_call=321 ;;
+    aarch64 | riscv64) bpf_call=280 ;;
+    *) return 1 ;;
+  esac
+  # bpf(BPF_MAP_CREATE, {type LPM_TRIE, key 8 bytes, value 4 bytes, 1 entry, NO_PREALLOC}, 20)
+  perl -e 'exit(syscall($ARGV[0] + 0, 0, pack("L5", 11, 8, 4, 1, 1), 20) < 0)' "$bpf_call" 2>/dev/null
+}
+
+# Runs Maven with $@ and shows of its output only what a waiting person wants to see; the whole of
+# it is in target/build.log.
+maven_quietly() {
+  local line downloads=0
+  mkdir -p target
+  mvn -B "$@" 2>&1 | tee target/build.log | while IFS= read -r line; do
+    case $line in
+      *"] Building "*"["*) say "${line#*] }" ;;
+      *"] Downloaded from "*)
+        downloads=$((downloads + 1))
+        [ $((downloads % 50)) != 0 ] || say "$downloads files downloaded"
+        ;;
+      "[ERROR]"*) say "$line" ;;
+    esac
+  done
+}
+
+# The file that marks what is built in module $1. It stands in the folder that Maven makes anew at
+# each build, so that it never outlives what it marks.
+stamp_of() { printf '%s/target/lib/.built' "$1"; }
+
+# Whether the built module $1 is newer than every source. Folders count, so that a deleted file is
+# seen as well; tests and documents do not.
+is_built() {
+  local stamp
+  stamp=$(stamp_of "$1")
+  [ -e "$stamp" ] && [ -z "$(find pom.xml .mvn cilium-* examples \
+    \( -name target -o -path '*/src/test' \) -prune -o \
+    \( -name pom.xml -o -path '.mvn/*' -o -path '*/src/*' \) -newer "$stamp" -print -quit)" ]
+}
+
+# Marks module $1 as built from the sources as they were at the time of file $2.
+mark_built() { touch -r "$2" "$(stamp_of "$1")"; }
+
+# Builds module $1 and what it needs, without tests and format checks, unless that is done already.
+build() {
+  is_built "$1" && return
+  [ -w . ] || die "$PWD has to be built and is not writable for $(id -un)"
+  use_build_tools
+  mkdir -p target
+  (
+    flock 9
+    is_built "$1" && exit
+    say "building $1; the first time on a machine takes a few minutes"
+    touch target/.started
+    maven_quietly package -pl "$1" -am -Dmaven.test.skip -Dcheckstyle.skip ||
+      die "the build failed; all of Maven's output is in $PWD/target/build.log"
+    mark_built "$1" target/.started
+  ) 9>target/.lock
+}
+
+# Runs main class $2 of Java module $1, built in folder $3, with the arguments behind it, in place
+# of this shell. The datapath is the one module that calls native code.
+launch() {
+  local module=$1 main=$2 folder=$PWD/$3
+  shift 3
+  [ -e "$folder/target/classes/${main//.//}.class" ] || die "$main is not part of this version yet"
+  cd "$CALLED_FROM" || exit
+  exec "$JAVA_HOME/bin/java" --enable-native-access=io.cilium4j.datapath \
+    -p "$folder/target/classes:$folder/target/lib" -m "$module/$main" "$@"
+}
+
+CALLED_FROM=$PWD
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+set -euo pipefail
