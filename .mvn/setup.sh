@@ -31,6 +31,9 @@ use_jdk() {
     version=$(jdk_version "$home")
     if [ "${version:-0}" -ge "$MIN_JDK" ]; then
       export JAVA_HOME=$home
+      # Maven 3 brings an old Guava of its own, which the JDK would warn of at each start. Not in
+      # jvm.config: an older JVM does not know the flag and would not get as far as the enforcer.
+      export MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow ${MAVEN_OPTS:-}"
       return
     fi
   done
