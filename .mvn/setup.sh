@@ -55,6 +55,7 @@ has_package() {
     libbpf1) any_exists /usr/lib/*/libbpf.so.1 /usr/lib64/libbpf.so.1 /usr/lib/libbpf.so.1 /usr/local/lib/libbpf.so.1 ;;
     libbpf-dev) any_exists /usr/include/bpf/bpf_helpers.h /usr/local/include/bpf/bpf_helpers.h ;;
     maven) command -v mvn >/dev/null ;;
+    iproute2) command -v ip >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -89,7 +90,7 @@ bpf_usable() {
     *) return 1 ;;
   esac
   # bpf(BPF_MAP_CREATE, {type LPM_TRIE, key 8 bytes, value 4 bytes, 1 entry, NO_PREALLOC}, 20)
-  perl -e 'exit(syscall($ARGV[0] + 0, 0, pack("L5", 11, 8, 4, 1, 1), 20) < 0)' "$bpf_call" 2>/dev/null
+  perl -e 'my $map = pack("L5", 11, 8, 4, 1, 1); exit(syscall($ARGV[0] + 0, 0, $map, 20) < 0)' "$bpf_call"
 }
 
 # Runs Maven with $@ and shows of its output only what a waiting person wants to see; the whole of

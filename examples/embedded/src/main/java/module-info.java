@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Cilium4j as a dependency. */
+/** Cilium4j as a dependency: small programs that show how to use the library. */
 @org.jspecify.annotations.NullMarked
 module io.cilium4j.embedded {
   requires static transitive org.jspecify;

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Cilium4j as a dependency. */
+/**
+ * Cilium4j as a Maven dependency of somebody's program. Each class is a small program of its own;
+ * the documents quote the code between their {@code @start} and {@code @end} marks, and a test
+ * holds the quotes equal to it.
+ *
+ * <p>{@link io.cilium4j.embedded.LookUp} asks a compiled policy what it would decide.
+ */
 package io.cilium4j.embedded;
