@@ -8,6 +8,7 @@ module io.cilium4j.core {
 
   exports io.cilium4j.core;
   exports io.cilium4j.core.spi;
+  exports io.cilium4j.core.state;
 
   uses io.cilium4j.core.spi.DatapathProvider;
 }
