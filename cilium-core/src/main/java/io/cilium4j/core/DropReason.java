@@ -24,7 +24,9 @@ public enum DropReason {
   /** The destination is an endpoint of this node whose row is gone or not yet written. */
   UNKNOWN_ENDPOINT(200, "No endpoint row"),
   /** The sender's device belongs to no endpoint. */
-  UNKNOWN_SENDER(201, "No endpoint on this device");
+  UNKNOWN_SENDER(201, "No endpoint on this device"),
+  /** Neighbour and router discovery of a pod, which has no neighbour; counted, never reported. */
+  LINK_LOCAL(202, "Link-local traffic stays on the link");
 
   private final int code;
   private final String text;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What every program needs: the kernel's types, the helpers, and the constants that user space sets
+ * before the object is loaded. A constant in .rodata costs nothing per packet: the verifier knows its
+ * value and drops the branches that it rules out.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/pkt_cls.h>
+#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#ifndef AF_INET
+#define AF_INET 2
+#define AF_INET6 10
+#endif
+
+#define NANOS_PER_SECOND 1000000000ULL
+
+/* Id of our own cluster; decides the aggregate of an identity. */
+const volatile __u32 cfg_cluster_id = 0;
+/* bpf_redirect_peer is there (5.10). Without it a packet leaves through the receiver's device. */
+const volatile bool cfg_redirect_peer = true;
+/* bpf_ktime_get_coarse_ns is there (5.11); it costs a fraction of the exact clock. */
+const volatile bool cfg_coarse_clock = true;
+/* Events of one endpoint and reason that may be sent in a second. */
+const volatile __u32 cfg_events_per_second = 100;
+
+/* Seconds of the monotonic clock. */
+static __always_inline __u32 now_seconds(void)
+{
+	__u64 nanos = cfg_coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
+
+	return nanos / NANOS_PER_SECOND;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Where a packet that passed goes. */
+#pragma once
+
+#include "conntrack.h"
+#include "events.h"
+
+#define ETH_ADDRESSES (2 * ETH_ALEN)
+
+/* What a packet came from. */
+enum origin { FROM_POD, FROM_NODE };
+
+/* One hop less. The checksum of IPv4 follows (RFC 1624): the TTL is the upper byte of its word. */
+static __always_inline int decrement_hop_limit(struct __sk_buff *skb, const struct packet *p)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (p->family == 4) {
+		struct iphdr *ip = data + ETH_HLEN;
+		__u32 sum;
+
+		if ((void *)(ip + 1) > end)
+			return DROP_INVALID_PACKET;
+		ip->ttl--;
+		sum = (__u32)ip->check + (__u32)bpf_htons(0x0100);
+		ip->check = (__sum16)(sum + (sum >= 0xffff));
+	} else {
+		struct ipv6hdr *ip = data + ETH_HLEN;
+
+		if ((void *)(ip + 1) > end)
+			return DROP_INVALID_PACKET;
+		ip->hop_limit--;
+	}
+	return 0;
+}
+
+static __always_inline __u8 hop_limit(struct __sk_buff *skb, const struct packet *p)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (data + ETH_HLEN + sizeof(struct ipv6hdr) <= end && p->family == 6)
+		return ((struct ipv6hdr *)(data + ETH_HLEN))->hop_limit;
+	if (data + ETH_HLEN + sizeof(struct iphdr) <= end && p->family == 4)
+		return ((struct iphdr *)(data + ETH_HLEN))->ttl;
+	return 0;
+}
+
+/* Hands the packet to what stands at the receiver's end. `from` is the sender's end, whose device's
+ * address on the node's side becomes the frame's source.
+ */
+static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
+				   const struct ct_side *to, enum origin origin)
+{
+	void *data, *end;
+
+	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
+	if (!to->ifindex)
+		return TC_ACT_OK;
+	if (origin == FROM_POD) {
+		/* A router answers a packet whose hops are used up; the node's stack is that router. */
+		if (hop_limit(skb, p) <= 1)
+			return TC_ACT_OK;
+		if (decrement_hop_limit(skb, p))
+			return TC_ACT_SHOT;
+	}
+	data = (void *)(long)skb->data;
+	end = (void *)(long)skb->data_end;
+	if (data + ETH_HLEN > end)
+		return TC_ACT_SHOT;
+	/* The frame is addressed to the node's side of the sender's device pair, which is what the pod
+	 * knows as its next hop; in the receiver's pair that address is as good as any for the source.
+	 */
+	__builtin_memcpy(data + ETH_ALEN, data, ETH_ALEN);
+	__builtin_memcpy(data, to->mac, ETH_ALEN);
+	if (origin == FROM_NODE && skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	if (cfg_redirect_peer)
+		return bpf_redirect_peer(to->ifindex, 0);
+	return bpf_redirect(to->ifindex, 0);
+}
