@@ -68,7 +68,7 @@ use_packages() {
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    die "missing: ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
+    die "missing (Debian's names): ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
   fi
   say "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
@@ -96,7 +96,7 @@ bpf_usable() {
 # Runs Maven with $@ and shows of its output only what a waiting person wants to see; the whole of
 # it is in target/build.log.
 maven_quietly() {
-  local line downloads=0
+  local line downloads=0 errors=0
   mkdir -p target
   mvn -B "$@" 2>&1 | tee target/build.log | while IFS= read -r line; do
     case $line in
@@ -105,7 +105,11 @@ maven_quietly() {
         downloads=$((downloads + 1))
         [ $((downloads % 50)) != 0 ] || say "$downloads files downloaded"
         ;;
-      "[ERROR]"*) say "$line" ;;
+      *"[ERROR] "?*)
+        # What comes after the first few is how to call Maven differently.
+        errors=$((errors + 1))
+        [ $errors -gt 10 ] || say "${line##*"[ERROR] "}"
+        ;;
     esac
   done
 }
