@@ -6,4 +6,7 @@ module io.cilium4j.conformance {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires transitive org.junit.jupiter.api;
+  requires transitive org.junit.jupiter.params;
+
+  exports io.cilium4j.conformance;
 }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.core;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A pod as Kubernetes knows it.
+ *
+ * @param namespace its namespace
+ * @param name its name
+ * @param uid tells it from an earlier pod of the same name; empty where the source has none
+ * @param nodeName the node it was scheduled to; absent before that
+ * @param labels all its labels, prepared: its own, its namespace's, its service account, its
+ *     cluster
+ * @param addresses where it is reached; empty before it has any and after it ended
+ * @param hostNetwork whether it shares the node's network and so is no endpoint
+ * @param namedPorts the container ports that have a name
+ */
+public record Pod(
+    String namespace,
+    String name,
+    String uid,
+    Optional<String> nodeName,
+    Labels labels,
+    List<IpAddress> addresses,
+    boolean hostNetwork,
+    Map<String, Endpoint.NamedPort> namedPorts) {
+  public Pod {
+    addresses = List.copyOf(addresses);
+    namedPorts = Map.copyOf(namedPorts);
+  }
+
+  /** The object it is. */
+  public ResourceKey key() {
+    return new ResourceKey("Pod", namespace, name);
+  }
+}
