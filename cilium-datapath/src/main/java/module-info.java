@@ -6,4 +6,7 @@ module io.cilium4j.datapath {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires org.slf4j;
+
+  exports io.cilium4j.datapath.bpf;
+  exports io.cilium4j.datapath.net;
 }

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.bpf;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+
+/**
+ * The calls into the C library that this module needs and the JDK does not offer. It is the seam of
+ * this module alone: public because packages of the module share it, no API for others.
+ *
+ * <p>There are two kinds of method. The plain ones throw {@link SystemCallException} and take care
+ * of {@code EINTR}. Those that take an {@code errnoSlot} are for paths that carry packets: they
+ * allocate nothing, throw nothing, and give {@code -errno} as the kernel itself does.
+ *
+ * <p>{@link #setns} and {@link #unshare} change the calling <em>thread</em>, and the JDK may run
+ * anything on it later: only threads that end in that namespace may call them. A virtual thread
+ * must never do so, since it would change its carrier.
+ */
+public final class LibC {
+
+  /** Flags and numbers of {@code asm-generic}, the same on x86-64 and arm64. */
+  public static final int O_RDONLY = 0;
+
+  public static final int O_CLOEXEC = 0x80000;
+  public static final int CLONE_NEWNET = 0x4000_0000;
+  public static final long MS_BIND = 0x1000;
+  public static final long MS_REC = 0x4000;
+  public static final long MS_SHARED = 0x10_0000;
+  public static final int MNT_DETACH = 2;
+  public static final int SOCK_RAW = 3;
+  public static final int SOCK_CLOEXEC = 0x80000;
+  public static final int MSG_DONTWAIT = 0x40;
+  public static final int MSG_TRUNC = 0x20;
+  public static final int EPOLL_CTL_ADD = 1;
+  public static final int EPOLL_CTL_DEL = 2;
+  public static final int EPOLLIN = 1;
+  public static final int EFD_NONBLOCK = 0x800;
+  public static final int EFD_CLOEXEC = 0x80000;
+
+  private static final Linker LINKER = Linker.nativeLinker();
+  private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
+  private static final VarHandle ERRNO =
+      CALL_STATE.varHandle(PathElement.groupElement("errno")).withInvokeExactBehavior();
+
+  private static final MethodHandle OPEN =
+      link("open", JAVA_INT, Linker.Option.firstVariadicArg(2), ADDRESS, JAVA_INT);
+  private static final MethodHandle CLOSE = link("close", JAVA_INT, JAVA_INT);
+  private static final MethodHandle READ = link("read", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+  private static final MethodHandle WRITE = link("write", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+  private static final MethodHandle IOCTL =
+      link("ioctl", JAVA_INT, Linker.Option.firstVariadicArg(2), JAVA_INT, JAVA_LONG);
+  private static final MethodHandle SETNS = link("setns", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle UNSHARE = link("unshare", JAVA_INT, JAVA_INT);
+  private static final MethodHandle MOUNT =
+      link("mount", JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
+  private static final MethodHandle UMOUNT2 = link("umount2", JAVA_INT, ADDRESS, JAVA_INT);
+  private static final MethodHandle SOCKET = link("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle BIND = link("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
+  private static final MethodHandle SETSOCKOPT =
+      link("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
+  private static final MethodHandle SEND =
+      link("send", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+  private static final MethodHandle RECV =
+      link("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+  private static final MethodHandle SENDMMSG =
+      link("sendmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+  private static final MethodHandle RECVMMSG =
+      link("recvmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
+  private static final MethodHandle EVENTFD = link("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle EPOLL_CREATE1 = link("epoll_create1", JAVA_INT, JAVA_INT);
+  private static final MethodHandle EPOLL_CTL =
+      link("epoll_ctl", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
+  private static final MethodHandle EPOLL_WAIT =
+      link("epoll_wait", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+
+  private LibC() {}
+
+  /** Opens a file that exists, close-on-exec if the flags say so, and gives its descriptor. */
+  public static int open(String path, int flags) {
+    return (int)
+        call(
+            "open", path, (arena, e) -> (int) OPEN.invokeExact(e, arena.allocateFrom(path), flags));
+  }
+
+  /** Closes a descriptor; the descriptor is gone even when this throws. */
+  public static void close(int fd) {
+    // Linux frees the descriptor before it can be interrupted: a second try could hit a stranger.
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment slot = errnoSlot(arena);
+      if ((int) CLOSE.invokeExact(slot, fd) < 0 && errno(slot) != Errno.EINTR) {
+        throw new SystemCallException("close", "descriptor " + fd, errno(slot));
+      }
+    } catch (Throwable t) {
+      throw rethrow(t);
+    }
+  }
+
+  /** Reads at most the segment's size; -errno on failure. */
+  public static long read(MemorySegment errnoSlot, int fd, MemorySegment buffer) {
+    try {
+      long n = (long) READ.invokeExact(errnoSlot, fd, buffer, buffer.byteSize());
+      return n < 0 ? -errno(errnoSlot) : n;
+    } catch (Throwable t) {
+      throw rethrow(t);
+    }
+  }
+
+  /** Writes a segment with one call and gives how many bytes were taken. */
+  public static long write(int fd, MemorySegment bytes) {
+    return call(
+        "write",
+        "descriptor " + fd,
+        (_, e) -> (long) WRITE.invokeExact(e, fd, bytes, bytes.byteSize()));
+  }
+
+  /** Asks a descriptor's driver a question that has no argument. */
+  public static int ioctl(int fd, long request, String shown) {
+    return (int) call("ioctl", shown, (_, e) -> (int) IOCTL.invokeExact(e, fd, request));
+  }
+
+  /** Moves the calling thread into the namespace that a descriptor stands for. */
+  public static void setns(int fd, int kind, String shown) {
+    call("setns", shown, (_, e) -> (int) SETNS.invokeExact(e, fd, kind));
+  }
+
+  /** Gives the calling thread new namespaces of the kinds in {@code flags}. */
+  public static void unshare(int flags) {
+    call(
+        "unshare",
+        "0x" + Integer.toHexString(flags),
+        (_, e) -> (int) UNSHARE.invokeExact(e, flags));
+  }
+
+  /** Mounts; with {@link #MS_BIND} or a change of propagation the file system type is ignored. */
+  public static void mount(String source, String target, String type, long flags) {
+    call(
+        "mount",
+        target,
+        (arena, e) ->
+            (int)
+                MOUNT.invokeExact(
+                    e,
+                    arena.allocateFrom(source),
+                    arena.allocateFrom(target),
+                    arena.allocateFrom(type),
+                    flags,
+                    MemorySegment.NULL));
+  }
+
+  /** Unmounts what was mounted last at a path. */
+  public static void umount(String target, int flags) {
+    call(
+        "umount2",
+        target,
+        (arena, e) -> (int) UMOUNT2.invokeExact(e, arena.allocateFrom(target), flags));
+  }
+
+  /** Makes a socket in the calling thread's network namespace. */
+  public static int socket(int domain, int type, int protocol) {
+    return (int)
+        call(
+            "socket",
+            "family " + domain + " protocol " + protocol,
+            (_, e) -> (int) SOCKET.invokeExact(e, domain, type, protocol));
+  }
+
+  /** Binds a socket to an address laid out as the family wants it. */
+  public static void bind(int fd, MemorySegment address, String shown) {
+    call("bind", shown, (_, e) -> (int) BIND.invokeExact(e, fd, address, (int) address.byteSize()));
+  }
+
+  /** Sets a socket option to a structure. */
+  public static void setsockopt(int fd, int level, int option, MemorySegment value) {
+    call(
+        "setsockopt",
+        "level " + level + " option " + option,
+        (_, e) ->
+            (int) SETSOCKOPT.invokeExact(e, fd, level, option, value, (int) value.byteSize()));
+  }
+
+  /** Sets a socket option to a number. */
+  public static void setsockopt(int fd, int level, int option, int value) {
+    try (Arena arena = Arena.ofConfined()) {
+      setsockopt(fd, level, option, arena.allocateFrom(JAVA_INT, value));
+    }
+  }
+
+  /** Sends one message and gives how many of its bytes were taken. */
+  public static long send(int fd, MemorySegment bytes, int flags) {
+    return call(
+        "send",
+        "descriptor " + fd,
+        (_, e) -> (long) SEND.invokeExact(e, fd, bytes, bytes.byteSize(), flags));
+  }
+
+  /** Receives one message; with {@link #MSG_TRUNC} the result is its whole length. */
+  public static long recv(int fd, MemorySegment buffer, int flags) {
+    return call(
+        "recv",
+        "descriptor " + fd,
+        (_, e) -> (long) RECV.invokeExact(e, fd, buffer, buffer.byteSize(), flags));
+  }
+
+  /** Sends up to {@code count} messages of a vector of {@code mmsghdr}; how many, or -errno. */
+  public static int sendmmsg(
+      MemorySegment errnoSlot, int fd, MemorySegment vector, int count, int flags) {
+    try {
+      int n = (int) SENDMMSG.invokeExact(errnoSlot, fd, vector, count, flags);
+      return n < 0 ? -errno(errnoSlot) : n;
+    } catch (Throwable t) {
+      throw rethrow(t);
+    }
+  }
+
+  /**
+   * Receives up to {@code count} messages into a vector of {@code mmsghdr}; how many, or -errno.
+   */
+  public static int recvmmsg(
+      MemorySegment errnoSlot, int fd, MemorySegment vector, int count, int flags) {
+    try {
+      int n = (int) RECVMMSG.invokeExact(errnoSlot, fd, vector, count, flags, MemorySegment.NULL);
+      return n < 0 ? -errno(errnoSlot) : n;
+    } catch (Throwable t) {
+      throw rethrow(t);
+    }
+  }
+
+  /** Makes a counter that can be waited for. */
+  public static int eventfd(int initial, int flags) {
+    return (int) call("eventfd", "", (_, e) -> (int) EVENTFD.invokeExact(e, initial, flags));
+  }
+
+  /** Makes an epoll instance, close-on-exec. */
+  public static int epollCreate() {
+    return (int) call("epoll_create1", "", (_, e) -> (int) EPOLL_CREATE1.invokeExact(e, O_CLOEXEC));
+  }
+
+  /** Adds a descriptor to an epoll instance, or takes it out. */
+  public static void epollCtl(int epoll, int operation, int fd, MemorySegment event) {
+    call(
+        "epoll_ctl",
+        "descriptor " + fd,
+        (_, e) -> (int) EPOLL_CTL.invokeExact(e, epoll, operation, fd, event));
+  }
+
+  /** Waits for events; how many there are, or -errno. */
+  public static int epollWait(
+      MemorySegment errnoSlot, int epoll, MemorySegment events, int max, int timeoutMillis) {
+    try {
+      int n = (int) EPOLL_WAIT.invokeExact(errnoSlot, epoll, events, max, timeoutMillis);
+      return n < 0 ? -errno(errnoSlot) : n;
+    } catch (Throwable t) {
+      throw rethrow(t);
+    }
+  }
+
+  /** Room for the error number of calls that one thread makes one after the other. */
+  public static MemorySegment errnoSlot(Arena arena) {
+    return arena.allocate(CALL_STATE);
+  }
+
+  private static int errno(MemorySegment slot) {
+    return (int) ERRNO.get(slot, 0L);
+  }
+
+  /** One call, given room for its strings and its error number; below 0 means failure. */
+  @FunctionalInterface
+  private interface Downcall {
+    long invoke(Arena arena, MemorySegment errnoSlot) throws Throwable;
+  }
+
+  /** Makes a call, again if a signal cut it short, and turns failure into an exception. */
+  private static long call(String name, String argument, Downcall downcall) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment slot = errnoSlot(arena);
+      while (true) {
+        long result = downcall.invoke(arena, slot);
+        if (result >= 0) {
+          return result;
+        }
+        int errno = errno(slot);
+        if (errno != Errno.EINTR) {
+          throw new SystemCallException(name, argument, errno);
+        }
+      }
+    } catch (Throwable t) {
+      throw rethrow(t);
+    }
+  }
+
+  /** Method handles declare Throwable, but a C function throws nothing that is checked. */
+  private static RuntimeException rethrow(Throwable t) {
+    switch (t) {
+      case RuntimeException e -> throw e;
+      case Error e -> throw e;
+      default -> throw new AssertionError("a C function threw a checked exception", t);
+    }
+  }
+
+  private static MethodHandle link(String name, MemoryLayout result, MemoryLayout... parameters) {
+    return LINKER.downcallHandle(
+        symbol(name),
+        FunctionDescriptor.of(result, parameters),
+        Linker.Option.captureCallState("errno"));
+  }
+
+  /** Variadic functions take their arguments in other places on some processors. */
+  private static MethodHandle link(
+      String name, MemoryLayout result, Linker.Option variadic, MemoryLayout... parameters) {
+    return LINKER.downcallHandle(
+        symbol(name),
+        FunctionDescriptor.of(result, parameters),
+        Linker.Option.captureCallState("errno"),
+        variadic);
+  }
+
+  private static MemorySegment symbol(String name) {
+    return LINKER
+        .defaultLookup()
+        .find(name)
+        .orElseThrow(() -> new IllegalStateException("the C library has no " + name));
+  }
+}

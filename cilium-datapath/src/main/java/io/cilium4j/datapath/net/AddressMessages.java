@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.MacAddress;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Codec of what belongs to a device and an address: the device's own addresses ({@code ifaddrmsg}:
+ * family u8, prefix length u8, flags u8, scope u8, index u32) and its neighbours ({@code ndmsg}:
+ * family u8, pad u8 u16, index i32, state u16, flags u8, type u8).
+ */
+final class AddressMessages {
+
+  private static final int RTM_NEWADDR = 20;
+  private static final int RTM_DELADDR = 21;
+  private static final int RTM_GETADDR = 22;
+  private static final int RTM_NEWNEIGH = 28;
+  private static final int RTM_DELNEIGH = 29;
+
+  private static final int ADDRESS_HEADER_BYTES = 8;
+
+  private static final int IFA_ADDRESS = 1;
+  private static final int IFA_LOCAL = 2;
+  private static final int IFA_FLAGS = 8;
+
+  /** {@code IFA_F_NODAD}: use an IPv6 address at once, without asking whether it is taken. */
+  private static final int NODAD = 0x2;
+
+  private static final int NDA_DST = 1;
+  private static final int NDA_LLADDR = 2;
+
+  /** {@code NUD_PERMANENT}: never asked for, never aged. */
+  private static final int PERMANENT = 0x80;
+
+  private AddressMessages() {}
+
+  static NetlinkRequest add(int ifindex, InterfaceAddress address, DuplicateCheck check) {
+    var request =
+        new NetlinkRequest(
+            RTM_NEWADDR,
+            NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE,
+            "RTM_NEWADDR",
+            "address " + address + " on device " + ifindex);
+    header(request, ifindex, address);
+    boolean skip = !address.address().isV4() && check == DuplicateCheck.SKIP;
+    return skip ? request.u32(IFA_FLAGS, NODAD) : request;
+  }
+
+  static NetlinkRequest delete(int ifindex, InterfaceAddress address) {
+    return header(
+        new NetlinkRequest(
+            RTM_DELADDR, 0, "RTM_DELADDR", "address " + address + " on device " + ifindex),
+        ifindex,
+        address);
+  }
+
+  static NetlinkRequest list(int ifindex) {
+    return new NetlinkRequest(RTM_GETADDR, 0, "RTM_GETADDR", "addresses of device " + ifindex)
+        .u8(0)
+        .u8(0)
+        .u8(0)
+        .u8(0)
+        .u32(ifindex);
+  }
+
+  /** Reads an address of one device. */
+  static @Nullable InterfaceAddress decode(ByteBuffer payload, int ifindex) {
+    int length = Byte.toUnsignedInt(payload.get(1));
+    if (payload.getInt(4) != ifindex) {
+      return null;
+    }
+    var attributes = NetlinkAttributes.read(payload.position(ADDRESS_HEADER_BYTES));
+    // On a point-to-point device ADDRESS is the other end; LOCAL, where it is given, is ours.
+    Optional<IpAddress> own =
+        attributes.address(IFA_LOCAL).or(() -> attributes.address(IFA_ADDRESS));
+    return own.map(address -> new InterfaceAddress(address, length)).orElse(null);
+  }
+
+  /** Adds a neighbour or takes the place of what is known of it. */
+  static NetlinkRequest setNeighbour(int ifindex, IpAddress address, MacAddress mac) {
+    var request =
+        new NetlinkRequest(
+            RTM_NEWNEIGH,
+            NetlinkRequest.CREATE | NetlinkRequest.REPLACE,
+            "RTM_NEWNEIGH",
+            "neighbour " + address + " at " + mac + " on device " + ifindex);
+    return neighbour(request, ifindex, address, PERMANENT).bytes(NDA_LLADDR, mac.bytes());
+  }
+
+  static NetlinkRequest deleteNeighbour(int ifindex, IpAddress address) {
+    var request =
+        new NetlinkRequest(
+            RTM_DELNEIGH, 0, "RTM_DELNEIGH", "neighbour " + address + " on device " + ifindex);
+    return neighbour(request, ifindex, address, 0);
+  }
+
+  private static NetlinkRequest header(
+      NetlinkRequest request, int ifindex, InterfaceAddress address) {
+    return request
+        .u8(RouteMessages.family(address.address().family()))
+        .u8(address.length())
+        .u8(0)
+        .u8(0)
+        .u32(ifindex)
+        .address(IFA_LOCAL, address.address())
+        .address(IFA_ADDRESS, address.address());
+  }
+
+  private static NetlinkRequest neighbour(
+      NetlinkRequest request, int ifindex, IpAddress address, int state) {
+    return request
+        .u8(RouteMessages.family(address.family()))
+        .u8(0)
+        .u16(0)
+        .u32(ifindex)
+        .u16(state)
+        .u8(0)
+        .u8(0)
+        .address(NDA_DST, address);
+  }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import io.cilium4j.datapath.bpf.LibC;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemoryLayout.PathElement;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * Room for a number of Ethernet frames, used again for each batch so that nothing is allocated per
+ * frame. A frame is read and written in {@link #memory} from {@link #offset} on.
+ *
+ * <pre>
+ *   memory   slot 0            slot 1            …
+ *            VNET | frame      VNET | frame
+ *   vector   mmsghdr 0 -&gt; iovec 0 -&gt; slot 0, control 0
+ * </pre>
+ *
+ * <p>VNET is the kernel's {@code virtio_net_hdr}: whether the checksum is still to be filled in and
+ * whether the frame is many segments in one. It is carried from one socket to the next as it came,
+ * and so are such frames. For a frame that was changed in length call {@link #put}, which clears
+ * it.
+ *
+ * <p>For one thread at a time.
+ */
+public final class FrameBatch implements AutoCloseable {
+
+  /** Largest frame: 64 KiB of segments, Ethernet header and two tags before them. */
+  public static final int MAX_FRAME_BYTES = 65_536 + 14 + 2 * 4;
+
+  /** Size of {@code virtio_net_hdr}. */
+  static final int VNET_BYTES = 10;
+
+  /** A slot: VNET at 6, so that the frame starts at 16 and its IP header at an even place. */
+  private static final int VNET_OFFSET = 6;
+
+  private static final int FRAME_OFFSET = VNET_OFFSET + VNET_BYTES;
+
+  /** The frame behind VNET, rounded up to a line of the cache. */
+  private static final int SLOT_BYTES = (FRAME_OFFSET + MAX_FRAME_BYTES + 63) & ~63;
+
+  /** {@code CMSG_SPACE(sizeof(struct tpacket_auxdata))}: 16 of header, 20 of data, padding. */
+  private static final int CONTROL_BYTES = 40;
+
+  /** Where the data's first word stands, and the bit in it for a tag that was taken off. */
+  private static final int STATUS_OFFSET = 16;
+
+  private static final int TP_STATUS_VLAN_VALID = 1 << 4;
+
+  private static final StructLayout IOVEC =
+      MemoryLayout.structLayout(
+          ValueLayout.ADDRESS.withName("iov_base"), ValueLayout.JAVA_LONG.withName("iov_len"));
+
+  /** {@code struct mmsghdr} of 64-bit systems. */
+  static final StructLayout MMSGHDR =
+      MemoryLayout.structLayout(
+          ValueLayout.ADDRESS.withName("msg_name"),
+          ValueLayout.JAVA_INT.withName("msg_namelen"),
+          MemoryLayout.paddingLayout(4),
+          ValueLayout.ADDRESS.withName("msg_iov"),
+          ValueLayout.JAVA_LONG.withName("msg_iovlen"),
+          ValueLayout.ADDRESS.withName("msg_control"),
+          ValueLayout.JAVA_LONG.withName("msg_controllen"),
+          ValueLayout.JAVA_INT.withName("msg_flags"),
+          MemoryLayout.paddingLayout(4),
+          ValueLayout.JAVA_INT.withName("msg_len"),
+          MemoryLayout.paddingLayout(4));
+
+  private static final long MSG_BYTES = MMSGHDR.byteSize();
+  private static final long CONTROLLEN = offset("msg_controllen");
+  private static final long MSG_FLAGS = offset("msg_flags");
+  private static final long MSG_LEN = offset("msg_len");
+
+  private final Arena arena = Arena.ofShared();
+  private final int capacity;
+  private final MemorySegment slots;
+  private final MemorySegment controls;
+  private final MemorySegment receiveIovecs;
+  private final MemorySegment sendIovecs;
+  private final MemorySegment receiveVector;
+  private final MemorySegment sendVector;
+  private final MemorySegment errnoSlot;
+  private final int[] lengths;
+
+  /** Room for {@code capacity} frames of any size, 64 KiB each, which is used only when filled. */
+  public FrameBatch(int capacity) {
+    if (capacity < 1 || capacity > 1024) {
+      throw new IllegalArgumentException("batch of " + capacity + " frames: wanted 1 to 1024");
+    }
+    this.capacity = capacity;
+    lengths = new int[capacity];
+    slots = arena.allocate((long) SLOT_BYTES * capacity, 64);
+    controls = arena.allocate((long) CONTROL_BYTES * capacity, 8);
+    receiveIovecs = arena.allocate(IOVEC, capacity);
+    sendIovecs = arena.allocate(IOVEC, capacity);
+    receiveVector = arena.allocate(MMSGHDR, capacity);
+    sendVector = arena.allocate(MMSGHDR, capacity);
+    errnoSlot = LibC.errnoSlot(arena);
+    for (int i = 0; i < capacity; i++) {
+      MemorySegment slot =
+          slots.asSlice((long) i * SLOT_BYTES + VNET_OFFSET, SLOT_BYTES - VNET_OFFSET);
+      point(receiveVector, receiveIovecs, i, slot);
+      point(sendVector, sendIovecs, i, slot);
+      receiveVector.set(
+          ValueLayout.ADDRESS,
+          i * MSG_BYTES + offset("msg_control"),
+          controls.asSlice((long) i * CONTROL_BYTES, CONTROL_BYTES));
+      receiveVector.set(ValueLayout.JAVA_LONG, i * MSG_BYTES + CONTROLLEN, CONTROL_BYTES);
+    }
+  }
+
+  private static void point(
+      MemorySegment vector, MemorySegment iovecs, int index, MemorySegment slot) {
+    long iovec = index * IOVEC.byteSize();
+    iovecs.set(ValueLayout.ADDRESS, iovec, slot);
+    iovecs.set(ValueLayout.JAVA_LONG, iovec + 8, slot.byteSize());
+    long message = index * MSG_BYTES;
+    vector.set(
+        ValueLayout.ADDRESS, message + offset("msg_iov"), iovecs.asSlice(iovec, IOVEC.byteSize()));
+    vector.set(ValueLayout.JAVA_LONG, message + offset("msg_iovlen"), 1);
+  }
+
+  private static long offset(String field) {
+    return MMSGHDR.byteOffset(PathElement.groupElement(field));
+  }
+
+  /** How many frames there is room for. */
+  public int capacity() {
+    return capacity;
+  }
+
+  /** The memory that holds all frames. */
+  public MemorySegment memory() {
+    return slots;
+  }
+
+  /** Where in {@link #memory} a frame starts, with its Ethernet header; a multiple of 16. */
+  public long offset(int index) {
+    return (long) index * SLOT_BYTES + FRAME_OFFSET;
+  }
+
+  /**
+   * How long a frame is; 0 for one that came with a VLAN tag or cut off, which is not to be
+   * forwarded since it is not what was sent.
+   */
+  public int length(int index) {
+    return lengths[index];
+  }
+
+  /** A copy of a frame; for tests and rare paths. */
+  public byte[] copy(int index) {
+    return slots.asSlice(offset(index), lengths[index]).toArray(JAVA_BYTE);
+  }
+
+  /** Puts a frame of our own into a slot: one segment, its checksums filled in. */
+  public void put(int index, byte[] frame, int length) {
+    if (length > MAX_FRAME_BYTES) {
+      throw new IllegalArgumentException("frame of " + length + " bytes");
+    }
+    slots.asSlice(offset(index) - VNET_BYTES, VNET_BYTES).fill((byte) 0);
+    MemorySegment.copy(frame, 0, slots, JAVA_BYTE, offset(index), length);
+    lengths[index] = length;
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+
+  /** Fills the batch from a socket: how many frames came, or -errno. */
+  int receive(int fd) {
+    int count =
+        LibC.recvmmsg(errnoSlot, fd, receiveVector, capacity, LibC.MSG_DONTWAIT | LibC.MSG_TRUNC);
+    for (int i = 0; i < count; i++) {
+      long message = i * MSG_BYTES;
+      int bytes = receiveVector.get(ValueLayout.JAVA_INT, message + MSG_LEN) - VNET_BYTES;
+      boolean cut =
+          (receiveVector.get(ValueLayout.JAVA_INT, message + MSG_FLAGS) & LibC.MSG_TRUNC) != 0;
+      lengths[i] = cut || bytes < 0 || isTagged(i) ? 0 : bytes;
+      // The kernel wrote the size it used; the next call takes it for the size there is.
+      receiveVector.set(ValueLayout.JAVA_LONG, message + CONTROLLEN, CONTROL_BYTES);
+    }
+    return count;
+  }
+
+  /** Sends frames {@code from} to {@code to}, the last not included: how many went, or -errno. */
+  int send(int fd, int from, int to) {
+    for (int i = from; i < to; i++) {
+      sendIovecs.set(
+          ValueLayout.JAVA_LONG, i * IOVEC.byteSize() + 8, (long) VNET_BYTES + lengths[i]);
+    }
+    return LibC.sendmmsg(
+        errnoSlot, fd, sendVector.asSlice(from * MSG_BYTES), to - from, LibC.MSG_DONTWAIT);
+  }
+
+  private boolean isTagged(int index) {
+    int status = controls.get(ValueLayout.JAVA_INT, (long) index * CONTROL_BYTES + STATUS_OFFSET);
+    return (status & TP_STATUS_VLAN_VALID) != 0;
+  }
+}

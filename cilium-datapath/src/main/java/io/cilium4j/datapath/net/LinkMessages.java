@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.MacAddress;
+import java.nio.ByteBuffer;
+
+/**
+ * Codec of device messages: {@code ifinfomsg} (family u8, pad u8, type u16, index i32, flags u32,
+ * mask of flags to change u32) and the attributes of linux/if_link.h.
+ */
+final class LinkMessages {
+
+  private static final int RTM_NEWLINK = 16;
+  private static final int RTM_DELLINK = 17;
+  private static final int RTM_GETLINK = 18;
+
+  private static final int HEADER_BYTES = 16;
+  private static final int INDEX_OFFSET = 4;
+  private static final int FLAGS_OFFSET = 8;
+
+  private static final int IFLA_ADDRESS = 1;
+  private static final int IFLA_IFNAME = 3;
+  private static final int IFLA_MTU = 4;
+  private static final int IFLA_LINK = 5;
+  private static final int IFLA_LINKINFO = 18;
+  private static final int IFLA_NET_NS_FD = 28;
+  private static final int IFLA_EXT_MASK = 29;
+
+  /** Within LINKINFO: the driver's name, and what it alone understands. */
+  private static final int IFLA_INFO_KIND = 1;
+
+  private static final int IFLA_INFO_DATA = 2;
+
+  /** Within a veth's data: the other device, as a device message of its own. */
+  private static final int VETH_INFO_PEER = 1;
+
+  /** {@code RTEXT_FILTER_SKIP_STATS}: counters would be most of the answer. */
+  private static final int SKIP_STATS = 8;
+
+  private LinkMessages() {}
+
+  /** Makes both devices, the other one in the namespace of a descriptor: nothing is moved later. */
+  static NetlinkRequest createVeth(VethPair pair, int peerNetnsFd, String peerNetns) {
+    var request =
+        new NetlinkRequest(
+            RTM_NEWLINK,
+            NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE,
+            "RTM_NEWLINK",
+            "veth " + pair.name() + " with peer " + pair.peerName() + " in " + peerNetns);
+    device(request, 0, 0, 0);
+    identity(request, pair.name(), pair.mac(), pair.mtuBytes());
+    int info = request.begin(IFLA_LINKINFO);
+    request.text(IFLA_INFO_KIND, "veth");
+    int data = request.begin(IFLA_INFO_DATA);
+    int peer = request.begin(VETH_INFO_PEER);
+    device(request, 0, 0, 0);
+    identity(request, pair.peerName(), pair.peerMac(), pair.mtuBytes());
+    request.u32(IFLA_NET_NS_FD, peerNetnsFd);
+    return request.end(peer).end(data).end(info);
+  }
+
+  static NetlinkRequest delete(int ifindex) {
+    return device(
+        new NetlinkRequest(RTM_DELLINK, 0, "RTM_DELLINK", "device " + ifindex), ifindex, 0, 0);
+  }
+
+  /** Changes the flags in {@code mask} to what they are in {@code flags}. */
+  static NetlinkRequest setFlags(int ifindex, int flags, int mask, String shown) {
+    return device(change(ifindex, shown), ifindex, flags, mask);
+  }
+
+  static NetlinkRequest setMac(int ifindex, MacAddress mac) {
+    return device(change(ifindex, "mac " + mac), ifindex, 0, 0).bytes(IFLA_ADDRESS, mac.bytes());
+  }
+
+  static NetlinkRequest setMtu(int ifindex, int mtuBytes) {
+    return device(change(ifindex, "mtu " + mtuBytes), ifindex, 0, 0).u32(IFLA_MTU, mtuBytes);
+  }
+
+  static NetlinkRequest get(String name) {
+    var request = new NetlinkRequest(RTM_GETLINK, 0, "RTM_GETLINK", "device " + name);
+    return device(request, 0, 0, 0).u32(IFLA_EXT_MASK, SKIP_STATS).text(IFLA_IFNAME, name);
+  }
+
+  static NetlinkRequest get(int ifindex) {
+    var request = new NetlinkRequest(RTM_GETLINK, 0, "RTM_GETLINK", "device " + ifindex);
+    return device(request, ifindex, 0, 0).u32(IFLA_EXT_MASK, SKIP_STATS);
+  }
+
+  static NetlinkRequest list() {
+    var request = new NetlinkRequest(RTM_GETLINK, 0, "RTM_GETLINK", "all devices");
+    return device(request, 0, 0, 0).u32(IFLA_EXT_MASK, SKIP_STATS);
+  }
+
+  static Link decode(ByteBuffer payload) {
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    // Tunnels of other families have addresses of other lengths here.
+    MacAddress mac =
+        attributes
+            .bytes(IFLA_ADDRESS)
+            .filter(bytes -> bytes.length == 6)
+            .map(MacAddress::ofBytes)
+            .orElse(new MacAddress(0));
+    return new Link(
+        payload.getInt(INDEX_OFFSET),
+        attributes.text(IFLA_IFNAME),
+        attributes.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND),
+        mac,
+        attributes.u32(IFLA_MTU, 0),
+        payload.getInt(FLAGS_OFFSET),
+        attributes.u32(IFLA_LINK, 0));
+  }
+
+  private static NetlinkRequest change(int ifindex, String what) {
+    return new NetlinkRequest(RTM_NEWLINK, 0, "RTM_NEWLINK", "device " + ifindex + " " + what);
+  }
+
+  private static NetlinkRequest device(NetlinkRequest request, int ifindex, int flags, int mask) {
+    return request.u8(0).u8(0).u16(0).u32(ifindex).u32(flags).u32(mask);
+  }
+
+  private static void identity(NetlinkRequest request, String name, MacAddress mac, int mtuBytes) {
+    request.text(IFLA_IFNAME, name).bytes(IFLA_ADDRESS, mac.bytes()).u32(IFLA_MTU, mtuBytes);
+  }
+}

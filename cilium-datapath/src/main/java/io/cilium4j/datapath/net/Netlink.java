@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.datapath.bpf.Errno;
+import io.cilium4j.datapath.bpf.SystemCallException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Devices, addresses, routes and neighbours of one network namespace, through a route netlink
+ * socket. The socket stays in the namespace it was opened in, so any thread may use it.
+ *
+ * <p>What the kernel refuses is a {@link NetlinkException} with its error number: EEXIST for what
+ * is already there, EPERM without CAP_NET_ADMIN in the namespace, EOPNOTSUPP for a kernel without
+ * the driver, ETIMEDOUT when it does not answer. A reconciler uses the methods that may be
+ * repeated: {@code ensure…}, {@code replace…}, {@code set…}, and {@code delete…}, which report
+ * absence by giving false.
+ *
+ * <p>Safe for use by several threads; requests go one at a time.
+ */
+public final class Netlink implements AutoCloseable {
+
+  private final NetlinkSocket socket;
+
+  private Netlink(NetlinkSocket socket) {
+    this.socket = socket;
+  }
+
+  /** Opens the namespace of the calling thread. */
+  public static Netlink open() {
+    return new Netlink(new NetlinkSocket());
+  }
+
+  /** Opens a namespace. */
+  public static Netlink open(Netns netns) {
+    return netns.call(Netlink::open);
+  }
+
+  @Override
+  public void close() {
+    socket.close();
+  }
+
+  // ---- Devices
+
+  /**
+   * Makes a pair of connected devices, both down: one here, the other in {@code peerNetns}, where
+   * it appears under its name and nowhere else before.
+   *
+   * @return the device here
+   */
+  public Link createVeth(VethPair pair, Netns peerNetns) {
+    peerNetns.withDescriptor(
+        fd -> socket.execute(LinkMessages.createVeth(pair, fd, peerNetns.toString())));
+    return linkByName(pair.name())
+        .orElseThrow(() ->
+            new SystemCallException(
+                "RTM_GETLINK", "device " + pair.name() + ", made just now", Errno.ENODEV));
+  }
+
+  /** Removes a device, and with one end of a pair the other; false if there is none. */
+  public boolean deleteLink(int ifindex) {
+    return unless(Errno.ENODEV, LinkMessages.delete(ifindex));
+  }
+
+  /** The device of a name. */
+  public Optional<Link> linkByName(String name) {
+    VethPair.checkName(name);
+    return link(LinkMessages.get(name));
+  }
+
+  /** The device of an index. */
+  public Optional<Link> linkByIndex(int ifindex) {
+    return link(LinkMessages.get(ifindex));
+  }
+
+  /** All devices whose names begin so; all there are for an empty prefix. */
+  public List<Link> listLinks(String namePrefix) {
+    return socket.dump(LinkMessages.list(), LinkMessages::decode).stream()
+        .filter(link -> link.name().startsWith(namePrefix))
+        .toList();
+  }
+
+  public void setUp(int ifindex) {
+    socket.execute(LinkMessages.setFlags(ifindex, Link.IFF_UP, Link.IFF_UP, "up"));
+  }
+
+  public void setDown(int ifindex) {
+    socket.execute(LinkMessages.setFlags(ifindex, 0, Link.IFF_UP, "down"));
+  }
+
+  /** Makes a device neither ask nor answer for neighbours. */
+  public void setNoArp(int ifindex) {
+    socket.execute(LinkMessages.setFlags(ifindex, Link.IFF_NOARP, Link.IFF_NOARP, "noarp"));
+  }
+
+  public void setMac(int ifindex, MacAddress mac) {
+    socket.execute(LinkMessages.setMac(ifindex, mac));
+  }
+
+  public void setMtu(int ifindex, int mtuBytes) {
+    socket.execute(LinkMessages.setMtu(ifindex, mtuBytes));
+  }
+
+  // ---- Addresses
+
+  /** Gives a device an address; EEXIST if it has it. */
+  public void addAddress(int ifindex, InterfaceAddress address, DuplicateCheck check) {
+    socket.execute(AddressMessages.add(ifindex, address, check));
+  }
+
+  /** Gives a device an address unless it has it; whether it was added. */
+  public boolean ensureAddress(int ifindex, InterfaceAddress address, DuplicateCheck check) {
+    return unless(Errno.EEXIST, AddressMessages.add(ifindex, address, check));
+  }
+
+  /** Takes an address from a device; false if it does not have it. */
+  public boolean deleteAddress(int ifindex, InterfaceAddress address) {
+    return unless(Errno.EADDRNOTAVAIL, AddressMessages.delete(ifindex, address));
+  }
+
+  /** The addresses of a device, the kernel's own link-local ones included. */
+  public List<InterfaceAddress> listAddresses(int ifindex) {
+    return socket.dump(
+        AddressMessages.list(ifindex), payload -> AddressMessages.decode(payload, ifindex));
+  }
+
+  // ---- Routes
+
+  /** Adds a route; EEXIST if there is one to the same destination. */
+  public void addRoute(Route route) {
+    socket.execute(RouteMessages.add(route));
+  }
+
+  /** Adds a route or takes the place of the one to the same destination. */
+  public void replaceRoute(Route route) {
+    socket.execute(RouteMessages.replace(route));
+  }
+
+  /** Removes a route; false if there is none like it. */
+  public boolean deleteRoute(Route route) {
+    return unless(Errno.ESRCH, RouteMessages.delete(route));
+  }
+
+  /** The unicast routes of the main table that leave by a device, the kernel's own included. */
+  public List<Route> listRoutes(int ifindex) {
+    var routes = new ArrayList<Route>();
+    for (IpFamily family : IpFamily.values()) {
+      routes.addAll(
+          socket.dump(
+              RouteMessages.list(family, ifindex),
+              payload -> RouteMessages.decode(payload, ifindex)));
+    }
+    return List.copyOf(routes);
+  }
+
+  // ---- Neighbours
+
+  /** Fixes the Ethernet address of a neighbour, so that it is never asked for. */
+  public void setNeighbour(int ifindex, IpAddress address, MacAddress mac) {
+    socket.execute(AddressMessages.setNeighbour(ifindex, address, mac));
+  }
+
+  /** Forgets a neighbour; false if it was not known. */
+  public boolean deleteNeighbour(int ifindex, IpAddress address) {
+    return unless(Errno.ENOENT, AddressMessages.deleteNeighbour(ifindex, address));
+  }
+
+  private Optional<Link> link(NetlinkRequest request) {
+    try {
+      return socket.get(request, LinkMessages::decode);
+    } catch (NetlinkException e) {
+      if (e.errno() == Errno.ENODEV) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  /** Carries out a request; false, and no error, if the kernel answers with {@code expected}. */
+  private boolean unless(int expected, NetlinkRequest request) {
+    try {
+      socket.execute(request);
+      return true;
+    } catch (NetlinkException e) {
+      if (e.errno() == expected) {
+        return false;
+      }
+      throw e;
+    }
+  }
+}

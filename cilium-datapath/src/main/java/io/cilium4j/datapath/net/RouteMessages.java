@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Codec of routes: {@code rtmsg} (family, destination length, source length, type of service,
+ * table, protocol, scope, type, each u8, then flags u32) and the attributes of linux/rtnetlink.h.
+ */
+final class RouteMessages {
+
+  private static final int RTM_NEWROUTE = 24;
+  private static final int RTM_DELROUTE = 25;
+  private static final int RTM_GETROUTE = 26;
+
+  private static final int HEADER_BYTES = 12;
+  private static final int FLAGS_OFFSET = 8;
+
+  private static final int RTA_DST = 1;
+  private static final int RTA_OIF = 4;
+  private static final int RTA_GATEWAY = 5;
+  private static final int RTA_PREFSRC = 7;
+  private static final int RTA_TABLE = 15;
+
+  private static final int TABLE_MAIN = 254;
+
+  /** {@code RTPROT_STATIC}: made by an administrator's program. */
+  private static final int PROTOCOL_STATIC = 4;
+
+  private static final int SCOPE_UNIVERSE = 0;
+  private static final int SCOPE_LINK = 253;
+
+  /** {@code RT_SCOPE_NOWHERE}: in a deletion, any scope. */
+  private static final int SCOPE_ANY = 255;
+
+  private static final int TYPE_UNICAST = 1;
+
+  /** {@code RTNH_F_ONLINK}: the gateway is on the link although no route says so. */
+  private static final int ON_LINK = 4;
+
+  /** {@code RTM_F_CLONED}: not a route but a cached use of one. */
+  private static final int CLONED = 0x200;
+
+  private RouteMessages() {}
+
+  /** Adds a route; EEXIST if there is one of the same destination. */
+  static NetlinkRequest add(Route route) {
+    return set(route, NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE);
+  }
+
+  /** Adds a route or takes the place of the one of the same destination. */
+  static NetlinkRequest replace(Route route) {
+    return set(route, NetlinkRequest.CREATE | NetlinkRequest.REPLACE);
+  }
+
+  private static NetlinkRequest set(Route route, int flags) {
+    int scope = route.via().isPresent() ? SCOPE_UNIVERSE : SCOPE_LINK;
+    return body(
+        new NetlinkRequest(RTM_NEWROUTE, flags, "RTM_NEWROUTE", "route " + route),
+        route,
+        PROTOCOL_STATIC,
+        scope,
+        TYPE_UNICAST);
+  }
+
+  static NetlinkRequest delete(Route route) {
+    // Protocol and type 0: any. What the route itself says must match.
+    return body(
+        new NetlinkRequest(RTM_DELROUTE, 0, "RTM_DELROUTE", "route " + route),
+        route,
+        0,
+        SCOPE_ANY,
+        0);
+  }
+
+  static NetlinkRequest list(IpFamily family, int ifindex) {
+    return header(
+            new NetlinkRequest(RTM_GETROUTE, 0, "RTM_GETROUTE", "routes of device " + ifindex),
+            family,
+            0,
+            new int[4],
+            0)
+        .u32(RTA_OIF, ifindex);
+  }
+
+  /** Reads a unicast route of the main table and of one device. */
+  static @Nullable Route decode(ByteBuffer payload, int ifindex) {
+    IpFamily family = payload.get(0) == family(IpFamily.IPV4) ? IpFamily.IPV4 : IpFamily.IPV6;
+    int length = Byte.toUnsignedInt(payload.get(1));
+    int table = Byte.toUnsignedInt(payload.get(4));
+    int type = Byte.toUnsignedInt(payload.get(7));
+    int flags = payload.getInt(FLAGS_OFFSET);
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    if (attributes.u32(RTA_TABLE, table) != TABLE_MAIN
+        || type != TYPE_UNICAST
+        || (flags & CLONED) != 0
+        || attributes.u32(RTA_OIF, 0) != ifindex) {
+      return null;
+    }
+    // A default route has no destination.
+    IpAddress any =
+        family == IpFamily.IPV4 ? IpAddress.ofV4(0) : new IpAddress(IpFamily.IPV6, 0, 0);
+    return new Route(
+        new IpPrefix(attributes.address(RTA_DST).orElse(any), length),
+        ifindex,
+        attributes.address(RTA_GATEWAY).orElse(null),
+        attributes.address(RTA_PREFSRC).orElse(null),
+        (flags & ON_LINK) != 0);
+  }
+
+  /** The kernel's number of a family: AF_INET, AF_INET6. */
+  static int family(IpFamily family) {
+    return switch (family) {
+      case IPV4 -> 2;
+      case IPV6 -> 10;
+    };
+  }
+
+  private static NetlinkRequest body(
+      NetlinkRequest request, Route route, int protocol, int scope, int type) {
+    header(
+        request,
+        route.destination().family(),
+        route.destination().length(),
+        new int[] {TABLE_MAIN, protocol, scope, type},
+        route.isOnLink() ? ON_LINK : 0);
+    request.address(RTA_DST, route.destination().address());
+    route.via().ifPresent(via -> request.address(RTA_GATEWAY, via));
+    route.source().ifPresent(source -> request.address(RTA_PREFSRC, source));
+    return request.u32(RTA_OIF, route.ifindex());
+  }
+
+  /** The four in the middle are table, protocol, scope and type. */
+  private static NetlinkRequest header(
+      NetlinkRequest request, IpFamily family, int length, int[] middle, int flags) {
+    request.u8(family(family)).u8(length).u8(0).u8(0);
+    for (int value : middle) {
+      request.u8(value);
+    }
+    return request.u32(flags);
+  }
+}
