@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.bpf;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * One instance's folder in the bpf file system, where its maps and links outlive the process.
+ * Nothing outside of the folder is touched.
+ */
+public final class BpfFs {
+
+  /** Where the kernel's documents and other tools expect the bpf file system. */
+  public static final Path DEFAULT_MOUNT = Path.of("/sys/fs/bpf");
+
+  private final Path folder;
+
+  private BpfFs(Path folder) {
+    this.folder = folder;
+  }
+
+  /**
+   * The folder {@code instance} of the bpf file system at {@link #DEFAULT_MOUNT}: mounts the file
+   * system where it is missing, and creates the folder for this user alone.
+   */
+  public static BpfFs open(String instance) {
+    return open(DEFAULT_MOUNT, instance);
+  }
+
+  /** The same at another mount point. */
+  public static BpfFs open(Path mount, String instance) {
+    ensureMounted(mount);
+    BpfFs fs = new BpfFs(mount.resolve(checkName(instance)));
+    createPrivate(fs.folder);
+    return fs;
+  }
+
+  /** The instance's folder. */
+  public Path folder() {
+    return folder;
+  }
+
+  /** Where an object called {@code name} is, or would be, pinned. */
+  public Path pin(String name) {
+    return folder.resolve(checkName(name));
+  }
+
+  /** A folder within this one, created when missing. */
+  public BpfFs subfolder(String name) {
+    BpfFs fs = new BpfFs(pin(name));
+    createPrivate(fs.folder);
+    return fs;
+  }
+
+  /** What stands in this folder, pins and subfolders, sorted. */
+  public List<Path> list() {
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.sorted().toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot list the pins in " + folder, e);
+    }
+  }
+
+  /**
+   * Removes one pin or one empty subfolder; {@code false} when it was not there. The object goes
+   * when nothing else holds it: a pinned link detaches.
+   */
+  public boolean remove(String name) {
+    try {
+      return Files.deleteIfExists(pin(name));
+    } catch (DirectoryNotEmptyException e) {
+      throw new IllegalStateException(pin(name) + " is a folder with pins in it", e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot remove the pin " + pin(name), e);
+    }
+  }
+
+  /** Removes this folder when it is empty; {@code false} when it is not, or not there. */
+  public boolean removeIfEmpty() {
+    try {
+      return Files.deleteIfExists(folder);
+    } catch (DirectoryNotEmptyException e) {
+      return false;
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot remove the folder " + folder, e);
+    }
+  }
+
+  /** The kernel refuses names with a dot (EPERM), which reads like a missing capability. */
+  private static String checkName(String name) {
+    if (name.isEmpty() || name.indexOf('.') >= 0 || name.indexOf('/') >= 0 || name.length() > 255) {
+      throw new IllegalArgumentException("no name for a pin: '" + name + "'");
+    }
+    return name;
+  }
+
+  private static void createPrivate(Path folder) {
+    try {
+      Files.createDirectory(
+          folder,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } catch (FileAlreadyExistsException e) {
+      if (!Files.isDirectory(folder)) {
+        throw new IllegalStateException(folder + " is a pin, not a folder", e);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot create the folder " + folder, e);
+    }
+  }
+
+  private static void ensureMounted(Path mount) {
+    if (isMounted(mount)) {
+      return;
+    }
+    int result = Sys.mount("bpf", mount.toString(), "bpf", 0, "mode=0700");
+    // EBUSY: another process was quicker.
+    if (result != -Errno.EBUSY || !isMounted(mount)) {
+      LibBpf.check(result, "mount", mount.toString());
+    }
+  }
+
+  /** Whether the topmost mount at {@code mount} is a bpf file system, as this process sees it. */
+  private static boolean isMounted(Path mount) {
+    Path mounts = Path.of("/proc/self/mounts");
+    try {
+      return isBpf(mount, Files.readAllLines(mounts, StandardCharsets.ISO_8859_1));
+    } catch (NoSuchFileException e) {
+      return false;
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + mounts, e);
+    }
+  }
+
+  /** Lines of proc_mounts(5): device, mount point, type, options; a later one covers an earlier. */
+  static boolean isBpf(Path mount, List<String> mounts) {
+    boolean bpf = false;
+    for (String line : mounts) {
+      String[] fields = line.split(" ", -1);
+      if (fields.length > 2 && fields[1].equals(mount.toString())) {
+        bpf = fields[2].equals("bpf");
+      }
+    }
+    return bpf;
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.bpf;
+
+import io.cilium4j.datapath.bpf.generated.Libbpf;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+
+/**
+ * A program's attachment to a hook, as an object that this process owns: when its last descriptor
+ * is closed and no pin holds it, the kernel detaches the program. Safe for all threads.
+ *
+ * <p>Devices are looked up in the network namespace of the calling thread.
+ */
+public final class BpfLink implements AutoCloseable {
+  private final Fd fd;
+
+  /**
+   * What the kernel knows of a link.
+   *
+   * @param id the link's number
+   * @param programId the program it runs now
+   * @param ifindex the device of a tcx link; 0 when the device is gone, which detaches the link;
+   *     meaningless for a link to a cgroup
+   */
+  public record LinkInfo(int id, int programId, int ifindex) {}
+
+  private BpfLink(Fd fd) {
+    this.fd = fd;
+  }
+
+  /**
+   * Attaches a tc program to a device, behind those already there. Kernel 6.6 and newer; elsewhere
+   * {@link TcFilter}.
+   */
+  public static BpfLink attachTcx(BpfProgram program, int ifindex, Direction direction) {
+    return create(program, ifindex, direction.tcxAttachType(), program.name() + "@if" + ifindex);
+  }
+
+  /** Attaches a program to the sockets of all processes below the folder {@code cgroup}. */
+  public static BpfLink attachCgroup(BpfProgram program, Path cgroup, CgroupHook hook) {
+    String path = cgroup.toString();
+    try (Fd folder = new Fd(LibBpf.check(Sys.openDirectory(path), "open", path), path)) {
+      return create(program, folder.get(), hook.attachType(), program.name() + '@' + path);
+    }
+  }
+
+  private static BpfLink create(BpfProgram program, int target, int attachType, String what) {
+    try (Fd held = program.duplicate()) {
+      int link = Libbpf.bpf_link_create(held.get(), target, attachType, MemorySegment.NULL);
+      return new BpfLink(new Fd(LibBpf.check(link, "bpf_link_create", what), what));
+    }
+  }
+
+  /** Opens the link pinned at {@code path}. */
+  public static BpfLink openPinned(Path path) {
+    return new BpfLink(Fd.ofPin(path.toString()));
+  }
+
+  /** What the kernel says of this link now. */
+  public synchronized LinkInfo info() {
+    return KernelInfo.ofLink(fd);
+  }
+
+  /** Puts {@code program} in the place of the present one; no packet passes without either. */
+  public synchronized void update(BpfProgram program) {
+    try (Fd held = program.duplicate()) {
+      LibBpf.check(
+          Libbpf.bpf_link_update(fd.get(), held.get(), MemorySegment.NULL),
+          "bpf_link_update",
+          fd.what());
+    }
+  }
+
+  /** Pins the link at {@code path} in a bpf file system: it then outlives this process. */
+  public synchronized void pin(Path path) {
+    LibBpf.objectPin(fd.get(), path.toString());
+  }
+
+  /** Detaches the program now, also when the link is pinned; the handle stays to be closed. */
+  public synchronized void detach() {
+    LibBpf.check(Libbpf.bpf_link_detach(fd.get()), "bpf_link_detach", fd.what());
+  }
+
+  /** Gives up this handle, which detaches the program unless a pin or another handle holds it. */
+  @Override
+  public synchronized void close() {
+    fd.close();
+  }
+
+  @Override
+  public String toString() {
+    return "BpfLink[" + fd.what() + ']';
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.bpf;
+
+/** The kernel's map types in the kernel's order: a constant's ordinal is its number there. */
+public enum MapType {
+  /** No type; also every type newer than this list. */
+  UNSPEC,
+  HASH,
+  ARRAY,
+  PROG_ARRAY,
+  PERF_EVENT_ARRAY,
+  PERCPU_HASH,
+  PERCPU_ARRAY,
+  STACK_TRACE,
+  CGROUP_ARRAY,
+  LRU_HASH,
+  LRU_PERCPU_HASH,
+  LPM_TRIE,
+  ARRAY_OF_MAPS,
+  HASH_OF_MAPS,
+  DEVMAP,
+  SOCKMAP,
+  CPUMAP,
+  XSKMAP,
+  SOCKHASH,
+  CGROUP_STORAGE,
+  REUSEPORT_SOCKARRAY,
+  PERCPU_CGROUP_STORAGE,
+  QUEUE,
+  STACK,
+  SK_STORAGE,
+  DEVMAP_HASH,
+  STRUCT_OPS,
+  RINGBUF,
+  INODE_STORAGE,
+  TASK_STORAGE,
+  BLOOM_FILTER,
+  USER_RINGBUF,
+  CGRP_STORAGE;
+
+  private static final MapType[] BY_NUMBER = values();
+
+  static MapType of(int number) {
+    return number >= 0 && number < BY_NUMBER.length ? BY_NUMBER[number] : UNSPEC;
+  }
+
+  /** The number of this type in {@code enum bpf_map_type}. */
+  @SuppressWarnings("EnumOrdinal") // the order is the kernel's ABI, which never changes
+  public int number() {
+    return ordinal();
+  }
+
+  /** Whether a value exists once for each possible CPU. */
+  public boolean isPerCpu() {
+    return this == PERCPU_HASH || this == PERCPU_ARRAY || this == LRU_PERCPU_HASH;
+  }
+}

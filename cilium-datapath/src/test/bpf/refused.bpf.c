@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program that the verifier refuses: it reads the packet without looking at its length. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("tc")
+int reads_beyond(struct __sk_buff *skb)
+{
+	return *(__u8 *)(long)skb->data;
+}
+
+char _license[] SEC("license") = "Dual MIT/GPL";
