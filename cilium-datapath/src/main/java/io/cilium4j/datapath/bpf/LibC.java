@@ -238,12 +238,13 @@ public final class LibC {
 
   /** Makes a counter that can be waited for. */
   public static int eventfd(int initial, int flags) {
-    return (int) call("eventfd", "", (_, e) -> (int) EVENTFD.invokeExact(e, initial, flags));
+    return (int) call("eventfd", "counter", (_, e) -> (int) EVENTFD.invokeExact(e, initial, flags));
   }
 
   /** Makes an epoll instance, close-on-exec. */
   public static int epollCreate() {
-    return (int) call("epoll_create1", "", (_, e) -> (int) EPOLL_CREATE1.invokeExact(e, O_CLOEXEC));
+    return (int)
+        call("epoll_create1", "instance", (_, e) -> (int) EPOLL_CREATE1.invokeExact(e, O_CLOEXEC));
   }
 
   /** Adds a descriptor to an epoll instance, or takes it out. */

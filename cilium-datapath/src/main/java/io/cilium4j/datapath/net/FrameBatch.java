@@ -34,7 +34,10 @@ public final class FrameBatch implements AutoCloseable {
   public static final int MAX_FRAME_BYTES = 65_536 + 14 + 2 * 4;
 
   /** Size of {@code virtio_net_hdr}. */
-  static final int VNET_BYTES = 10;
+  private static final int VNET_BYTES = 10;
+
+  /** {@code VIRTIO_NET_HDR_F_NEEDS_CSUM}, in its first byte. */
+  private static final int NEEDS_CHECKSUM = 1;
 
   /** A slot: VNET at 6, so that the frame starts at 16 and its IP header at an even place. */
   private static final int VNET_OFFSET = 6;
@@ -57,7 +60,7 @@ public final class FrameBatch implements AutoCloseable {
           ValueLayout.ADDRESS.withName("iov_base"), ValueLayout.JAVA_LONG.withName("iov_len"));
 
   /** {@code struct mmsghdr} of 64-bit systems. */
-  static final StructLayout MMSGHDR =
+  private static final StructLayout MMSGHDR =
       MemoryLayout.structLayout(
           ValueLayout.ADDRESS.withName("msg_name"),
           ValueLayout.JAVA_INT.withName("msg_namelen"),
@@ -84,6 +87,10 @@ public final class FrameBatch implements AutoCloseable {
   private final MemorySegment sendIovecs;
   private final MemorySegment receiveVector;
   private final MemorySegment sendVector;
+
+  /** The vector from each message on; made beforehand, since a slice is an object. */
+  private final MemorySegment[] sendFrom;
+
   private final MemorySegment errnoSlot;
   private final int[] lengths;
 
@@ -100,12 +107,14 @@ public final class FrameBatch implements AutoCloseable {
     sendIovecs = arena.allocate(IOVEC, capacity);
     receiveVector = arena.allocate(MMSGHDR, capacity);
     sendVector = arena.allocate(MMSGHDR, capacity);
+    sendFrom = new MemorySegment[capacity];
     errnoSlot = LibC.errnoSlot(arena);
     for (int i = 0; i < capacity; i++) {
       MemorySegment slot =
           slots.asSlice((long) i * SLOT_BYTES + VNET_OFFSET, SLOT_BYTES - VNET_OFFSET);
       point(receiveVector, receiveIovecs, i, slot);
       point(sendVector, sendIovecs, i, slot);
+      sendFrom[i] = sendVector.asSlice(i * MSG_BYTES);
       receiveVector.set(
           ValueLayout.ADDRESS,
           i * MSG_BYTES + offset("msg_control"),
@@ -152,6 +161,15 @@ public final class FrameBatch implements AutoCloseable {
     return lengths[index];
   }
 
+  /**
+   * Whether a frame's transport checksum is the sum of the pseudo header alone, which the receiver
+   * or its device completes. Who changes an address in such a frame adds the difference to the
+   * field as it stands, not to its complement.
+   */
+  public boolean hasPartialChecksum(int index) {
+    return (slots.get(JAVA_BYTE, offset(index) - VNET_BYTES) & NEEDS_CHECKSUM) != 0;
+  }
+
   /** A copy of a frame; for tests and rare paths. */
   public byte[] copy(int index) {
     return slots.asSlice(offset(index), lengths[index]).toArray(JAVA_BYTE);
@@ -194,8 +212,7 @@ public final class FrameBatch implements AutoCloseable {
       sendIovecs.set(
           ValueLayout.JAVA_LONG, i * IOVEC.byteSize() + 8, (long) VNET_BYTES + lengths[i]);
     }
-    return LibC.sendmmsg(
-        errnoSlot, fd, sendVector.asSlice(from * MSG_BYTES), to - from, LibC.MSG_DONTWAIT);
+    return LibC.sendmmsg(errnoSlot, fd, sendFrom[from], to - from, LibC.MSG_DONTWAIT);
   }
 
   private boolean isTagged(int index) {

@@ -7,7 +7,10 @@ import io.cilium4j.datapath.bpf.SystemCallException;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -137,21 +140,25 @@ public final class Netns implements AutoCloseable {
   }
 
   /**
-   * Removes a name. The namespace itself ends with its last thread, socket and descriptor.
+   * Removes a name. The namespace itself ends with its last thread, socket and descriptor. Only a
+   * name is removed: another mount or a file that holds something is left alone.
    *
    * @return whether there was such a name
    */
   public static boolean delete(Path path) {
-    try {
+    if (exists(path)) {
       LibC.umount(path.toString(), LibC.MNT_DETACH);
-    } catch (SystemCallException e) {
-      // EINVAL: a name without a mount, left by a creation that was cut short.
-      if (e.errno() != Errno.ENOENT && e.errno() != Errno.EINVAL) {
-        throw e;
-      }
     }
+    // What is left is the empty file below the mount, also if a creation was cut short.
     try {
+      BasicFileAttributes file =
+          Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      if (!file.isRegularFile() || file.size() != 0) {
+        throw new SystemCallException("delete namespace name", path.toString(), Errno.EINVAL);
+      }
       return Files.deleteIfExists(path);
+    } catch (NoSuchFileException _) {
+      return false;
     } catch (IOException e) {
       throw new NetException("delete namespace name " + path, e);
     }

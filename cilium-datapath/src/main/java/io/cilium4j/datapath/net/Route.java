@@ -3,6 +3,7 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -84,12 +85,17 @@ public final class Route {
 
   @Override
   public boolean equals(@Nullable Object other) {
-    return other instanceof Route that && toString().equals(that.toString());
+    return other instanceof Route that
+        && destination.equals(that.destination)
+        && ifindex == that.ifindex
+        && Objects.equals(via, that.via)
+        && Objects.equals(source, that.source)
+        && onLink == that.onLink;
   }
 
   @Override
   public int hashCode() {
-    return toString().hashCode();
+    return Objects.hash(destination, ifindex, via, source, onLink);
   }
 
   /** As {@code ip route} writes it, with the device's index. */

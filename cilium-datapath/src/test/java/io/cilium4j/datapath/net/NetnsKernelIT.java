@@ -102,6 +102,17 @@ class NetnsKernelIT {
   }
 
   @Test
+  void delete_whatIsNoName_leavesItAlone() throws IOException {
+    Path file = Files.writeString(folder.resolve("full"), "text");
+    assertThrows(SystemCallException.class, () -> Netns.delete(file));
+    assertEquals("text", Files.readString(file));
+    assertThrows(SystemCallException.class, () -> Netns.delete(folder));
+    assertThrows(SystemCallException.class, () -> Netns.delete(Path.of("/proc/self/ns/net")));
+    // A creation that was cut short leaves an empty file.
+    assertTrue(Netns.delete(Files.createFile(folder.resolve("empty"))));
+  }
+
+  @Test
   void open_plainFile_isRefused() throws IOException {
     Path file = Files.createFile(folder.resolve("plain"));
     assertFalse(Netns.exists(file));
