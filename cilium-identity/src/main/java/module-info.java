@@ -6,4 +6,10 @@ module io.cilium4j.identity {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires org.slf4j;
+  requires re2j;
+
+  exports io.cilium4j.identity;
+
+  provides io.cilium4j.core.spi.IdentityBackendProvider with
+      io.cilium4j.identity.MemoryIdentityBackendProvider;
 }

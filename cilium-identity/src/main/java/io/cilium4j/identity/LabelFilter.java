@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.identity;
+
+import com.google.re2j.Matcher;
+import com.google.re2j.Pattern;
+import com.google.re2j.PatternSyntaxException;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.Labels;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Which labels of a pod make its identity.
+ *
+ * <p>A pattern is {@code [!][source:]regex}. The expression must match the beginning of a label's
+ * key; with {@code !} it says that such labels do not count. Where patterns of both kinds match a
+ * key, the longest match that includes is held against the shortest one that ignores, and the
+ * longer wins, at a tie the ignoring one. Where none matches the label counts, unless a user's
+ * pattern includes something: then the list says all there is to include.
+ *
+ * <p>Expressions are RE2's and take time in proportion to the key, whatever they say.
+ */
+public final class LabelFilter {
+
+  /** Most patterns of a user: each is tried on each key of each new pod. */
+  public static final int MAX_PATTERNS = 256;
+
+  /** Longest pattern in characters. */
+  public static final int MAX_PATTERN_CHARS = 512;
+
+  /** What counts in any case, and what Kubernetes changes too often for it to count. */
+  private static final List<String> DEFAULTS =
+      List.of(
+          "reserved:.*",
+          "io\\.kubernetes\\.pod\\.namespace",
+          "io\\.cilium\\.k8s\\.namespace\\.labels",
+          "app\\.kubernetes\\.io",
+          "io\\.cilium\\.k8s\\.policy\\.cluster",
+          "io\\.cilium\\.k8s\\.policy\\.serviceaccount",
+          "!io\\.kubernetes",
+          "!kubernetes\\.io",
+          "!statefulset\\.kubernetes\\.io/pod-name",
+          "!apps\\.kubernetes\\.io/pod-index",
+          "!batch\\.kubernetes\\.io/job-completion-index",
+          "!batch\\.kubernetes\\.io/controller-uid",
+          "!.*beta\\.kubernetes\\.io",
+          "!k8s\\.io",
+          "!pod-template-generation",
+          "!pod-template-hash",
+          "!controller-revision-hash",
+          "!controller-uid",
+          "!annotation.*",
+          "!etcd_node",
+          "!topology\\.kubernetes\\.io");
+
+  /** The filter of a user who asked for nothing. */
+  public static final LabelFilter DEFAULT = new LabelFilter(List.of());
+
+  /**
+   * One pattern.
+   *
+   * @param source the wanted source; empty for any
+   */
+  private record Rule(boolean ignores, String source, Pattern pattern) {
+
+    /** How many characters of the key match from its beginning on; 0 for no match. */
+    int matchedChars(Label label) {
+      if (!source.isEmpty() && !source.equals(label.source())) {
+        return 0;
+      }
+      Matcher matcher = pattern.matcher(label.key());
+      return matcher.lookingAt() ? matcher.end() : 0;
+    }
+  }
+
+  private final List<Rule> rules;
+
+  /** Whether only what some pattern includes counts. */
+  private final boolean includesOnly;
+
+  private LabelFilter(List<String> userPatterns) {
+    var parsed = new ArrayList<Rule>();
+    DEFAULTS.forEach(text -> parsed.add(parse(text)));
+    userPatterns.forEach(text -> parsed.add(parse(text)));
+    this.rules = List.copyOf(parsed);
+    this.includesOnly = rules.stream().skip(DEFAULTS.size()).anyMatch(rule -> !rule.ignores());
+  }
+
+  /**
+   * The default filter with a user's patterns added.
+   *
+   * @throws IllegalArgumentException if a pattern is wrong
+   */
+  public static LabelFilter of(List<String> userPatterns) {
+    if (userPatterns.size() > MAX_PATTERNS) {
+      throw new IllegalArgumentException(
+          userPatterns.size() + " label patterns: at most " + MAX_PATTERNS);
+    }
+    return userPatterns.isEmpty() ? DEFAULT : new LabelFilter(userPatterns);
+  }
+
+  private static Rule parse(String text) {
+    if (text.length() > MAX_PATTERN_CHARS) {
+      throw new IllegalArgumentException(
+          "label pattern of " + text.length() + " characters: at most " + MAX_PATTERN_CHARS);
+    }
+    boolean ignores = text.startsWith("!");
+    String rest = ignores ? text.substring(1) : text;
+    int colon = rest.indexOf(':');
+    String regex = rest.substring(colon + 1);
+    if (regex.isEmpty()) {
+      throw new IllegalArgumentException("label pattern \"" + text + "\": the expression is empty");
+    }
+    try {
+      return new Rule(ignores, colon < 0 ? "" : rest.substring(0, colon), Pattern.compile(regex));
+    } catch (PatternSyntaxException e) {
+      throw new IllegalArgumentException(
+          "label pattern \"" + text + "\": " + e.getDescription(), e);
+    }
+  }
+
+  /** The labels that make the identity. */
+  public Labels relevant(Labels all) {
+    return Labels.of(all.stream().filter(this::counts).toList());
+  }
+
+  private boolean counts(Label label) {
+    int longestInclude = 0;
+    int shortestIgnore = 0;
+    for (Rule rule : rules) {
+      int matched = rule.matchedChars(label);
+      if (matched == 0) {
+        continue;
+      }
+      if (!rule.ignores()) {
+        longestInclude = Math.max(longestInclude, matched);
+      } else if (shortestIgnore == 0 || matched < shortestIgnore) {
+        shortestIgnore = matched;
+      }
+    }
+    return (shortestIgnore == 0 && !includesOnly) || longestInclude > shortestIgnore;
+  }
+}
