@@ -3,7 +3,6 @@ package io.cilium4j.datapath.net;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import io.cilium4j.core.MacAddress;
 import java.nio.ByteBuffer;
@@ -70,8 +69,8 @@ class NetlinkAttributesTest {
     for (Consumer<ByteBuffer> reader : readers) {
       try {
         reader.accept(ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()));
-      } catch (IllegalArgumentException | IndexOutOfBoundsException refused) {
-        assertNotNull(refused.getMessage());
+      } catch (IllegalArgumentException | IndexOutOfBoundsException _) {
+        // Refused, as the socket expects it.
       }
     }
   }
