@@ -23,6 +23,12 @@ import java.lang.invoke.VarHandle;
  * of {@code EINTR}. Those that take an {@code errnoSlot} are for paths that carry packets: they
  * allocate nothing, throw nothing, and give {@code -errno} as the kernel itself does.
  *
+ * <p>{@code errno} belongs to the thread, and the JVM may make calls of its own between ours and a
+ * later look: so the linker saves it into the slot right behind the call.
+ *
+ * <p>A call that waits ({@link #recv}, {@link #epollWait}) holds its thread, a virtual thread's
+ * carrier too; none of them is ended by an interrupt, so each has a timeout or a wake-up.
+ *
  * <p>{@link #setns} and {@link #unshare} change the calling <em>thread</em>, and the JDK may run
  * anything on it later: only threads that end in that namespace may call them. A virtual thread
  * must never do so, since it would change its carrier.

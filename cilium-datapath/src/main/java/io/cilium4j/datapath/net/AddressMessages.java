@@ -37,6 +37,7 @@ final class AddressMessages {
 
   private AddressMessages() {}
 
+  /** Adds an address; EXCLUSIVE, since the kernel would else change the one that is there. */
   static NetlinkRequest add(int ifindex, InterfaceAddress address, DuplicateCheck check) {
     var request =
         new NetlinkRequest(
@@ -57,6 +58,7 @@ final class AddressMessages {
         address);
   }
 
+  /** Lists both families; the kernel picks the device since the socket checks strictly. */
   static NetlinkRequest list(int ifindex) {
     return new NetlinkRequest(RTM_GETADDR, 0, "RTM_GETADDR", "addresses of device " + ifindex)
         .u8(0)
@@ -97,6 +99,7 @@ final class AddressMessages {
     return neighbour(request, ifindex, address, 0);
   }
 
+  /** LOCAL and ADDRESS are the same where the link is not point-to-point; IPv6 wants either. */
   private static NetlinkRequest header(
       NetlinkRequest request, int ifindex, InterfaceAddress address) {
     return request

@@ -7,6 +7,17 @@ import java.nio.ByteBuffer;
 /**
  * Codec of device messages: {@code ifinfomsg} (family u8, pad u8, type u16, index i32, flags u32,
  * mask of flags to change u32) and the attributes of linux/if_link.h.
+ *
+ * <p>The message that makes a veth holds a second device message, header and all, for the peer:
+ *
+ * <pre>
+ *   ifinfomsg | IFNAME ADDRESS MTU LINKINFO
+ *                                  KIND "veth", DATA
+ *                                               PEER: ifinfomsg | IFNAME ADDRESS MTU NET_NS_FD
+ * </pre>
+ *
+ * <p>The peer's attributes are its own from the start, so it never appears in this namespace and
+ * never under a name or an address that the kernel made up.
  */
 final class LinkMessages {
 
@@ -59,6 +70,7 @@ final class LinkMessages {
     return request.end(peer).end(data).end(info);
   }
 
+  /** Removes a device by index: a name may have been given to another device meanwhile. */
   static NetlinkRequest delete(int ifindex) {
     return device(
         new NetlinkRequest(RTM_DELLINK, 0, "RTM_DELLINK", "device " + ifindex), ifindex, 0, 0);
@@ -77,6 +89,7 @@ final class LinkMessages {
     return device(change(ifindex, "mtu " + mtuBytes), ifindex, 0, 0).u32(IFLA_MTU, mtuBytes);
   }
 
+  /** Asks by name; the kernel finds it without going through all devices. */
   static NetlinkRequest get(String name) {
     var request = new NetlinkRequest(RTM_GETLINK, 0, "RTM_GETLINK", "device " + name);
     return device(request, 0, 0, 0).u32(IFLA_EXT_MASK, SKIP_STATS).text(IFLA_IFNAME, name);
@@ -92,6 +105,7 @@ final class LinkMessages {
     return device(request, 0, 0, 0).u32(IFLA_EXT_MASK, SKIP_STATS);
   }
 
+  /** Reads any device; what an attribute does not say is empty or 0. */
   static Link decode(ByteBuffer payload) {
     var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
     // Tunnels of other families have addresses of other lengths here.
@@ -115,6 +129,7 @@ final class LinkMessages {
     return new NetlinkRequest(RTM_NEWLINK, 0, "RTM_NEWLINK", "device " + ifindex + " " + what);
   }
 
+  /** The header: of no family, of no hardware type. */
   private static NetlinkRequest device(NetlinkRequest request, int ifindex, int flags, int mask) {
     return request.u8(0).u8(0).u16(0).u32(ifindex).u32(flags).u32(mask);
   }

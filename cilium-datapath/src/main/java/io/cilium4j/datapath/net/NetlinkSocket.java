@@ -19,6 +19,15 @@ import org.jspecify.annotations.Nullable;
  * A route netlink socket and its protocol: one request at a time, each with a sequence number that
  * its answers repeat. A request that changes something is answered by an acknowledgement, one that
  * lists by many messages and an end mark. Answers to a request that was given up are passed over.
+ *
+ * <pre>
+ *   change    request ->  &lt;- ERROR: code i32, 0 if done | header of the request | attributes
+ *   question  request ->  &lt;- object, then ERROR as above
+ *   listing   request ->  &lt;- object, object … in several datagrams, then DONE: code i32 | attributes
+ * </pre>
+ *
+ * <p>Nothing the kernel sends is trusted to be well formed: lengths are checked against what was
+ * received, and a datagram that does not fit the buffer is an error and not half an answer.
  */
 final class NetlinkSocket implements AutoCloseable {
 
@@ -93,12 +102,12 @@ final class NetlinkSocket implements AutoCloseable {
     @Nullable T decode(ByteBuffer payload);
   }
 
-  /** Carries out a change. */
+  /** Carries out a change; when it returns, the kernel has made it. */
   void execute(NetlinkRequest request) {
     exchange(request, NetlinkRequest.ACK, _ -> {});
   }
 
-  /** Asks for one object. */
+  /** Asks for one object; the kernel says ENODEV or the like where it is absent. */
   synchronized <T> Optional<T> get(NetlinkRequest request, Decoder<T> decoder) {
     var found = new ArrayList<T>(1);
     exchange(request, NetlinkRequest.ACK, payload -> add(found, decoder, payload));
@@ -159,6 +168,7 @@ final class NetlinkSocket implements AutoCloseable {
         }
         int type = Short.toUnsignedInt(view.getShort(position + 4));
         int flags = Short.toUnsignedInt(view.getShort(position + 6));
+        // Another number: the late answer to a request that ran into the timeout.
         if (view.getInt(position + 8) == sequence) {
           ByteBuffer payload =
               view.slice(

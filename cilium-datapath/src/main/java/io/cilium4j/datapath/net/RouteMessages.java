@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Codec of routes: {@code rtmsg} (family, destination length, source length, type of service,
  * table, protocol, scope, type, each u8, then flags u32) and the attributes of linux/rtnetlink.h.
+ *
+ * <p>The scope says how far the destination is. IPv4 takes a route without gateway for one to
+ * neighbours only if its scope is the link, and then finds gateways by it; IPv6 ignores scopes.
  */
 final class RouteMessages {
 
@@ -57,6 +60,7 @@ final class RouteMessages {
     return set(route, NetlinkRequest.CREATE | NetlinkRequest.REPLACE);
   }
 
+  /** The header's scope follows from the gateway, as {@code ip route} has it. */
   private static NetlinkRequest set(Route route, int flags) {
     int scope = route.via().isPresent() ? SCOPE_UNIVERSE : SCOPE_LINK;
     return body(
@@ -67,6 +71,7 @@ final class RouteMessages {
         TYPE_UNICAST);
   }
 
+  /** Removes the route that is as given in everything that is given. */
   static NetlinkRequest delete(Route route) {
     // Protocol and type 0: any. What the route itself says must match.
     return body(
@@ -77,6 +82,7 @@ final class RouteMessages {
         0);
   }
 
+  /** Lists one family; the kernel picks the device, the reader the table. */
   static NetlinkRequest list(IpFamily family, int ifindex) {
     return header(
             new NetlinkRequest(RTM_GETROUTE, 0, "RTM_GETROUTE", "routes of device " + ifindex),

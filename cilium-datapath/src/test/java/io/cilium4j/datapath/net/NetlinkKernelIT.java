@@ -16,7 +16,10 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -257,6 +260,36 @@ class NetlinkKernelIT {
     }
     assertEquals(links, hostLink.listLinks("").size() + podLink.listLinks("").size());
     assertEquals(descriptors, KernelTests.openDescriptors());
+  }
+
+  @Test
+  void sharedSocket_usedByManyThreadsWhileDevicesCome_mixesNothingUp() throws Exception {
+    var makers = new ArrayList<FutureTask<Integer>>();
+    for (int i = 0; i < 4; i++) {
+      int maker = i;
+      var task =
+          new FutureTask<>(() -> {
+            int right = 0;
+            for (int n = 0; n < 50; n++) {
+              String name = "m" + maker + "-" + n;
+              var pair = new VethPair(name, "p" + name, PAIR.mac(), PAIR.peerMac(), 1400);
+              // One socket for all, one of its own for the listing that others disturb.
+              Link made = hostLink.createVeth(pair, pod);
+              try (Netlink own = Netlink.open(host)) {
+                boolean listed =
+                    own.listLinks("m" + maker + "-").size() == n + 1
+                        && own.linkByIndex(made.index()).equals(hostLink.linkByName(name));
+                right += listed ? 1 : 0;
+              }
+            }
+            return right;
+          });
+      makers.add(task);
+      Thread.ofPlatform().start(task);
+    }
+    for (FutureTask<Integer> maker : makers) {
+      assertEquals(50, maker.get(60, TimeUnit.SECONDS));
+    }
   }
 
   @Test
