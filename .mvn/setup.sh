@@ -55,6 +55,7 @@ has_package() {
     libbpf1) any_exists /usr/lib/*/libbpf.so.1 /usr/lib64/libbpf.so.1 /usr/lib/libbpf.so.1 /usr/local/lib/libbpf.so.1 ;;
     libbpf-dev) any_exists /usr/include/bpf/bpf_helpers.h /usr/local/include/bpf/bpf_helpers.h ;;
     maven) command -v mvn >/dev/null ;;
+    llvm) command -v llvm-strip >/dev/null ;;
     iproute2) command -v ip >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
@@ -76,8 +77,8 @@ use_packages() {
     die "apt-get could not install ${missing[*]}; see its message above"
 }
 
-# What the build needs: clang and the headers for the eBPF programs, Maven for the rest.
-use_build_tools() { use_packages clang libbpf-dev maven; }
+# What the build needs: clang, llvm and the headers for the eBPF programs, Maven for the rest.
+use_build_tools() { use_packages clang llvm libbpf-dev maven; }
 
 # Whether eBPF can be used here. Asks the kernel for a map of a kind that only a privileged caller
 # gets (an LPM trie), since being root in a container says little. perl is part of every Debian.

@@ -19,9 +19,10 @@ for source in "$sources"/*.bpf.c; do
   if [ -e "$object" ] && [ -z "$(find src/main/bpf "$sources" -newer "$object" -type f 2>/dev/null)" ]; then
     continue
   fi
-  # The multi-arch folder holds asm/types.h, which -target bpf does not look for.
+  # The multi-arch folder holds asm/types.h, which -target bpf does not look for. Names in BTF begin at
+  # the module's folder, so that the object is the same wherever it is built.
   "$clang" -O2 -g -target bpf -Wall -Wextra -Werror -Wno-unused-parameter \
-    -ffile-prefix-map="$PWD/=" \
+    -ffile-compilation-dir=. \
     -I src/main/bpf -I src/main/bpf/lib -I "/usr/include/$(uname -m)-linux-gnu" \
     -c "$source" -o "$object.tmp"
   # BTF stays; DWARF is ten times its size and nobody reads it.
