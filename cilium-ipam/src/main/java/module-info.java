@@ -6,4 +6,10 @@ module io.cilium4j.ipam {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires org.slf4j;
+
+  exports io.cilium4j.ipam;
+
+  provides io.cilium4j.core.spi.IpamMode with
+      io.cilium4j.ipam.ClusterPoolMode,
+      io.cilium4j.ipam.StaticMode;
 }
