@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that a verdict depends on, of one moment: the endpoints' rows and the ipcache. Immutable; the
+ * object in force is the epoch. A change makes the next object beside it, and one write puts it in
+ * force, so a packet is decided wholly by the one or wholly by the other.
+ *
+ * <p>The tables of endpoints, a few hundred rows at most, are copied with each change of an
+ * endpoint. The ipcache is not: see {@link PrefixTrie}.
+ */
+final class State {
+
+  private final long epoch;
+  private final Map<Integer, LocalEndpoint> byId;
+  private final Map<Integer, LocalEndpoint> byDevice;
+  private final PrefixTrie<LocalEndpoint> byV4;
+  private final PrefixTrie<LocalEndpoint> byV6;
+  private final Ipcache ipcache;
+
+  /**
+   * The prefixes of both families.
+   *
+   * @param size how many
+   */
+  private record Ipcache(PrefixTrie<IpcacheEntry> v4, PrefixTrie<IpcacheEntry> v6, int size) {
+
+    PrefixTrie<IpcacheEntry> of(IpFamily family) {
+      return family == IpFamily.IPV4 ? v4 : v6;
+    }
+
+    Ipcache with(IpcacheEntry entry) {
+      IpPrefix prefix = entry.prefix();
+      PrefixTrie<IpcacheEntry> before = of(prefix.family());
+      IpcacheEntry old = before.get(prefix);
+      if (entry.equals(old)) {
+        return this;
+      }
+      return replace(prefix.family(), before.with(prefix, entry), old == null ? 1 : 0);
+    }
+
+    Ipcache without(IpPrefix prefix) {
+      PrefixTrie<IpcacheEntry> before = of(prefix.family());
+      if (before.get(prefix) == null) {
+        return this;
+      }
+      return replace(prefix.family(), before.without(prefix), -1);
+    }
+
+    private Ipcache replace(IpFamily family, PrefixTrie<IpcacheEntry> trie, int more) {
+      return family == IpFamily.IPV4
+          ? new Ipcache(trie, v6, size + more)
+          : new Ipcache(v4, trie, size + more);
+    }
+  }
+
+  private State(long epoch, Map<Integer, LocalEndpoint> byId, Ipcache ipcache) {
+    this.epoch = epoch;
+    this.byId = Collections.unmodifiableMap(byId);
+    this.ipcache = ipcache;
+    Map<Integer, LocalEndpoint> devices = HashMap.newHashMap(byId.size());
+    PrefixTrie<LocalEndpoint> v4 = PrefixTrie.empty(IpFamily.IPV4);
+    PrefixTrie<LocalEndpoint> v6 = PrefixTrie.empty(IpFamily.IPV6);
+    for (LocalEndpoint endpoint : byId.values()) {
+      devices.put(endpoint.ifindex(), endpoint);
+      for (IpAddress address : endpoint.endpoint().addresses()) {
+        if (address.isV4()) {
+          v4 = v4.with(IpPrefix.host(address), endpoint);
+        } else {
+          v6 = v6.with(IpPrefix.host(address), endpoint);
+        }
+      }
+    }
+    this.byDevice = Collections.unmodifiableMap(devices);
+    this.byV4 = v4;
+    this.byV6 = v6;
+  }
+
+  /** The same endpoints with another ipcache. */
+  private State(State before, Ipcache ipcache) {
+    this.epoch = before.epoch + 1;
+    this.byId = before.byId;
+    this.byDevice = before.byDevice;
+    this.byV4 = before.byV4;
+    this.byV6 = before.byV6;
+    this.ipcache = ipcache;
+  }
+
+  /** No endpoint and no prefix: nothing passes. */
+  static State empty() {
+    return new State(
+        1,
+        Map.of(),
+        new Ipcache(PrefixTrie.empty(IpFamily.IPV4), PrefixTrie.empty(IpFamily.IPV6), 0));
+  }
+
+  /**
+   * The state after a change: this very object where it changes nothing, so that verdicts in
+   * conntrack stay valid.
+   *
+   * @throws DatapathException if that would be more than the limits
+   */
+  State after(Change change, Limits limits) {
+    Ipcache nextIpcache = ipcache;
+    for (IpPrefix prefix : change.removedIpcache()) {
+      nextIpcache = nextIpcache.without(prefix);
+    }
+    for (IpcacheEntry entry : change.ipcache()) {
+      nextIpcache = nextIpcache.with(entry);
+    }
+    checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
+    Map<Integer, LocalEndpoint> nextById = new HashMap<>(byId);
+    boolean changed = nextById.keySet().removeAll(change.removedEndpoints());
+    for (EndpointRow row : change.endpoints()) {
+      LocalEndpoint old = nextById.get(row.endpoint().id());
+      if (old == null || !old.row().equals(row)) {
+        nextById.put(row.endpoint().id(), LocalEndpoint.of(row));
+        changed = true;
+      }
+    }
+    if (!changed) {
+      return nextIpcache.equals(ipcache) ? this : new State(this, nextIpcache);
+    }
+    checkLimit(policyEntries(nextById), limits.policyEntries(), "policy entries");
+    return new State(epoch + 1, nextById, nextIpcache);
+  }
+
+  /** Endpoints that share a policy object share its entries. */
+  private static long policyEntries(Map<Integer, LocalEndpoint> endpoints) {
+    Set<PolicyMapState> policies = Collections.newSetFromMap(new IdentityHashMap<>());
+    endpoints.values().forEach(endpoint -> policies.add(endpoint.row().policy()));
+    return policies.stream().mapToLong(PolicyMapState::size).sum();
+  }
+
+  private static void checkLimit(long wanted, int limit, String what) {
+    if (wanted > limit) {
+      throw new DatapathException(wanted + " " + what + ": the limit is " + limit);
+    }
+  }
+
+  /** The number that verdicts of this state carry. */
+  long epoch() {
+    return epoch;
+  }
+
+  /** The endpoints by id. */
+  Map<Integer, LocalEndpoint> endpoints() {
+    return byId;
+  }
+
+  /** The endpoint behind a device, or null. */
+  @Nullable LocalEndpoint ofDevice(int ifindex) {
+    return byDevice.get(ifindex);
+  }
+
+  /** The endpoint that has the packet's source address, or null. */
+  @Nullable LocalEndpoint sourceOf(Packet packet) {
+    return endpointsOf(packet.family).lookup(packet.sourceHigh, packet.sourceLow);
+  }
+
+  /** The endpoint that has the packet's destination address, or null. */
+  @Nullable LocalEndpoint destinationOf(Packet packet) {
+    return endpointsOf(packet.family).lookup(packet.destinationHigh, packet.destinationLow);
+  }
+
+  /** The identity behind an address that no local endpoint has. */
+  int identityOf(IpFamily family, long high, long low) {
+    IpcacheEntry entry = ipcache.of(family).lookup(high, low);
+    return entry == null ? ReservedIdentity.WORLD.id() : entry.identity();
+  }
+
+  /** All prefixes of the ipcache, as a new set. */
+  Set<IpPrefix> prefixes() {
+    Set<IpPrefix> all = new HashSet<>();
+    ipcache.v4.forEach(entry -> all.add(entry.prefix()));
+    ipcache.v6.forEach(entry -> all.add(entry.prefix()));
+    return all;
+  }
+
+  private PrefixTrie<LocalEndpoint> endpointsOf(IpFamily family) {
+    return family == IpFamily.IPV4 ? byV4 : byV6;
+  }
+}
