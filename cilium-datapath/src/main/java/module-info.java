@@ -8,5 +8,9 @@ module io.cilium4j.datapath {
   requires org.slf4j;
 
   exports io.cilium4j.datapath.bpf;
+  exports io.cilium4j.datapath.memory;
   exports io.cilium4j.datapath.net;
+
+  provides io.cilium4j.core.spi.DatapathProvider with
+      io.cilium4j.datapath.memory.MemoryDatapathProvider;
 }

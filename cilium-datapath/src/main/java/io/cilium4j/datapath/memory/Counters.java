@@ -34,12 +34,12 @@ final class Counters {
   Map<String, Long> read() {
     Map<String, Long> counters = new TreeMap<>();
     for (TrafficDirection direction : TrafficDirection.values()) {
-      String suffix = "." + direction.name().toLowerCase(Locale.ROOT);
-      counters.put("forwarded" + suffix, packets.get(slot(direction, FORWARDED)));
+      String suffix = "_" + direction.name().toLowerCase(Locale.ROOT);
+      counters.put("forward" + suffix, packets.get(slot(direction, FORWARDED)));
       for (DropReason reason : DropReason.values()) {
         long count = packets.get(slot(direction, reason.code()));
         if (count > 0) {
-          counters.put("dropped." + reason.name().toLowerCase(Locale.ROOT) + suffix, count);
+          counters.put("drop_" + reason.name().toLowerCase(Locale.ROOT) + suffix, count);
         }
       }
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.memory;
 
+import static io.cilium4j.datapath.memory.Decisions.assertDrop;
+import static io.cilium4j.datapath.memory.Decisions.assertReaches;
+import static io.cilium4j.datapath.memory.Decisions.assertStack;
 import static io.cilium4j.datapath.memory.World.A;
 import static io.cilium4j.datapath.memory.World.B;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
-import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.DropReason;
@@ -32,18 +33,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The steps of docs/datapath.md, one group each, over real frames of either family. */
 class PacketDeciderTest {
-
-  private static void assertDrop(DropReason reason, Decision decision) {
-    assertEquals(reason, assertInstanceOf(Decision.Drop.class, decision).reason());
-  }
-
-  private static void assertReaches(int pod, Decision decision) {
-    assertEquals(pod, assertInstanceOf(Decision.ToEndpoint.class, decision).endpoint().id());
-  }
-
-  private static void assertStack(Decision decision) {
-    assertInstanceOf(Decision.ToStack.class, decision);
-  }
 
   private static PolicyKey ingress(int identity) {
     return PolicyKey.any(TrafficDirection.INGRESS, identity);
@@ -136,7 +125,7 @@ class PacketDeciderTest {
                     .icmp(135, 0, new byte[8])));
       }
       assertEquals(List.of(), world.reported);
-      assertEquals(3, world.counters.read().get("dropped.link_local.egress"));
+      assertEquals(3, world.counters.read().get("drop_link_local_egress"));
     }
   }
 
@@ -298,203 +287,6 @@ class PacketDeciderTest {
   }
 
   @Nested
-  class Flows {
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_reply_needsNoPolicy(IpFamily family) {
-      World world = World.open(family);
-      world.put(A, World.only(TrafficDirection.EGRESS));
-      world.put(B, World.only(TrafficDirection.INGRESS));
-      assertDrop(DropReason.POLICY_DENIED, world.send(B, world.between(B, A).udp(53, 1000)));
-      assertReaches(B, world.send(A, world.between(A, B).udp(1000, 53)));
-      assertReaches(A, world.send(B, world.between(B, A).udp(53, 1000)));
-      assertDrop(DropReason.POLICY_DENIED, world.send(B, world.between(B, A).udp(53, 1001)));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_replyFromOutside_needsNoPolicy(IpFamily family) {
-      World world = World.open(family);
-      world.put(A, World.only(TrafficDirection.EGRESS));
-      ByteBuffer reply = Frames.between(world.outside(), world.address(A)).udp(53, 1000);
-      assertDrop(DropReason.POLICY_DENIED, world.fromNode(reply));
-      assertStack(world.send(A, Frames.between(world.address(A), world.outside()).udp(1000, 53)));
-      assertReaches(A, world.fromNode(reply));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_revoked_stopsBothDirections(IpFamily family) {
-      World world = World.open(family);
-      world.put(A, World.only(TrafficDirection.EGRESS));
-      world.put(B, World.only(TrafficDirection.INGRESS));
-      assertReaches(B, world.send(A, world.between(A, B).tcp(1000, 80, Frames.SYN)));
-      assertReaches(A, world.send(B, world.between(B, A).tcp(80, 1000, Frames.SYN_ACK)));
-      world.put(B, PolicyMapState.DENY_ALL);
-      assertDrop(
-          DropReason.POLICY_DENIED, world.send(B, world.between(B, A).tcp(80, 1000, Frames.ACK)));
-      assertDrop(
-          DropReason.POLICY_DENIED, world.send(A, world.between(A, B).tcp(1000, 80, Frames.ACK)));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_changedIdentityOfPeer_revokesToo(IpFamily family) {
-      World world = World.open(family);
-      world.put(A, World.policy(egress(World.OUTSIDE_IDENTITY), PolicyEntry.deny(3)));
-      ByteBuffer request = Frames.between(world.address(A), world.outside()).udp(1000, 53);
-      assertStack(world.send(A, request));
-      world.ipcache(IpPrefix.host(world.outside()), World.OUTSIDE_IDENTITY);
-      ByteBuffer reply = Frames.between(world.outside(), world.address(A)).udp(53, 1000);
-      assertDrop(DropReason.POLICY_DENY, world.send(A, request));
-      // The reply is then a flow of its own, which nothing forbids.
-      assertReaches(A, world.fromNode(reply));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_stillAllowedAfterChange_passesWithReplyFirst(IpFamily family) {
-      World world = World.open(family);
-      world.put(A, World.only(TrafficDirection.EGRESS));
-      world.put(B, World.only(TrafficDirection.INGRESS));
-      assertReaches(B, world.send(A, world.between(A, B).echoRequest(5)));
-      world.ipcache(IpPrefix.host(world.outside()), World.OUTSIDE_IDENTITY);
-      assertReaches(A, world.send(B, world.between(B, A).echoReply(5)));
-      assertReaches(B, world.send(A, world.between(A, B).echoRequest(5)));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_identicalChange_keepsVerdicts(IpFamily family) {
-      World world = World.open(family);
-      long epoch = world.decider.state().epoch();
-      world.put(A, PolicyMapState.ALLOW_ALL);
-      assertEquals(epoch, world.decider.state().epoch());
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_removedEndpoint_isUnknown(IpFamily family) {
-      World world = World.open(family);
-      assertReaches(B, world.send(A, world.between(A, B).udp(1, 2)));
-      world.remove(B);
-      assertDrop(DropReason.UNKNOWN_SENDER, world.send(B, world.between(B, A).udp(2, 1)));
-      // Its address is now somewhere outside.
-      assertStack(world.send(A, world.between(A, B).udp(1, 2)));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_flowThroughTheStack_goesBackThroughIt(IpFamily family) {
-      World world = World.open(family);
-      assertReaches(B, world.fromNode(world.between(A, B).tcp(1000, 80, Frames.SYN)));
-      assertStack(world.send(B, world.between(B, A).tcp(80, 1000, Frames.SYN_ACK)));
-      world.ipcache(IpPrefix.host(world.outside()), World.OUTSIDE_IDENTITY);
-      assertStack(world.send(B, world.between(B, A).tcp(80, 1000, Frames.ACK)));
-      assertReaches(B, world.fromNode(world.between(A, B).tcp(1000, 80, Frames.ACK)));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_knownFlow_allocatesNoDecision(IpFamily family) {
-      World world = World.open(family);
-      ByteBuffer frame = world.between(A, B).udp(1, 2);
-      assertSame(world.send(A, frame), world.send(A, frame));
-    }
-  }
-
-  @Nested
-  class Lifetimes {
-
-    private static World connect(IpFamily family) {
-      World world = World.open(family);
-      world.put(A, World.only(TrafficDirection.EGRESS));
-      world.put(B, World.only(TrafficDirection.INGRESS));
-      world.send(A, world.between(A, B).tcp(1000, 80, Frames.SYN));
-      return world;
-    }
-
-    private static boolean lives(World world) {
-      return world.send(B, world.between(B, A).tcp(80, 1000, Frames.ACK)).passes();
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_unansweredTcp_livesAMinute(IpFamily family) {
-      World world = connect(family);
-      world.passSeconds(59);
-      assertTrue(lives(world));
-      world = connect(family);
-      world.passSeconds(60);
-      assertTrue(!lives(world));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_answeredTcp_livesTwoHours(IpFamily family) {
-      World world = connect(family);
-      assertTrue(lives(world));
-      world.passSeconds(7999);
-      assertTrue(lives(world));
-      world.passSeconds(8000);
-      assertTrue(!lives(world));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_afterReset_livesTenSeconds(IpFamily family) {
-      World world = connect(family);
-      assertTrue(lives(world));
-      world.send(A, world.between(A, B).tcp(1000, 80, Frames.RST));
-      world.passSeconds(10);
-      assertTrue(!lives(world));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_finFromOneSide_isNoEnd(IpFamily family) {
-      World world = connect(family);
-      assertTrue(lives(world));
-      world.send(A, world.between(A, B).tcp(1000, 80, Frames.FIN_ACK));
-      world.passSeconds(100);
-      assertTrue(lives(world));
-      world.send(B, world.between(B, A).tcp(80, 1000, Frames.FIN_ACK));
-      world.passSeconds(10);
-      assertTrue(!lives(world));
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_synOnClosing_beginsAnew(IpFamily family) {
-      World world = connect(family);
-      assertTrue(lives(world));
-      world.send(A, world.between(A, B).tcp(1000, 80, Frames.RST));
-      assertTrue(world.send(A, world.between(A, B).tcp(1000, 80, Frames.SYN)).passes());
-      world.passSeconds(59);
-      assertTrue(lives(world));
-      world.send(A, world.between(A, B).tcp(1000, 80, Frames.RST));
-      // The other way round it is a flow that policy forbids.
-      assertTrue(!world.send(B, world.between(B, A).tcp(80, 1000, Frames.SYN)).passes());
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void decide_tableFull_forgetsTheFlowUsedLeastRecently(IpFamily family) {
-      World world = new World(family, 2);
-      world.put(A, World.only(TrafficDirection.EGRESS));
-      world.put(B, World.only(TrafficDirection.INGRESS));
-      world.send(A, world.between(A, B).udp(1, 53));
-      world.send(A, world.between(A, B).udp(2, 53));
-      world.send(A, world.between(A, B).udp(1, 53));
-      world.send(A, world.between(A, B).udp(3, 53));
-      assertReaches(A, world.send(B, world.between(B, A).udp(53, 1)));
-      assertDrop(DropReason.POLICY_DENIED, world.send(B, world.between(B, A).udp(53, 2)));
-      assertReaches(A, world.send(B, world.between(B, A).udp(53, 3)));
-    }
-  }
-
-  @Nested
   class Related {
 
     private static World world(IpFamily family) {
@@ -603,7 +395,7 @@ class PacketDeciderTest {
       world.passSeconds(1);
       world.send(A, world.between(A, B).udp(1, 2));
       assertEquals(150, world.reported.getLast().suppressed());
-      assertEquals(251, world.counters.read().get("dropped.policy_denied.ingress"));
+      assertEquals(251, world.counters.read().get("drop_policy_denied_ingress"));
     }
   }
 }

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import io.cilium4j.core.spi.DatapathException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+
+/**
+ * A file with the devices that this instance made, so that a later process of it takes over and
+ * removes those, and no stranger's of the same name. One line a device: {@code NAME IFINDEX}. A
+ * line that is anything else is passed over.
+ *
+ * <p>Not safe for use by several threads.
+ */
+final class DeviceManifest {
+
+  static final String FILE_NAME = "memory-devices";
+
+  private static final Pattern LINE = Pattern.compile("(\\S{1,15}) ([1-9][0-9]{0,8})");
+
+  private final Path file;
+  private final Map<String, Integer> indexes = new TreeMap<>();
+
+  DeviceManifest(Path runFolder) {
+    this.file = runFolder.resolve(FILE_NAME);
+    try {
+      for (String line : Files.readAllLines(file)) {
+        var match = LINE.matcher(line);
+        if (match.matches()) {
+          indexes.put(match.group(1), Integer.valueOf(match.group(2)));
+        }
+      }
+    } catch (NoSuchFileException e) {
+      // The first process of this instance.
+    } catch (IOException e) {
+      throw new DatapathException("read " + file + ": " + e, e);
+    }
+  }
+
+  void add(String name, int ifindex) {
+    if (!Integer.valueOf(ifindex).equals(indexes.put(name, ifindex))) {
+      write();
+    }
+  }
+
+  void remove(String name, int ifindex) {
+    if (indexes.remove(name, ifindex)) {
+      write();
+    }
+  }
+
+  /** Whether this instance made the device of this name and index. */
+  boolean holds(String name, int ifindex) {
+    return Integer.valueOf(ifindex).equals(indexes.get(name));
+  }
+
+  /** Names and indexes, as a copy. */
+  Map<String, Integer> devices() {
+    return Map.copyOf(indexes);
+  }
+
+  /** Removes the file. */
+  void delete() {
+    indexes.clear();
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new DatapathException("remove " + file + ": " + e, e);
+    }
+  }
+
+  /** Writes a new file and puts it in place of the old one: a reader sees either, whole. */
+  private void write() {
+    var text = new StringBuilder();
+    indexes.forEach((name, ifindex) -> text.append(name).append(' ').append(ifindex).append('\n'));
+    Path fresh = file.resolveSibling(FILE_NAME + ".new");
+    try {
+      Files.createDirectories(file.getParent());
+      Files.writeString(fresh, text);
+      Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new DatapathException("write " + file + ": " + e, e);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.datapath.net.FrameBatch;
+import io.cilium4j.datapath.net.PacketSocket;
+import io.cilium4j.datapath.net.Poller;
+import java.nio.ByteBuffer;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Moves frames between devices, in a thread of its own: reads them from whichever device has some,
+ * has each decided, and writes it to the device that the decision names. A frame goes on as it
+ * came, unfinished checksum and many segments in one included; only Ethernet addresses and the hop
+ * limit change, in place.
+ *
+ * <p>The thread holds this object's lock while it carries one batch, so that {@link #attach} and
+ * {@link #detach} never close a socket under it.
+ */
+final class Forwarder implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Forwarder.class);
+
+  /** Frames read at one go: enough to spread the cost of a call, few enough to be fair. */
+  private static final int BATCH_FRAMES = 64;
+
+  /** How long the thread sleeps when nothing comes; it is woken for everything else. */
+  private static final int POLL_MILLIS = 60_000;
+
+  /** A device's socket and what its frames stand for. */
+  private record Port(PacketSocket socket, Origin origin) {}
+
+  private final PacketDecider decider;
+  private final MacAddress stackMac;
+  private final PacketSocket stack;
+  private final Poller poller;
+  private final FrameBatch batch = new FrameBatch(BATCH_FRAMES);
+  private final ByteBuffer view = batch.memory().asByteBuffer();
+  private final Map<Integer, Port> ports = new HashMap<>();
+  private final AtomicLong undeliverable = new AtomicLong();
+  private final AtomicLong unproxied = new AtomicLong();
+  private final Thread thread;
+  private volatile boolean closing;
+
+  /**
+   * Starts to forward; there is no pod yet.
+   *
+   * @param decider says where each frame goes
+   * @param devices the way to the node's stack
+   */
+  Forwarder(String instance, PacketDecider decider, NodeDevices devices) {
+    this.decider = decider;
+    this.stackMac = devices.host().mac();
+    this.poller = new Poller();
+    this.stack = PacketSocket.open(devices.net().index());
+    ports.put(devices.net().index(), new Port(stack, Origin.NODE));
+    poller.add(stack, devices.net().index());
+    this.thread =
+        Thread.ofPlatform().name(instance + "-forwarder").daemon().unstarted(this::forward);
+    thread.start();
+  }
+
+  /** Reads a pod's device from now on; no change if it is read already. */
+  synchronized void attach(int ifindex) {
+    if (closing || ports.containsKey(ifindex)) {
+      return;
+    }
+    PacketSocket socket = PacketSocket.open(ifindex);
+    try {
+      poller.add(socket, ifindex);
+    } catch (RuntimeException e) {
+      socket.close();
+      throw e;
+    }
+    ports.put(ifindex, new Port(socket, new Origin(ifindex)));
+  }
+
+  /** Lets go of a pod's device; no error if it is not read. */
+  synchronized void detach(int ifindex) {
+    Port port = ports.remove(ifindex);
+    if (port != null) {
+      poller.remove(port.socket);
+      port.socket.close();
+    }
+  }
+
+  /** Frames that passed but that the receiver's device did not take. */
+  long undeliverable() {
+    return undeliverable.get();
+  }
+
+  /** Frames dropped because they need a proxy: this datapath has no way to one. */
+  long unproxied() {
+    return unproxied.get();
+  }
+
+  @Override
+  public void close() {
+    closing = true;
+    poller.wakeUp();
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    synchronized (this) {
+      ports.values().forEach(port -> port.socket.close());
+      ports.clear();
+      poller.close();
+      batch.close();
+    }
+  }
+
+  private void forward() {
+    while (!closing) {
+      int ready = poller.poll(POLL_MILLIS);
+      for (int i = 0; i < ready; i++) {
+        int ifindex = (int) poller.token(i);
+        try {
+          forwardFrom(ifindex);
+        } catch (RuntimeException e) {
+          // One device must not stop the others, nor keep the thread busy with its failure.
+          LOG.warn("a device is no longer forwarded ifindex={}", ifindex, e);
+          detach(ifindex);
+        }
+      }
+    }
+  }
+
+  /** Carries one batch. Frames in a row to the same device leave with one call. */
+  private synchronized void forwardFrom(int ifindex) {
+    Port port = ports.get(ifindex);
+    if (port == null) {
+      return;
+    }
+    int count = port.socket.receive(batch);
+    int first = 0;
+    PacketSocket receiver = null;
+    for (int i = 0; i < count; i++) {
+      PacketSocket next = prepare(i, port.origin);
+      if (next != receiver) {
+        send(receiver, first, i);
+        receiver = next;
+        first = i;
+      }
+    }
+    send(receiver, first, count);
+  }
+
+  private void send(@Nullable PacketSocket receiver, int first, int end) {
+    if (receiver != null) {
+      int lost = end - first - receiver.send(batch, first, end);
+      if (lost > 0) {
+        undeliverable.addAndGet(lost);
+      }
+    }
+  }
+
+  /** Decides a frame and readies it for its receiver; null where it goes no further. */
+  private @Nullable PacketSocket prepare(int index, Origin origin) {
+    int length = batch.length(index);
+    if (length == 0) {
+      undeliverable.incrementAndGet();
+      return null;
+    }
+    int start = (int) batch.offset(index);
+    view.limit(start + length).position(start);
+    return switch (decider.decide(view, origin)) {
+      case Decision.ToEndpoint(Endpoint endpoint, boolean routed) -> deliver(endpoint, routed);
+      case Decision.ToStack() -> {
+        FrameRewriter.readdress(view, stackMac, stackMac);
+        yield stack;
+      }
+      case Decision.ToProxy(int _) -> {
+        unproxied.incrementAndGet();
+        yield null;
+      }
+      case Decision.Drop _ -> null;
+    };
+  }
+
+  private @Nullable PacketSocket deliver(Endpoint endpoint, boolean routed) {
+    Port port = ports.get(endpoint.device().hostIfindex());
+    if (port == null) {
+      undeliverable.incrementAndGet();
+      return null;
+    }
+    if (routed) {
+      FrameRewriter.decrementHopLimit(view);
+    }
+    FrameRewriter.readdress(view, endpoint.device().podMac(), endpoint.device().hostMac());
+    return port.socket;
+  }
+}

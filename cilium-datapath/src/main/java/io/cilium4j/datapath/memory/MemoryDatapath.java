@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.FlowSink;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * User space as the datapath: the verdicts of the eBPF programs, by threads of this process.
+ *
+ * <p>It begins without a device. Rows may be applied and verdicts asked for at once, see {@link
+ * #decide}; nothing but memory is needed for that, and it works on any machine. With the first
+ * {@link #connect} it makes network devices and forwards packets, which needs CAP_NET_ADMIN and
+ * CAP_NET_RAW over the namespace: root has them, and so has anybody inside {@code unshare -Urnm}.
+ *
+ * <p>What it enforces ends with the process: while none runs, the pods' packets go nowhere. Devices
+ * outlive it, and the next process of the same instance goes on with them, endpoint by endpoint as
+ * their rows are applied.
+ *
+ * <p>It has no way to a proxy yet: packets that policy redirects are decided {@link
+ * Decision.ToProxy} and are not forwarded, since passing them on unseen would widen the rule.
+ */
+public final class MemoryDatapath implements Datapath {
+
+  private static final Logger LOG = LoggerFactory.getLogger(MemoryDatapath.class);
+
+  private final Config config;
+  private final Counters counters = new Counters();
+  private final FlowReporter reporter;
+  private final PacketDecider decider;
+
+  /** Absent until a pod is connected; guarded by this. */
+  private @Nullable PodNetwork network;
+
+  /** Guarded by this. */
+  private boolean closed;
+
+  /** Opens an instance; see {@link MemoryDatapathProvider#open}. */
+  MemoryDatapath(Config config) {
+    this.config = config;
+    this.reporter = new FlowReporter(config.instance());
+    this.decider =
+        new PacketDecider(System::nanoTime, reporter, counters, config.limits().conntrackEntries());
+  }
+
+  /** Goes on with the devices that an earlier process of the instance left, if it left some. */
+  synchronized void resume() {
+    boolean left;
+    try {
+      left = PodNetwork.isLeft(config);
+    } catch (DatapathException e) {
+      LOG.debug("no network devices here instance={}", config.instance(), e);
+      return;
+    }
+    if (left) {
+      network = new PodNetwork(config, decider);
+    }
+  }
+
+  @Override
+  public String name() {
+    return "memory";
+  }
+
+  @Override
+  public synchronized String description() {
+    return network == null
+        ? "user space, verdicts alone: no pod is connected"
+        : "user space, frames forwarded by packet sockets";
+  }
+
+  /**
+   * Decides a packet as if it had come in from {@code origin} just now, and takes note of its flow:
+   * what a simulation asks. No packet is sent.
+   *
+   * @param frame an Ethernet frame, between position and limit; not changed
+   * @param origin an endpoint's device, or {@link Origin#NODE}
+   */
+  public Decision decide(ByteBuffer frame, Origin origin) {
+    return decider.decide(frame.duplicate().order(ByteOrder.BIG_ENDIAN), origin);
+  }
+
+  @Override
+  public synchronized EndpointInterface connect(ConnectRequest request) {
+    checkOpen();
+    if (network == null) {
+      network = new PodNetwork(config, decider);
+      LOG.info("forwarding packets in user space instance={}", config.instance());
+    }
+    return network.connect(request);
+  }
+
+  @Override
+  public synchronized void disconnect(EndpointInterface device) {
+    checkOpen();
+    if (network != null) {
+      network.disconnect(device, addresses(decider.state()));
+    }
+  }
+
+  @Override
+  public synchronized void apply(Change change) {
+    checkOpen();
+    State before = decider.state();
+    State after = before.after(change, config.limits());
+    if (after.equals(before)) {
+      return;
+    }
+    decider.setState(after);
+    if (network != null) {
+      for (EndpointRow row : change.endpoints()) {
+        network.resume(row.endpoint());
+      }
+      network.unroute(goneAddresses(before, after));
+    }
+  }
+
+  private static Set<IpAddress> goneAddresses(State before, State after) {
+    Set<IpAddress> gone = addresses(before);
+    gone.removeAll(addresses(after));
+    return gone;
+  }
+
+  private static Set<IpAddress> addresses(State state) {
+    Set<IpAddress> addresses = new HashSet<>();
+    state.endpoints().values().forEach(row -> addresses.addAll(row.endpoint().addresses()));
+    return addresses;
+  }
+
+  @Override
+  public synchronized void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
+    checkOpen();
+    State before = decider.state();
+    Set<IpPrefix> prefixes = before.prefixes();
+    prefixes.removeAll(ipcache);
+    List<LocalEndpoint> strangers = new ArrayList<>(before.endpoints().values());
+    strangers.removeIf(endpoint -> endpointIds.contains(endpoint.id()));
+    Set<Integer> ids = new HashSet<>();
+    strangers.forEach(endpoint -> ids.add(endpoint.id()));
+    apply(new Change(List.of(), ids, List.of(), prefixes));
+    strangers.forEach(endpoint -> disconnect(endpoint.endpoint().device()));
+  }
+
+  @Override
+  public Subscription subscribe(FlowSink sink) {
+    return reporter.subscribe(sink);
+  }
+
+  /**
+   * Packets by verdict, as {@code forward_egress} and {@code drop_policy_denied_ingress} (only
+   * reasons that occurred); {@code lost_events}; with devices also {@code undeliverable} (the
+   * receiver's device did not take the frame) and {@code unproxied} (there is no way to a proxy).
+   */
+  @Override
+  public synchronized Map<String, Long> counters() {
+    Map<String, Long> all = new TreeMap<>(counters.read());
+    all.put("lost_events", reporter.lost());
+    if (network != null) {
+      all.put("undeliverable", network.undeliverable());
+      all.put("unproxied", network.unproxied());
+    }
+    return all;
+  }
+
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      if (network != null) {
+        network.close();
+      }
+      reporter.close();
+    }
+  }
+
+  @Override
+  public synchronized void destroy() {
+    checkOpen();
+    closed = true;
+    if (network != null) {
+      network.destroy();
+    }
+    reporter.close();
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new DatapathException("the datapath of instance " + config.instance() + " is closed");
+    }
+  }
+}

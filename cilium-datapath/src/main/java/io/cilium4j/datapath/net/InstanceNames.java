@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.spi.DatapathProvider.Config;
+
+/**
+ * The names of the devices and folders that one instance owns. Several agents run on one machine,
+ * each under an instance of its own; the first has the field's names.
+ *
+ * <pre>
+ *   instance   node devices                  pod 5's device   folder of pins
+ *   cilium4j   cilium_host, cilium_net       lxc5             cilium4j
+ *   blue       blue_host, blue_net           blue_5           cilium4j-blue
+ * </pre>
+ *
+ * @param instance 1 to 8 of a-z and 0-9, as {@link Config} checks
+ */
+public record InstanceNames(String instance) {
+
+  /** The device that the pods' prefixes are routed to. */
+  public String hostDevice() {
+    return isDefault() ? "cilium_host" : instance + "_host";
+  }
+
+  /** Its twin, where what the node sends to pods comes in. */
+  public String netDevice() {
+    return isDefault() ? "cilium_net" : instance + "_net";
+  }
+
+  /** The device of an endpoint on the node's side. */
+  public String podDevice(int endpointId) {
+    return podDevicePrefix() + endpointId;
+  }
+
+  /** How every endpoint's device begins. */
+  public String podDevicePrefix() {
+    return isDefault() ? "lxc" : instance + "_";
+  }
+
+  /** The instance's folder in the bpf file system. */
+  public String pinFolder() {
+    return isDefault() ? Config.DEFAULT_INSTANCE : Config.DEFAULT_INSTANCE + "-" + instance;
+  }
+
+  private boolean isDefault() {
+    return instance.equals(Config.DEFAULT_INSTANCE);
+  }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.DatapathException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Joins a pod's network namespace to the node by a pair of devices, and sets the pod's side up. The
+ * node's side gets neither address nor route: what happens to the pod's packets there is the
+ * datapath's business.
+ *
+ * <pre>
+ *   pod                                                     node
+ *   eth0  10.1.0.5/32, fd00::5/128  ----- veth pair -----   lxc5
+ *   10.1.0.1 dev eth0 scope link     (the node, a neighbour that is never asked for)
+ *   default via 10.1.0.1 dev eth0
+ * </pre>
+ *
+ * <p>Safe for use by several threads, one pod at a time.
+ */
+public final class PodConnector {
+
+  /** Index of the loopback device, the same in every namespace. */
+  private static final int LOOPBACK_INDEX = 1;
+
+  /** First bits of the first byte: an address of one station, assigned by us and not a vendor. */
+  private static final long LOCALLY_ADMINISTERED = 0x0200_0000_0000L;
+
+  private static final long MULTICAST = 0x0100_0000_0000L;
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final Netlink node;
+  private final List<IpAddress> nodeAddresses;
+
+  /**
+   * @param node the node's namespace; stays the caller's
+   * @param nodeAddresses the pods' next hops, at most one of a family
+   */
+  public PodConnector(Netlink node, List<IpAddress> nodeAddresses) {
+    this.node = node;
+    this.nodeAddresses = List.copyOf(nodeAddresses);
+  }
+
+  /**
+   * Makes the pair and sets the pod's side up. A pair of these names that already joins these
+   * namespaces is taken over. On failure nothing new is left.
+   *
+   * @param request the pod
+   * @param hostName name of the device on the node's side
+   * @param beforeUp called when everything is in place but the node's side, which is still down:
+   *     whatever is to see the pod's first packet is attached here
+   * @throws DatapathException if the kernel refuses, or the name belongs to something else
+   */
+  public synchronized EndpointInterface connect(
+      ConnectRequest request, String hostName, Consumer<EndpointInterface> beforeUp) {
+    for (IpAddress address : request.addresses()) {
+      nextHop(address.family());
+    }
+    try (Netns netns = Netns.open(Path.of(request.netns()));
+        Netlink pod = Netlink.open(netns)) {
+      Optional<Link> existing = existing(request, hostName, pod);
+      Link host = existing.orElseGet(() -> create(request, hostName, netns));
+      try {
+        return setUp(request, host, netns, pod, beforeUp);
+      } catch (RuntimeException e) {
+        if (existing.isEmpty()) {
+          deleteQuietly(host, e);
+        }
+        throw e;
+      }
+    }
+  }
+
+  /**
+   * Removes the pair, and with the pod's device its addresses and routes; false if it is gone. A
+   * device of the same name that is not this one stays.
+   */
+  public synchronized boolean disconnect(EndpointInterface device) {
+    return node.linkByName(device.hostName())
+        .filter(link -> link.index() == device.hostIfindex() && link.kind().equals("veth"))
+        .map(link -> node.deleteLink(link.index()))
+        .orElse(false);
+  }
+
+  /** An Ethernet address that no vendor gave to a device. */
+  public static MacAddress randomMac() {
+    long bits = RANDOM.nextLong() >>> 16;
+    return new MacAddress((bits | LOCALLY_ADMINISTERED) & ~MULTICAST);
+  }
+
+  private Link create(ConnectRequest request, String hostName, Netns netns) {
+    return node.createVeth(
+        new VethPair(
+            hostName, request.podDeviceName(), randomMac(), randomMac(), request.mtuBytes()),
+        netns);
+  }
+
+  /** The pair of an earlier attempt; each end names the other by its index. */
+  private Optional<Link> existing(ConnectRequest request, String hostName, Netlink pod) {
+    Optional<Link> host = node.linkByName(hostName);
+    if (host.isEmpty()) {
+      return host;
+    }
+    Link end = host.get();
+    boolean joined =
+        end.kind().equals("veth")
+            && pod.linkByName(request.podDeviceName())
+                .filter(link -> link.kind().equals("veth"))
+                .filter(link -> link.peerIndex() == end.index() && link.index() == end.peerIndex())
+                .isPresent();
+    if (!joined) {
+      throw new DatapathException(
+          "device " + hostName + " exists and does not lead to " + request.netns());
+    }
+    return host;
+  }
+
+  private EndpointInterface setUp(
+      ConnectRequest request,
+      Link host,
+      Netns netns,
+      Netlink pod,
+      Consumer<EndpointInterface> beforeUp) {
+    Link end =
+        pod.linkByName(request.podDeviceName())
+            .orElseThrow(() ->
+                new DatapathException(
+                    "device " + request.podDeviceName() + " is gone from " + netns));
+    netns.call(() ->
+        // A container runtime may have switched IPv6 off for the whole namespace.
+        Sysctl.writeIfPresent(
+            "net/ipv6/conf/" + end.name() + "/disable_ipv6",
+            hasFamily(request, IpFamily.IPV6) ? "0" : "1"));
+    pod.setUp(LOOPBACK_INDEX);
+    pod.setUp(end.index());
+    for (IpAddress address : request.addresses()) {
+      IpAddress nextHop = nextHop(address.family());
+      pod.ensureAddress(end.index(), InterfaceAddress.host(address), DuplicateCheck.SKIP);
+      pod.setNeighbour(end.index(), nextHop, host.mac());
+      pod.replaceRoute(Route.to(IpPrefix.host(nextHop), end.index()));
+      pod.replaceRoute(Route.to(everything(address.family()), end.index()).via(nextHop));
+    }
+    var device =
+        new EndpointInterface(host.name(), host.index(), host.mac(), end.mac(), request.netns());
+    beforeUp.accept(device);
+    node.setUp(host.index());
+    return device;
+  }
+
+  private static boolean hasFamily(ConnectRequest request, IpFamily family) {
+    return request.addresses().stream().anyMatch(address -> address.family() == family);
+  }
+
+  private static IpPrefix everything(IpFamily family) {
+    return IpPrefix.parse(family == IpFamily.IPV4 ? "0.0.0.0/0" : "::/0");
+  }
+
+  private IpAddress nextHop(IpFamily family) {
+    return nodeAddresses.stream()
+        .filter(address -> address.family() == family)
+        .findFirst()
+        .orElseThrow(() ->
+            new DatapathException(
+                "an endpoint has an " + family + " address and the node has none for it"));
+  }
+
+  private void deleteQuietly(Link host, RuntimeException cause) {
+    try {
+      node.deleteLink(host.index());
+    } catch (RuntimeException e) {
+      cause.addSuppressed(e);
+    }
+  }
+}
