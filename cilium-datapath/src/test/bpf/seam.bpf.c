@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What the tests of the seam load: one map of each kind, a constant, programs that can be told apart. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -129,4 +129,4 @@ int connect(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-char _license[] SEC("license") = "Dual MIT/GPL";
+char _license[] SEC("license") = "Dual BSD/GPL";

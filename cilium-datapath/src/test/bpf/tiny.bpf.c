@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* As little as an object can be, for tests that load it a thousand times. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -17,4 +17,4 @@ int pass(struct __sk_buff *skb)
 	return bpf_map_lookup_elem(&c4j_tiny, &zero) ? 0 : 2;
 }
 
-char _license[] SEC("license") = "Dual MIT/GPL";
+char _license[] SEC("license") = "Dual BSD/GPL";

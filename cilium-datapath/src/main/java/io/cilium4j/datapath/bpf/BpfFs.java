@@ -7,10 +7,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -21,6 +24,9 @@ public final class BpfFs {
 
   /** Where the kernel's documents and other tools expect the bpf file system. */
   public static final Path DEFAULT_MOUNT = Path.of("/sys/fs/bpf");
+
+  private static final Set<PosixFilePermission> PRIVATE =
+      Set.copyOf(PosixFilePermissions.fromString("rwx------"));
 
   private final Path folder;
 
@@ -105,15 +111,28 @@ public final class BpfFs {
 
   private static void createPrivate(Path folder) {
     try {
-      Files.createDirectory(
-          folder,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(PRIVATE));
     } catch (FileAlreadyExistsException e) {
-      if (!Files.isDirectory(folder)) {
-        throw new IllegalStateException(folder + " is a pin, not a folder", e);
-      }
+      checkOurs(folder);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot create the folder " + folder, e);
+    }
+  }
+
+  /** Who else can write to the folder can give us maps and programs of their making. */
+  private static void checkOurs(Path folder) {
+    try {
+      if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+        throw new IllegalStateException(folder + " is a pin, not a folder");
+      }
+      Object owner = Files.getAttribute(folder, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+      Object self = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+      if (!owner.equals(self)) {
+        throw new IllegalStateException(folder + " belongs to user " + owner + ", not to " + self);
+      }
+      Files.setPosixFilePermissions(folder, PRIVATE);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot check the folder " + folder, e);
     }
   }
 
@@ -121,10 +140,13 @@ public final class BpfFs {
     if (isMounted(mount)) {
       return;
     }
-    int result = Sys.mount("bpf", mount.toString(), "bpf", 0, "mode=0700");
-    // EBUSY: another process was quicker.
-    if (result != -Errno.EBUSY || !isMounted(mount)) {
-      LibBpf.check(result, "mount", mount.toString());
+    try {
+      // Without a mode the root is writable for all, who could then take our folder's name.
+      LibC.mount("bpf", mount.toString(), "bpf", 0, "mode=0700");
+    } catch (SystemCallException e) {
+      if (e.errno() != Errno.EBUSY || !isMounted(mount)) { // busy: another process was quicker
+        throw e;
+      }
     }
   }
 

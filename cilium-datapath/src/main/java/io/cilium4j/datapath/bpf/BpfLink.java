@@ -39,7 +39,7 @@ public final class BpfLink implements AutoCloseable {
   /** Attaches a program to the sockets of all processes below the folder {@code cgroup}. */
   public static BpfLink attachCgroup(BpfProgram program, Path cgroup, CgroupHook hook) {
     String path = cgroup.toString();
-    try (Fd folder = new Fd(LibBpf.check(Sys.openDirectory(path), "open", path), path)) {
+    try (Fd folder = new Fd(LibC.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC), path)) {
       return create(program, folder.get(), hook.attachType(), program.name() + '@' + path);
     }
   }

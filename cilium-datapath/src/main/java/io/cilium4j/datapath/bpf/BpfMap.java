@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.bpf;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 
@@ -39,12 +35,6 @@ public final class BpfMap<K, V> implements AutoCloseable {
 
   /** Elements handed over by one batch command: enough to make the system call's cost vanish. */
   private static final int BATCH_ELEMENTS = 1024;
-
-  /**
-   * How often an iteration may come past a key it has seen. A key deleted under the iteration makes
-   * the kernel start over, so a walk that restarts at every step would never end.
-   */
-  private static final int MAX_RESTARTS = 64;
 
   private final MapCalls calls;
   private final Fd fd;
@@ -252,53 +242,31 @@ public final class BpfMap<K, V> implements AutoCloseable {
    * once; one that comes or goes meanwhile may be. The map may change during and after.
    */
   public List<K> keys() {
-    // The kernel's walk goes from key to key. When another party deletes the key we stand on, it
-    // starts over from the first: we then pass keys that we have, and go on to those we have not.
     List<K> keys = new ArrayList<>();
-    Set<ByteBuffer> seen = new HashSet<>();
-    int restarts = 0;
-    long bytes = keyCodec.byteSize();
-    try (Arena walk = Arena.ofConfined()) {
-      MemorySegment current = walk.allocate(bytes, 8);
-      MemorySegment next = walk.allocate(bytes, 8);
-      boolean passing = false;
-      for (MemorySegment at = MemorySegment.NULL; nextKey(at, next); at = current) {
-        current.copyFrom(next);
-        if (seen.add(ByteBuffer.wrap(current.toArray(JAVA_BYTE)))) {
-          keys.add(keyCodec.read(current));
-          passing = false;
-        } else if (!passing) {
-          passing = true;
-          if (++restarts > MAX_RESTARTS) {
-            throw new BpfException(
-                "bpf_map_get_next_key", Errno.EAGAIN, fd.what(), "the map changes too fast");
-          }
-        }
-      }
+    if (!walk().byBatches((key, _) -> keys.add(keyCodec.read(key)))) {
+      walk().byKeys(key -> keys.add(keyCodec.read(key)));
     }
     return keys;
   }
 
-  private boolean nextKey(MemorySegment key, MemorySegment next) {
-    lock.lock();
-    try {
-      return found(calls.nextKey(fd.get(), key, next), "bpf_map_get_next_key");
-    } finally {
-      lock.unlock();
-    }
-  }
-
   /**
-   * Calls {@code action} with each entry of {@link #keys} that is still there. The action may
-   * change the map, also by deleting the entry it is given.
+   * Calls {@code action} with each entry of {@link #keys} and its value of a moment ago. The action
+   * may change the map, also by deleting the entry it is given.
    */
   public void forEach(BiConsumer<? super K, ? super V> action) {
+    if (walk().byBatches((k, v) -> action.accept(keyCodec.read(k), valueCodec.read(v)))) {
+      return;
+    }
     for (K key : keys()) {
       Optional<V> value = lookup(key);
       if (value.isPresent()) {
         action.accept(key, value.get());
       }
     }
+  }
+
+  private MapWalk walk() {
+    return new MapWalk(calls, fd, lock, spec, keyCodec.byteSize(), valueCodec.byteSize());
   }
 
   /** Pins the map at {@code path} in a bpf file system, so that it outlives this process. */

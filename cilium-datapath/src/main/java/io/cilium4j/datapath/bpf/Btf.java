@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.bpf;
 
-import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -75,19 +74,16 @@ public final class Btf {
   /** Reads the raw bytes of a {@code .BTF} section. */
   Btf(byte[] raw) {
     bytes = ByteBuffer.wrap(raw).order(ByteOrder.nativeOrder());
-    try {
-      if (Short.toUnsignedInt(bytes.getShort(0)) != MAGIC) {
-        throw new IllegalArgumentException("BTF does not begin with its magic number");
-      }
-      int headerBytes = bytes.getInt(4);
-      int typesAt = Math.addExact(headerBytes, bytes.getInt(8));
-      int typesEnd = Math.addExact(typesAt, bytes.getInt(12));
-      stringsAt = Math.addExact(headerBytes, bytes.getInt(16));
-      for (int at = typesAt; at < typesEnd; at += TYPE_BYTES + extraBytes(at)) {
-        typeOffsets.add(at);
-      }
-    } catch (IndexOutOfBoundsException | BufferUnderflowException | ArithmeticException e) {
-      throw new IllegalArgumentException("BTF is cut short or contradicts itself", e);
+    if ((word(0) & 0xffff) != MAGIC) {
+      throw new IllegalArgumentException("BTF does not begin with its magic number");
+    }
+    // Wrapped sums are negative, and word() refuses them.
+    int headerBytes = word(4);
+    int typesAt = headerBytes + word(8);
+    int typesEnd = typesAt + word(12);
+    stringsAt = headerBytes + word(16);
+    for (int at = typesAt; at < typesEnd; at += TYPE_BYTES + extraBytes(at)) {
+      typeOffsets.add(at);
     }
   }
 
@@ -108,8 +104,8 @@ public final class Btf {
       if (kind(at) == ENUM) {
         for (int i = 0; i < vlen(at); i++) {
           int entry = at + TYPE_BYTES + i * 8;
-          if (string(bytes.getInt(entry)).equals(name)) {
-            return Optional.of(bytes.getInt(entry + 4));
+          if (string(word(entry)).equals(name)) {
+            return Optional.of(word(entry + 4));
           }
         }
       }
@@ -125,15 +121,15 @@ public final class Btf {
       }
       for (int i = 0; i < vlen(at); i++) {
         int entry = at + TYPE_BYTES + i * 12;
-        int variable = offsetOf(bytes.getInt(entry));
+        int variable = offsetOf(word(entry));
         if (name(variable).equals(name)) {
           return Optional.of(
               new Variable(
                   name(at),
                   name,
-                  Integer.toUnsignedLong(bytes.getInt(entry + 4)),
-                  Integer.toUnsignedLong(bytes.getInt(entry + 8)),
-                  isScalar(bytes.getInt(variable + 8))));
+                  Integer.toUnsignedLong(word(entry + 4)),
+                  Integer.toUnsignedLong(word(entry + 8)),
+                  isScalar(word(variable + 8))));
         }
       }
     }
@@ -143,15 +139,21 @@ public final class Btf {
   private Struct structAt(int at) {
     List<Member> members = new ArrayList<>();
     // With the kind flag set, the upper 8 bits of an offset are a bit field's width.
-    boolean hasBitFields = (bytes.getInt(at + 4) & 0x8000_0000) != 0;
+    boolean hasBitFields = (word(at + 4) & 0x8000_0000) != 0;
     for (int i = 0; i < vlen(at); i++) {
       int entry = at + TYPE_BYTES + i * 12;
-      int bits = bytes.getInt(entry + 8);
+      int bits = word(entry + 8);
       long bitOffset = hasBitFields ? bits & 0xff_ffff : Integer.toUnsignedLong(bits);
-      members.add(
-          new Member(string(bytes.getInt(entry)), bitOffset / 8, sizeOf(bytes.getInt(entry + 4))));
+      members.add(new Member(string(word(entry)), bitOffset / 8, sizeOf(word(entry + 4))));
     }
-    return new Struct(name(at), Integer.toUnsignedLong(bytes.getInt(at + 8)), members);
+    return new Struct(name(at), Integer.toUnsignedLong(word(at + 8)), members);
+  }
+
+  private int word(int at) {
+    if (at < 0 || at > bytes.limit() - Integer.BYTES) {
+      throw new IllegalArgumentException("BTF refers beyond its end");
+    }
+    return bytes.getInt(at);
   }
 
   private boolean isScalar(int type) {
@@ -160,15 +162,20 @@ public final class Btf {
   }
 
   private long sizeOf(int type) {
+    return sizeOf(type, 0);
+  }
+
+  private long sizeOf(int type, int depth) {
+    if (depth > MAX_CHAIN) {
+      throw new IllegalArgumentException("BTF type " + type + " contains itself");
+    }
     int at = resolve(type);
     return switch (kind(at)) {
-      case INT, STRUCT, UNION, ENUM, ENUM64, FLOAT, DATASEC ->
-          Integer.toUnsignedLong(bytes.getInt(at + 8));
+      case INT, STRUCT, UNION, ENUM, ENUM64, FLOAT, DATASEC -> Integer.toUnsignedLong(word(at + 8));
       case PTR -> 8;
       case ARRAY ->
-          Math.multiplyExact(
-              Integer.toUnsignedLong(bytes.getInt(at + TYPE_BYTES + 8)),
-              sizeOf(bytes.getInt(at + TYPE_BYTES)));
+          Integer.toUnsignedLong(word(at + TYPE_BYTES + 8))
+              * sizeOf(word(at + TYPE_BYTES), depth + 1);
       default -> 0;
     };
   }
@@ -178,7 +185,7 @@ public final class Btf {
     int at = offsetOf(type);
     for (int i = 0; i < MAX_CHAIN; i++) {
       switch (kind(at)) {
-        case TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG -> at = offsetOf(bytes.getInt(at + 8));
+        case TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG -> at = offsetOf(word(at + 8));
         default -> {
           return at;
         }
@@ -195,11 +202,11 @@ public final class Btf {
   }
 
   private int kind(int at) {
-    return bytes.getInt(at + 4) >>> 24 & 0x1f;
+    return word(at + 4) >>> 24 & 0x1f;
   }
 
   private int vlen(int at) {
-    return bytes.getInt(at + 4) & 0xffff;
+    return word(at + 4) & 0xffff;
   }
 
   /** How long a record is beyond its first 12 bytes. */
@@ -214,14 +221,17 @@ public final class Btf {
   }
 
   private String name(int at) {
-    return string(bytes.getInt(at));
+    return string(word(at));
   }
 
   private String string(int offset) {
     int begin = stringsAt + offset;
     int end = begin;
-    while (bytes.get(end) != 0) {
+    while (begin >= 0 && end < bytes.limit() && bytes.get(end) != 0) {
       end++;
+    }
+    if (begin < 0 || end >= bytes.limit()) {
+      throw new IllegalArgumentException("BTF refers beyond its end");
     }
     byte[] name = new byte[end - begin];
     bytes.get(begin, name);

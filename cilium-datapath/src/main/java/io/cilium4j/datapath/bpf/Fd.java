@@ -17,7 +17,7 @@ final class Fd implements AutoCloseable {
 
   /** Owns a second descriptor of {@code borrowed}, whose owner closes its own. */
   static Fd duplicateOf(int borrowed, String what) {
-    return new Fd(LibBpf.check(Sys.duplicate(borrowed), "fcntl", what), what);
+    return new Fd(LibC.duplicate(borrowed, what), what);
   }
 
   /** Opens what is pinned at {@code path}. */
@@ -41,7 +41,7 @@ final class Fd implements AutoCloseable {
     if (number >= 0) {
       int closing = number;
       number = -1;
-      Sys.close(closing);
+      LibC.close(closing);
     }
   }
 }

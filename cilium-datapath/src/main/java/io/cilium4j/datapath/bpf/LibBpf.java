@@ -118,12 +118,12 @@ final class LibBpf {
       MemorySegment options = arena.allocate(bpf_object_open_opts.layout());
       bpf_object_open_opts.sz(options, options.byteSize());
       bpf_object_open_opts.object_name(options, arena.allocateFrom(name));
-      MemorySegment state = Sys.allocateState(arena);
+      MemorySegment state = LibC.errnoSlot(arena);
       MemorySegment object =
           (MemorySegment)
               PointerCalls.OPEN_MEM.invokeExact(state, bytes, (long) elf.length, options);
       if (object.address() == 0) {
-        throw new BpfException("bpf_object__open_mem", Sys.errno(state), name, log.summary());
+        throw new BpfException("bpf_object__open_mem", LibC.errno(state), name, log.summary());
       }
       return object;
     } catch (BpfException e) {
@@ -136,13 +136,13 @@ final class LibBpf {
   /** A reader of the ring buffer {@code mapFd} that hands records to {@code callback}. */
   static MemorySegment newRingBuffer(int mapFd, MemorySegment callback, String name) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = Sys.allocateState(arena);
+      MemorySegment state = LibC.errnoSlot(arena);
       MemorySegment ring =
           (MemorySegment)
               PointerCalls.RING_BUFFER_NEW.invokeExact(
                   state, mapFd, callback, MemorySegment.NULL, MemorySegment.NULL);
       if (ring.address() == 0) {
-        throw new BpfException("ring_buffer__new", Sys.errno(state), name);
+        throw new BpfException("ring_buffer__new", LibC.errno(state), name);
       }
       return ring;
     } catch (BpfException e) {

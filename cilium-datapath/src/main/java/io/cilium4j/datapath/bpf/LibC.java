@@ -4,6 +4,7 @@ package io.cilium4j.datapath.bpf;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -54,6 +55,12 @@ public final class LibC {
   public static final int EFD_NONBLOCK = 0x800;
   public static final int EFD_CLOEXEC = 0x80000;
 
+  private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final short POLLIN = 1;
+
+  /** {@code struct pollfd}: the descriptor, the events asked for, the events seen. */
+  private static final long POLLFD_BYTES = 8;
+
   private static final Linker LINKER = Linker.nativeLinker();
   private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
   private static final VarHandle ERRNO =
@@ -70,6 +77,9 @@ public final class LibC {
   private static final MethodHandle UNSHARE = link("unshare", JAVA_INT, JAVA_INT);
   private static final MethodHandle MOUNT =
       link("mount", JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
+  private static final MethodHandle FCNTL =
+      link("fcntl", JAVA_INT, Linker.Option.firstVariadicArg(2), JAVA_INT, JAVA_INT, JAVA_INT);
+  private static final MethodHandle POLL = link("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
   private static final MethodHandle UMOUNT2 = link("umount2", JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle SOCKET = link("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle BIND = link("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
@@ -107,6 +117,32 @@ public final class LibC {
       if ((int) CLOSE.invokeExact(slot, fd) < 0 && errno(slot) != Errno.EINTR) {
         throw new SystemCallException("close", "descriptor " + fd, errno(slot));
       }
+    } catch (Throwable t) {
+      throw rethrow(t);
+    }
+  }
+
+  /** A second descriptor of the same object, close-on-exec. */
+  static int duplicate(int fd, String shown) {
+    return (int) call("fcntl", shown, (_, e) -> (int) FCNTL.invokeExact(e, fd, F_DUPFD_CLOEXEC, 3));
+  }
+
+  /** What {@link #poll} needs to wait until one of {@code fds} can be read. */
+  static MemorySegment pollIn(Arena arena, int... fds) {
+    MemorySegment descriptors = arena.allocate(POLLFD_BYTES * fds.length, 4);
+    for (int i = 0; i < fds.length; i++) {
+      descriptors.set(JAVA_INT, i * POLLFD_BYTES, fds[i]);
+      descriptors.set(JAVA_SHORT, i * POLLFD_BYTES + 4, POLLIN);
+    }
+    return descriptors;
+  }
+
+  /** Waits, without end when the time is negative; how many can be read, or -errno. */
+  static int poll(MemorySegment errnoSlot, MemorySegment descriptors, int timeoutMillis) {
+    try {
+      long count = descriptors.byteSize() / POLLFD_BYTES;
+      int n = (int) POLL.invokeExact(errnoSlot, descriptors, count, timeoutMillis);
+      return n < 0 ? -errno(errnoSlot) : n;
     } catch (Throwable t) {
       throw rethrow(t);
     }
@@ -150,6 +186,11 @@ public final class LibC {
 
   /** Mounts; with {@link #MS_BIND} or a change of propagation the file system type is ignored. */
   public static void mount(String source, String target, String type, long flags) {
+    mount(source, target, type, flags, "");
+  }
+
+  /** Mounts with options that the file system understands. */
+  public static void mount(String source, String target, String type, long flags, String options) {
     call(
         "mount",
         target,
@@ -161,7 +202,7 @@ public final class LibC {
                     arena.allocateFrom(target),
                     arena.allocateFrom(type),
                     flags,
-                    MemorySegment.NULL));
+                    arena.allocateFrom(options)));
   }
 
   /** Unmounts what was mounted last at a path. */
@@ -277,7 +318,8 @@ public final class LibC {
     return arena.allocate(CALL_STATE);
   }
 
-  private static int errno(MemorySegment slot) {
+  /** The error number that the last call with this slot left, if it failed. */
+  static int errno(MemorySegment slot) {
     return (int) ERRNO.get(slot, 0L);
   }
 

@@ -24,6 +24,19 @@ interface MapCalls {
   /** Writes the key after {@code key} to {@code next}; {@code MemorySegment.NULL} for the first. */
   int nextKey(int fd, MemorySegment key, MemorySegment next);
 
+  /**
+   * Reads up to {@code count} (an int, set to what was read) entries of a hash from the position
+   * {@code from}, {@code MemorySegment.NULL} for the first, and writes where to go on to {@code
+   * next}; ENOENT with the last of them.
+   */
+  int lookupBatch(
+      int fd,
+      MemorySegment from,
+      MemorySegment next,
+      MemorySegment keys,
+      MemorySegment values,
+      MemorySegment count);
+
   /** Updates {@code count} (an int, set to what was done) elements. */
   int updateBatch(int fd, MemorySegment keys, MemorySegment values, MemorySegment count);
 
@@ -52,12 +65,29 @@ interface MapCalls {
     }
 
     @Override
+    public int lookupBatch(
+        int fd,
+        MemorySegment from,
+        MemorySegment next,
+        MemorySegment keys,
+        MemorySegment values,
+        MemorySegment count) {
+      try (Arena arena = Arena.ofConfined()) {
+        return Libbpf.bpf_map_lookup_batch(fd, from, next, keys, values, count, options(arena));
+      }
+    }
+
+    @Override
     public int updateBatch(int fd, MemorySegment keys, MemorySegment values, MemorySegment count) {
       try (Arena arena = Arena.ofConfined()) {
-        MemorySegment options = arena.allocate(bpf_map_batch_opts.layout());
-        bpf_map_batch_opts.sz(options, options.byteSize());
-        return Libbpf.bpf_map_update_batch(fd, keys, values, count, options);
+        return Libbpf.bpf_map_update_batch(fd, keys, values, count, options(arena));
       }
+    }
+
+    private static MemorySegment options(Arena arena) {
+      MemorySegment options = arena.allocate(bpf_map_batch_opts.layout());
+      bpf_map_batch_opts.sz(options, options.byteSize());
+      return options;
     }
   }
 }

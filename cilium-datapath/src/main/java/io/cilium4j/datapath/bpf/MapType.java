@@ -50,6 +50,11 @@ public enum MapType {
     return ordinal();
   }
 
+  /** Whether keys lie in buckets, which {@link MapWalk} reads one after the other. */
+  boolean isHash() {
+    return this == HASH || this == PERCPU_HASH || this == LRU_HASH || this == LRU_PERCPU_HASH;
+  }
+
   /** Whether a value exists once for each possible CPU. */
   public boolean isPerCpu() {
     return this == PERCPU_HASH || this == PERCPU_ARRAY || this == LRU_PERCPU_HASH;

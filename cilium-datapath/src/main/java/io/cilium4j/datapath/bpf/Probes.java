@@ -147,7 +147,7 @@ public final class Probes {
 
   private static int closed(int fd) {
     if (fd >= 0) {
-      Sys.close(fd);
+      LibC.close(fd);
     }
     return fd;
   }

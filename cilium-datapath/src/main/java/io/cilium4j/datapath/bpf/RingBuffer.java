@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.bpf;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import io.cilium4j.datapath.bpf.generated.Libbpf;
 import io.cilium4j.datapath.bpf.generated.ring_buffer_sample_fn;
 import java.lang.foreign.Arena;
@@ -38,7 +40,7 @@ public final class RingBuffer implements AutoCloseable {
   public interface Consumer {
     /**
      * Takes one record, which is valid only during the call: copy what is to stay. What this throws
-     * is logged and counted, and the record is gone.
+     * is counted and logged, ever more rarely, and the record is gone.
      */
     void accept(MemorySegment data);
   }
@@ -52,7 +54,7 @@ public final class RingBuffer implements AutoCloseable {
       if (spec.type() != MapType.RINGBUF) {
         throw new BpfException("open", 0, map.what(), spec.shape() + " is no ring buffer");
       }
-      wakeUp = new Fd(LibBpf.check(Sys.eventFd(), "eventfd", map.what()), "wake-up");
+      wakeUp = new Fd(LibC.eventfd(0, LibC.EFD_CLOEXEC), "wake-up");
     } catch (RuntimeException e) {
       map.close();
       throw e;
@@ -92,9 +94,11 @@ public final class RingBuffer implements AutoCloseable {
   }
 
   private void read() {
-    try {
+    try (Arena waiting = Arena.ofConfined()) {
+      MemorySegment slot = LibC.errnoSlot(waiting);
+      MemorySegment descriptors = LibC.pollIn(waiting, map.get(), wakeUp.get());
       while (!closing) {
-        int ready = Sys.awaitReadable(map.get(), wakeUp.get());
+        int ready = LibC.poll(slot, descriptors, -1);
         if (ready < 0 && ready != -Errno.EINTR) {
           throw new BpfException("poll", -ready, map.what());
         }
@@ -139,8 +143,10 @@ public final class RingBuffer implements AutoCloseable {
       // The batch's scope makes a kept segment fail instead of reading memory that is gone.
       consumer.accept(data.reinterpret(size, batch, null).asReadOnly());
     } catch (Throwable e) {
-      failures.incrementAndGet();
-      LOG.warn("ring buffer consumer failed map={} reason={}", map.what(), String.valueOf(e));
+      long count = failures.incrementAndGet();
+      if (Long.bitCount(count) == 1) { // the 1st, 2nd, 4th, ...: a broken consumer fills no disk
+        LOG.warn("ring buffer consumer failed map={} failures={}", map.what(), count, e);
+      }
     }
     return 0;
   }
@@ -154,7 +160,9 @@ public final class RingBuffer implements AutoCloseable {
     synchronized (this) {
       if (!closing) {
         closing = true;
-        Sys.signal(wakeUp.get());
+        try (Arena signal = Arena.ofConfined()) {
+          LibC.write(wakeUp.get(), signal.allocateFrom(JAVA_LONG, 1L));
+        }
       }
     }
     boolean interrupted = false;

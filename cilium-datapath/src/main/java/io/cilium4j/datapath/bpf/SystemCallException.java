@@ -25,15 +25,18 @@ public class SystemCallException extends DatapathException {
     this(call, argument, errno, "");
   }
 
-  /** As above, with what the kernel said beyond the number; empty if it said nothing. */
+  /**
+   * As above, with what is known beyond the number; empty if nothing is. The number is 0 where the
+   * failure was found on this side of the call.
+   */
   protected SystemCallException(String call, String argument, int errno, String detail) {
     super(
         call
             + " "
             + argument
             + ": "
-            + Errno.nameOf(errno)
-            + (detail.isEmpty() ? "" : " (" + detail + ")"));
+            + (errno == 0 ? detail : Errno.nameOf(errno))
+            + (errno == 0 || detail.isEmpty() ? "" : " (" + detail + ")"));
     this.call = call;
     this.argument = argument;
     this.errno = errno;
@@ -49,7 +52,7 @@ public class SystemCallException extends DatapathException {
     return argument;
   }
 
-  /** The kernel's error number. */
+  /** The kernel's error number; 0 where the failure was found on this side of the call. */
   public int errno() {
     return errno;
   }

@@ -20,9 +20,9 @@
  *   <li>{@link io.cilium4j.datapath.bpf.BpfFs} is where maps and links wait for the next process.
  * </ol>
  *
- * <p>Inside: {@code LibBpf} guards the generated bindings of libbpf, {@code Sys} has the few other
- * system calls, {@code LibC} those that the rest of the module needs, {@code Fd} owns a descriptor,
- * {@code KernelInfo} reads what the kernel reports, {@code LibbpfLog} catches what libbpf prints.
+ * <p>Inside: {@code LibBpf} guards the generated bindings of libbpf, {@code LibC} has the other
+ * system calls of the module, {@code Fd} owns a descriptor, {@code KernelInfo} reads what the
+ * kernel reports, {@code LibbpfLog} catches what libbpf prints.
  *
  * <p>Ownership: each handle owns a descriptor of its own and is closed by whoever got it. Errors
  * are {@link io.cilium4j.datapath.bpf.BpfException}s with the call, the error number and the object

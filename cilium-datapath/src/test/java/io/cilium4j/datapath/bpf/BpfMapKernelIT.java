@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -225,5 +226,50 @@ class BpfMapKernelIT {
     map.close();
     map.close();
     assertThrows(IllegalStateException.class, () -> map.lookup(0));
+  }
+
+  @Test
+  void forEach_overManyEntries_seesEachOnce() {
+    try (BpfObject large = Seam.open().maxEntries("c4j_hash", 20_000).load();
+        var map = large.map("c4j_hash", Seam.HASH_KEY, Seam.HASH_VALUE)) {
+      Map<Seam.HashKey, Seam.HashValue> entries = new HashMap<>();
+      for (int i = 0; i < 15_000; i++) {
+        entries.put(new Seam.HashKey(i, i & 0xffff, 6), new Seam.HashValue(i, i));
+      }
+      map.putAll(entries);
+      Map<Seam.HashKey, Seam.HashValue> seen = new HashMap<>();
+      map.forEach((key, value) -> assertNull(seen.put(key, value)));
+      assertEquals(entries, seen);
+    }
+  }
+
+  @Test
+  void putAndReplace_whenWarm_allocateNothing() throws ReflectiveOperationException {
+    Seam.HashValue value = new Seam.HashValue(1, 1);
+    try (var map = hash();
+        BpfMap<Integer, Long> array = object.map("c4j_array", Codec.u32(), Codec.u64())) {
+      clear(map);
+      map.put(WEB, value);
+      Integer zero = 0;
+      Long epoch = 1L << 40;
+      Runnable round =
+          () -> {
+            for (int i = 0; i < 20_000; i++) {
+              map.put(WEB, value);
+              map.replace(WEB, value);
+              map.contains(WEB);
+              array.put(zero, epoch);
+            }
+          };
+      for (int i = 0; i < 5; i++) {
+        round.run(); // until the compiler has seen it
+      }
+      long before = Seam.allocatedBytes();
+      round.run();
+      long bytes = Seam.allocatedBytes() - before;
+      // 80,000 operations; what is left is the measuring itself.
+      assertTrue(bytes < 80_000, bytes + " bytes");
+      map.delete(WEB);
+    }
   }
 }

@@ -85,7 +85,7 @@ class BpfObjectKernelIT {
   void open_ofNoElf_saysWhichAndWhy() {
     byte[] noElf = "not an object".getBytes(StandardCharsets.UTF_8);
     BpfException refused = assertThrows(BpfException.class, () -> BpfObject.open(noElf, "bad"));
-    assertEquals("bad", refused.object());
+    assertEquals("bad", refused.argument());
     assertTrue(refused.errno() > 0, refused.getMessage());
   }
 
@@ -103,7 +103,7 @@ class BpfObjectKernelIT {
         assertThrows(
             BpfException.class, () -> BpfMap.openPinned(nothing, Codec.u32(), Codec.u64()));
     assertEquals(Errno.ENOENT, missing.errno());
-    assertEquals(nothing.toString(), missing.object());
+    assertEquals(nothing.toString(), missing.argument());
   }
 
   @Test

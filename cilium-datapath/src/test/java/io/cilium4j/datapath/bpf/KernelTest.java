@@ -19,11 +19,14 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
 @Inherited
+@SuppressWarnings("exports") // patched into an exported package, yet never shipped
 @ExtendWith(KernelTest.Condition.class)
-@interface KernelTest {
+public @interface KernelTest {
 
   /** Asks the kernel once, by loading a trivial program. */
   final class Condition implements ExecutionCondition {
+    Condition() {}
+
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
       Probe probe = Probes.of(Feature.BPF);

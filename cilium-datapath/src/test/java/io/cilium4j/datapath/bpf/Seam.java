@@ -77,6 +77,21 @@ final class Seam {
     }
   }
 
+  /**
+   * Bytes that this thread has allocated so far. By reflection, because the module under test does
+   * not read java.management.
+   */
+  static long allocatedBytes() throws ReflectiveOperationException {
+    Object bean =
+        Class.forName("java.lang.management.ManagementFactory")
+            .getMethod("getThreadMXBean")
+            .invoke(null);
+    return (long)
+        Class.forName("com.sun.management.ThreadMXBean")
+            .getMethod("getCurrentThreadAllocatedBytes")
+            .invoke(bean);
+  }
+
   private static final class HashKeyCodec implements Codec<HashKey> {
     private static final ValueLayout.OfShort BE16 = JAVA_SHORT.withOrder(ByteOrder.BIG_ENDIAN);
 

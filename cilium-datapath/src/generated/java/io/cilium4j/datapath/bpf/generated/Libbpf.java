@@ -403,16 +403,19 @@ public class Libbpf extends Libbpf$shared {
         }
     }
 
-    private static class bpf_map_delete_batch {
+    private static class bpf_map_lookup_batch {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Libbpf.C_INT,
             Libbpf.C_INT,
             Libbpf.C_POINTER,
             Libbpf.C_POINTER,
+            Libbpf.C_POINTER,
+            Libbpf.C_POINTER,
+            Libbpf.C_POINTER,
             Libbpf.C_POINTER
         );
 
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("bpf_map_delete_batch");
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("bpf_map_lookup_batch");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -420,45 +423,45 @@ public class Libbpf extends Libbpf$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int bpf_map_delete_batch(int fd, const void *keys, __u32 *count, const struct bpf_map_batch_opts *opts)
+     * int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values, __u32 *count, const struct bpf_map_batch_opts *opts)
      * }
      */
-    public static FunctionDescriptor bpf_map_delete_batch$descriptor() {
-        return bpf_map_delete_batch.DESC;
+    public static FunctionDescriptor bpf_map_lookup_batch$descriptor() {
+        return bpf_map_lookup_batch.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int bpf_map_delete_batch(int fd, const void *keys, __u32 *count, const struct bpf_map_batch_opts *opts)
+     * int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values, __u32 *count, const struct bpf_map_batch_opts *opts)
      * }
      */
-    public static MethodHandle bpf_map_delete_batch$handle() {
-        return bpf_map_delete_batch.HANDLE;
+    public static MethodHandle bpf_map_lookup_batch$handle() {
+        return bpf_map_lookup_batch.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * int bpf_map_delete_batch(int fd, const void *keys, __u32 *count, const struct bpf_map_batch_opts *opts)
+     * int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values, __u32 *count, const struct bpf_map_batch_opts *opts)
      * }
      */
-    public static MemorySegment bpf_map_delete_batch$address() {
-        return bpf_map_delete_batch.ADDR;
+    public static MemorySegment bpf_map_lookup_batch$address() {
+        return bpf_map_lookup_batch.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * int bpf_map_delete_batch(int fd, const void *keys, __u32 *count, const struct bpf_map_batch_opts *opts)
+     * int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values, __u32 *count, const struct bpf_map_batch_opts *opts)
      * }
      */
-    public static int bpf_map_delete_batch(int fd, MemorySegment keys, MemorySegment count, MemorySegment opts) {
-        var mh$ = bpf_map_delete_batch.HANDLE;
+    public static int bpf_map_lookup_batch(int fd, MemorySegment in_batch, MemorySegment out_batch, MemorySegment keys, MemorySegment values, MemorySegment count, MemorySegment opts) {
+        var mh$ = bpf_map_lookup_batch.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("bpf_map_delete_batch", fd, keys, count, opts);
+                traceDowncall("bpf_map_lookup_batch", fd, in_batch, out_batch, keys, values, count, opts);
             }
-            return (int)mh$.invokeExact(fd, keys, count, opts);
+            return (int)mh$.invokeExact(fd, in_batch, out_batch, keys, values, count, opts);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
