@@ -16,7 +16,7 @@ done
 mkdir -p "$out"
 for source in "$sources"/*.bpf.c; do
   object=$out/$(basename "$source" .c).o
-  if [ -e "$object" ] && [ -z "$(find src/main/bpf "$sources" -newer "$object" -type f 2>/dev/null)" ]; then
+  if [ -e "$object" ] && [ -z "$(find "$0" src/main/bpf "$sources" -newer "$object" -type f 2>/dev/null)" ]; then
     continue
   fi
   # The multi-arch folder holds asm/types.h, which -target bpf does not look for. Names in BTF begin at

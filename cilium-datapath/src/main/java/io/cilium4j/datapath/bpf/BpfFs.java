@@ -19,12 +19,17 @@ import java.util.stream.Stream;
 /**
  * One instance's folder in the bpf file system, where its maps and links outlive the process.
  * Nothing outside of the folder is touched.
+ *
+ * <p>A pin is a name for a kernel object, and holds it as a descriptor does. The file system knows
+ * folders and pins and nothing else; it lives in memory, until it is unmounted or the machine goes
+ * down. Who can open a pin can change what it stands for, hence the folder's mode.
  */
 public final class BpfFs {
 
   /** Where the kernel's documents and other tools expect the bpf file system. */
   public static final Path DEFAULT_MOUNT = Path.of("/sys/fs/bpf");
 
+  /** 0700: for the owner alone. */
   private static final Set<PosixFilePermission> PRIVATE =
       Set.copyOf(PosixFilePermissions.fromString("rwx------"));
 
@@ -109,6 +114,7 @@ public final class BpfFs {
     return name;
   }
 
+  /** Creates a folder for this user alone, or sees that the one that is there is. */
   private static void createPrivate(Path folder) {
     try {
       Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(PRIVATE));
@@ -136,6 +142,9 @@ public final class BpfFs {
     }
   }
 
+  /**
+   * Mounts a bpf file system unless one is there; needs CAP_SYS_ADMIN, a mount point, and no more.
+   */
   private static void ensureMounted(Path mount) {
     if (isMounted(mount)) {
       return;

@@ -29,6 +29,7 @@ import java.util.function.BiConsumer;
  * @param <V> what a value is in Java; a list with a value for each CPU for per-CPU maps
  */
 public final class BpfMap<K, V> implements AutoCloseable {
+  // The flags of an update: create or overwrite, create only, overwrite only.
   private static final long BPF_ANY = 0;
   private static final long BPF_NOEXIST = 1;
   private static final long BPF_EXIST = 2;
@@ -43,7 +44,9 @@ public final class BpfMap<K, V> implements AutoCloseable {
   private final Codec<K> keyCodec;
   private final Codec<V> valueCodec;
 
+  /** Held around each system call: for the buffers, and so that no close comes in between. */
   private final ReentrantLock lock = new ReentrantLock();
+
   private final Arena arena = Arena.ofShared();
   private final MemorySegment keyBuffer;
   private final MemorySegment valueBuffer;
@@ -66,6 +69,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     return of(Fd.ofPin(path.toString()), key, value);
   }
 
+  /** The map behind {@code fd}, which is closed when this throws. */
   static <K, V> BpfMap<K, V> of(Fd fd, Codec<K> key, Codec<V> value) {
     try {
       KernelInfo.MapInfo info = KernelInfo.ofMap(fd);
@@ -122,7 +126,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     }
   }
 
-  /** Whether {@code key} is there. */
+  /** Whether {@code key} is there; of an LRU hash this counts as a use. */
   public boolean contains(K key) {
     lock.lock();
     try {
@@ -191,6 +195,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     }
   }
 
+  /** The kernel goes by the map's sizes and never sees how long a segment is. */
   private void checkRaw(MemorySegment key, MemorySegment value) {
     if (key.byteSize() < keyCodec.byteSize() || value.byteSize() < valueCodec.byteSize()) {
       throw new IllegalArgumentException(
@@ -209,6 +214,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
       List<Map.Entry<K, V>> batch =
           list.subList(from, Math.min(list.size(), from + BATCH_ELEMENTS));
       int result = updateBatch(batch);
+      // EINVAL also means a bad argument; putting one by one then says which entry it is about.
       if (result == -Errno.ENOTSUPP || result == -Errno.EOPNOTSUPP || result == -Errno.EINVAL) {
         batch.forEach(e -> put(e.getKey(), e.getValue()));
       } else {
@@ -217,6 +223,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     }
   }
 
+  /** One batch command, in memory of its own: the buffers hold one element. */
   private int updateBatch(List<Map.Entry<K, V>> batch) {
     long keyBytes = keyCodec.byteSize();
     long valueBytes = valueCodec.byteSize();
@@ -257,6 +264,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     if (walk().byBatches((k, v) -> action.accept(keyCodec.read(k), valueCodec.read(v)))) {
       return;
     }
+    // Keys first: the action's own changes must not make the walk start over.
     for (K key : keys()) {
       Optional<V> value = lookup(key);
       if (value.isPresent()) {
@@ -265,6 +273,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     }
   }
 
+  /** A walk keeps no state between uses, and is cheap beside its first system call. */
   private MapWalk walk() {
     return new MapWalk(calls, fd, lock, spec, keyCodec.byteSize(), valueCodec.byteSize());
   }
@@ -284,6 +293,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     return fd.get();
   }
 
+  /** Gives up this handle; what else holds the map is not touched. Closing twice does nothing. */
   @Override
   public void close() {
     lock.lock();
@@ -297,6 +307,7 @@ public final class BpfMap<K, V> implements AutoCloseable {
     }
   }
 
+  /** Answers as the kernel does, because each caller reads another number as a result. */
   private int update(K key, V value, long flags) {
     lock.lock();
     try {

@@ -15,11 +15,9 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -43,20 +41,28 @@ import java.util.Set;
 public final class BpfObject implements AutoCloseable {
 
   private enum State {
+    /** In this process alone. */
     OPEN,
+    /** In the kernel. */
     LOADED,
+    /** A load was tried and taken back; libbpf does not load one object twice. */
     FAILED,
+    /** The native object is freed: every pointer below dangles. */
     CLOSED
   }
 
   private final String name;
+
+  /** {@code struct bpf_object *}; it owns what the pointers in the two maps below refer to. */
   private final MemorySegment object;
+
   private final Map<String, MemorySegment> maps = new LinkedHashMap<>();
   private final Map<String, MemorySegment> programs = new LinkedHashMap<>();
-  private final Map<String, Path> pins = new LinkedHashMap<>();
+  private final PinnedMaps pins = new PinnedMaps(this);
   private final Btf btf;
   private State state = State.OPEN;
 
+  /** Takes over {@code object}, unless it throws. */
   private BpfObject(String name, MemorySegment object) {
     this.name = name;
     this.object = object;
@@ -102,7 +108,9 @@ public final class BpfObject implements AutoCloseable {
 
   /** The maps the file declares, in its order; without those libbpf makes of global variables. */
   public List<MapSpec> mapSpecs() {
-    requireNot(State.CLOSED);
+    if (state == State.CLOSED) {
+      throw new IllegalStateException(name + " is " + state);
+    }
     List<MapSpec> specs = new ArrayList<>();
     maps.forEach((mapName, map) -> {
       if (!Libbpf.bpf_map__is_internal(map)) {
@@ -141,14 +149,14 @@ public final class BpfObject implements AutoCloseable {
   public BpfObject pinPath(String map, Path path) {
     require(State.OPEN);
     mapNamed(map);
-    pins.put(map, path);
+    pins.add(map, path);
     return this;
   }
 
   /** Uses the map {@code shared} in the place of {@code map}. Before {@link #load}. */
   public BpfObject share(String map, BpfMap<?, ?> shared) {
     require(State.OPEN);
-    MapSpec wanted = specOf(map, mapNamed(map));
+    MapSpec wanted = declared(map);
     if (!shared.spec().fits(wanted, LibBpf.possibleCpus())) {
       throw new MapMismatchException("share", what(map), wanted, shared.spec());
     }
@@ -177,6 +185,7 @@ public final class BpfObject implements AutoCloseable {
     if (!place.isScalar()) {
       throw new IllegalArgumentException(what(variable) + " is no integer: set its bytes");
     }
+    // Signed and unsigned are one here: a __u32 may be given as -1 or as 0xffffffff.
     long bits = place.byteSize() * 8;
     if (bits < 64 && (value >= 1L << bits || value < -(1L << (bits - 1)))) {
       throw new IllegalArgumentException(value + " does not fit " + what(variable));
@@ -199,6 +208,9 @@ public final class BpfObject implements AutoCloseable {
       throw new IllegalArgumentException(
           "%s has %d bytes, not %d".formatted(what(variable), place.byteSize(), value.length));
     }
+    // Until the load libbpf keeps the section's contents in memory of its own, which the load
+    // copies
+    // to a map and freezes.
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment size = arena.allocate(JAVA_LONG);
       MemorySegment start = Libbpf.bpf_map__initial_value(sectionMap(place.section()), size);
@@ -208,6 +220,7 @@ public final class BpfObject implements AutoCloseable {
     return this;
   }
 
+  /** Where a constant lies. Data that programs may write is not offered: it is no configuration. */
   private Btf.Variable constant(String variable) {
     return btf.variable(".rodata", variable)
         .orElseThrow(
@@ -229,80 +242,32 @@ public final class BpfObject implements AutoCloseable {
    */
   public BpfObject load() {
     require(State.OPEN);
-    state = State.FAILED;
-    Set<String> reused = reusePinned();
+    state = State.FAILED; // until all of it went well
+    Set<String> reused = pins.reuse();
     try (LibbpfLog log = LibbpfLog.capture()) {
       int result = Libbpf.bpf_object__load(object);
       if (result < 0) {
         throw new BpfLoadException(-result, name, log.summary(), log.verifierLog());
       }
     }
-    pinAllBut(reused);
+    pins.pinAllBut(reused);
     state = State.LOADED;
     return this;
   }
 
-  private Set<String> reusePinned() {
-    Map<String, Fd> pinned = new LinkedHashMap<>();
-    try {
-      pins.forEach(
-          (map, path) -> openPin(path).ifPresent(fd -> pinned.put(map, checkFits(map, fd))));
-      pinned.forEach((map, fd) -> reuse(map, fd.get()));
-    } finally {
-      pinned.values().forEach(Fd::close); // libbpf has descriptors of its own
-    }
-    return Set.copyOf(pinned.keySet());
+  /** The shape that the file declares for {@code map}, with what was configured since. */
+  MapSpec declared(String map) {
+    return specOf(map, mapNamed(map));
   }
 
-  /** Only ENOENT is absence: a pin that we may not open is not one to be overwritten. */
-  private static Optional<Fd> openPin(Path path) {
-    try {
-      return Optional.of(Fd.ofPin(path.toString()));
-    } catch (BpfException e) {
-      if (e.errno() == Errno.ENOENT) {
-        return Optional.empty();
-      }
-      throw e;
-    }
-  }
-
-  private Fd checkFits(String map, Fd fd) {
-    try {
-      MapSpec wanted = specOf(map, mapNamed(map));
-      MapSpec got = KernelInfo.ofMap(fd).spec();
-      if (!got.fits(wanted, LibBpf.possibleCpus())) {
-        throw new MapMismatchException("pin", fd.what(), wanted, got);
-      }
-      return fd;
-    } catch (RuntimeException e) {
-      fd.close();
-      throw e;
-    }
-  }
-
-  private void reuse(String map, int fd) {
+  /** Lets the map behind {@code fd} stand for {@code map}; the caller keeps {@code fd}. */
+  void reuse(String map, int fd) {
     LibBpf.check(Libbpf.bpf_map__reuse_fd(mapNamed(map), fd), "bpf_map__reuse_fd", what(map));
   }
 
-  private void pinAllBut(Collection<String> reused) {
-    List<Path> done = new ArrayList<>();
-    try {
-      pins.forEach((map, path) -> {
-        if (!reused.contains(map)) {
-          LibBpf.objectPin(Libbpf.bpf_map__fd(mapNamed(map)), path.toString());
-          done.add(path);
-        }
-      });
-    } catch (BpfException e) {
-      for (Path path : done) {
-        try {
-          Files.deleteIfExists(path);
-        } catch (IOException suppressed) {
-          e.addSuppressed(suppressed);
-        }
-      }
-      throw e;
-    }
+  /** The descriptor of {@code map} that libbpf owns, valid until this object is closed. */
+  int borrowedMapFd(String map) {
+    return LibBpf.check(Libbpf.bpf_map__fd(mapNamed(map)), "bpf_map__fd", what(map));
   }
 
   /** A new handle of the map {@code map}, which the caller closes. After {@link #load}. */
@@ -322,10 +287,10 @@ public final class BpfObject implements AutoCloseable {
   /** A descriptor of {@code map} that the caller owns. */
   Fd mapFd(String map) {
     require(State.LOADED);
-    int fd = LibBpf.check(Libbpf.bpf_map__fd(mapNamed(map)), "bpf_map__fd", what(map));
-    return Fd.duplicateOf(fd, map);
+    return Fd.duplicateOf(borrowedMapFd(map), map);
   }
 
+  /** Frees the file's memory and its descriptors; maps and programs in use elsewhere stay. */
   @Override
   public void close() {
     if (state != State.CLOSED) {
@@ -334,6 +299,7 @@ public final class BpfObject implements AutoCloseable {
     }
   }
 
+  /** A wrong name is a mistake in the program and not in the kernel: no look-up that may miss. */
   private MemorySegment mapNamed(String map) {
     MemorySegment found = maps.get(map);
     if (found == null) {
@@ -351,6 +317,7 @@ public final class BpfObject implements AutoCloseable {
     return found;
   }
 
+  /** What libbpf knows of a map: the declaration, or the kernel's map once one stands for it. */
   private static MapSpec specOf(String name, MemorySegment map) {
     return new MapSpec(
         name,
@@ -361,6 +328,10 @@ public final class BpfObject implements AutoCloseable {
         Libbpf.bpf_map__map_flags(map));
   }
 
+  /**
+   * The object's types, as libbpf holds them and not as they stand in the file: the compiler leaves
+   * the offsets of variables to the loader, which has put them in by now.
+   */
   private static Btf readBtf(MemorySegment object, String name) {
     MemorySegment handle = Libbpf.bpf_object__btf(object);
     if (handle.address() == 0) {
@@ -374,6 +345,7 @@ public final class BpfObject implements AutoCloseable {
     }
   }
 
+  /** How errors name a part of this object. */
   private String what(String part) {
     return name + '/' + part;
   }
@@ -381,12 +353,6 @@ public final class BpfObject implements AutoCloseable {
   private void require(State wanted) {
     if (state != wanted) {
       throw new IllegalStateException(name + " is " + state + ", not " + wanted);
-    }
-  }
-
-  private void requireNot(State refused) {
-    if (state == refused) {
-      throw new IllegalStateException(name + " is " + state);
     }
   }
 }

@@ -13,7 +13,10 @@ import java.util.Optional;
  * where the members of a C struct lie, so that tests can hold a codec's layout against it.
  *
  * <p>Format: Documentation/bpf/btf.rst of the kernel. A table of records, each 12 bytes plus what
- * its kind adds, numbered from 1 (0 is void), then the names.
+ * its kind adds, numbered from 1 (0 is void), then the names. A record is: where its name begins;
+ * flag, kind and number of additions in one word; a size or the number of another type.
+ *
+ * <p>Whatever the bytes are, reading them ends, and refuses with {@link IllegalArgumentException}.
  */
 public final class Btf {
   private static final int MAGIC = 0xeb9f;
@@ -22,6 +25,7 @@ public final class Btf {
   /** Chains of typedefs and qualifiers are short; a longer one is a loop in a broken file. */
   private static final int MAX_CHAIN = 32;
 
+  // The kinds of types; those that are missing have nothing after their first 12 bytes.
   private static final int INT = 1;
   private static final int PTR = 2;
   private static final int ARRAY = 3;
@@ -41,6 +45,8 @@ public final class Btf {
   private static final int ENUM64 = 19;
 
   private final ByteBuffer bytes;
+
+  /** Where the names begin; each ends with a zero byte. */
   private final int stringsAt;
 
   /** Where type {@code i + 1} begins. */
@@ -136,6 +142,7 @@ public final class Btf {
     return Optional.empty();
   }
 
+  /** Reads a struct or union. A member is its name, its type and its offset in bits. */
   private Struct structAt(int at) {
     List<Member> members = new ArrayList<>();
     // With the kind flag set, the upper 8 bits of an offset are a bit field's width.
@@ -149,6 +156,7 @@ public final class Btf {
     return new Struct(name(at), Integer.toUnsignedLong(word(at + 8)), members);
   }
 
+  /** The word at {@code at}; every read of a number goes through here. */
   private int word(int at) {
     if (at < 0 || at > bytes.limit() - Integer.BYTES) {
       throw new IllegalArgumentException("BTF refers beyond its end");
@@ -156,11 +164,13 @@ public final class Btf {
     return bytes.getInt(at);
   }
 
+  /** Whether a number can be written to a variable of this type. */
   private boolean isScalar(int type) {
     int kind = kind(resolve(type));
     return kind == INT || kind == ENUM || kind == ENUM64;
   }
 
+  /** Bytes of a type; 0 for one that has no size, such as a function. */
   private long sizeOf(int type) {
     return sizeOf(type, 0);
   }
@@ -194,6 +204,7 @@ public final class Btf {
     throw new IllegalArgumentException("BTF type " + type + " refers to itself");
   }
 
+  /** Where the record of a type begins. */
   private int offsetOf(int type) {
     if (type < 1 || type > typeOffsets.size()) {
       throw new IllegalArgumentException("BTF has no type " + type);
@@ -201,10 +212,12 @@ public final class Btf {
     return typeOffsets.get(type - 1);
   }
 
+  /** The kind of the type whose record begins at {@code at}. */
   private int kind(int at) {
     return word(at + 4) >>> 24 & 0x1f;
   }
 
+  /** How many members, constants, parameters or variables follow. */
   private int vlen(int at) {
     return word(at + 4) & 0xffff;
   }
@@ -220,6 +233,7 @@ public final class Btf {
     };
   }
 
+  /** The name of the type whose record begins at {@code at}; empty if it has none. */
   private String name(int at) {
     return string(word(at));
   }

@@ -10,7 +10,12 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** The codecs of C's own types. Unaligned access: a codec may stand inside a packed struct. */
+/**
+ * The codecs of C's own types, in the machine's byte order. A layout names the type as C does, with
+ * its natural alignment; the access is unaligned, because a codec may stand inside a packed struct.
+ * An unsigned type that is narrower than its Java type refuses what does not fit it, instead of
+ * writing a part.
+ */
 final class Codecs {
 
   static final Codec<Integer> U8 =
@@ -95,6 +100,7 @@ final class Codecs {
 
   private Codecs() {}
 
+  /** Answers {@code value} if it is in 0..{@code max}. */
   private static int checkRange(int value, int max) {
     if (value < 0 || value > max) {
       throw new IllegalArgumentException(value + " is not in 0.." + max);
@@ -102,7 +108,7 @@ final class Codecs {
     return value;
   }
 
-  /** A fixed number of bytes. */
+  /** A fixed number of bytes; what is not written was zero before. */
   record Bytes(MemoryLayout layout) implements Codec<byte[]> {
     @Override
     public void write(byte[] value, MemorySegment to) {

@@ -17,14 +17,18 @@ final class KernelInfo {
   /** Covers every member read here, of each of the three structs. */
   private static final int INFO_BYTES = 80;
 
+  // The first two members of all three.
   private static final long TYPE = 0;
   private static final long ID = 4;
+  // Of a map.
   private static final long MAP_KEY_BYTES = 8;
   private static final long MAP_VALUE_BYTES = 12;
   private static final long MAP_MAX_ENTRIES = 16;
   private static final long MAP_FLAGS = 20;
   private static final long MAP_NAME = 24;
+  // Of a program, behind its tag, lengths, pointers and load time.
   private static final long PROGRAM_NAME = 64;
+  // Of a link; behind the program stands a union by type, which begins with the device for tcx.
   private static final long LINK_PROGRAM_ID = 8;
   private static final long LINK_IFINDEX = 16;
 
@@ -36,6 +40,7 @@ final class KernelInfo {
   /** A program's number in the kernel and the first 15 characters of its name. */
   record ProgramInfo(int id, String name) {}
 
+  /** Of a map; {@code fd} of another kind of object gives numbers without a meaning. */
   static MapInfo ofMap(Fd fd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment info = read(fd, arena);
@@ -51,6 +56,7 @@ final class KernelInfo {
     }
   }
 
+  /** Of a program. */
   static ProgramInfo ofProgram(Fd fd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment info = read(fd, arena);
@@ -58,6 +64,7 @@ final class KernelInfo {
     }
   }
 
+  /** Of a link. */
   static BpfLink.LinkInfo ofLink(Fd fd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment info = read(fd, arena);
@@ -68,6 +75,9 @@ final class KernelInfo {
     }
   }
 
+  /**
+   * Zeros beyond what the kernel knows; its pointers are left zero, so that it writes no arrays.
+   */
   private static MemorySegment read(Fd fd, Arena arena) {
     MemorySegment info = arena.allocate(INFO_BYTES, 8);
     MemorySegment length = arena.allocateFrom(JAVA_INT, INFO_BYTES);

@@ -25,6 +25,7 @@ import java.util.Optional;
  * errno, which Java loses unless the call captures it: those few are called from here.
  */
 final class LibBpf {
+  /** By its version's name: the plain name belongs to the development package. */
   private static final String LIBRARY = "libbpf.so.1";
 
   private LibBpf() {}
@@ -51,6 +52,7 @@ final class LibBpf {
             "ring_buffer__new",
             FunctionDescriptor.of(ADDRESS, JAVA_INT, ADDRESS, ADDRESS, ADDRESS));
 
+    /** A handle whose first argument is the memory that receives errno. */
     static MethodHandle capturing(String name, FunctionDescriptor function) {
       return Linker.nativeLinker()
           .downcallHandle(
@@ -79,7 +81,7 @@ final class LibBpf {
         : Optional.of("libbpf is older than 1.1: apt install libbpf1");
   }
 
-  /** Answers {@code result} unless it is a negative error number. */
+  /** Answers {@code result} unless it is a negative error number; that throws. */
   static int check(int result, String call, String object) {
     if (result < 0) {
       throw new BpfException(call, -result, object);
@@ -101,6 +103,7 @@ final class LibBpf {
     }
   }
 
+  /** Pins {@code fd} at {@code path}, which must not exist (EEXIST). */
   static void objectPin(int fd, String path) {
     try (Arena arena = Arena.ofConfined()) {
       check(Libbpf.bpf_obj_pin(fd, arena.allocateFrom(path)), "bpf_obj_pin", path);
@@ -128,7 +131,7 @@ final class LibBpf {
       return object;
     } catch (BpfException e) {
       throw e;
-    } catch (Throwable e) {
+    } catch (Throwable e) { // declared by every handle, thrown by none
       throw new AssertionError("a downcall threw", e);
     }
   }

@@ -25,10 +25,16 @@ import org.slf4j.LoggerFactory;
  */
 final class LibbpfLog implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LibbpfLog.class);
+
+  /** The level of what went wrong; the levels above it tell what libbpf is doing. */
   private static final int LIBBPF_WARN = 0;
+
+  // libbpf wraps the verifier's log so, in a warning of its own, when a program is refused. It
+  // loads a second time to get it: a load that succeeds pays nothing for the log.
   private static final String LOG_BEGIN = "-- BEGIN PROG LOAD LOG --\n";
   private static final String LOG_END = "-- END PROG LOAD LOG --";
 
+  /** The capture of each thread that is inside one. */
   private static final ThreadLocal<@Nullable LibbpfLog> CAPTURING = new ThreadLocal<>();
 
   // vasprintf and not vsnprintf: a va_list can be walked only once, and the verifier's log is
@@ -71,6 +77,7 @@ final class LibbpfLog implements AutoCloseable {
     return verifierLog.toString();
   }
 
+  /** Ends the capture; what was kept stays readable. */
   @Override
   public void close() {
     CAPTURING.remove();
@@ -94,6 +101,7 @@ final class LibbpfLog implements AutoCloseable {
     return 0;
   }
 
+  /** Sorts a line of libbpf's into the verifier's log, which is many, and the rest. */
   private void add(String line) {
     int begin = line.indexOf(LOG_BEGIN);
     if (begin < 0) {
@@ -104,6 +112,10 @@ final class LibbpfLog implements AutoCloseable {
     verifierLog.append(line, begin + LOG_BEGIN.length(), end < 0 ? line.length() : end);
   }
 
+  /**
+   * What printf would print. The argument list is passed on as it came in: on all our machines it
+   * arrives as a pointer.
+   */
   private static String format(MemorySegment format, MemorySegment arguments) throws Throwable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(ADDRESS);

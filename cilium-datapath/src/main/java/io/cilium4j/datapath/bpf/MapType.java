@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.bpf;
 
-/** The kernel's map types in the kernel's order: a constant's ordinal is its number there. */
+/**
+ * The kernel's map types in the kernel's order: a constant's ordinal is its number in {@code enum
+ * bpf_map_type}, which only ever grows at its end. Complete to kernel 6.2; the datapath uses six.
+ */
 public enum MapType {
   /** No type; also every type newer than this list. */
   UNSPEC,
@@ -38,8 +41,10 @@ public enum MapType {
   USER_RINGBUF,
   CGRP_STORAGE;
 
+  /** Copied once: {@code values()} makes an array at each call. */
   private static final MapType[] BY_NUMBER = values();
 
+  /** The type with this number, {@link #UNSPEC} for one that is not listed. */
   static MapType of(int number) {
     return number >= 0 && number < BY_NUMBER.length ? BY_NUMBER[number] : UNSPEC;
   }

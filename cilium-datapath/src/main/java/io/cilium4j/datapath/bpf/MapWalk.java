@@ -60,6 +60,7 @@ final class MapWalk {
     if (!spec.type().isHash()) {
       return false;
     }
+    // from: the position to go on from, the kernel's to know; null for the beginning.
     MemorySegment from = MemorySegment.NULL;
     int room = BATCH_ELEMENTS;
     try (Arena position = Arena.ofConfined()) {
@@ -98,11 +99,12 @@ final class MapWalk {
     }
   }
 
+  /** An old kernel does not know the command; a kernel may lack it for one type of map. */
   private static boolean isUnknown(int result) {
     return result == -Errno.EINVAL || result == -Errno.ENOTSUPP || result == -Errno.EOPNOTSUPP;
   }
 
-  /** Visits keys, from key to key. */
+  /** Visits keys, from key to key; their memory is valid during the call. */
   void byKeys(Consumer<MemorySegment> visitor) {
     Set<ByteBuffer> met = new HashSet<>();
     int restarts = 0;
@@ -116,7 +118,7 @@ final class MapWalk {
           visitor.accept(current);
           passing = false;
         } else if (!passing) {
-          passing = true;
+          passing = true; // the first known key after a new one: the walk has started over
           if (++restarts > MAX_RESTARTS) {
             throw new BpfException(
                 "bpf_map_get_next_key", Errno.EAGAIN, fd.what(), "the map changes too fast");
@@ -140,6 +142,7 @@ final class MapWalk {
     }
   }
 
+  /** Whether there is a key after {@code key}, which {@code next} then holds. */
   private boolean nextKey(MemorySegment key, MemorySegment next) {
     lock.lock();
     try {

@@ -12,7 +12,9 @@ import java.util.List;
  * <em>possible</em> CPU (not only those online), each rounded up to 8 bytes.
  */
 final class PerCpuCodec<T> implements Codec<List<T>> {
+  /** Of one CPU's value. */
   private final Codec<T> value;
+
   private final int cpus;
   private final long slotBytes;
   private final MemoryLayout layout;
@@ -29,6 +31,7 @@ final class PerCpuCodec<T> implements Codec<List<T>> {
     this.layout = MemoryLayout.sequenceLayout(cpus, slot);
   }
 
+  /** {@code round_up(size, 8)}, as the kernel has it. */
   static long slotBytes(long valueBytes) {
     return (valueBytes + 7) & ~7L;
   }
@@ -53,6 +56,7 @@ final class PerCpuCodec<T> implements Codec<List<T>> {
     }
   }
 
+  /** By the CPU's number; a CPU that is not there has a value of zeros. */
   @Override
   public List<T> read(MemorySegment from) {
     List<T> values = new ArrayList<>(cpus);

@@ -19,10 +19,15 @@ import java.util.concurrent.ConcurrentHashMap;
  * since, and take a missing capability for support.
  */
 public final class Probes {
+  // Types of programs. A socket filter is what the least kernel and the least privilege allow.
   private static final int SOCKET_FILTER = 1;
   private static final int SCHED_CLS = 3;
+
+  // Helpers by their numbers in enum bpf_func_id, which linux/bpf.h never reuses.
   private static final int HELPER_REDIRECT_PEER = 155;
   private static final int HELPER_KTIME_GET_COARSE_NS = 160;
+
+  /** Create elements when needed; the only way that a trie can be made. */
   private static final int BPF_F_NO_PREALLOC = 1;
 
   /** No device has this index, so that nothing is attached where tcx exists. */
@@ -34,6 +39,7 @@ public final class Probes {
   private static final long R2_IS_0 = instruction(0xb7, 2, 0);
   private static final long EXIT = instruction(0x95, 0, 0);
 
+  /** Conclusive answers only. Two threads may ask at once, and find the same. */
   private static final Map<Feature, Probe> KNOWN = new ConcurrentHashMap<>();
 
   private Probes() {}
@@ -51,6 +57,7 @@ public final class Probes {
     return found;
   }
 
+  /** Asks without looking at what is known. */
   private static Probe probe(Feature feature) {
     try {
       LibBpf.require();
@@ -105,6 +112,7 @@ public final class Probes {
     }
   }
 
+  /** A kernel without batches does not know the command; with them, one element goes in. */
   private static int batch() {
     int map = create(MapType.HASH, 4, 4, 1, 0);
     if (map < 0) {
@@ -123,6 +131,7 @@ public final class Probes {
     throw new BpfException("probe", -result, "prerequisite");
   }
 
+  /** Creates a map; a descriptor or a negative error number. */
   private static int create(MapType type, int keyBytes, int valueBytes, int entries, int flags) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment options = arena.allocate(bpf_map_create_opts.layout());
@@ -133,6 +142,7 @@ public final class Probes {
     }
   }
 
+  /** Loads a program; a descriptor or a negative error number. */
   private static int load(int programType, long... instructions) {
     try (Arena arena = Arena.ofConfined()) {
       return Libbpf.bpf_prog_load(
@@ -145,6 +155,7 @@ public final class Probes {
     }
   }
 
+  /** What was created served to see that it can be. */
   private static int closed(int fd) {
     if (fd >= 0) {
       LibC.close(fd);
@@ -152,6 +163,7 @@ public final class Probes {
     return fd;
   }
 
+  /** A call of a helper, whose arguments stand in the registers 1 to 5. */
   private static long call(int helper) {
     return instruction(0x85, 0, helper);
   }

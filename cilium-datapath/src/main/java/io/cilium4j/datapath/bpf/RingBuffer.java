@@ -18,16 +18,30 @@ import org.slf4j.LoggerFactory;
  * order. One reader a map.
  *
  * <p>The thread sleeps in poll(2) on two descriptors, the map and a wake-up of ours, so that {@link
- * #close} need not wait for a record or a time-out.
+ * #close} need not wait for a record or a time-out. Awake, it has libbpf call back for each record
+ * that is there; libbpf tells the kernel after each one that its space is free again.
+ *
+ * <p>The kernel drops what does not fit: a consumer that is slower than the programs loses records,
+ * which the programs must count themselves.
+ *
+ * <p>Kernel 5.8 and newer.
  */
 public final class RingBuffer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RingBuffer.class);
 
   private final Fd map;
+
+  /** An eventfd; written to once, to end the reader's sleep. */
   private final Fd wakeUp;
+
   private final Consumer consumer;
+
+  /** Owns the callback's stub, which native code may call until the ring is freed. */
   private final Arena arena = Arena.ofShared();
+
+  /** {@code struct ring_buffer *}, touched by the reader alone once it runs. */
   private final MemorySegment ring;
+
   private final Thread reader;
   private final AtomicLong failures = new AtomicLong();
   private volatile boolean closing;
@@ -82,9 +96,15 @@ public final class RingBuffer implements AutoCloseable {
     return started(Fd.ofPin(path.toString()), consumer);
   }
 
+  /** The reader begins when the object is complete, which it is not in its constructor. */
   private static RingBuffer started(Fd map, Consumer consumer) {
     RingBuffer buffer = new RingBuffer(map, consumer);
-    buffer.reader.start();
+    try {
+      buffer.reader.start();
+    } catch (Throwable noThread) { // the reader, who would release, does not exist
+      buffer.release();
+      throw noThread;
+    }
     return buffer;
   }
 
@@ -93,6 +113,7 @@ public final class RingBuffer implements AutoCloseable {
     return failures.get();
   }
 
+  /** The reader's life. */
   private void read() {
     try (Arena waiting = Arena.ofConfined()) {
       MemorySegment slot = LibC.errnoSlot(waiting);
@@ -122,6 +143,7 @@ public final class RingBuffer implements AutoCloseable {
     map.close();
   }
 
+  /** One round over all records that are there. */
   private void consume() {
     try (Arena records = Arena.ofConfined()) {
       batch = records;

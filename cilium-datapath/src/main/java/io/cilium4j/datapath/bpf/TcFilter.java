@@ -55,6 +55,7 @@ public final class TcFilter {
     LibBpf.require();
     TcFilter filter = new TcFilter(ifindex, direction, slot);
     try (Arena arena = Arena.ofConfined()) {
+      // Creates clsact for both directions; EEXIST is the usual answer for the second of ours.
       int created = Libbpf.bpf_tc_hook_create(filter.hook(arena));
       if (created != -Errno.EEXIST) {
         LibBpf.check(created, "bpf_tc_hook_create", filter.toString());
@@ -102,6 +103,7 @@ public final class TcFilter {
     }
   }
 
+  /** libbpf asks for an exclusive creation unless told to replace. */
   private void set(BpfProgram program, int flags) {
     try (Arena arena = Arena.ofConfined();
         Fd held = program.duplicate()) {
@@ -112,6 +114,7 @@ public final class TcFilter {
     }
   }
 
+  /** The place: a device and a direction. */
   private MemorySegment hook(Arena arena) {
     MemorySegment hook = arena.allocate(bpf_tc_hook.layout());
     bpf_tc_hook.sz(hook, hook.byteSize());
@@ -120,6 +123,7 @@ public final class TcFilter {
     return hook;
   }
 
+  /** The slot; each call fills in what it finds, so that none may be used twice. */
   private MemorySegment options(Arena arena) {
     MemorySegment options = arena.allocate(bpf_tc_opts.layout());
     bpf_tc_opts.sz(options, options.byteSize());

@@ -22,6 +22,8 @@ public final class TestRun implements AutoCloseable {
   private static final int GROWTH_BYTES = 512;
 
   private final Fd program;
+
+  // All memory of a run; in and out are apart, because the kernel checks their lengths apart.
   private final Arena arena = Arena.ofShared();
   private final MemorySegment options;
   private final MemorySegment in;
@@ -61,10 +63,11 @@ public final class TestRun implements AutoCloseable {
     return bpf_test_run_opts.duration(options);
   }
 
+  /** One system call; results are in {@code options}, {@code dataOut} and {@code contextOut}. */
   private void run(byte[] packet, int length, TestRunOptions how, MemorySegment dataOut) {
     int fd = program.get();
     MemorySegment.copy(packet, 0, in, JAVA_BYTE, 0, length);
-    options.fill((byte) 0);
+    options.fill((byte) 0); // the kernel has written lengths and results over the last run's
     bpf_test_run_opts.sz(options, options.byteSize());
     bpf_test_run_opts.data_in(options, in);
     bpf_test_run_opts.data_size_in(options, length);
