@@ -251,4 +251,52 @@ class AttachKernelIT {
     }
     assertTrue(Probes.of(Feature.BPF).isSupported());
   }
+
+  @Test
+  void ringBuffer_ofAnotherKindOfMap_isRefused() {
+    long before = Seam.openDescriptors();
+    BpfException refused =
+        assertThrows(BpfException.class, () -> RingBuffer.open(object, "c4j_array", data -> {}));
+    assertTrue(String.valueOf(refused.getMessage()).contains("no ring buffer"));
+    assertEquals(before, Seam.openDescriptors());
+  }
+
+  @Test
+  void ringBuffer_openedByItsPin_continuesWhereTheLastReaderStopped() throws Exception {
+    Path pin = pins.pin("events");
+    BlockingQueue<Integer> lengths = new LinkedBlockingQueue<>();
+    try (BpfObject pinned = Seam.open().pinPath("c4j_events", pin).load();
+        BpfProgram emit = pinned.program("emit")) {
+      for (int length = 70; length < 73; length++) {
+        try (RingBuffer ring =
+            RingBuffer.openPinned(pin, data -> lengths.add(data.get(JAVA_INT, 4)))) {
+          emit.testRun(new byte[length]);
+          assertEquals(length, lengths.poll(10, TimeUnit.SECONDS));
+          assertEquals(0, ring.failures());
+        }
+      }
+    }
+    assertTrue(lengths.isEmpty());
+  }
+
+  @Test
+  void repeat_whenWarm_allocatesNothing() throws ReflectiveOperationException {
+    try (BpfProgram answer = object.program("answer");
+        TestRun runner = answer.testRunner(64)) {
+      TestRunOptions once = TestRunOptions.ONCE;
+      Runnable round =
+          () -> {
+            for (int i = 0; i < 20_000; i++) {
+              runner.repeat(Seam.PACKET, 64, once);
+            }
+          };
+      for (int i = 0; i < 5; i++) {
+        round.run(); // until the compiler has seen it
+      }
+      long before = Seam.allocatedBytes();
+      round.run();
+      long bytes = Seam.allocatedBytes() - before;
+      assertTrue(bytes < 20_000, bytes + " bytes");
+    }
+  }
 }

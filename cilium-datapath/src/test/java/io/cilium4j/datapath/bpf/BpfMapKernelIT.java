@@ -11,11 +11,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -270,6 +274,39 @@ class BpfMapKernelIT {
       // 80,000 operations; what is left is the measuring itself.
       assertTrue(bytes < 80_000, bytes + " bytes");
       map.delete(WEB);
+    }
+  }
+
+  @Test
+  void close_underTheHandsOfOtherThreads_neverReachesAnotherFile() throws InterruptedException {
+    for (int round = 0; round < 50; round++) {
+      BpfMap<Integer, Long> map = object.map("c4j_array", Codec.u32(), Codec.u64());
+      AtomicReference<@Nullable Throwable> unexpected = new AtomicReference<>();
+      CountDownLatch running = new CountDownLatch(2);
+      List<Thread> users = new ArrayList<>();
+      for (int user = 0; user < 2; user++) {
+        users.add(
+            Thread.ofPlatform()
+                .start(() -> {
+                  try {
+                    map.put(0, 1L);
+                    running.countDown();
+                    while (true) {
+                      map.put(0, 1L);
+                    }
+                  } catch (IllegalStateException closed) {
+                    // how it ends
+                  } catch (Throwable e) {
+                    unexpected.set(e);
+                  }
+                }));
+      }
+      running.await();
+      map.close();
+      for (Thread user : users) {
+        user.join();
+      }
+      assertNull(unexpected.get());
     }
   }
 }
