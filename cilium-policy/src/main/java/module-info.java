@@ -5,7 +5,9 @@
 module io.cilium4j.policy {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
-  requires tools.jackson.databind;
+  requires com.google.re2j;
+  requires tools.jackson.core;
   requires tools.jackson.dataformat.yaml;
-  requires org.slf4j;
+
+  exports io.cilium4j.policy;
 }

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.policy.CiliumPolicy.Authentication;
+import io.cilium4j.policy.CiliumPolicy.Item;
+import io.cilium4j.policy.CiliumPolicy.Rule;
+import io.cilium4j.policy.CiliumPolicy.Subject;
+import io.cilium4j.policy.Peers.Entity;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Reads CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy objects. */
+final class CiliumPolicyReader {
+  private static final Set<String> RULE_FIELDS =
+      Set.of(
+          "endpointSelector",
+          "nodeSelector",
+          "ingress",
+          "ingressDeny",
+          "egress",
+          "egressDeny",
+          "enableDefaultDeny",
+          "labels",
+          "description",
+          "log");
+  private static final Set<String> CIDR_SET_FIELDS =
+      Set.of("cidr", "cidrGroupRef", "cidrGroupSelector", "except");
+
+  /** Longest text for the access log. */
+  private static final int MAX_LOG_CHARS = 32;
+
+  private final PolicyConfig config;
+
+  CiliumPolicyReader(PolicyConfig config) {
+    this.config = config;
+  }
+
+  /** Reads an object whose name is known. */
+  CiliumPolicy read(ResourceName resource, Field object) {
+    var rules = new ArrayList<Rule>();
+    Field spec = object.find("spec");
+    if (spec != null) {
+      rules.add(rule(resource, spec));
+    }
+    for (Field each : object.items("specs")) {
+      rules.add(rule(resource, each));
+    }
+    if (rules.isEmpty()) {
+      throw object.error("neither spec nor specs", "at least one rule");
+    }
+    return new CiliumPolicy(resource, rules);
+  }
+
+  private Rule rule(ResourceName resource, Field spec) {
+    spec.only(RULE_FIELDS);
+    Subject subject = subject(resource, spec);
+    boolean node = subject.isNode();
+    Field defaults = spec.find("enableDefaultDeny");
+    if (defaults != null) {
+      defaults.only(Set.of("ingress", "egress"));
+    }
+    Field log = spec.find("log");
+    var rule =
+        new Rule(
+            spec.path(),
+            subject,
+            items(spec, "ingress", PortsReader.Section.INGRESS, node),
+            items(spec, "ingressDeny", PortsReader.Section.DENY, node),
+            items(spec, "egress", PortsReader.Section.EGRESS, node),
+            items(spec, "egressDeny", PortsReader.Section.DENY, node),
+            defaults == null ? null : defaults.truth("ingress"),
+            defaults == null ? null : defaults.truth("egress"),
+            labels(spec),
+            spec.text("description"),
+            log == null ? "" : logValue(log));
+    if (rule.ingress().isEmpty()
+        && rule.ingressDeny().isEmpty()
+        && rule.egress().isEmpty()
+        && rule.egressDeny().isEmpty()) {
+      throw spec.error(
+          "no rules", "at least one item in ingress, ingressDeny, egress or egressDeny");
+    }
+    return rule;
+  }
+
+  private static Subject subject(ResourceName resource, Field spec) {
+    Field endpoints = spec.find("endpointSelector");
+    Field nodes = spec.find("nodeSelector");
+    if ((endpoints == null) == (nodes == null)) {
+      throw spec.error(
+          (endpoints == null ? "neither" : "both") + " endpointSelector and nodeSelector",
+          "one of them");
+    }
+    if (nodes == null) {
+      return new Subject(false, SelectorReader.withSources(spec.need("endpointSelector")));
+    }
+    if (!resource.isClusterScoped()) {
+      throw nodes.error("a nodeSelector in a namespace", "one in cluster scope only");
+    }
+    return new Subject(true, SelectorReader.withSources(nodes));
+  }
+
+  /** The rule's labels; lists of texts and of {@code {key, value, source}} are both in use. */
+  private static List<String> labels(Field spec) {
+    return spec.each(
+        "labels",
+        item -> {
+          if (item.value() instanceof String text) {
+            return text;
+          }
+          item.only(Set.of("key", "value", "source"));
+          String source = item.text("source");
+          String value = item.text("value");
+          return (source.isEmpty() ? "" : source + ":")
+              + item.need("key").text()
+              + (value.isEmpty() ? "" : "=" + value);
+        });
+  }
+
+  private static String logValue(Field log) {
+    log.only(Set.of("value"));
+    String value = log.text("value");
+    if (value.length() > MAX_LOG_CHARS || !value.chars().allMatch(c -> c >= ' ' && c < 0x7f)) {
+      throw log.need("value").wanted("at most 32 printable characters");
+    }
+    return value;
+  }
+
+  private List<Item> items(Field spec, String name, PortsReader.Section section, boolean isNode) {
+    return spec.each(name, item -> item(item, name, section, isNode));
+  }
+
+  private Item item(Field item, String sectionName, PortsReader.Section section, boolean isNode) {
+    boolean ingress = sectionName.startsWith("ingress");
+    boolean deny = section == PortsReader.Section.DENY;
+    String prefix = ingress ? "from" : "to";
+    Set<String> allowed = new HashSet<>(Set.of("toPorts", "icmps"));
+    for (String kind : List.of("Endpoints", "CIDR", "CIDRSet", "Entities", "Groups", "Nodes")) {
+      allowed.add(prefix + kind);
+    }
+    allowed.add(prefix + "Requires");
+    if (!ingress) {
+      allowed.add("toServices");
+    }
+    if (!ingress && !deny) {
+      allowed.add("toFQDNs");
+    }
+    if (!deny) {
+      allowed.add("authentication");
+    }
+    item.only(allowed);
+    if (!item.items(prefix + "Requires").isEmpty()) {
+      throw item.need(prefix + "Requires").error("a list with items", "none: it is gone");
+    }
+    List<Peers> peers = peers(item, prefix, !ingress, deny);
+    var ports = new PortsReader(section, isNode, config);
+    var result =
+        new Item(
+            peers,
+            item.each("toPorts", ports::read),
+            item.each("icmps", PortsReader::icmps),
+            deny ? null : authentication(item.find("authentication")));
+    if (!result.icmps().isEmpty() && !result.ports().isEmpty()) {
+      throw item.error("toPorts and icmps", "either");
+    }
+    return result;
+  }
+
+  /** Every peer field that is there. Two with items are an error: they would not be a union. */
+  private List<Peers> peers(Field item, String prefix, boolean egress, boolean deny) {
+    var peers = new ArrayList<Peers>();
+    addIfPresent(peers, item.find(prefix + "Endpoints"), this::endpoints);
+    addIfPresent(peers, item.find(prefix + "CIDR"), this::cidrs);
+    addIfPresent(peers, item.find(prefix + "CIDRSet"), this::cidrSets);
+    addIfPresent(peers, item.find(prefix + "Entities"), this::entities);
+    addIfPresent(peers, item.find(prefix + "Groups"), this::groups);
+    addIfPresent(peers, item.find(prefix + "Nodes"), this::nodes);
+    if (egress) {
+      addIfPresent(peers, item.find("toServices"), this::services);
+      if (!deny) {
+        addIfPresent(
+            peers,
+            item.find("toFQDNs"),
+            field -> new Peers.Fqdns(field.list().stream().map(CiliumPolicyReader::fqdn).toList()));
+      }
+    }
+    if (peers.stream().filter(list -> !list.items().isEmpty()).count() > 1) {
+      throw item.error("peers of two kinds", "one kind an item; write two items");
+    }
+    return peers;
+  }
+
+  private static void addIfPresent(
+      List<Peers> peers, @Nullable Field field, java.util.function.Function<Field, Peers> reader) {
+    if (field != null) {
+      peers.add(reader.apply(field));
+    }
+  }
+
+  private Peers endpoints(Field field) {
+    return new Peers.Endpoints(field.list().stream().map(SelectorReader::withSources).toList());
+  }
+
+  private Peers nodes(Field field) {
+    if (!config.nodeSelectorLabels() && !field.list().isEmpty()) {
+      throw field.error("nodes by label", "the option node-selector-labels to be on");
+    }
+    return new Peers.Nodes(field.list().stream().map(SelectorReader::withSources).toList());
+  }
+
+  private Peers entities(Field field) {
+    return new Peers.Entities(
+        field.list().stream()
+            .map(item -> item.choose(Entity::tryParse, Entity.values()))
+            .toList());
+  }
+
+  private Peers groups(Field field) {
+    return new Peers.Groups(field.list().stream().map(Field::canonicalJson).toList());
+  }
+
+  private Peers cidrs(Field field) {
+    return new Peers.Cidrs(
+        field.list().stream()
+            .map(item -> item.parse(IpPrefix::parseLenient, "an address or ADDRESS/LENGTH"))
+            .toList());
+  }
+
+  private Peers cidrSets(Field field) {
+    return new Peers.CidrSets(field.list().stream().map(CiliumPolicyReader::cidrSet).toList());
+  }
+
+  private static Peers.CidrSet cidrSet(Field item) {
+    item.only(CIDR_SET_FIELDS);
+    Field cidr = nonEmpty(item, "cidr");
+    Field group = nonEmpty(item, "cidrGroupRef");
+    Field selector = item.find("cidrGroupSelector");
+    int given = (cidr == null ? 0 : 1) + (group == null ? 0 : 1) + (selector == null ? 0 : 1);
+    if (given != 1) {
+      throw item.error(
+          given + " of cidr, cidrGroupRef and cidrGroupSelector", "exactly one of them");
+    }
+    List<IpPrefix> except =
+        item.each("except", each -> each.parse(IpPrefix::parse, "ADDRESS/LENGTH"));
+    if (cidr == null) {
+      return new Peers.CidrSet(
+          group == null
+              ? new Peers.CidrBase.GroupSelector(
+                  SelectorReader.plain(item.need("cidrGroupSelector")))
+              : new Peers.CidrBase.GroupName(group.text()),
+          except);
+    }
+    IpPrefix base = cidr.parse(IpPrefix::parse, "ADDRESS/LENGTH");
+    checkInside(item, base, except);
+    return new Peers.CidrSet(new Peers.CidrBase.Prefix(base), except);
+  }
+
+  /** Holes must lie inside of what they are taken from. */
+  static void checkInside(Field item, IpPrefix base, List<IpPrefix> except) {
+    for (int i = 0; i < except.size(); i++) {
+      if (!base.contains(except.get(i))) {
+        throw item.need("except").list().get(i).wanted("a prefix inside " + base);
+      }
+    }
+  }
+
+  private static @Nullable Field nonEmpty(Field item, String name) {
+    Field field = item.find(name);
+    return field == null || field.text().isEmpty() ? null : field;
+  }
+
+  private static Peers.Fqdn fqdn(Field field) {
+    return L7Reader.fqdn(field);
+  }
+
+  private Peers services(Field field) {
+    return new Peers.Services(field.list().stream().map(CiliumPolicyReader::service).toList());
+  }
+
+  private static Peers.Service service(Field item) {
+    item.only(Set.of("k8sService", "k8sServiceSelector"));
+    Field named = item.find("k8sService");
+    Field selected = item.find("k8sServiceSelector");
+    if ((named == null) == (selected == null)) {
+      throw item.error(
+          (named == null ? "neither" : "both") + " k8sService and k8sServiceSelector",
+          "one of them");
+    }
+    if (named != null) {
+      named.only(Set.of("serviceName", "namespace"));
+      return new Peers.Service.Named(named.text("namespace"), named.text("serviceName"));
+    }
+    Field selector = item.need("k8sServiceSelector").only(Set.of("selector", "namespace"));
+    return new Peers.Service.Selected(
+        selector.text("namespace"), SelectorReader.withSources(selector.need("selector")));
+  }
+
+  private static @Nullable Authentication authentication(@Nullable Field field) {
+    if (field == null) {
+      return null;
+    }
+    field.only(Set.of("mode"));
+    return field.need("mode").choose(Authentication::tryParse, Authentication.values());
+  }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.Verdict;
+import java.util.Optional;
+
+/**
+ * The compiled policy of one subject: the map that is enforced, and what it was made from, so that
+ * each of its verdicts can be explained.
+ */
+public final class CompiledPolicy {
+  private final PolicySubject subject;
+  private final RulesSnapshot rules;
+  private final IdentitiesSnapshot identities;
+  private final DirectionPlan ingress;
+  private final DirectionPlan egress;
+  private final PolicyMapState state;
+
+  private CompiledPolicy(
+      PolicySubject subject,
+      RulesSnapshot rules,
+      IdentitiesSnapshot identities,
+      DirectionPlan ingress,
+      DirectionPlan egress,
+      PolicyMapState state) {
+    this.subject = subject;
+    this.rules = rules;
+    this.identities = identities;
+    this.ingress = ingress;
+    this.egress = egress;
+    this.state = state;
+  }
+
+  static CompiledPolicy of(
+      PolicySubject subject,
+      RulesSnapshot rules,
+      IdentitiesSnapshot identities,
+      int localClusterId,
+      DirectionPlan ingress,
+      DirectionPlan egress) {
+    PolicyMapState.Builder map = PolicyMapState.builder(localClusterId);
+    ingress.compile(identities, map);
+    egress.compile(identities, map);
+    return new CompiledPolicy(subject, rules, identities, ingress, egress, map.build());
+  }
+
+  /** Whose policy it is. */
+  public PolicySubject subject() {
+    return subject;
+  }
+
+  /** The map that decides packets. */
+  public PolicyMapState state() {
+    return state;
+  }
+
+  /** The revision of the rules it was compiled from. */
+  public long revision() {
+    return rules.revision();
+  }
+
+  /** The rule behind a cookie of this policy's entries. */
+  public Optional<RuleOrigin> origin(int cookie) {
+    return rules.origin(cookie);
+  }
+
+  /** What the map says of a packet. */
+  public Verdict verdict(TrafficDirection direction, int identity, int protocol, int port) {
+    return state.verdict(direction, identity, protocol, port);
+  }
+
+  DirectionPlan plan(TrafficDirection direction) {
+    return direction == TrafficDirection.INGRESS ? ingress : egress;
+  }
+
+  IdentitiesSnapshot identities() {
+    return identities;
+  }
+}

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.PolicyEntry.Auth;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.policy.CiliumPolicy.Authentication;
+import io.cilium4j.policy.Entry.Action;
+import io.cilium4j.policy.Entry.L4;
+import io.cilium4j.policy.Entry.Layer7;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToIntFunction;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns policy objects into the flat list of {@link Entry}s that the compiler works on. Every
+ * decision on what an absent, an empty and a full list mean is taken here, and nowhere after.
+ */
+final class Flattener {
+  private static final List<Protocol> TRANSPORTS =
+      List.of(Protocol.TCP, Protocol.UDP, Protocol.SCTP);
+
+  private final PolicyConfig config;
+  private final Selectors selectors;
+  private final List<PolicyService> services;
+  private final ToIntFunction<String> cookies;
+  private final List<Entry> entries = new ArrayList<>();
+  private final ResourceName resource;
+
+  private Flattener(
+      PolicyConfig config,
+      List<PolicyService> services,
+      ResourceName resource,
+      ToIntFunction<String> cookies) {
+    this.config = config;
+    this.selectors = new Selectors(config);
+    this.services = services;
+    this.resource = resource;
+    this.cookies = cookies;
+  }
+
+  /**
+   * The entries of an object.
+   *
+   * @param services the services that {@code toServices} may mean
+   * @param cookies gives each path inside the object its number
+   */
+  static List<Entry> flatten(
+      PolicyResource policy,
+      PolicyConfig config,
+      List<PolicyService> services,
+      ToIntFunction<String> cookies) {
+    var flattener = new Flattener(config, services, policy.resource(), cookies);
+    switch (policy) {
+      case CiliumPolicy cilium -> cilium.rules().forEach(flattener::rule);
+      case NetworkPolicy kubernetes -> flattener.networkPolicy(kubernetes);
+      case ClusterNetworkPolicy cluster -> flattener.clusterPolicy(cluster);
+      case CidrGroup group -> {
+        // A group labels addresses; it has no rules.
+      }
+    }
+    return List.copyOf(flattener.entries);
+  }
+
+  private RuleOrigin origin(String path) {
+    return new RuleOrigin(cookies.applyAsInt(path), resource.slashed(), path);
+  }
+
+  // ---- CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy
+
+  /** What the items of one section have in common. */
+  private record Section(
+      CiliumPolicy.Rule rule,
+      Selector subject,
+      String name,
+      TrafficDirection direction,
+      Action action,
+      boolean defaultDeny) {}
+
+  private void rule(CiliumPolicy.Rule rule) {
+    Selector subject = selectors.subject(resource, rule.subject());
+    boolean ingress = !Boolean.FALSE.equals(rule.denyIngressByDefault());
+    boolean egress = !Boolean.FALSE.equals(rule.denyEgressByDefault());
+    section(
+        rule.ingress(),
+        new Section(
+            rule, subject, "ingress", TrafficDirection.INGRESS, Action.ALLOW, ingress));
+    section(
+        rule.ingressDeny(),
+        new Section(
+            rule, subject, "ingressDeny", TrafficDirection.INGRESS, Action.DENY, ingress));
+    section(
+        rule.egress(),
+        new Section(rule, subject, "egress", TrafficDirection.EGRESS, Action.ALLOW, egress));
+    section(
+        rule.egressDeny(),
+        new Section(rule, subject, "egressDeny", TrafficDirection.EGRESS, Action.DENY, egress));
+  }
+
+  private void section(List<CiliumPolicy.Item> items, Section section) {
+    for (int i = 0; i < items.size(); i++) {
+      String path = section.rule.path() + "." + section.name + "[" + i + "]";
+      item(items.get(i), section, path);
+    }
+  }
+
+  private void item(CiliumPolicy.Item item, Section section, String path) {
+    boolean hasPorts = !item.ports().isEmpty() || !item.icmps().isEmpty();
+    List<Selector> peers = peers(item, section, hasPorts);
+    Auth auth = auth(item.authentication());
+    if (!hasPorts) {
+      add(section, path, peers, List.of(L4.ANY), Layer7.NONE, auth);
+    }
+    for (int i = 0; i < item.ports().size(); i++) {
+      Ports ports = item.ports().get(i);
+      var layer7 =
+          new Layer7(
+              ports.rules(),
+              ports.serverNames(),
+              ports.listener(),
+              ports.terminatingTls() != null || ports.originatingTls() != null);
+      add(section, path + ".toPorts[" + i + "]", peers, l4(ports.ports()), layer7, auth);
+    }
+    for (int i = 0; i < item.icmps().size(); i++) {
+      List<L4> types = item.icmps().get(i).stream().map(Flattener::icmp).toList();
+      add(section, path + ".icmps[" + i + "]", peers, types, Layer7.NONE, auth);
+    }
+  }
+
+  private void add(
+      Section section,
+      String path,
+      List<Selector> peers,
+      List<L4> ports,
+      Layer7 layer7,
+      Auth auth) {
+    entries.add(
+        new Entry(
+            origin(path),
+            Entry.TIER_NORMAL,
+            0,
+            section.action,
+            section.direction,
+            section.subject,
+            section.rule.subject().isNode(),
+            peers,
+            ports,
+            layer7,
+            auth,
+            section.defaultDeny));
+  }
+
+  private static Auth auth(@Nullable Authentication mode) {
+    return switch (mode) {
+      case null -> Auth.NONE;
+      case DISABLED -> Auth.DISABLED;
+      case REQUIRED -> Auth.REQUIRED;
+      case TEST_ALWAYS_FAIL -> Auth.ALWAYS_FAIL;
+    };
+  }
+
+  /**
+   * Whom an item means.
+   *
+   * <ul>
+   *   <li>No peer field: everybody on the ports named; without ports nobody.
+   *   <li>A field with an empty list: nobody.
+   *   <li>The reference implementation reads three kinds of field ({@code toFQDNs}, {@code
+   *       toServices}, groups) otherwise: what selects nothing there, beside ports, opens the ports
+   *       to everybody. That is followed only where the configuration asks for it.
+   * </ul>
+   */
+  private List<Selector> peers(CiliumPolicy.Item item, Section section, boolean hasPorts) {
+    List<Selector> everybodyOnPorts = hasPorts ? List.of(Selector.ALL) : List.of();
+    if (item.peers().isEmpty()) {
+      return everybodyOnPorts;
+    }
+    boolean strictlyEmpty =
+        item.peers().stream()
+            .anyMatch(peers -> peers.items().isEmpty() && !opensWhenEmpty(peers));
+    if (strictlyEmpty) {
+      return List.of();
+    }
+    var selected = new ArrayList<Selector>();
+    for (Peers peers : item.peers()) {
+      selected.addAll(selectors(peers, section));
+    }
+    boolean opening = config.referenceCompat() && item.peers().stream().allMatch(this::opens);
+    return selected.isEmpty() && opening ? everybodyOnPorts : selected;
+  }
+
+  private boolean opensWhenEmpty(Peers peers) {
+    return config.referenceCompat() && opens(peers);
+  }
+
+  private boolean opens(Peers peers) {
+    return peers instanceof Peers.Fqdns
+        || peers instanceof Peers.Services
+        || peers instanceof Peers.Groups;
+  }
+
+  private List<Selector> selectors(Peers peers, Section section) {
+    return switch (peers) {
+      case Peers.Endpoints(var items) ->
+          items.stream()
+              .map(each -> selectors.endpoints(resource, section.rule.subject(), each))
+              .toList();
+      case Peers.Nodes(var items) -> items.stream().map(selectors::nodes).toList();
+      case Peers.Entities(var items) -> items.stream().map(selectors::entity).toList();
+      case Peers.Cidrs(var items) ->
+          items.stream().map(prefix -> selectors.cidr(prefix, List.of())).toList();
+      case Peers.CidrSets(var items) -> items.stream().map(selectors::cidrSet).toList();
+      case Peers.Fqdns(var items) ->
+          items.stream()
+              .filter(name -> !name.text().isEmpty())
+              .map(name -> selectors.fqdn(name.text()))
+              .toList();
+      case Peers.Services(var items) -> items.stream().flatMap(this::behind).toList();
+      case Peers.Groups(var items) -> items.stream().map(selectors::externalGroup).toList();
+    };
+  }
+
+  /** What stands behind the services that an item of {@code toServices} means. */
+  private Stream<Selector> behind(Peers.Service wanted) {
+    return services.stream()
+        .filter(service -> isMeant(wanted, service))
+        .flatMap(
+            service ->
+                service.selector().isEmpty()
+                    ? service.backends().stream()
+                        .map(address -> selectors.cidr(IpPrefix.host(address), List.of()))
+                    : Stream.of(selectors.service(service)));
+  }
+
+  private static boolean isMeant(Peers.Service wanted, PolicyService service) {
+    return switch (wanted) {
+      case Peers.Service.Named(String namespace, String name) ->
+          service.name().equals(name)
+              && (namespace.isEmpty() || service.namespace().equals(namespace));
+      case Peers.Service.Selected(String namespace, LabelSelector selector) ->
+          (namespace.isEmpty() || service.namespace().equals(namespace))
+              && Selectors.matchesIgnoringSource(selector, service.labels());
+    };
+  }
+
+  private static List<L4> l4(List<Ports.Port> ports) {
+    return ports.stream().flatMap(port -> l4(port).stream()).toList();
+  }
+
+  /** Port 0 is every port; no protocol is each of the three that have ports. */
+  private static List<L4> l4(Ports.Port port) {
+    List<Protocol> protocols =
+        port.protocol() == Protocol.ANY ? TRANSPORTS : List.of(port.protocol());
+    int last = port.first() == 0 ? 0xffff : port.last();
+    return protocols.stream()
+        .map(protocol -> new L4(protocol.number(), port.first(), last, port.name()))
+        .toList();
+  }
+
+  /** Type 0 is every type, as port 0 is every port: the reference's own reading. */
+  private static L4 icmp(Ports.Icmp icmp) {
+    Protocol protocol = icmp.family() == IpFamily.IPV4 ? Protocol.ICMP : Protocol.ICMPV6;
+    int last = icmp.type() == 0 ? 0xffff : icmp.type();
+    return new L4(protocol.number(), icmp.type(), last, "");
+  }
+
+  // ---- NetworkPolicy
+
+  private void networkPolicy(NetworkPolicy policy) {
+    Selector subject =
+        selectors.pods(policy.podSelector(), null, resource.namespace(), false);
+    direction(policy.ingress(), TrafficDirection.INGRESS, "from", subject);
+    direction(policy.egress(), TrafficDirection.EGRESS, "to", subject);
+    boolean namesIngress = policy.types().contains(NetworkPolicy.Type.INGRESS);
+    boolean namesEgress = policy.types().contains(NetworkPolicy.Type.EGRESS);
+    if (policy.ingress().isEmpty() && (namesIngress || !namesEgress)) {
+      nothing(TrafficDirection.INGRESS, subject);
+    }
+    if (policy.egress().isEmpty() && namesEgress) {
+      nothing(TrafficDirection.EGRESS, subject);
+    }
+  }
+
+  /** An entry that matches nothing and yet restricts the direction. */
+  private void nothing(TrafficDirection direction, Selector subject) {
+    kubernetes("spec.policyTypes", direction, subject, List.of(), List.of(L4.ANY));
+  }
+
+  private void direction(
+      List<NetworkPolicy.Rule> rules,
+      TrafficDirection direction,
+      String peersName,
+      Selector subject) {
+    for (int i = 0; i < rules.size(); i++) {
+      NetworkPolicy.Rule rule = rules.get(i);
+      String path = (direction == TrafficDirection.INGRESS ? "spec.ingress[" : "spec.egress[") + i + "]";
+      List<L4> ports = rule.ports().isEmpty() ? List.of(L4.ANY) : l4(rule.ports());
+      if (rule.peers().isEmpty()) {
+        kubernetes(path, direction, subject, List.of(Selector.ALL), ports);
+      }
+      for (int j = 0; j < rule.peers().size(); j++) {
+        Selector peer =
+            switch (rule.peers().get(j)) {
+              case NetworkPolicy.Peer.Block(var prefix, var except) ->
+                  selectors.cidr(prefix, except);
+              case NetworkPolicy.Peer.Pods(var pods, var namespaces) ->
+                  selectors.pods(pods, namespaces, resource.namespace(), true);
+            };
+        String peerPath = path + "." + peersName + "[" + j + "]";
+        kubernetes(peerPath, direction, subject, List.of(peer), ports);
+      }
+    }
+  }
+
+  private void kubernetes(
+      String path,
+      TrafficDirection direction,
+      Selector subject,
+      List<Selector> peers,
+      List<L4> ports) {
+    entries.add(
+        new Entry(
+            origin(path),
+            Entry.TIER_NORMAL,
+            0,
+            Action.ALLOW,
+            direction,
+            subject,
+            false,
+            peers,
+            ports,
+            Layer7.NONE,
+            Auth.NONE,
+            true));
+  }
+
+  // ---- ClusterNetworkPolicy
+
+  private void clusterPolicy(ClusterNetworkPolicy policy) {
+    Selector subject = clusterPeer(policy.subject(), Action.ALLOW, true).getFirst();
+    for (int i = 0; i < policy.ingress().size(); i++) {
+      clusterRule(policy, subject, policy.ingress().get(i), TrafficDirection.INGRESS, i);
+    }
+    for (int i = 0; i < policy.egress().size(); i++) {
+      clusterRule(policy, subject, policy.egress().get(i), TrafficDirection.EGRESS, i);
+    }
+  }
+
+  private void clusterRule(
+      ClusterNetworkPolicy policy,
+      Selector subject,
+      ClusterNetworkPolicy.Rule rule,
+      TrafficDirection direction,
+      int index) {
+    Action action =
+        switch (rule.action()) {
+          case ACCEPT -> Action.ALLOW;
+          case DENY -> Action.DENY;
+          case PASS -> Action.PASS;
+        };
+    List<Selector> peers =
+        rule.peers().isEmpty()
+            ? List.of(Selector.ALL)
+            : rule.peers().stream()
+                .flatMap(peer -> clusterPeer(peer, action, false).stream())
+                .toList();
+    String path =
+        (direction == TrafficDirection.INGRESS ? "spec.ingress[" : "spec.egress[") + index + "]";
+    entries.add(
+        new Entry(
+            origin(path),
+            policy.tier() == ClusterNetworkPolicy.Tier.ADMIN
+                ? Entry.TIER_ADMIN
+                : Entry.TIER_BASELINE,
+            // Rules of one policy stand between its priority and the next one's.
+            policy.priority() + index / 100.0,
+            action,
+            direction,
+            subject,
+            false,
+            peers,
+            rule.ports().isEmpty() ? List.of(L4.ANY) : l4(rule.ports()),
+            Layer7.NONE,
+            Auth.NONE,
+            false));
+  }
+
+  /** A peer of a kind that is not known must not weaken a denial: then everybody is meant. */
+  private List<Selector> clusterPeer(
+      ClusterNetworkPolicy.Peer peer, Action action, boolean isSubject) {
+    return switch (peer) {
+      case ClusterNetworkPolicy.Peer.Namespaces(var namespaces) ->
+          List.of(selectors.pods(null, namespaces, "", false));
+      case ClusterNetworkPolicy.Peer.Pods(var namespaces, var pods) ->
+          List.of(selectors.pods(pods, namespaces, "", !isSubject));
+      case ClusterNetworkPolicy.Peer.Nodes(var nodes) ->
+          config.nodeSelectorLabels() ? List.of(selectors.clusterNodes(nodes)) : unknown(action);
+      case ClusterNetworkPolicy.Peer.Networks(var networks) ->
+          networks.stream().map(prefix -> selectors.cidr(prefix, List.of())).toList();
+      case ClusterNetworkPolicy.Peer.DomainNames(var names) ->
+          names.stream().map(name -> selectors.fqdn(domainPattern(name))).toList();
+      case ClusterNetworkPolicy.Peer.Unknown() -> unknown(action);
+    };
+  }
+
+  private static List<Selector> unknown(Action action) {
+    return action == Action.ALLOW ? List.of() : List.of(Selector.ALL);
+  }
+
+  /** In that API a leading star stands for any number of labels; in ours two stars do. */
+  private static String domainPattern(String name) {
+    return name.startsWith("*") && !name.startsWith("**") ? "*" + name : name;
+  }
+}

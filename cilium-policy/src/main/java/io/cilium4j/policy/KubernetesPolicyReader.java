@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Protocol;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** Reads NetworkPolicy objects, and CIDR groups, which are small. */
+final class KubernetesPolicyReader {
+  private static final int MAX_PORT = 0xffff;
+
+  NetworkPolicy read(ResourceName resource, Field object) {
+    Field spec = object.need("spec");
+    spec.only(Set.of("podSelector", "ingress", "egress", "policyTypes"));
+    Field pods = spec.find("podSelector");
+    return new NetworkPolicy(
+        resource,
+        pods == null ? LabelSelector.EMPTY : SelectorReader.plain(pods),
+        spec.each("ingress", item -> rule(item, "from")),
+        spec.each("egress", item -> rule(item, "to")),
+        spec.each(
+            "policyTypes",
+            item -> item.choose(KubernetesPolicyReader::type, NetworkPolicy.Type.values())));
+  }
+
+  private static Optional<NetworkPolicy.Type> type(String text) {
+    for (NetworkPolicy.Type type : NetworkPolicy.Type.values()) {
+      if (type.toString().equals(text)) {
+        return Optional.of(type);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static NetworkPolicy.Rule rule(Field item, String peers) {
+    item.only(Set.of(peers, "ports"));
+    return new NetworkPolicy.Rule(
+        item.each(peers, KubernetesPolicyReader::peer),
+        item.each("ports", KubernetesPolicyReader::port));
+  }
+
+  private static NetworkPolicy.Peer peer(Field item) {
+    item.only(Set.of("podSelector", "namespaceSelector", "ipBlock"));
+    Field block = item.find("ipBlock");
+    if (block == null) {
+      return new NetworkPolicy.Peer.Pods(
+          SelectorReader.plainIfPresent(item.find("podSelector")),
+          SelectorReader.plainIfPresent(item.find("namespaceSelector")));
+    }
+    if (item.find("podSelector") != null || item.find("namespaceSelector") != null) {
+      throw item.error("ipBlock beside a selector", "either");
+    }
+    block.only(Set.of("cidr", "except"));
+    IpPrefix prefix = block.need("cidr").parse(IpPrefix::parse, "ADDRESS/LENGTH");
+    List<IpPrefix> except =
+        block.each("except", each -> each.parse(IpPrefix::parse, "ADDRESS/LENGTH"));
+    CiliumPolicyReader.checkInside(block, prefix, except);
+    return new NetworkPolicy.Peer.Block(prefix, except);
+  }
+
+  private static Ports.Port port(Field item) {
+    item.only(Set.of("protocol", "port", "endPort"));
+    Field protocolField = item.find("protocol");
+    Protocol protocol = protocolField == null ? Protocol.TCP : transport(protocolField);
+    Field port = item.find("port");
+    if (port == null) {
+      return new Ports.Port("", 0, 0, protocol);
+    }
+    if (port.value() instanceof String name) {
+      String lower = name.toLowerCase(Locale.ROOT);
+      if (!PortsReader.isName(lower)) {
+        throw port.wanted("a number from 1 to 65535, or a port's name");
+      }
+      return new Ports.Port(lower, 0, 0, protocol);
+    }
+    int first = port.integer(0, MAX_PORT);
+    Field end = item.find("endPort");
+    int last = end == null ? first : Math.max(first, end.integer(0, MAX_PORT));
+    return new Ports.Port("", first, first == 0 ? 0 : last, protocol);
+  }
+
+  private static Protocol transport(Field field) {
+    return switch (field.text().toUpperCase(Locale.ROOT)) {
+      case "TCP" -> Protocol.TCP;
+      case "UDP" -> Protocol.UDP;
+      case "SCTP" -> Protocol.SCTP;
+      default -> throw field.wanted("TCP, UDP or SCTP");
+    };
+  }
+
+  static CidrGroup cidrGroup(ResourceName resource, Field object) {
+    Map<String, String> labels = new TreeMap<>();
+    @Nullable Field labelField = object.need("metadata").find("labels");
+    if (labelField != null) {
+      for (String key : labelField.map().keySet()) {
+        labels.put(key, labelField.text(key));
+      }
+    }
+    Field spec = object.need("spec").only(Set.of("externalCIDRs"));
+    return new CidrGroup(
+        resource,
+        labels,
+        spec.each(
+            "externalCIDRs",
+            item -> item.parse(IpPrefix::parseLenient, "an address or ADDRESS/LENGTH")));
+  }
+}

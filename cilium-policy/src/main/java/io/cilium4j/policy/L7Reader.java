@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import com.google.re2j.Pattern;
+import com.google.re2j.PatternSyntaxException;
+import io.cilium4j.core.L7Rules;
+import io.cilium4j.core.L7Rules.DnsRule;
+import io.cilium4j.core.L7Rules.HeaderMatch;
+import io.cilium4j.core.L7Rules.HttpRule;
+import io.cilium4j.core.L7Rules.Mismatch;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Reads what a rule asks of requests, and the DNS names that rules and peers share. */
+final class L7Reader {
+  private static final Set<String> HTTP_FIELDS =
+      Set.of("path", "method", "host", "headers", "headerMatches");
+  private static final Set<String> HEADER_FIELDS = Set.of("name", "value", "secret", "mismatch");
+
+  /** Longest DNS name or pattern. */
+  private static final int MAX_NAME_CHARS = 255;
+
+  private static final java.util.regex.Pattern NAME =
+      java.util.regex.Pattern.compile("[-a-zA-Z0-9_.]+");
+  private static final java.util.regex.Pattern NAME_PATTERN =
+      java.util.regex.Pattern.compile("[-a-zA-Z0-9_.*]+");
+
+  private L7Reader() {}
+
+  /** Reads {@code rules}. */
+  static L7Rules read(@Nullable Field field) {
+    if (field == null) {
+      return L7Rules.NONE;
+    }
+    field.only(Set.of("http", "dns"));
+    List<HttpRule> http = field.each("http", L7Reader::http);
+    List<DnsRule> dns = field.each("dns", L7Reader::dns);
+    if (!http.isEmpty() && !dns.isEmpty()) {
+      throw field.error("http and dns rules", "either");
+    }
+    if (!http.isEmpty()) {
+      return new L7Rules.Http(http);
+    }
+    return dns.isEmpty() ? L7Rules.NONE : new L7Rules.Dns(dns);
+  }
+
+  private static HttpRule http(Field field) {
+    field.only(HTTP_FIELDS);
+    return new HttpRule(
+        expression(field.find("path")),
+        expression(field.find("method")),
+        field.text("host"),
+        field.each("headers", Field::text),
+        field.each("headerMatches", L7Reader::header));
+  }
+
+  /** A regular expression that the proxy will accept: linear-time ones only. */
+  private static String expression(@Nullable Field field) {
+    if (field == null) {
+      return "";
+    }
+    try {
+      Pattern.compile(field.text());
+    } catch (PatternSyntaxException e) {
+      throw field.wanted("a regular expression (RE2): " + e.getDescription());
+    }
+    return field.text();
+  }
+
+  private static HeaderMatch header(Field field) {
+    field.only(HEADER_FIELDS);
+    Field name = field.need("name");
+    if (name.text().isEmpty()) {
+      throw name.wanted("a header's name");
+    }
+    Field mismatchField = field.find("mismatch");
+    Mismatch mismatch =
+        mismatchField == null || mismatchField.text().isEmpty()
+            ? Mismatch.FAIL
+            : switch (mismatchField.text()) {
+              case "LOG" -> Mismatch.LOG;
+              case "ADD" -> Mismatch.ADD;
+              case "DELETE" -> Mismatch.DELETE;
+              case "REPLACE" -> Mismatch.REPLACE;
+              default -> throw mismatchField.wanted("LOG, ADD, DELETE or REPLACE");
+            };
+    Field secret = field.find("secret");
+    String secretName = "";
+    String secretNamespace = "";
+    if (secret != null) {
+      secretName = secret.only(Set.of("namespace", "name")).text("name");
+      secretNamespace = secret.text("namespace");
+      if (secretName.isEmpty()) {
+        throw secret.error("a secret without name", "its name");
+      }
+    }
+    return new HeaderMatch(name.text(), field.text("value"), secretNamespace, secretName, mismatch);
+  }
+
+  private static DnsRule dns(Field field) {
+    Peers.Fqdn name = fqdn(field);
+    return new DnsRule(name.text(), name.isPattern());
+  }
+
+  /** Reads a name or pattern; exactly one of the two fields must be there. */
+  static Peers.Fqdn fqdn(Field field) {
+    field.only(Set.of("matchName", "matchPattern"));
+    String name = field.text("matchName");
+    String pattern = field.text("matchPattern");
+    if (!name.isEmpty() && !pattern.isEmpty()) {
+      throw field.error("matchName and matchPattern", "either");
+    }
+    boolean isPattern = name.isEmpty();
+    String text = isPattern ? pattern : name;
+    if (!text.isEmpty()
+        && (text.length() > MAX_NAME_CHARS
+            || !(isPattern ? NAME_PATTERN : NAME).matcher(text).matches())) {
+      throw field
+          .need(isPattern ? "matchPattern" : "matchName")
+          .wanted(
+              "a DNS name of at most 255 letters, digits, '-', '_', '.'"
+                  + (isPattern ? ", '*'" : ""));
+    }
+    return new Peers.Fqdn(text, isPattern);
+  }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.EndpointSelector;
+import io.cilium4j.core.LabelSource;
+import io.cilium4j.core.Requirement;
+import io.cilium4j.core.Requirement.Operator;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * A selector of labels as Kubernetes writes it. Keys are as written, with or without a source.
+ *
+ * @param matchLabels keys that must have this very value
+ * @param matchExpressions conditions on single keys
+ */
+public record LabelSelector(Map<String, String> matchLabels, List<Expression> matchExpressions) {
+
+  /** Selects everything that its context lets it reach. */
+  public static final LabelSelector EMPTY = new LabelSelector(Map.of(), List.of());
+
+  /**
+   * One condition.
+   *
+   * @param key the key as written
+   * @param operator what must hold
+   * @param values the values of {@code IN} and {@code NOT_IN}
+   */
+  public record Expression(String key, Operator operator, List<String> values) {
+    public Expression {
+      values = List.copyOf(values);
+    }
+  }
+
+  public LabelSelector {
+    matchLabels = Collections.unmodifiableMap(new TreeMap<>(matchLabels));
+    matchExpressions = List.copyOf(matchExpressions);
+  }
+
+  /** Whether it has no condition at all. */
+  public boolean isEmpty() {
+    return matchLabels.isEmpty() && matchExpressions.isEmpty();
+  }
+
+  /** Every key that a condition names, as written. */
+  Stream<String> keys() {
+    return Stream.concat(
+        matchLabels.keySet().stream(), matchExpressions.stream().map(Expression::key));
+  }
+
+  /**
+   * The conditions with every key given a source.
+   *
+   * @param sourceIfAbsent the source of keys that are written without one
+   */
+  EndpointSelector resolve(String sourceIfAbsent) {
+    return resolve(sourceIfAbsent, "");
+  }
+
+  /**
+   * As {@link #resolve(String)}, with {@code prefix} put before each key: labels of namespaces are
+   * found under a prefix.
+   */
+  EndpointSelector resolve(String sourceIfAbsent, String prefix) {
+    var requirements = new ArrayList<Requirement>();
+    matchLabels.forEach(
+        (key, value) ->
+            requirements.add(requirement(key, sourceIfAbsent, prefix, Operator.IN, List.of(value))));
+    for (Expression expression : matchExpressions) {
+      requirements.add(
+          requirement(
+              expression.key, sourceIfAbsent, prefix, expression.operator, expression.values));
+    }
+    return new EndpointSelector(requirements);
+  }
+
+  private static Requirement requirement(
+      String written, String sourceIfAbsent, String prefix, Operator operator, List<String> values) {
+    int colon = written.indexOf(':');
+    String source = colon < 0 ? sourceIfAbsent : written.substring(0, colon);
+    return new Requirement(source, prefix + written.substring(colon + 1), operator, values);
+  }
+
+  /** The source that a written key names, {@code any} where it names none. */
+  static String sourceOf(String written) {
+    int colon = written.indexOf(':');
+    return colon < 0 ? LabelSource.ANY : written.substring(0, colon);
+  }
+
+  /** The key without its source. */
+  static String keyOf(String written) {
+    return written.substring(written.indexOf(':') + 1);
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.EndpointSelector;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.LabelSource;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.Requirement;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.policy.DirectionPlan.Added;
+import io.cilium4j.policy.DirectionPlan.Posture;
+import io.cilium4j.policy.Entry.Action;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * Compiles the rules that select a subject into the map that decides its packets. A pure function:
+ * the same subject, rules and identities always give the same map.
+ */
+public final class PolicyCompiler {
+  private static final Selector HOST =
+      Selector.of(
+          new EndpointSelector(List.of(Requirement.exists(LabelSource.RESERVED, "host"))));
+
+  private final PolicyConfig config;
+
+  /** A compiler under this configuration. */
+  public PolicyCompiler(PolicyConfig config) {
+    this.config = config;
+  }
+
+  /**
+   * The policy of a subject.
+   *
+   * @param subject whose
+   * @param rules all rules
+   * @param identities all identities that may be peers
+   */
+  public CompiledPolicy compile(
+      PolicySubject subject, RulesSnapshot rules, IdentitiesSnapshot identities) {
+    var ingress = new ArrayList<Entry>();
+    var egress = new ArrayList<Entry>();
+    var self = new IdentityRow(subject.identity(), subject.namedPorts(), 0, null);
+    boolean isHost = subject.identity().id() == ReservedIdentity.HOST.id();
+    Label namespace = self.label(Selectors.NAMESPACE);
+    rules.candidates(
+        namespace == null ? "" : namespace.value(),
+        entry -> {
+          if (entry.isNode() == isHost && entry.subject().matches(self)) {
+            (entry.direction() == TrafficDirection.INGRESS ? ingress : egress).add(entry);
+          }
+        });
+    return CompiledPolicy.of(
+        subject,
+        rules,
+        identities,
+        config.clusterId(),
+        plan(subject, TrafficDirection.INGRESS, ingress, isHost),
+        plan(subject, TrafficDirection.EGRESS, egress, isHost));
+  }
+
+  /** The order of rules in a snapshot is arbitrary; that of cookies is not. */
+  private DirectionPlan plan(
+      PolicySubject subject, TrafficDirection direction, List<Entry> unsorted, boolean isHost) {
+    List<Entry> rules =
+        unsorted.stream()
+            .sorted(Comparator.comparingInt(entry -> entry.origin().cookie()))
+            .toList();
+    Posture posture = posture(subject, rules, isHost);
+    var added = new ArrayList<Added>();
+    switch (posture) {
+      case NEVER_ENFORCED, NO_RULES, OPEN -> added.add(new Added(Action.ALLOW, Selector.ALL, 0));
+      case CLOSED -> {
+        if (!rules.isEmpty()) {
+          if (direction == TrafficDirection.INGRESS && config.allowLocalhost() && !isHost) {
+            added.add(new Added(Action.ALLOW, HOST, 0));
+          }
+          if (rules.stream().anyMatch(rule -> rule.action() == Action.PASS)) {
+            added.add(new Added(Action.DENY, Selector.ALL, 1));
+          }
+        }
+      }
+    }
+    return new DirectionPlan(
+        direction,
+        subject,
+        config.clusterId(),
+        posture == Posture.NEVER_ENFORCED ? List.of() : rules,
+        posture,
+        added);
+  }
+
+  private Posture posture(PolicySubject subject, List<Entry> rules, boolean isHost) {
+    EnforcementMode mode =
+        subject.enforcement() == null ? config.enforcement() : subject.enforcement();
+    if (mode == EnforcementMode.NEVER || (isHost && !config.hostFirewall())) {
+      return Posture.NEVER_ENFORCED;
+    }
+    boolean always =
+        mode == EnforcementMode.ALWAYS || subject.identity().labels().hasReserved("init");
+    if (always || rules.stream().anyMatch(Entry::defaultDeny)) {
+      return Posture.CLOSED;
+    }
+    return rules.isEmpty() ? Posture.NO_RULES : Posture.OPEN;
+  }
+}

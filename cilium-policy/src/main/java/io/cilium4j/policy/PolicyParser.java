@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads policy objects from YAML or JSON, several documents a text, also lists as {@code kubectl
+ * get -o yaml} prints them.
+ *
+ * <p>Either every object of a text is read or none: the first that is wrong is thrown as a {@link
+ * PolicyParseException}. Inside {@code spec} and {@code specs} an unknown field is an error, since
+ * a misspelt condition would widen the rule; {@code metadata} and {@code status} are passed over.
+ */
+public final class PolicyParser {
+  private PolicyParser() {}
+
+  /**
+   * Reads every object of a text under the default configuration.
+   *
+   * @param yamlOrJson the text
+   * @param sourceName where it comes from, for messages; usually a file name
+   */
+  public static List<PolicyResource> parse(String yamlOrJson, String sourceName) {
+    return parse(yamlOrJson, sourceName, PolicyConfig.DEFAULT);
+  }
+
+  /** As {@link #parse(String, String)}, under the rules of {@code config}. */
+  public static List<PolicyResource> parse(
+      String yamlOrJson, String sourceName, PolicyConfig config) {
+    var resources = new ArrayList<PolicyResource>();
+    for (Object tree : TreeReader.read(yamlOrJson, sourceName)) {
+      add(resources, tree, sourceName, config);
+    }
+    return List.copyOf(resources);
+  }
+
+  private static void add(
+      List<PolicyResource> resources, Object tree, String source, PolicyConfig config) {
+    if (tree instanceof Map<?, ?> map
+        && "List".equals(map.get("kind"))
+        && map.get("items") instanceof List<?> items) {
+      for (Object item : items) {
+        if (item == null) {
+          throw new PolicyParseException(source, "", "items", "null", "an object");
+        }
+        add(resources, item, source, config);
+      }
+      return;
+    }
+    resources.add(read(tree, source, config));
+  }
+
+  /** Reads one object from its tree of maps, lists and scalars. */
+  private static PolicyResource read(Object tree, String source, PolicyConfig config) {
+    var unnamed = new Field(new Field.Document(source, "", true), "", tree);
+    String apiVersion = unnamed.need("apiVersion").text();
+    Field kindField = unnamed.need("kind");
+    String kind = kindField.text();
+    boolean namespaced = isNamespaced(apiVersion, kind, unnamed);
+    Field metadata = unnamed.need("metadata");
+    String name = metadata.need("name").text();
+    if (name.isEmpty()) {
+      throw metadata.need("name").wanted("a name");
+    }
+    Field namespaceField = metadata.find("namespace");
+    var resource = new ResourceName(kind, namespace(namespaced, namespaceField), name);
+    var object =
+        new Field(
+            new Field.Document(source, resource.toString(), config.referenceCompat()), "", tree);
+    return switch (kind) {
+      case NetworkPolicy.KIND -> new KubernetesPolicyReader().read(resource, object);
+      case ClusterNetworkPolicy.KIND -> new ClusterPolicyReader().read(resource, object);
+      case CidrGroup.KIND -> KubernetesPolicyReader.cidrGroup(resource, object);
+      default -> new CiliumPolicyReader(config).read(resource, object);
+    };
+  }
+
+  /** A namespaced object without a namespace is in {@code default}, as for {@code kubectl}. */
+  private static String namespace(boolean namespaced, @Nullable Field field) {
+    if (!namespaced) {
+      return "";
+    }
+    return field == null || field.text().isEmpty() ? "default" : field.text();
+  }
+
+  /** Whether the kind is namespaced; refuses what is not read here. */
+  private static boolean isNamespaced(String apiVersion, String kind, Field object) {
+    String wanted =
+        switch (kind) {
+          case CiliumPolicy.KIND, CiliumPolicy.CLUSTERWIDE_KIND -> "cilium.io/v2";
+          case CidrGroup.KIND ->
+              apiVersion.equals("cilium.io/v2alpha1") ? apiVersion : "cilium.io/v2";
+          case NetworkPolicy.KIND -> "networking.k8s.io/v1";
+          case ClusterNetworkPolicy.KIND -> "policy.networking.k8s.io/v1alpha2";
+          default ->
+              throw object
+                  .need("kind")
+                  .wanted(
+                      "CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy, CiliumCIDRGroup,"
+                          + " NetworkPolicy or ClusterNetworkPolicy");
+        };
+    if (!apiVersion.equals(wanted)) {
+      throw object.need("apiVersion").wanted(wanted + " for a " + kind);
+    }
+    return kind.equals(CiliumPolicy.KIND) || kind.equals(NetworkPolicy.KIND);
+  }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.policy.RulesSnapshot.Stored;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The policy objects that are in force. Each change makes a new {@link RulesSnapshot} at a cost in
+ * proportion to the change; readers take a snapshot and are never blocked. Changes are made one at
+ * a time.
+ *
+ * <p>Every rule has a cookie, a number that map entries and events carry. A rule keeps its cookie
+ * as long as its object has a rule at the same path; a cookie is not used again.
+ */
+public final class PolicyRepository {
+  private final PolicyConfig config;
+  private List<PolicyService> services = List.of();
+  private int lastCookie;
+  private volatile RulesSnapshot snapshot = RulesSnapshot.EMPTY;
+
+  /** An empty repository. */
+  public PolicyRepository(PolicyConfig config) {
+    this.config = config;
+  }
+
+  /** The rules now. */
+  public RulesSnapshot snapshot() {
+    return snapshot;
+  }
+
+  /** The revision of the rules now. */
+  public long revision() {
+    return snapshot.revision();
+  }
+
+  /** Adds objects; one of a name that is there takes its place. All of them, or on error none. */
+  public RulesSnapshot add(Collection<? extends PolicyResource> resources) {
+    return change(resources, List.of());
+  }
+
+  /** Adds an object, or puts it in the place of that of its name. */
+  public RulesSnapshot add(PolicyResource resource) {
+    return add(List.of(resource));
+  }
+
+  /** Removes the object of this name; no error if there is none. */
+  public RulesSnapshot delete(ResourceName name) {
+    return change(List.of(), List.of(name));
+  }
+
+  /** Removes and adds in one step: no reader sees one without the other. */
+  public synchronized RulesSnapshot change(
+      Collection<? extends PolicyResource> added, Collection<ResourceName> removed) {
+    var edit = new Edit(snapshot);
+    removed.forEach(edit::remove);
+    added.forEach(edit::put);
+    return publish(edit);
+  }
+
+  /** Replaces all services that {@code toServices} may mean, and reads the rules that do anew. */
+  public synchronized RulesSnapshot setServices(Collection<PolicyService> all) {
+    services = List.copyOf(all);
+    var edit = new Edit(snapshot);
+    var affected = new ArrayList<PolicyResource>();
+    snapshot.forEach(
+        stored -> {
+          if (namesServices(stored.resource())) {
+            affected.add(stored.resource());
+          }
+        });
+    affected.forEach(edit::put);
+    return publish(edit);
+  }
+
+  private static boolean namesServices(PolicyResource resource) {
+    return resource instanceof CiliumPolicy policy
+        && policy.rules().stream()
+            .flatMap(rule -> Stream.concat(
+                rule.egress().stream(), rule.egressDeny().stream()))
+            .flatMap(item -> item.peers().stream())
+            .anyMatch(peers -> peers instanceof Peers.Services);
+  }
+
+  private RulesSnapshot publish(Edit edit) {
+    lastCookie = edit.cookie;
+    RulesSnapshot next = new RulesSnapshot(snapshot.revision() + 1, edit.scopes, edit.cookies);
+    snapshot = next;
+    return next;
+  }
+
+  /** A snapshot in the making. */
+  private final class Edit {
+    private PersistentMap<String, PersistentMap<ResourceName, Stored>> scopes;
+    private PersistentMap<Integer, RuleOrigin> cookies;
+    private int cookie = lastCookie;
+
+    Edit(RulesSnapshot from) {
+      scopes = from.scopes();
+      cookies = from.cookies();
+    }
+
+    private @Nullable Stored find(ResourceName name) {
+      PersistentMap<ResourceName, Stored> scope = scopes.get(name.namespace());
+      return scope == null ? null : scope.get(name);
+    }
+
+    void put(PolicyResource resource) {
+      ResourceName name = resource.resource();
+      Map<String, Integer> known = new HashMap<>();
+      Stored old = find(name);
+      if (old != null) {
+        old.entries().forEach(entry -> known.put(entry.origin().path(), entry.origin().cookie()));
+      }
+      List<Entry> entries =
+          Flattener.flatten(
+              resource, config, services, path -> known.computeIfAbsent(path, p -> ++cookie));
+      remove(name);
+      for (Entry entry : entries) {
+        cookies = cookies.with(entry.origin().cookie(), entry.origin());
+      }
+      PersistentMap<ResourceName, Stored> scope = scopes.get(name.namespace());
+      PersistentMap<ResourceName, Stored> base = scope == null ? PersistentMap.empty() : scope;
+      scopes = scopes.with(name.namespace(), base.with(name, new Stored(resource, entries)));
+    }
+
+    void remove(ResourceName name) {
+      PersistentMap<ResourceName, Stored> scope = scopes.get(name.namespace());
+      Stored old = scope == null ? null : scope.get(name);
+      if (scope == null || old == null) {
+        return;
+      }
+      for (Entry entry : old.entries()) {
+        cookies = cookies.without(entry.origin().cookie());
+      }
+      PersistentMap<ResourceName, Stored> left = scope.without(name);
+      scopes =
+          left.size() == 0
+              ? scopes.without(name.namespace())
+              : scopes.with(name.namespace(), left);
+    }
+  }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.CidrLabels;
+import io.cilium4j.core.EndpointSelector;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.LabelSource;
+import io.cilium4j.core.Requirement;
+import io.cilium4j.core.ReservedIdentity;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which identities a rule's peer means, made ready for matching: alternatives of conditions, and
+ * the aggregates that it selects as such, so that identities this node has not heard of match too.
+ *
+ * <p>Selectors with the same text are equal, so that what they select is computed once.
+ */
+final class Selector {
+  /** Selects everything, known or not. */
+  static final Selector ALL = of(EndpointSelector.WILDCARD);
+
+  private final String text;
+  private final List<List<Condition>> anyOf;
+  private final int aggregates;
+  private final boolean all;
+
+  private Selector(String text, List<List<Condition>> anyOf, int aggregates) {
+    this.text = text;
+    this.anyOf = anyOf;
+    this.aggregates = aggregates;
+    this.all = anyOf.stream().anyMatch(List::isEmpty);
+  }
+
+  /** The selector of one list of requirements. */
+  static Selector of(EndpointSelector selector) {
+    return anyOf(List.of(selector));
+  }
+
+  /** Selects what any of these does, and the identities of these aggregates. */
+  static Selector anyOf(List<EndpointSelector> selectors, ReservedIdentity... aggregates) {
+    int bits = 0;
+    for (ReservedIdentity aggregate : aggregates) {
+      bits |= aggregateBit(aggregate.id());
+    }
+    String text =
+        selectors.stream().map(EndpointSelector::toString).collect(Collectors.joining("|"))
+            + (aggregates.length == 0 ? "" : Arrays.toString(aggregates));
+    return new Selector(
+        text,
+        selectors.stream()
+            .map(each -> each.requirements().stream().map(Condition::of).toList())
+            .toList(),
+        bits);
+  }
+
+  /** The bit of an aggregate in {@link #selectsAggregate}'s set; 0 for other identities. */
+  private static int aggregateBit(int id) {
+    return id == 0 ? 0 : 1 << id;
+  }
+
+  /** Whether it selects everything, known or not. */
+  boolean isAll() {
+    return all;
+  }
+
+  /** Whether it selects every identity of this aggregate; of 0 only the wildcard does. */
+  boolean selectsAggregate(int aggregate) {
+    return all || (aggregates & aggregateBit(aggregate)) != 0;
+  }
+
+  /** The alternatives; conditions of one alternative must all hold. */
+  List<List<Condition>> alternatives() {
+    return anyOf;
+  }
+
+  /** Whether it selects this identity by its labels. */
+  boolean matches(IdentityRow row) {
+    for (List<Condition> conditions : anyOf) {
+      if (allHold(conditions, row)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  static boolean allHold(List<Condition> conditions, IdentityRow row) {
+    for (int i = 0; i < conditions.size(); i++) {
+      if (!conditions.get(i).holds(row)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Selector that && text.equals(that.text);
+  }
+
+  @Override
+  public int hashCode() {
+    return text.hashCode();
+  }
+
+  /** The canonical text. */
+  @Override
+  public String toString() {
+    return text;
+  }
+
+  /**
+   * A requirement made ready for matching.
+   *
+   * @param source the wanted source; null for any
+   * @param key the wanted key
+   * @param operator what must hold of it
+   * @param values the values of {@code IN} and {@code NOT_IN}
+   * @param prefix the prefix that a key of source {@code cidr} stands for, else null
+   */
+  record Condition(
+      @Nullable String source,
+      String key,
+      Requirement.Operator operator,
+      Set<String> values,
+      @Nullable IpPrefix prefix) {
+
+    static Condition of(Requirement requirement) {
+      String source = requirement.source();
+      return new Condition(
+          source.equals(LabelSource.ANY) ? null : source,
+          requirement.key(),
+          requirement.operator(),
+          Set.copyOf(requirement.values()),
+          source.equals(LabelSource.CIDR)
+              ? CidrLabels.tryParseKey(requirement.key()).orElse(null)
+              : null);
+    }
+
+    /** Whether only identities that have the key can meet it. */
+    boolean needsPresence() {
+      return operator == Requirement.Operator.IN || operator == Requirement.Operator.EXISTS;
+    }
+
+    boolean holds(IdentityRow row) {
+      return switch (operator) {
+        case IN -> isIn(row);
+        case NOT_IN -> !isIn(row);
+        case EXISTS -> isPresent(row);
+        case DOES_NOT_EXIST -> !isPresent(row);
+      };
+    }
+
+    private boolean isIn(IdentityRow row) {
+      if (prefix != null) {
+        return values.contains("") && isPresent(row);
+      }
+      Label label = find(row);
+      return label != null && values.contains(label.value());
+    }
+
+    /** Of prefixes one matches that lies inside the wanted one. */
+    private boolean isPresent(IdentityRow row) {
+      if (prefix != null) {
+        IpPrefix own = row.prefix();
+        return own != null && prefix.contains(own);
+      }
+      return find(row) != null;
+    }
+
+    private @Nullable Label find(IdentityRow row) {
+      Label label = row.label(key);
+      return label != null && (source == null || source.equals(label.source())) ? label : null;
+    }
+  }
+}
