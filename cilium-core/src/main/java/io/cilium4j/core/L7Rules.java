@@ -8,7 +8,9 @@ import java.util.Objects;
 public sealed interface L7Rules {
 
   /** Nothing is asked. */
-  L7Rules NONE = new None();
+  static L7Rules none() {
+    return new None();
+  }
 
   /** Whether a proxy has to look at the requests. */
   default boolean isEmpty() {
@@ -42,7 +44,7 @@ public sealed interface L7Rules {
 
   private static <T> List<T> requireItems(List<T> rules) {
     if (rules.isEmpty()) {
-      throw new IllegalArgumentException("no rule: nothing asked is L7Rules.NONE");
+      throw new IllegalArgumentException("no rule: nothing asked is L7Rules.none()");
     }
     return List.copyOf(rules);
   }

@@ -41,10 +41,12 @@ public final class PolicyMapState {
 
   private static final long OCCUPIED = 1L << 6;
 
+  /** Slots of an empty table; a power of two, as every number of slots. */
+  private static final int MIN_SLOTS = 16;
+
   private final int localClusterId;
   private final long[] keys;
   private final @Nullable PolicyEntry[] entries;
-  private final int slotMask;
   private final int size;
 
   /**
@@ -55,32 +57,21 @@ public final class PolicyMapState {
 
   private final int[] aggregateShapes;
 
-  private PolicyMapState(int localClusterId, Map<PolicyKey, PolicyEntry> content) {
-    this.localClusterId = localClusterId;
-    this.size = content.size();
-    int slots = Integer.highestOneBit(Math.max(4, content.size() * 2 - 1)) << 1;
-    this.keys = new long[slots];
-    this.entries = new PolicyEntry[slots];
-    this.slotMask = slots - 1;
+  private PolicyMapState(Builder builder) {
+    this.localClusterId = builder.localClusterId;
+    this.keys = builder.keys;
+    this.entries = builder.entries;
+    this.size = builder.size;
     this.ownShapes = new int[2];
     this.aggregateShapes = new int[2];
-    content.forEach(this::insert);
-  }
-
-  private void insert(PolicyKey key, PolicyEntry entry) {
-    int direction = key.direction().code();
-    long packed = pack(direction, key.identity(), key.protocol(), key.port(), key.shape());
-    int slot = firstSlot(packed);
-    while (keys[slot] != 0) {
-      slot = (slot + 1) & slotMask;
+    for (long packed : keys) {
+      if (packed != 0) {
+        int identity = (int) (packed >>> 32);
+        boolean own = Identity.aggregate(identity, localClusterId) != identity;
+        int[] shapes = own ? ownShapes : aggregateShapes;
+        shapes[directionOf(packed)] |= 1 << shapeOf(packed);
+      }
     }
-    keys[slot] = packed;
-    entries[slot] = entry;
-    int[] shapes =
-        Identity.aggregate(key.identity(), localClusterId) == key.identity()
-            ? aggregateShapes
-            : ownShapes;
-    shapes[direction] |= 1 << key.shape();
   }
 
   private static PolicyMapState allowAll() {
@@ -105,15 +96,58 @@ public final class PolicyMapState {
    */
   public static final class Builder {
     private final int localClusterId;
-    private final Map<PolicyKey, PolicyEntry> content = new HashMap<>();
+    private long[] keys = new long[MIN_SLOTS];
+    private @Nullable PolicyEntry[] entries = new PolicyEntry[MIN_SLOTS];
+    private int size;
 
     private Builder(int localClusterId) {
       this.localClusterId = localClusterId;
     }
 
     public Builder put(PolicyKey key, PolicyEntry entry) {
-      content.put(key, entry);
+      return putPacked(
+          pack(key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape()),
+          entry);
+    }
+
+    /** As {@link #put(PolicyKey, PolicyEntry)}, with the key in parts, for those who have many. */
+    public Builder put(
+        TrafficDirection direction,
+        int identity,
+        int protocol,
+        int port,
+        int portPrefixLength,
+        PolicyEntry entry) {
+      int shape = protocol == 0 ? 0 : 1 + portPrefixLength;
+      return putPacked(pack(direction.code(), identity, protocol, port, shape), entry);
+    }
+
+    private Builder putPacked(long packed, PolicyEntry entry) {
+      int slot = slotFor(keys, packed);
+      if (keys[slot] == 0) {
+        if (2 * (size + 1) > keys.length) {
+          grow();
+          slot = slotFor(keys, packed);
+        }
+        keys[slot] = packed;
+        size++;
+      }
+      entries[slot] = entry;
       return this;
+    }
+
+    private void grow() {
+      long[] oldKeys = keys;
+      @Nullable PolicyEntry[] oldEntries = entries;
+      keys = new long[oldKeys.length * 2];
+      entries = new PolicyEntry[keys.length];
+      for (int i = 0; i < oldKeys.length; i++) {
+        if (oldKeys[i] != 0) {
+          int slot = slotFor(keys, oldKeys[i]);
+          keys[slot] = oldKeys[i];
+          entries[slot] = oldEntries[i];
+        }
+      }
     }
 
     /** Everything of this direction, from or to whomever: one key for each aggregate. */
@@ -127,8 +161,9 @@ public final class PolicyMapState {
       return this;
     }
 
+    /** The state. The builder must not be used after. */
     public PolicyMapState build() {
-      return new PolicyMapState(localClusterId, content);
+      return new PolicyMapState(this);
     }
   }
 
@@ -201,20 +236,20 @@ public final class PolicyMapState {
   }
 
   private int slotOf(long packed) {
-    int slot = firstSlot(packed);
-    while (keys[slot] != packed) {
-      if (keys[slot] == 0) {
-        return -1;
-      }
-      slot = (slot + 1) & slotMask;
-    }
-    return slot;
+    int slot = slotFor(keys, packed);
+    return keys[slot] == 0 ? -1 : slot;
   }
 
-  /** Mixes all bits of the key down to a slot: identities and ports are dense and regular. */
-  private int firstSlot(long packed) {
+  /** The slot of a key, or the free one where it would go. At least one slot is always free. */
+  private static int slotFor(long[] keys, long packed) {
+    int mask = keys.length - 1;
+    // Mixes all bits of the key down to a slot: identities and ports are dense and regular.
     long mixed = packed * 0x9E37_79B9_7F4A_7C15L;
-    return (int) (mixed ^ (mixed >>> 32)) & slotMask;
+    int slot = (int) (mixed ^ (mixed >>> 32)) & mask;
+    while (keys[slot] != packed && keys[slot] != 0) {
+      slot = (slot + 1) & mask;
+    }
+    return slot;
   }
 
   private static long pack(int direction, int identity, int protocol, int port, int shape) {
@@ -230,10 +265,14 @@ public final class PolicyMapState {
     return (int) packed & 31;
   }
 
+  private static int directionOf(long packed) {
+    return (int) (packed >>> 7) & 1;
+  }
+
   private static PolicyKey unpack(long packed) {
     int shape = shapeOf(packed);
     return new PolicyKey(
-        TrafficDirection.ofCode((int) (packed >>> 7) & 1),
+        TrafficDirection.ofCode(directionOf(packed)),
         (int) (packed >>> 32),
         (int) (packed >>> 24) & 0xff,
         (int) (packed >>> 8) & 0xffff,

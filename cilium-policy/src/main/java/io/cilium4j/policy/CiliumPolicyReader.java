@@ -214,9 +214,7 @@ final class CiliumPolicyReader {
 
   private Peers entities(Field field) {
     return new Peers.Entities(
-        field.list().stream()
-            .map(item -> item.choose(Entity::tryParse, Entity.values()))
-            .toList());
+        field.list().stream().map(item -> item.choose(Entity::tryParse, Entity.values())).toList());
   }
 
   private Peers groups(Field field) {

@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>How it is made.</b> Gather the port keys of all terms. Packets whose longest match is one
  * of these keys are covered by the same terms, so the rules decide them alike: take the terms that
- * cover the key in their order, and the first one that is no pass decides; a pass skips what is left
- * of its tier. That is the specification itself, run once for each key.
+ * cover the key in their order, and the first one that is no pass decides; a pass skips what is
+ * left of its tier. That is the specification itself, run once for each key.
  *
  * <p><b>What is left out.</b> From the broadest key on, a key is left out where the look-up without
  * it, among what is in the table so far and the table of the aggregate, finds the same. So the map
@@ -43,7 +43,10 @@ final class ClassTable {
    */
   static ClassTable of(List<Term> sorted, ClassTable aggregate) {
     int[] keys =
-        sorted.stream().flatMapToInt(term -> Arrays.stream(term.keys())).sorted().distinct()
+        sorted.stream()
+            .flatMapToInt(term -> Arrays.stream(term.keys()))
+            .sorted()
+            .distinct()
             .toArray();
     boolean passes = sorted.stream().anyMatch(Term::isPass);
     Term[] winners = passes ? walk(sorted, keys) : strongest(sorted, keys);

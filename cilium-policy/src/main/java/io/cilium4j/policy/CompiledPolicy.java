@@ -72,6 +72,11 @@ public final class CompiledPolicy {
     return state.verdict(direction, identity, protocol, port);
   }
 
+  /** Why the map says so, of the same packet. */
+  public Explanation explain(TrafficDirection direction, int identity, int protocol, int port) {
+    return new Explainer(this, direction, identity, protocol, port).explain();
+  }
+
   DirectionPlan plan(TrafficDirection direction) {
     return direction == TrafficDirection.INGRESS ? ingress : egress;
   }

@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -82,7 +81,7 @@ final class DirectionPlan {
     this.localClusterId = localClusterId;
     this.rules = rules;
     this.posture = posture;
-    Map<Integer, TreeMap<Double, Integer>> levels = levels(rules, added);
+    Map<Integer, Map<Double, Integer>> levels = levels(rules, added);
     int band = rules.stream().anyMatch(rule -> rule.action() == Action.PASS) ? last(levels) : 0;
     for (Entry rule : rules) {
       int priority = number(levels, rule.tier(), rule.priority());
@@ -124,19 +123,16 @@ final class DirectionPlan {
   }
 
   /** The priorities of each tier in use, numbered across tiers. */
-  private static Map<Integer, TreeMap<Double, Integer>> levels(
-      List<Entry> rules, List<Added> added) {
-    Map<Integer, TreeMap<Double, Integer>> levels = new TreeMap<>();
+  private static Map<Integer, Map<Double, Integer>> levels(List<Entry> rules, List<Added> added) {
+    Map<Integer, Map<Double, Integer>> levels = new TreeMap<>();
     for (Entry rule : rules) {
-      levels.computeIfAbsent(rule.tier(), t -> new TreeMap<>()).put(rule.priority(), 0);
+      levels.computeIfAbsent(rule.tier(), _ -> new TreeMap<>()).put(rule.priority(), 0);
     }
     for (Added each : added) {
-      levels
-          .computeIfAbsent(Entry.TIER_DEFAULT, t -> new TreeMap<>())
-          .put(each.priority, 0);
+      levels.computeIfAbsent(Entry.TIER_DEFAULT, _ -> new TreeMap<>()).put(each.priority, 0);
     }
     int base = 0;
-    for (TreeMap<Double, Integer> tier : levels.values()) {
+    for (Map<Double, Integer> tier : levels.values()) {
       int next = base;
       for (Map.Entry<Double, Integer> level : tier.entrySet()) {
         level.setValue(next++);
@@ -146,13 +142,12 @@ final class DirectionPlan {
     return levels;
   }
 
-  private static int number(
-      Map<Integer, TreeMap<Double, Integer>> levels, int tier, double priority) {
-    return levels.getOrDefault(tier, new TreeMap<>()).getOrDefault(priority, 0);
+  private static int number(Map<Integer, Map<Double, Integer>> levels, int tier, double priority) {
+    return levels.getOrDefault(tier, Map.of()).getOrDefault(priority, 0);
   }
 
   /** One more than the largest number in use. */
-  private static int last(Map<Integer, TreeMap<Double, Integer>> levels) {
+  private static int last(Map<Integer, Map<Double, Integer>> levels) {
     return 1
         + levels.values().stream()
             .flatMap(tier -> tier.values().stream())
@@ -187,11 +182,7 @@ final class DirectionPlan {
     }
   }
 
-  private Term newTerm(
-      Term.Level level,
-      Action action,
-      @Nullable Entry rule,
-      List<L4> ports) {
+  private Term newTerm(Term.Level level, Action action, @Nullable Entry rule, List<L4> ports) {
     int[] keys =
         ports.stream()
             .flatMapToInt(l4 -> Arrays.stream(PortKeys.range(l4.protocol(), l4.first(), l4.last())))
@@ -204,7 +195,7 @@ final class DirectionPlan {
     terms.add(term);
     for (Selector peer : peers) {
       if (!peer.isAll()) {
-        bySelector.computeIfAbsent(peer, p -> new ArrayList<>()).add(term);
+        bySelector.computeIfAbsent(peer, _ -> new ArrayList<>()).add(term);
       } else if (term.named().isEmpty()) {
         everybody.add(term);
       } else {
@@ -232,19 +223,17 @@ final class DirectionPlan {
     for (int aggregate : aggregates()) {
       put(map, aggregate, aggregateTables.getOrDefault(aggregate, ClassTable.EMPTY));
     }
-    Map<IdentityRow, List<Term>> concerned = new IdentityHashMap<>();
-    bySelector.forEach(
-        (selector, selected) ->
-            identities.select(
-                selector,
-                row -> concerned.computeIfAbsent(row, r -> new ArrayList<>()).addAll(selected)));
+    Map<IdentityRow, List<Term>> concerned = new HashMap<>();
+    bySelector.forEach((selector, selected) ->
+        identities.select(
+            selector,
+            row -> concerned.computeIfAbsent(row, _ -> new ArrayList<>()).addAll(selected)));
     if (!everybodyNamed.isEmpty()) {
-      identities.forEach(
-          row -> {
-            if (!row.namedPorts().isEmpty()) {
-              concerned.computeIfAbsent(row, r -> new ArrayList<>()).addAll(everybodyNamed);
-            }
-          });
+      identities.forEach(row -> {
+        if (!row.namedPorts().isEmpty()) {
+          concerned.computeIfAbsent(row, _ -> new ArrayList<>()).addAll(everybodyNamed);
+        }
+      });
     }
     concerned.forEach((row, own) -> put(map, row.id(), table(row, own)));
   }
@@ -252,12 +241,11 @@ final class DirectionPlan {
   /** Puts the entries of one identity. */
   void compile(IdentityRow row, PolicyMapState.Builder map) {
     List<Term> own = new ArrayList<>(everybodyNamed);
-    bySelector.forEach(
-        (selector, selected) -> {
-          if (selector.matches(row)) {
-            own.addAll(selected);
-          }
-        });
+    bySelector.forEach((selector, selected) -> {
+      if (selector.matches(row)) {
+        own.addAll(selected);
+      }
+    });
     if (!own.isEmpty()) {
       put(map, row.id(), table(row, own));
     }
@@ -290,7 +278,7 @@ final class DirectionPlan {
     if (distinct.isEmpty()) {
       return ClassTable.EMPTY;
     }
-    int aggregate = Identity.aggregate(row.id(), localClusterId);
+    int aggregate = aggregateOf(row.id());
     return classes.computeIfAbsent(
         new ClassKey(aggregate, distinct),
         key -> {
@@ -307,16 +295,14 @@ final class DirectionPlan {
   private @Nullable Term atPeer(Term term, IdentityRow row) {
     int[] keys =
         term.named().stream()
-            .filter(
-                l4 -> {
-                  NamedPort port = row.namedPorts().get(l4.name());
-                  return port != null && port.protocol() == l4.protocol();
-                })
-            .mapToInt(
-                l4 -> {
-                  NamedPort port = row.namedPorts().get(l4.name());
-                  return PortKeys.exact(l4.protocol(), port == null ? 0 : port.port());
-                })
+            .filter(l4 -> {
+              NamedPort port = row.namedPorts().get(l4.name());
+              return port != null && port.protocol() == l4.protocol();
+            })
+            .mapToInt(l4 -> {
+              NamedPort port = row.namedPorts().get(l4.name());
+              return PortKeys.exact(l4.protocol(), port == null ? 0 : port.port());
+            })
             .distinct()
             .sorted()
             .toArray();
@@ -324,10 +310,15 @@ final class DirectionPlan {
       return null;
     }
     var variant = new Variant(term, Arrays.stream(keys).boxed().toList());
-    return variants.computeIfAbsent(variant, v -> term.at(termCount++, keys));
+    return variants.computeIfAbsent(variant, _ -> term.at(termCount++, keys));
   }
 
   // ---- For explanations
+
+  /** The aggregate of an identity, as this node's cluster sees it. */
+  int aggregateOf(int id) {
+    return Identity.aggregate(id, localClusterId);
+  }
 
   TrafficDirection direction() {
     return direction;

@@ -91,7 +91,7 @@ record Entry(
   record Layer7(
       L7Rules rules, List<String> serverNames, Ports.@Nullable Listener listener, boolean tls) {
     /** Nothing is asked. */
-    static final Layer7 NONE = new Layer7(L7Rules.NONE, List.of(), null, false);
+    static final Layer7 NONE = new Layer7(L7Rules.none(), List.of(), null, false);
 
     /** Whether the traffic goes through a proxy. */
     boolean isRedirect() {

@@ -192,13 +192,12 @@ final class Field {
   <T> T choose(Function<String, Optional<T>> parser, T[] all) {
     return parser
         .apply(text())
-        .orElseThrow(
-            () ->
-                wanted(
-                    "one of "
-                        + List.of(all).stream()
-                            .map(Object::toString)
-                            .collect(Collectors.joining(", "))));
+        .orElseThrow(() ->
+            wanted(
+                "one of "
+                    + List.of(all).stream()
+                        .map(Object::toString)
+                        .collect(Collectors.joining(", "))));
   }
 
   /** The tree below as JSON with sorted keys: equal trees have equal text. */
@@ -210,12 +209,11 @@ final class Field {
     return switch (tree) {
       case Map<?, ?> map -> {
         var sorted = new TreeMap<String, Object>();
-        map.forEach(
-            (key, item) -> {
-              if (item != null) {
-                sorted.put(String.valueOf(key), sorted(item));
-              }
-            });
+        map.forEach((key, item) -> {
+          if (item != null) {
+            sorted.put(String.valueOf(key), sorted(item));
+          }
+        });
         yield sorted;
       }
       case List<?> list -> list.stream().map(Field::sorted).toList();

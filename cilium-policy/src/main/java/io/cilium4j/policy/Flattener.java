@@ -88,12 +88,10 @@ final class Flattener {
     boolean egress = !Boolean.FALSE.equals(rule.denyEgressByDefault());
     section(
         rule.ingress(),
-        new Section(
-            rule, subject, "ingress", TrafficDirection.INGRESS, Action.ALLOW, ingress));
+        new Section(rule, subject, "ingress", TrafficDirection.INGRESS, Action.ALLOW, ingress));
     section(
         rule.ingressDeny(),
-        new Section(
-            rule, subject, "ingressDeny", TrafficDirection.INGRESS, Action.DENY, ingress));
+        new Section(rule, subject, "ingressDeny", TrafficDirection.INGRESS, Action.DENY, ingress));
     section(
         rule.egress(),
         new Section(rule, subject, "egress", TrafficDirection.EGRESS, Action.ALLOW, egress));
@@ -181,8 +179,7 @@ final class Flattener {
       return everybodyOnPorts;
     }
     boolean strictlyEmpty =
-        item.peers().stream()
-            .anyMatch(peers -> peers.items().isEmpty() && !opensWhenEmpty(peers));
+        item.peers().stream().anyMatch(peers -> peers.items().isEmpty() && !opensWhenEmpty(peers));
     if (strictlyEmpty) {
       return List.of();
     }
@@ -229,12 +226,11 @@ final class Flattener {
   private Stream<Selector> behind(Peers.Service wanted) {
     return services.stream()
         .filter(service -> isMeant(wanted, service))
-        .flatMap(
-            service ->
-                service.selector().isEmpty()
-                    ? service.backends().stream()
-                        .map(address -> selectors.cidr(IpPrefix.host(address), List.of()))
-                    : Stream.of(selectors.service(service)));
+        .flatMap(service ->
+            service.selector().isEmpty()
+                ? service.backends().stream()
+                    .map(address -> selectors.cidr(IpPrefix.host(address), List.of()))
+                : Stream.of(selectors.service(service)));
   }
 
   private static boolean isMeant(Peers.Service wanted, PolicyService service) {
@@ -272,8 +268,7 @@ final class Flattener {
   // ---- NetworkPolicy
 
   private void networkPolicy(NetworkPolicy policy) {
-    Selector subject =
-        selectors.pods(policy.podSelector(), null, resource.namespace(), false);
+    Selector subject = selectors.pods(policy.podSelector(), null, resource.namespace(), false);
     direction(policy.ingress(), TrafficDirection.INGRESS, "from", subject);
     direction(policy.egress(), TrafficDirection.EGRESS, "to", subject);
     boolean namesIngress = policy.types().contains(NetworkPolicy.Type.INGRESS);
@@ -298,7 +293,8 @@ final class Flattener {
       Selector subject) {
     for (int i = 0; i < rules.size(); i++) {
       NetworkPolicy.Rule rule = rules.get(i);
-      String path = (direction == TrafficDirection.INGRESS ? "spec.ingress[" : "spec.egress[") + i + "]";
+      String path =
+          (direction == TrafficDirection.INGRESS ? "spec.ingress[" : "spec.egress[") + i + "]";
       List<L4> ports = rule.ports().isEmpty() ? List.of(L4.ANY) : l4(rule.ports());
       if (rule.peers().isEmpty()) {
         kubernetes(path, direction, subject, List.of(Selector.ALL), ports);

@@ -216,7 +216,8 @@ public final class IdentitiesSnapshot {
       return null;
     }
     List<IdentityRow> gone =
-        Arrays.stream(removed, older.removals, removals).mapToObj(i -> rows[i])
+        Arrays.stream(removed, older.removals, removals)
+            .mapToObj(i -> rows[i])
             .filter(row -> row.index() < older.count)
             .toList();
     IdentityRow[] added =
@@ -276,7 +277,7 @@ public final class IdentitiesSnapshot {
     }
 
     private void post(PostingKey key, IdentityRow row) {
-      postings.computeIfAbsent(key, unused -> new Posting()).add(row.index());
+      postings.computeIfAbsent(key, _ -> new Posting()).add(row.index());
     }
 
     boolean remove(int id) {

@@ -36,11 +36,10 @@ final class JsonWriter {
       }
       case Map<?, ?> map -> {
         json.writeStartObject();
-        map.forEach(
-            (key, value) -> {
-              json.writeName(String.valueOf(key));
-              write(json, value);
-            });
+        map.forEach((key, value) -> {
+          json.writeName(String.valueOf(key));
+          write(json, value);
+        });
         json.writeEndObject();
       }
       default -> throw new IllegalArgumentException("no JSON for " + tree.getClass());

@@ -31,7 +31,7 @@ final class L7Reader {
   /** Reads {@code rules}. */
   static L7Rules read(@Nullable Field field) {
     if (field == null) {
-      return L7Rules.NONE;
+      return L7Rules.none();
     }
     field.only(Set.of("http", "dns"));
     List<HttpRule> http = field.each("http", L7Reader::http);
@@ -42,7 +42,7 @@ final class L7Reader {
     if (!http.isEmpty()) {
       return new L7Rules.Http(http);
     }
-    return dns.isEmpty() ? L7Rules.NONE : new L7Rules.Dns(dns);
+    return dns.isEmpty() ? L7Rules.none() : new L7Rules.Dns(dns);
   }
 
   private static HttpRule http(Field field) {

@@ -67,9 +67,8 @@ public record LabelSelector(Map<String, String> matchLabels, List<Expression> ma
    */
   EndpointSelector resolve(String sourceIfAbsent, String prefix) {
     var requirements = new ArrayList<Requirement>();
-    matchLabels.forEach(
-        (key, value) ->
-            requirements.add(requirement(key, sourceIfAbsent, prefix, Operator.IN, List.of(value))));
+    matchLabels.forEach((key, value) ->
+        requirements.add(requirement(key, sourceIfAbsent, prefix, Operator.IN, List.of(value))));
     for (Expression expression : matchExpressions) {
       requirements.add(
           requirement(
@@ -79,7 +78,11 @@ public record LabelSelector(Map<String, String> matchLabels, List<Expression> ma
   }
 
   private static Requirement requirement(
-      String written, String sourceIfAbsent, String prefix, Operator operator, List<String> values) {
+      String written,
+      String sourceIfAbsent,
+      String prefix,
+      Operator operator,
+      List<String> values) {
     int colon = written.indexOf(':');
     String source = colon < 0 ? sourceIfAbsent : written.substring(0, colon);
     return new Requirement(source, prefix + written.substring(colon + 1), operator, values);

@@ -116,8 +116,7 @@ final class PersistentMap<K, V> {
     return split(there, there.getKey().hashCode(), shift, hash, mapping);
   }
 
-  private static Object putInBucket(
-      Bucket bucket, int shift, int hash, Map.Entry<?, ?> mapping) {
+  private static Object putInBucket(Bucket bucket, int shift, int hash, Map.Entry<?, ?> mapping) {
     int bucketHash = bucket.mappings[0].getKey().hashCode();
     if (bucketHash != hash) {
       return split(bucket, bucketHash, shift, hash, mapping);

@@ -4,7 +4,6 @@ package io.cilium4j.policy;
 import io.cilium4j.core.EndpointSelector;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
-import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.Requirement;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
@@ -21,8 +20,7 @@ import java.util.List;
  */
 public final class PolicyCompiler {
   private static final Selector HOST =
-      Selector.of(
-          new EndpointSelector(List.of(Requirement.exists(LabelSource.RESERVED, "host"))));
+      Selector.of(new EndpointSelector(List.of(Requirement.exists(LabelSource.RESERVED, "host"))));
 
   private final PolicyConfig config;
 

@@ -35,17 +35,7 @@ public record PolicyConfig(
   /** A dual-stack cluster named {@code default}, as Kubernetes sets it up. */
   public static final PolicyConfig DEFAULT =
       new PolicyConfig(
-          "default",
-          0,
-          EnforcementMode.DEFAULT,
-          true,
-          true,
-          true,
-          true,
-          false,
-          false,
-          true,
-          false);
+          "default", 0, EnforcementMode.DEFAULT, true, true, true, true, false, false, true, false);
 
   public PolicyConfig {
     Objects.requireNonNull(clusterName, "clusterName");
@@ -84,6 +74,22 @@ public record PolicyConfig(
         ipv4,
         ipv6,
         allowLocalhost,
+        hostFirewall,
+        nodeSelectorLabels,
+        l7Proxy,
+        referenceCompat);
+  }
+
+  /** This configuration for nodes whose own processes are treated as any other peer. */
+  public PolicyConfig withoutLocalhostAccess() {
+    return new PolicyConfig(
+        clusterName,
+        clusterId,
+        enforcement,
+        localClusterByDefault,
+        ipv4,
+        ipv6,
+        false,
         hostFirewall,
         nodeSelectorLabels,
         l7Proxy,

@@ -69,12 +69,11 @@ public final class PolicyRepository {
     services = List.copyOf(all);
     var edit = new Edit(snapshot);
     var affected = new ArrayList<PolicyResource>();
-    snapshot.forEach(
-        stored -> {
-          if (namesServices(stored.resource())) {
-            affected.add(stored.resource());
-          }
-        });
+    snapshot.forEach(stored -> {
+      if (namesServices(stored.resource())) {
+        affected.add(stored.resource());
+      }
+    });
     affected.forEach(edit::put);
     return publish(edit);
   }
@@ -82,8 +81,7 @@ public final class PolicyRepository {
   private static boolean namesServices(PolicyResource resource) {
     return resource instanceof CiliumPolicy policy
         && policy.rules().stream()
-            .flatMap(rule -> Stream.concat(
-                rule.egress().stream(), rule.egressDeny().stream()))
+            .flatMap(rule -> Stream.concat(rule.egress().stream(), rule.egressDeny().stream()))
             .flatMap(item -> item.peers().stream())
             .anyMatch(peers -> peers instanceof Peers.Services);
   }
@@ -120,7 +118,7 @@ public final class PolicyRepository {
       }
       List<Entry> entries =
           Flattener.flatten(
-              resource, config, services, path -> known.computeIfAbsent(path, p -> ++cookie));
+              resource, config, services, path -> known.computeIfAbsent(path, _ -> ++cookie));
       remove(name);
       for (Entry entry : entries) {
         cookies = cookies.with(entry.origin().cookie(), entry.origin());
@@ -141,9 +139,7 @@ public final class PolicyRepository {
       }
       PersistentMap<ResourceName, Stored> left = scope.without(name);
       scopes =
-          left.size() == 0
-              ? scopes.without(name.namespace())
-              : scopes.with(name.namespace(), left);
+          left.size() == 0 ? scopes.without(name.namespace()) : scopes.with(name.namespace(), left);
     }
   }
 }

@@ -15,9 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param enforcement its own enforcement mode; null for that of the configuration
  */
 public record PolicySubject(
-    Identity identity,
-    Map<String, NamedPort> namedPorts,
-    @Nullable EnforcementMode enforcement) {
+    Identity identity, Map<String, NamedPort> namedPorts, @Nullable EnforcementMode enforcement) {
 
   public PolicySubject {
     Objects.requireNonNull(identity, "identity");

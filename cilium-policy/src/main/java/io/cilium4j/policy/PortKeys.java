@@ -44,8 +44,7 @@ final class PortKeys {
     return switch (shape) {
       case 0 -> ANY;
       case 1 -> pack(1, protocol(key), 0);
-      default ->
-          pack(shape, protocol(key), port(key) & (-1 << (PolicyMapState.MAX_SHAPE - shape)));
+      default -> pack(shape, protocol(key), port(key) & (-1 << (PolicyMapState.MAX_SHAPE - shape)));
     };
   }
 

@@ -37,7 +37,7 @@ public record Ports(
 
   /** Just ports. */
   static Ports of(List<Port> ports) {
-    return new Ports(ports, List.of(), null, null, null, L7Rules.NONE);
+    return new Ports(ports, List.of(), null, null, null, L7Rules.none());
   }
 
   /**

@@ -116,9 +116,7 @@ final class PortsReader {
 
   /** Whether the text has the form of a service's name. */
   static boolean isName(String text) {
-    return text.length() <= MAX_NAME_CHARS
-        && NAME.matcher(text).matches()
-        && !text.contains("--");
+    return text.length() <= MAX_NAME_CHARS && NAME.matcher(text).matches() && !text.contains("--");
   }
 
   /** Decimal, or octal behind a leading 0: the field's own reading. */
@@ -146,8 +144,7 @@ final class PortsReader {
     return name;
   }
 
-  private static Ports.@Nullable Listener listener(
-      @Nullable Field field) {
+  private static Ports.@Nullable Listener listener(@Nullable Field field) {
     if (field == null) {
       return null;
     }
@@ -161,8 +158,7 @@ final class PortsReader {
         priority == null ? 0 : priority.integer(0, 100));
   }
 
-  private static Ports.@Nullable Secret secret(
-      @Nullable Field field) {
+  private static Ports.@Nullable Secret secret(@Nullable Field field) {
     if (field == null) {
       return null;
     }

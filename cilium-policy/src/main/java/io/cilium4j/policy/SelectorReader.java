@@ -95,8 +95,7 @@ final class SelectorReader {
 
   private static String checkedValue(Field value) {
     String text = value.text();
-    if (!text.isEmpty()
-        && (text.length() > MAX_NAME_CHARS || !NAME.matcher(text).matches())) {
+    if (!text.isEmpty() && (text.length() > MAX_NAME_CHARS || !NAME.matcher(text).matches())) {
       throw value.wanted("a label value: at most 63 letters, digits, '-', '_', '.'");
     }
     return text;

@@ -96,9 +96,7 @@ final class Selectors {
   /** Peers of a Cilium policy by label. */
   Selector endpoints(ResourceName resource, CiliumPolicy.Subject subject, LabelSelector written) {
     EndpointSelector selector = written.resolve(LabelSource.ANY);
-    if (written
-        .keys()
-        .anyMatch(key -> LabelSelector.sourceOf(key).equals(LabelSource.RESERVED))) {
+    if (written.keys().anyMatch(key -> LabelSelector.sourceOf(key).equals(LabelSource.RESERVED))) {
       return Selector.of(selector);
     }
     var added = new ArrayList<Requirement>();
@@ -224,8 +222,7 @@ final class Selectors {
           group(
               List.of(
                   new EndpointSelector(
-                      List.of(
-                          Requirement.exists(LabelSource.CIDR_GROUP, CIDR_GROUP_NAME + name)))),
+                      List.of(Requirement.exists(LabelSource.CIDR_GROUP, CIDR_GROUP_NAME + name)))),
               set.except());
       case Peers.CidrBase.GroupSelector(LabelSelector selector) ->
           group(groupLabels(selector), set.except());
@@ -242,7 +239,8 @@ final class Selectors {
     alternatives.add(EndpointSelector.WILDCARD);
     selector
         .matchLabels()
-        .forEach((key, value) -> narrow(alternatives, List.of(member(key, value, Operator.EXISTS))));
+        .forEach(
+            (key, value) -> narrow(alternatives, List.of(member(key, value, Operator.EXISTS))));
     for (LabelSelector.Expression each : selector.matchExpressions()) {
       switch (each.operator()) {
         case EXISTS, DOES_NOT_EXIST ->
@@ -253,11 +251,9 @@ final class Selectors {
                         LabelSource.CIDR_GROUP, each.key(), each.operator(), List.of())));
         case NOT_IN ->
             each.values()
-                .forEach(
-                    value ->
-                        narrow(
-                            alternatives,
-                            List.of(member(each.key(), value, Operator.DOES_NOT_EXIST))));
+                .forEach(value ->
+                    narrow(
+                        alternatives, List.of(member(each.key(), value, Operator.DOES_NOT_EXIST))));
         case IN ->
             narrow(
                 alternatives,
@@ -300,8 +296,7 @@ final class Selectors {
 
   /** Addresses seen under a DNS name; the label is the text of the rule, as written. */
   Selector fqdn(String text) {
-    return Selector.of(
-        new EndpointSelector(List.of(Requirement.exists(LabelSource.FQDN, text))));
+    return Selector.of(new EndpointSelector(List.of(Requirement.exists(LabelSource.FQDN, text))));
   }
 
   /** Addresses that somebody outside the cluster tells. */
@@ -334,23 +329,13 @@ final class Selectors {
       case CLUSTER -> Selector.anyOf(cluster(), ReservedIdentity.AGGREGATE_CLUSTER);
       case CLUSTER_MESH -> {
         var all = new ArrayList<>(cluster());
-        all.add(
-            new EndpointSelector(List.of(Requirement.exists(LabelSource.K8S, CLUSTER))));
+        all.add(new EndpointSelector(List.of(Requirement.exists(LabelSource.K8S, CLUSTER))));
         yield Selector.anyOf(
             all, ReservedIdentity.AGGREGATE_CLUSTER, ReservedIdentity.AGGREGATE_CLUSTER_MESH);
       }
       case REMOTE_NODE ->
-          Selector.anyOf(
-              List.of(reserved("remote-node")), ReservedIdentity.AGGREGATE_REMOTE_NODE);
-      case WORLD_IPV4,
-          WORLD_IPV6,
-          HOST,
-          KUBE_APISERVER,
-          HEALTH,
-          INIT,
-          UNMANAGED,
-          INGRESS,
-          NONE ->
+          Selector.anyOf(List.of(reserved("remote-node")), ReservedIdentity.AGGREGATE_REMOTE_NODE);
+      case WORLD_IPV4, WORLD_IPV6, HOST, KUBE_APISERVER, HEALTH, INIT, UNMANAGED, INGRESS, NONE ->
           Selector.of(reserved(entity.toString()));
     };
   }

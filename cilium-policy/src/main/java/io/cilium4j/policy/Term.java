@@ -60,30 +60,24 @@ final class Term implements Comparable<Term> {
     this.entry = entry;
     this.keys = keys;
     this.named = named;
-    boolean redirect =
-        action == Action.ALLOW && entry != null && entry.layer7().isRedirect();
+    boolean redirect = action == Action.ALLOW && entry != null && entry.layer7().isRedirect();
     this.kind =
         switch (action) {
           case DENY -> PolicyEntry.DENY_BYTE;
           case PASS -> PASS_BYTE;
           case ALLOW ->
-              redirect && entry != null
-                  ? entry.layer7().precedenceByte()
-                  : PolicyEntry.ALLOW_BYTE;
+              redirect && entry != null ? entry.layer7().precedenceByte() : PolicyEntry.ALLOW_BYTE;
         };
     this.auth = action == Action.ALLOW && entry != null ? entry.auth() : Auth.NONE;
     Verdict verdict =
-        action == Action.DENY
-            ? Verdict.DENIED
-            : redirect ? Verdict.REDIRECTED : Verdict.ALLOWED;
+        action == Action.DENY ? Verdict.DENIED : redirect ? Verdict.REDIRECTED : Verdict.ALLOWED;
     int cookie = entry == null ? 0 : entry.origin().cookie();
     this.weak = mapEntry(verdict, level.priority() + level.band(), cookie);
     this.strong = level.band() == 0 ? weak : mapEntry(verdict, level.priority(), cookie);
   }
 
   private PolicyEntry mapEntry(Verdict verdict, int priority, int cookie) {
-    return new PolicyEntry(
-        verdict, PolicyEntry.precedence(priority, kind), 0, auth, cookie);
+    return new PolicyEntry(verdict, PolicyEntry.precedence(priority, kind), 0, auth, cookie);
   }
 
   /** This term for an identity at which its named ports are these. */

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.dataformat.yaml.YAMLFactory;
@@ -74,7 +75,7 @@ final class TreeReader {
     // JSON has its own reader since YAML's is an order of magnitude slower.
     String start = text.stripLeading();
     boolean json = start.startsWith("{") || start.startsWith("[");
-    try (JsonParser parser = (json ? JSON : YAML).createParser(text)) {
+    try (JsonParser parser = (json ? JSON : YAML).createParser(ObjectReadContext.empty(), text)) {
       var reader = new TreeReader(parser, source);
       var documents = new ArrayList<Object>();
       while (parser.nextToken() != null) {
@@ -126,8 +127,8 @@ final class TreeReader {
       case START_ARRAY -> list(depth);
       case VALUE_STRING -> parser.getString();
       case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> parser.getNumberValue();
-      case VALUE_TRUE -> Boolean.TRUE;
-      case VALUE_FALSE -> Boolean.FALSE;
+      case VALUE_TRUE -> true;
+      case VALUE_FALSE -> false;
       case VALUE_NULL -> null;
       case NOT_AVAILABLE, END_OBJECT, END_ARRAY, PROPERTY_NAME, VALUE_EMBEDDED_OBJECT ->
           throw error(token.toString(), "a value");

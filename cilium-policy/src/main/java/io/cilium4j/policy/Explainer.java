@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.Endpoint.NamedPort;
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.Verdict;
+import io.cilium4j.policy.DirectionPlan.Posture;
+import io.cilium4j.policy.Entry.Action;
+import io.cilium4j.policy.Entry.L4;
+import io.cilium4j.policy.Explanation.Loser;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Explains a verdict of a compiled policy. What decided is read from the enforced map itself, by
+ * the cookie of the entry that the look-up finds; only why the others did not is worked out here.
+ */
+final class Explainer {
+  private final CompiledPolicy policy;
+  private final DirectionPlan plan;
+  private final int identity;
+  private final @Nullable IdentityRow peer;
+  private final int protocol;
+  private final int port;
+
+  Explainer(
+      CompiledPolicy policy, TrafficDirection direction, int identity, int protocol, int port) {
+    this.policy = policy;
+    this.plan = policy.plan(direction);
+    this.identity = identity;
+    this.peer = policy.identities().row(identity);
+    this.protocol = protocol;
+    this.port = port;
+  }
+
+  Explanation explain() {
+    PolicyEntry entry = policy.state().lookup(plan.direction(), identity, protocol, port);
+    Optional<RuleOrigin> decider = entry == null ? Optional.empty() : policy.origin(entry.cookie());
+    Optional<Entry> winner =
+        decider.flatMap(
+            origin -> plan.rules().stream().filter(r -> r.origin().equals(origin)).findFirst());
+    Verdict verdict = entry == null ? Verdict.DENIED : entry.verdict();
+    boolean byDefault = verdict == Verdict.DENIED && winner.isEmpty();
+    List<RuleOrigin> restricting =
+        plan.posture() == Posture.CLOSED
+            ? plan.rules().stream().filter(Entry::defaultDeny).map(Entry::origin).toList()
+            : List.of();
+    return new Explanation(
+        plan.direction(),
+        verdict,
+        decider,
+        reason(verdict, winner, restricting),
+        losers(winner),
+        restricting,
+        byDefault && peer != null
+            ? Remedy.of(policy.subject(), plan.direction(), peer, protocol, port)
+            : Optional.empty());
+  }
+
+  private String reason(Verdict verdict, Optional<Entry> winner, List<RuleOrigin> restricting) {
+    if (winner.isPresent()) {
+      String verb =
+          switch (verdict) {
+            case ALLOWED -> "allowed by ";
+            case DENIED -> "denied by ";
+            case REDIRECTED -> "sent through a proxy by ";
+          };
+      return verb + winner.get().origin();
+    }
+    return switch (plan.posture()) {
+      case NEVER_ENFORCED -> "policy is not enforced on this endpoint";
+      case NO_RULES -> "no policy has rules for this direction";
+      case OPEN -> "no rule matches, and none restricts this direction";
+      case CLOSED ->
+          verdict != Verdict.DENIED
+              ? "the node's own processes reach their endpoints unless denied"
+              : restricting.isEmpty()
+                  ? "default deny: enforcement is always on, and no rule allows it"
+                  : "default deny: no rule allows it, and "
+                      + restricting.getFirst()
+                      + " restricts this direction";
+    };
+  }
+
+  private List<Loser> losers(Optional<Entry> winner) {
+    var losers = new ArrayList<Loser>();
+    for (Entry rule : plan.rules()) {
+      if (winner.isEmpty() || !rule.origin().equals(winner.get().origin())) {
+        losers.add(new Loser(rule.origin(), why(rule, winner)));
+      }
+    }
+    return losers;
+  }
+
+  private String why(Entry rule, Optional<Entry> winner) {
+    if (rule.peers().isEmpty()) {
+      return "it selects no peer";
+    }
+    boolean peerMatches = peer != null && rule.peers().stream().anyMatch(s -> selects(s, peer));
+    boolean portMatches = rule.ports().stream().anyMatch(this::covers);
+    String peerName = peer == null ? "identity " + identity : peer.identity().toString();
+    if (!peerMatches) {
+      return (portMatches ? "" : "neither peer nor port match: ")
+          + "it does not select "
+          + peerName;
+    }
+    if (!portMatches) {
+      return "it is about " + ports(rule) + ", not " + port + "/" + Protocol.nameOf(protocol);
+    }
+    if (winner.isEmpty()) {
+      return "a rule of an earlier tier passed over it";
+    }
+    return against(rule, winner.get());
+  }
+
+  private static String against(Entry rule, Entry winner) {
+    if (rule.tier() != winner.tier()) {
+      return rule.tier() > winner.tier()
+          ? "it is of a later tier"
+          : "it leaves the flow to later tiers";
+    }
+    if (rule.priority() != winner.priority()) {
+      return rule.priority() > winner.priority()
+          ? "it has a weaker priority"
+          : "it leaves the flow to later tiers";
+    }
+    if (winner.action() == Action.DENY && rule.action() != Action.DENY) {
+      return "a deny wins over it";
+    }
+    if (winner.layer7().isRedirect() && !rule.layer7().isRedirect()) {
+      return "a rule that looks at requests wins over it";
+    }
+    return "it says the same";
+  }
+
+  private boolean selects(Selector selector, IdentityRow row) {
+    return selector.matches(row) || selector.selectsAggregate(plan.aggregateOf(row.id()));
+  }
+
+  private boolean covers(L4 l4) {
+    if (l4.protocol() == 0) {
+      return true;
+    }
+    if (l4.protocol() != protocol) {
+      return false;
+    }
+    if (!l4.isNamed()) {
+      return l4.first() <= port && port <= l4.last();
+    }
+    NamedPort named =
+        plan.direction() == TrafficDirection.INGRESS
+            ? policy.subject().namedPorts().get(l4.name())
+            : peer == null ? null : peer.namedPorts().get(l4.name());
+    return named != null && named.protocol() == protocol && named.port() == port;
+  }
+
+  private static String ports(Entry rule) {
+    return rule.ports().isEmpty()
+        ? "no port"
+        : rule.ports().stream().map(Explainer::shown).collect(Collectors.joining(", "));
+  }
+
+  private static String shown(L4 l4) {
+    String name = Protocol.nameOf(l4.protocol());
+    if (l4.isNamed()) {
+      return l4.name() + "/" + name;
+    }
+    String range =
+        l4.first() == l4.last() ? Integer.toString(l4.first()) : l4.first() + "-" + l4.last();
+    return range + "/" + name;
+  }
+}

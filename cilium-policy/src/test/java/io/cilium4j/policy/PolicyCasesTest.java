@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Runs the cases with the reference implementation's answers. Where that folder is not at hand (it
+ * is no part of this repository) the cases in the test resources are run instead, and the printed
+ * line says which.
+ */
+class PolicyCasesTest {
+
+  private static Path folder() {
+    return reference().orElse(Path.of("src/test/resources/cases"));
+  }
+
+  /** {@code -Dpolicy.cases=DIR}, else {@code shared/reference/policy-cases} somewhere above. */
+  private static Optional<Path> reference() {
+    String property = System.getProperty("policy.cases");
+    if (property != null) {
+      return Optional.of(Path.of(property));
+    }
+    Path folder = Path.of("").toAbsolutePath();
+    while (folder != null) {
+      Path candidate = folder.resolve("shared/reference/policy-cases");
+      if (Files.isDirectory(candidate)) {
+        return Optional.of(candidate);
+      }
+      folder = folder.getParent();
+    }
+    return Optional.empty();
+  }
+
+  private static List<Path> cases(String suffix) throws IOException {
+    try (Stream<Path> files = Files.list(folder())) {
+      return files.filter(file -> file.toString().endsWith(suffix)).sorted().toList();
+    }
+  }
+
+  @Test
+  void answers_withReferenceCompat_areTheReferences() throws IOException {
+    // The answers were made without the access that the node's own processes usually have.
+    PolicyConfig config = PolicyConfig.DEFAULT.withReferenceCompat().withoutLocalhostAccess();
+    var differences = new ArrayList<String>();
+    int answers = 0;
+    List<Path> files = cases(".json");
+    for (Path file : files) {
+      List<String> expected =
+          PolicyCase.expected(file).stream().map(PolicyCasesTest::norm).toList();
+      List<String> actual =
+          PolicyCase.read(file).answers(config).stream().map(PolicyCasesTest::norm).toList();
+      answers += expected.size();
+      for (String line : expected) {
+        if (!actual.contains(line)) {
+          differences.add(file.getFileName() + ": expected " + line);
+        }
+      }
+      assertEquals(expected.size(), actual.size(), file + ": number of answers");
+    }
+    System.out.printf(
+        "policy-cases: %d cases, %d answers, %d differ (%s)%n",
+        files.size(), answers, differences.size(), folder());
+    assertFalse(files.isEmpty(), "no cases in " + folder());
+    assertEquals(List.of(), differences);
+  }
+
+  /** The order of keys and the blanks of the expected files do not matter. */
+  private static String norm(String json) {
+    return json.replace(" ", "");
+  }
+
+  @Test
+  void answers_ofScaleCases_comeInTime() throws IOException {
+    for (Path file : cases(".json.gz")) {
+      PolicyCase scale = PolicyCase.read(file);
+      List<String> answers = scale.answers(PolicyConfig.DEFAULT);
+      assertEquals(scale.flows().size(), answers.size(), file.toString());
+      assertTrue(answers.stream().anyMatch(line -> line.contains("ALLOWED")), file.toString());
+    }
+  }
+}
