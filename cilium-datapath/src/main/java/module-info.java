@@ -12,5 +12,6 @@ module io.cilium4j.datapath {
   exports io.cilium4j.datapath.net;
 
   provides io.cilium4j.core.spi.DatapathProvider with
+      io.cilium4j.datapath.ebpf.EbpfDatapathProvider,
       io.cilium4j.datapath.memory.MemoryDatapathProvider;
 }

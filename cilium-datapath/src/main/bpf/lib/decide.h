@@ -184,7 +184,7 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 
 	if (!s)
 		return TC_ACT_SHOT;
-	if (origin == FROM_POD && is_link_local(&s->packet))
+	if (is_link_local(&s->packet))
 		return drop(skb, &s->packet, &trace, DROP_LINK_LOCAL);
 	reason = identify(skb, &s->packet, origin, epoch, &who, &trace);
 	if (reason)
@@ -279,7 +279,7 @@ static __always_inline int handle_packet(struct __sk_buff *skb, enum origin orig
 	__u64 epoch = current_epoch();
 	struct ct_entry *entry;
 	struct packet p = {};
-	struct ct_key key = {};
+	struct ct_key key;
 	struct scratch *s;
 	int result;
 
@@ -291,6 +291,7 @@ static __always_inline int handle_packet(struct __sk_buff *skb, enum origin orig
 
 		return drop(skb, &p, &trace, result);
 	}
+	__builtin_memset(&key, 0, sizeof(key));
 	ct_key_of(&p, &key);
 	entry = ct_lookup(&key);
 	if (entry && entry->epoch == epoch &&

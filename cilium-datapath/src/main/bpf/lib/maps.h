@@ -81,9 +81,11 @@ struct {
 	__type(value, struct endpoint);
 } cilium_endpoints SEC(".maps");
 
+/* No key may have a hole: the compiler leaves what is in it to chance, and the hash takes it in. */
 struct lxc_key {
 	struct ip_addr address;
 	__u32 family;
+	__u32 pad;
 };
 
 /* Address of a local endpoint -> its device on the node's side. */

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.DropReason;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.Feature;
+import io.cilium4j.datapath.bpf.Probes;
+import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.PodConnector;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The kernel as the datapath: two eBPF programs, loaded once, and the maps they read. What it
+ * enforces outlives it: maps and links are pinned, and the next process of the same instance takes
+ * them over.
+ */
+final class EbpfDatapath implements Datapath {
+
+  /** Subfolder of the instance's pins that holds one link a device. */
+  private static final String LINKS = "links";
+
+  private final InstanceNames names;
+  private final BpfFs pins;
+  private final BpfFs linkPins;
+  private final Hooks hooks;
+  private final Programs programs;
+  private final Netlink node;
+  private final NodeDevices nodeDevices;
+  private final PodConnector connector;
+  private final Reclaimer reclaimer;
+  private final ChangeWriter writer;
+  private final FlowReader flows;
+  private boolean closed;
+
+  EbpfDatapath(Config config) {
+    this.names = new InstanceNames(config.instance());
+    this.pins = BpfFs.open(names.pinFolder());
+    this.linkPins = pins.subfolder(LINKS);
+    this.hooks =
+        Probes.of(Feature.TCX_LINK).isSupported() ? new Hooks.Tcx(linkPins) : new Hooks.Clsact();
+    this.programs = Programs.load(config, pins);
+    this.node = Netlink.open();
+    var lock = new ReentrantLock();
+    this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
+    try {
+      this.nodeDevices = new NodeDevices(node, names, config.nodeAddresses());
+      this.connector = new PodConnector(node, config.nodeAddresses());
+      this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
+      attachAgain();
+      this.flows = new FlowReader(pins.pin(KernelMaps.EVENTS));
+    } catch (RuntimeException e) {
+      reclaimer.close();
+      node.close();
+      programs.close();
+      throw e;
+    }
+  }
+
+  /** Gives what an earlier process attached the present programs. */
+  private void attachAgain() {
+    hooks.prune();
+    hooks.attach(programs.fromHost(), nodeDevices.net().index(), nodeDevices.net().name());
+    for (EndpointRecord row : writer.endpoints().values()) {
+      node.linkByIndex(row.ifindex())
+          .ifPresent(link -> hooks.attach(programs.fromContainer(), row.ifindex(), link.name()));
+    }
+  }
+
+  @Override
+  public String name() {
+    return "ebpf";
+  }
+
+  @Override
+  public String description() {
+    return "eBPF in the kernel, by " + hooks.description();
+  }
+
+  @Override
+  public EndpointInterface connect(ConnectRequest request) {
+    EndpointInterface device =
+        connector.connect(request, names.podDevice(request.endpointId()), this::hook);
+    request.addresses().forEach(nodeDevices::route);
+    return device;
+  }
+
+  /** Before the device is up, so that no packet of the pod is undecided. */
+  private void hook(EndpointInterface device) {
+    NodeDevices.acceptPodPackets(device.hostName());
+    hooks.attach(programs.fromContainer(), device.hostIfindex(), device.hostName());
+  }
+
+  @Override
+  public void disconnect(EndpointInterface device) {
+    hooks.detach(device.hostIfindex(), device.hostName());
+    connector.disconnect(device);
+  }
+
+  @Override
+  public void apply(Change change) {
+    Map<Integer, EndpointRecord> before = writer.endpoints();
+    writer.apply(change);
+    for (int id : change.removedEndpoints()) {
+      EndpointRecord gone = before.get(id);
+      if (gone != null) {
+        unrouteUnlessTaken(gone.addresses());
+      }
+    }
+  }
+
+  /** An address may already be another endpoint's. */
+  private void unrouteUnlessTaken(List<IpAddress> addresses) {
+    Map<Integer, EndpointRecord> present = writer.endpoints();
+    for (IpAddress address : addresses) {
+      if (present.values().stream().noneMatch(row -> row.addresses().contains(address))) {
+        nodeDevices.unroute(address);
+      }
+    }
+  }
+
+  @Override
+  public void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
+    Map<Integer, EndpointRecord> before = writer.endpoints();
+    writer.prune(endpointIds, ipcache);
+    before.values().stream()
+        .filter(row -> !endpointIds.contains(row.id()))
+        .forEach(row -> {
+          unrouteUnlessTaken(row.addresses());
+          node.linkByIndex(row.ifindex())
+              .filter(link -> link.name().equals(names.podDevice(row.id())))
+              .ifPresent(link -> node.deleteLink(link.index()));
+        });
+    hooks.prune();
+  }
+
+  @Override
+  public Subscription subscribe(FlowSink sink) {
+    return flows.subscribe(sink);
+  }
+
+  /**
+   * Packets forwarded and dropped, as {@code forward_egress}, {@code drop_policy_denied_ingress};
+   * only kinds that occurred.
+   */
+  @Override
+  public Map<String, Long> counters() {
+    Map<String, Long> counters = new TreeMap<>();
+    for (TrafficDirection direction : TrafficDirection.values()) {
+      counters.put("forward_" + lower(direction), packets(0, direction));
+      for (DropReason reason : DropReason.values()) {
+        long packets = packets(reason.code(), direction);
+        if (packets > 0) {
+          counters.put("drop_" + lower(reason) + "_" + lower(direction), packets);
+        }
+      }
+    }
+    counters.put("malformed_events", flows.malformed());
+    return counters;
+  }
+
+  private long packets(int reason, TrafficDirection direction) {
+    return programs
+        .maps()
+        .metrics()
+        .lookup(reason * 2 + direction.code())
+        .map(cpus -> cpus.stream().mapToLong(MetricsRecord::packets).sum())
+        .orElse(0L);
+  }
+
+  private static String lower(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    flows.close();
+    reclaimer.close();
+    node.close();
+    programs.close();
+  }
+
+  @Override
+  public synchronized void destroy() {
+    if (closed) {
+      throw new DatapathException("the datapath is closed");
+    }
+    for (EndpointRecord row : writer.endpoints().values()) {
+      node.linkByIndex(row.ifindex())
+          .filter(link -> link.name().startsWith(names.podDevicePrefix()))
+          .ifPresent(link -> node.deleteLink(link.index()));
+    }
+    nodeDevices.delete();
+    close();
+    linkPins.list().forEach(pin -> linkPins.remove(pin.getFileName().toString()));
+    linkPins.removeIfEmpty();
+    KernelMaps.PINNED.forEach(pins::remove);
+    pins.removeIfEmpty();
+  }
+
+  // ---- for tests and measurements of this module
+
+  /** The loaded programs. */
+  Programs programs() {
+    return programs;
+  }
+
+  /** Waits until everything that changes left behind is deleted. */
+  void drain() throws InterruptedException {
+    reclaimer.drain();
+  }
+
+  /** The number of the present epoch. */
+  long epoch() {
+    return writer.epoch();
+  }
+}

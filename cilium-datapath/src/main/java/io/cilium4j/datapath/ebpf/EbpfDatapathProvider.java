@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider;
+import io.cilium4j.datapath.bpf.Feature;
+import io.cilium4j.datapath.bpf.Probe;
+import io.cilium4j.datapath.bpf.Probes;
+import java.util.List;
+
+/** The kernel's eBPF as a datapath. */
+public final class EbpfDatapathProvider implements DatapathProvider {
+
+  /** Without one of these there is no datapath; everything newer has a fallback. */
+  private static final List<Feature> NEEDED =
+      List.of(Feature.BPF, Feature.MAP_LRU_HASH, Feature.MAP_LPM_TRIE, Feature.MAP_RINGBUF);
+
+  /** For {@link java.util.ServiceLoader}. */
+  public EbpfDatapathProvider() {}
+
+  @Override
+  public String name() {
+    return "ebpf";
+  }
+
+  @Override
+  public Availability probe() {
+    for (Feature feature : NEEDED) {
+      switch (Probes.of(feature)) {
+        case Probe.Supported() -> {
+          // The next one.
+        }
+        case Probe.Unsupported(String since) -> {
+          return new Availability(
+              false, "the kernel has no " + feature + ", which came with Linux " + since);
+        }
+        case Probe.Inconclusive(RuntimeException cause) -> {
+          return new Availability(false, String.valueOf(cause.getMessage()));
+        }
+      }
+    }
+    return new Availability(
+        true,
+        "the kernel takes eBPF programs"
+            + (Probes.of(Feature.TCX_LINK).isSupported() ? " and tcx links" : ""));
+  }
+
+  @Override
+  public Datapath open(Config config) {
+    Availability availability = probe();
+    if (!availability.usable()) {
+      throw new DatapathException("no eBPF datapath: " + availability.reason());
+    }
+    return new EbpfDatapath(config);
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.datapath.bpf.BpfException;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfLink;
+import io.cilium4j.datapath.bpf.BpfProgram;
+import io.cilium4j.datapath.bpf.Direction;
+import io.cilium4j.datapath.bpf.TcFilter;
+import java.nio.file.Path;
+
+/**
+ * Where a program hangs on a device: on the way in. Both kinds survive the process, and both can be
+ * given a newer program without a packet passing in between.
+ */
+sealed interface Hooks {
+
+  /** Attaches, or gives what is attached the present program. */
+  void attach(BpfProgram program, int ifindex, String deviceName);
+
+  /** Forgets a device, which may be gone already; what hangs on it goes with it. */
+  void detach(int ifindex, String deviceName);
+
+  /** Removes what stands for devices that are gone. */
+  void prune();
+
+  /** What to say of it. */
+  String description();
+
+  /** Links of kernel 6.6 and newer, pinned one a device under the device's name. */
+  record Tcx(BpfFs links) implements Hooks {
+
+    @Override
+    public void attach(BpfProgram program, int ifindex, String deviceName) {
+      Path pin = links.pin(deviceName);
+      if (pin.toFile().exists()) {
+        try (BpfLink link = BpfLink.openPinned(pin)) {
+          if (link.info().ifindex() == ifindex) {
+            link.update(program);
+            return;
+          }
+        }
+        // The device is another one of the same name; its predecessor's link is dead.
+        links.remove(deviceName);
+      }
+      try (BpfLink link = BpfLink.attachTcx(program, ifindex, Direction.INGRESS)) {
+        link.pin(pin);
+      }
+    }
+
+    @Override
+    public void detach(int ifindex, String deviceName) {
+      links.remove(deviceName);
+    }
+
+    @Override
+    public void prune() {
+      for (Path pin : links.list()) {
+        boolean dead;
+        try (BpfLink link = BpfLink.openPinned(pin)) {
+          dead = link.info().ifindex() == 0;
+        }
+        if (dead) {
+          links.remove(pin.getFileName().toString());
+        }
+      }
+    }
+
+    @Override
+    public String description() {
+      return "tcx links";
+    }
+  }
+
+  /** Filters of the clsact qdisc, in a slot of our own; they live and go with the device. */
+  record Clsact() implements Hooks {
+
+    /** Priority and handle at which nobody else of this field attaches. */
+    private static final TcFilter.Slot SLOT = new TcFilter.Slot(4, 0xc4);
+
+    @Override
+    public void attach(BpfProgram program, int ifindex, String deviceName) {
+      TcFilter.find(ifindex, Direction.INGRESS, SLOT)
+          .ifPresentOrElse(
+              filter -> filter.replace(program),
+              () -> TcFilter.attach(program, ifindex, Direction.INGRESS, SLOT));
+    }
+
+    @Override
+    public void detach(int ifindex, String deviceName) {
+      try {
+        TcFilter.find(ifindex, Direction.INGRESS, SLOT).ifPresent(TcFilter::detach);
+      } catch (BpfException e) {
+        if (!e.errnoName().equals("ENODEV")) {
+          throw e;
+        }
+      }
+    }
+
+    @Override
+    public void prune() {
+      // A filter is gone with its device.
+    }
+
+    @Override
+    public String description() {
+      return "clsact filters";
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.bpf.BpfObject;
+import io.cilium4j.datapath.bpf.Codec;
+import java.util.List;
+
+/**
+ * The maps of {@code lib/maps.h}, typed and pinned: what the programs read and the agent writes.
+ * Pinned under their own names in the instance's folder, so that they outlive the process and other
+ * tools find them.
+ */
+record KernelMaps(
+    BpfMap<Integer, Long> epoch,
+    BpfMap<Integer, EndpointRecord> endpoints,
+    BpfMap<IpAddress, Integer> addresses,
+    BpfMap<IpPrefix, IpcacheRecord> ipcache,
+    BpfMap<PolicyRecordKey, PolicyEntry> policy,
+    BpfMap<Integer, List<MetricsRecord>> metrics)
+    implements AutoCloseable {
+
+  static final String EPOCH = "cilium_epoch";
+  static final String ENDPOINTS = "cilium_endpoints";
+  static final String ADDRESSES = "cilium_lxc";
+  static final String IPCACHE = "cilium_ipcache";
+  static final String POLICY = "cilium_policy";
+  static final String CONNTRACK4 = "cilium_ct4_global";
+  static final String CONNTRACK6 = "cilium_ct6_global";
+  static final String METRICS = "cilium_metrics";
+  static final String EVENTS = "cilium_events";
+
+  /** Every map that is pinned; the rest (scratch, constants) belong to one loaded object. */
+  static final List<String> PINNED =
+      List.of(
+          EPOCH,
+          ENDPOINTS,
+          ADDRESSES,
+          IPCACHE,
+          POLICY,
+          CONNTRACK4,
+          CONNTRACK6,
+          METRICS,
+          EVENTS,
+          "cilium_frags",
+          "cilium_ratelimit");
+
+  /** Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. */
+  static void declare(BpfObject object, BpfFs pins, Limits limits) {
+    for (String name : PINNED) {
+      object.pinPath(name, pins.pin(name));
+    }
+    object
+        .maxEntries(POLICY, limits.policyEntries())
+        .maxEntries(IPCACHE, limits.ipcacheEntries())
+        .maxEntries(CONNTRACK4, limits.conntrackEntries())
+        .maxEntries(CONNTRACK6, limits.conntrackEntries());
+  }
+
+  /** The maps of a loaded object. */
+  static KernelMaps of(BpfObject object) {
+    return new KernelMaps(
+        object.map(EPOCH, Codec.u32(), Codec.u64()),
+        object.map(ENDPOINTS, Codec.u32(), EndpointRecord.CODEC),
+        object.map(ADDRESSES, AddressKey.CODEC, Codec.u32()),
+        object.map(IPCACHE, PrefixKey.CODEC, IpcacheRecord.CODEC),
+        object.map(POLICY, PolicyRecordKey.CODEC, PolicyEntryCodec.CODEC),
+        object.map(METRICS, Codec.u32(), Codec.perCpu(MetricsRecord.CODEC)));
+  }
+
+  @Override
+  public void close() {
+    epoch.close();
+    endpoints.close();
+    addresses.close();
+    ipcache.close();
+    policy.close();
+    metrics.close();
+  }
+}

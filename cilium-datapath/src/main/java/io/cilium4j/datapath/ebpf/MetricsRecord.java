@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import static io.cilium4j.datapath.ebpf.Fields.U64;
+
+import io.cilium4j.datapath.bpf.Codec;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+
+/** {@code struct metrics_value}: one CPU's count of one kind of packet. */
+record MetricsRecord(long packets, long bytes) {
+
+  static final Codec<MetricsRecord> CODEC =
+      new Codec<>() {
+        private static final MemoryLayout LAYOUT =
+            MemoryLayout.structLayout(U64.withName("packets"), U64.withName("bytes"))
+                .withName("metrics_value");
+
+        @Override
+        public MemoryLayout layout() {
+          return LAYOUT;
+        }
+
+        @Override
+        public void write(MetricsRecord value, MemorySegment to) {
+          to.set(U64, 0, value.packets);
+          to.set(U64, 8, value.bytes);
+        }
+
+        @Override
+        public MetricsRecord read(MemorySegment from) {
+          return new MetricsRecord(from.get(U64, 0), from.get(U64, 8));
+        }
+      };
+}

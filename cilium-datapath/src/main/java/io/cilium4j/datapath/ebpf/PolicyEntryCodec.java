@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import static io.cilium4j.datapath.ebpf.Fields.BE16;
+import static io.cilium4j.datapath.ebpf.Fields.U32;
+import static io.cilium4j.datapath.ebpf.Fields.U8;
+import static io.cilium4j.datapath.ebpf.Fields.offset;
+
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.Verdict;
+import io.cilium4j.datapath.bpf.Codec;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/** {@code struct policy_entry}. */
+final class PolicyEntryCodec implements Codec<PolicyEntry> {
+
+  static final PolicyEntryCodec CODEC = new PolicyEntryCodec();
+
+  /** The look-up hands a cookie on in 24 bits. */
+  static final int MAX_COOKIE = (1 << 24) - 1;
+
+  private static final MemoryLayout LAYOUT =
+      MemoryLayout.structLayout(
+              U32.withName("precedence"),
+              U32.withName("cookie"),
+              BE16.withName("proxy_port"),
+              U8.withName("verdict"),
+              U8.withName("auth"))
+          .withName("policy_entry");
+
+  private static final long COOKIE = offset(LAYOUT, "cookie");
+  private static final long PROXY_PORT = offset(LAYOUT, "proxy_port");
+  private static final long VERDICT = offset(LAYOUT, "verdict");
+  private static final long AUTH = offset(LAYOUT, "auth");
+
+  private PolicyEntryCodec() {}
+
+  @Override
+  public MemoryLayout layout() {
+    return LAYOUT;
+  }
+
+  @Override
+  public void write(PolicyEntry entry, MemorySegment to) {
+    if (entry.cookie() < 0 || entry.cookie() > MAX_COOKIE) {
+      throw new IllegalArgumentException(
+          "rule cookie " + entry.cookie() + ": wanted 0 to " + MAX_COOKIE);
+    }
+    to.set(U32, 0, entry.precedence());
+    to.set(U32, COOKIE, entry.cookie());
+    to.set(BE16, PROXY_PORT, (short) entry.proxyPort());
+    to.set(U8, VERDICT, (byte) code(entry.verdict()));
+    to.set(U8, AUTH, (byte) entry.auth().code());
+  }
+
+  @Override
+  public PolicyEntry read(MemorySegment from) {
+    int auth = Byte.toUnsignedInt(from.get(U8, AUTH));
+    return new PolicyEntry(
+        verdict(from.get(U8, VERDICT)),
+        from.get(U32, 0),
+        Short.toUnsignedInt(from.get(BE16, PROXY_PORT)),
+        Arrays.stream(PolicyEntry.Auth.values())
+            .filter(known -> known.code() == auth)
+            .findFirst()
+            .orElseThrow(() -> new IllegalArgumentException("authentication code " + auth)),
+        from.get(U32, COOKIE));
+  }
+
+  static int code(Verdict verdict) {
+    return switch (verdict) {
+      case DENIED -> 0;
+      case ALLOWED -> 1;
+      case REDIRECTED -> 2;
+    };
+  }
+
+  static Verdict verdict(int code) {
+    return switch (code) {
+      case 0 -> Verdict.DENIED;
+      case 1 -> Verdict.ALLOWED;
+      case 2 -> Verdict.REDIRECTED;
+      default -> throw new IllegalArgumentException("verdict code " + code + ": wanted 0 to 2");
+    };
+  }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.datapath.bpf.BpfMap;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which compiled policies stand in the kernel, under which number. Endpoints that are given the
+ * same {@link PolicyMapState} share one number and one set of entries; a changed policy gets a new
+ * number beside the old, whose entries go when nothing points to them any more.
+ *
+ * <p>Not safe for use by several threads: {@link ChangeWriter} holds the lock.
+ */
+final class PolicyNumbers {
+
+  private final BpfMap<PolicyRecordKey, PolicyEntry> map;
+  private final IdentityHashMap<PolicyMapState, Integer> numbers = new IdentityHashMap<>();
+  private final Map<Integer, PolicyMapState> states = new HashMap<>();
+  private final Map<Integer, Integer> users = new HashMap<>();
+  private int last;
+
+  /**
+   * @param map the kernel's entries
+   * @param last the highest number in use by rows of an earlier process
+   */
+  PolicyNumbers(BpfMap<PolicyRecordKey, PolicyEntry> map, int last) {
+    this.map = map;
+    this.last = last;
+  }
+
+  /** The number of a policy, whose entries are written now if it has none yet. */
+  int use(PolicyMapState state) {
+    Integer known = numbers.get(state);
+    int number = known == null ? write(state) : known;
+    users.merge(number, 1, Integer::sum);
+    return number;
+  }
+
+  private int write(PolicyMapState state) {
+    int number = nextNumber();
+    Map<PolicyRecordKey, PolicyEntry> entries = HashMap.newHashMap(state.size());
+    state.forEach((key, entry) -> entries.put(new PolicyRecordKey(number, key), entry));
+    try {
+      map.putAll(entries);
+    } catch (RuntimeException e) {
+      entries.keySet().forEach(map::delete);
+      throw e;
+    }
+    remember(number, state);
+    return number;
+  }
+
+  /** 0 means "no endpoint" in a row, and numbers of an earlier process may still be in use. */
+  private int nextNumber() {
+    do {
+      last++;
+    } while (last == 0 || states.containsKey(last));
+    return last;
+  }
+
+  private void remember(int number, PolicyMapState state) {
+    numbers.put(state, number);
+    states.put(number, state);
+  }
+
+  /** One object and not merely equal content, which would take as long to compare as to write. */
+  @SuppressWarnings("ReferenceEquality")
+  static boolean same(PolicyMapState a, PolicyMapState b) {
+    return a == b;
+  }
+
+  /**
+   * One user less. Returns whether nobody is left: then {@link #remove} is due, after a grace
+   * period.
+   */
+  boolean release(int number) {
+    int left = users.merge(number, -1, Integer::sum);
+    if (left > 0) {
+      return false;
+    }
+    users.remove(number);
+    PolicyMapState state = states.get(number);
+    if (state != null) {
+      numbers.remove(state);
+    }
+    return true;
+  }
+
+  /** Deletes a number's entries. No row may point to it. */
+  void remove(int number) {
+    PolicyMapState state = states.remove(number);
+    if (state != null) {
+      state.forEach((key, entry) -> map.delete(new PolicyRecordKey(number, key)));
+    }
+  }
+
+  /** The number of a policy that has one. */
+  int numberOf(PolicyMapState state) {
+    Integer number = numbers.get(state);
+    if (number == null) {
+      throw new IllegalStateException("a policy that was never written");
+    }
+    return number;
+  }
+
+  /**
+   * Tries to turn {@code from} into {@code to} in place, under the same number, which is possible
+   * where they differ only by whole identities that no packet can have. Entries are added now;
+   * those to be removed are returned, to be removed after the change and a grace period.
+   *
+   * @param usersOfFrom how many rows that use {@code from} are to use {@code to}; all must
+   * @param namedBefore whether some row names an identity before the change
+   * @param namedAfter whether some row names an identity after the change
+   * @return the keys to remove, or null if it cannot be done in place
+   */
+  @Nullable Set<PolicyKey> amend(
+      PolicyMapState from,
+      PolicyMapState to,
+      int usersOfFrom,
+      IntPredicate namedBefore,
+      IntPredicate namedAfter) {
+    Integer number = numbers.get(from);
+    if (number == null || numbers.containsKey(to) || users.getOrDefault(number, 0) != usersOfFrom) {
+      return null;
+    }
+    Map<PolicyRecordKey, PolicyEntry> added = new HashMap<>();
+    Set<PolicyKey> removed = new HashSet<>();
+    boolean[] mixed = new boolean[1];
+    to.forEach((key, entry) -> {
+      PolicyEntry old = from.get(key).orElse(null);
+      if (old == null && !isNamed(key, namedBefore)) {
+        added.put(new PolicyRecordKey(number, key), entry);
+      } else if (!entry.equals(old)) {
+        mixed[0] = true;
+      }
+    });
+    from.forEach((key, entry) -> {
+      if (to.get(key).isEmpty()) {
+        mixed[0] |= isNamed(key, namedAfter);
+        removed.add(key);
+      }
+    });
+    if (mixed[0]) {
+      return null;
+    }
+    map.putAll(added);
+    numbers.remove(from);
+    remember(number, to);
+    return removed;
+  }
+
+  /** An aggregate stands for identities that rows name, so it counts as named itself. */
+  private static boolean isNamed(PolicyKey key, IntPredicate rows) {
+    int identity = key.identity();
+    return identity < ReservedIdentity.values().length || rows.test(identity);
+  }
+
+  /** Takes {@link #amend} back: the number stands for {@code from} again. */
+  void unamend(PolicyMapState from, PolicyMapState to) {
+    Integer number = numbers.remove(to);
+    if (number != null) {
+      remember(number, from);
+    }
+  }
+
+  /** Deletes keys that {@link #amend} returned, unless the policy has them again. */
+  void removeKeys(int number, Set<PolicyKey> keys) {
+    PolicyMapState state = states.get(number);
+    for (PolicyKey key : keys) {
+      if (state == null || state.get(key).isEmpty()) {
+        map.delete(new PolicyRecordKey(number, key));
+      }
+    }
+  }
+
+  /** Deletes the entries of every number that no row uses: what an earlier process left. */
+  void prune(Set<Integer> inUseByRows) {
+    for (PolicyRecordKey key : map.keys()) {
+      if (!inUseByRows.contains(key.policy()) && !states.containsKey(key.policy())) {
+        map.delete(key);
+      }
+    }
+  }
+}

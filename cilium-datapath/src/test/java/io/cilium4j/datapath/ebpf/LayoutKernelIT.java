@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.cilium4j.datapath.bpf.BpfObject;
+import io.cilium4j.datapath.bpf.Btf;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.GroupLayout;
+import java.lang.foreign.MemoryLayout;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every layout that Java writes or reads is the one that the compiler gave the struct in C. */
+@KernelTest
+class LayoutKernelIT {
+
+  static Stream<MemoryLayout> layouts() {
+    return Stream.of(
+        EndpointRecord.CODEC.layout(),
+        AddressKey.CODEC.layout(),
+        PrefixKey.CODEC.layout(),
+        IpcacheRecord.CODEC.layout(),
+        PolicyRecordKey.CODEC.layout(),
+        PolicyEntryCodec.CODEC.layout(),
+        MetricsRecord.CODEC.layout(),
+        EventCodec.LAYOUT);
+  }
+
+  @ParameterizedTest
+  @MethodSource("layouts")
+  void layout_ofAStruct_isThatOfTheObject(MemoryLayout layout) throws IOException {
+    String name = layout.name().orElseThrow();
+    Btf.Struct struct = objectTypes().struct(name).orElseThrow();
+    assertEquals(struct.byteSize(), layout.byteSize(), name);
+    Map<String, Long> wanted = new LinkedHashMap<>();
+    struct.members().forEach(member -> wanted.put(member.name(), member.byteOffset()));
+    Map<String, Long> got = new LinkedHashMap<>();
+    long offset = 0;
+    for (MemoryLayout member : ((GroupLayout) layout).memberLayouts()) {
+      String field = member.name().orElseThrow();
+      got.put(field, offset);
+      offset += member.byteSize();
+    }
+    assertEquals(wanted, got, name);
+  }
+
+  private static Btf objectTypes() throws IOException {
+    try (InputStream in = Programs.class.getResourceAsStream("bpf_lxc.bpf.o")) {
+      try (BpfObject object = BpfObject.open(in.readAllBytes(), "bpf_lxc")) {
+        return object.btf();
+      }
+    }
+  }
+}

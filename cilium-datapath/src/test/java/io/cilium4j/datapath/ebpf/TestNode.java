@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.Flow;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.datapath.net.Netns;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * A node with the eBPF datapath under an instance of the tests' own, and pods in real namespaces.
+ */
+final class TestNode implements AutoCloseable {
+
+  static final IpAddress NODE4 = IpAddress.parse("10.244.7.1");
+  static final IpAddress NODE6 = IpAddress.parse("fd00:244:7::1");
+  static final String INSTANCE = "dptest";
+
+  /** Room for the largest measurement; the defaults would do for the tests. */
+  static final Limits LIMITS = new Limits(262_144, 65_536, 131_072);
+
+  private final Path folder;
+  private final List<Pod> pods = new ArrayList<>();
+  final List<Flow> flows = new CopyOnWriteArrayList<>();
+  EbpfDatapath datapath;
+
+  /** A pod: its namespace, and its row as last applied. */
+  record Pod(Netns netns, Endpoint endpoint) {
+    IpAddress v4() {
+      return endpoint.addresses().get(0);
+    }
+
+    IpAddress v6() {
+      return endpoint.addresses().get(1);
+    }
+  }
+
+  TestNode(Path folder) {
+    this.folder = folder;
+    // What an aborted run left would be taken over otherwise.
+    open();
+    datapath.destroy();
+    open();
+    datapath.apply(
+        Change.ofIpcache(
+            new IpcacheEntry(IpPrefix.host(NODE4), ReservedIdentity.HOST.id()),
+            new IpcacheEntry(IpPrefix.host(NODE6), ReservedIdentity.HOST.id())));
+  }
+
+  private void open() {
+    datapath =
+        (EbpfDatapath)
+            new EbpfDatapathProvider()
+                .open(new Config(INSTANCE, folder, List.of(NODE4, NODE6), 0, LIMITS));
+    datapath.subscribe(flows::add);
+  }
+
+  /** What a restart of the agent is to the datapath. */
+  void restart() {
+    datapath.close();
+    open();
+  }
+
+  Pod pod(int id, int identity, PolicyMapState policy) {
+    Netns netns = Netns.create(folder, "pod" + id);
+    List<IpAddress> addresses = List.of(NODE4.plus(id), NODE6.plus(id));
+    EndpointInterface device =
+        datapath.connect(new ConnectRequest(id, netns.path().toString(), "eth0", addresses, 1500));
+    var pod =
+        new Pod(
+            netns,
+            new Endpoint(
+                id,
+                "default",
+                "pod" + id,
+                Labels.EMPTY,
+                identity,
+                addresses,
+                device,
+                Map.of(),
+                EndpointState.READY));
+    pods.add(pod);
+    enforce(pod, policy);
+    return pod;
+  }
+
+  void enforce(Pod pod, PolicyMapState policy) {
+    datapath.apply(Change.ofEndpoints(new EndpointRow(pod.endpoint(), policy, 1)));
+  }
+
+  void remove(Pod pod) {
+    datapath.apply(new Change(List.of(), Set.of(pod.endpoint().id()), List.of(), Set.of()));
+    datapath.disconnect(pod.endpoint().device());
+    pod.netns().close();
+    Netns.delete(pod.netns().path());
+    pods.remove(pod);
+  }
+
+  @Override
+  public void close() {
+    datapath.destroy();
+    for (Pod pod : pods) {
+      pod.netns().close();
+      Netns.delete(pod.netns().path());
+    }
+  }
+}
