@@ -44,10 +44,10 @@ public final class Rcu {
       throw new BpfException("membarrier", 0, architecture, "no number for this architecture");
     }
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = Sys.allocateState(arena);
+      MemorySegment state = LibC.errnoSlot(arena);
       long result = (long) SYSCALL.invokeExact(state, (long) number, MEMBARRIER_CMD_GLOBAL, 0, 0);
       if (result < 0) {
-        throw new BpfException("membarrier", Sys.errno(state), "MEMBARRIER_CMD_GLOBAL");
+        throw new BpfException("membarrier", LibC.errno(state), "MEMBARRIER_CMD_GLOBAL");
       }
     } catch (RuntimeException e) {
       throw e;
