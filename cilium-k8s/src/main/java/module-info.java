@@ -8,4 +8,9 @@ module io.cilium4j.k8s {
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
   requires org.slf4j;
+
+  exports io.cilium4j.k8s;
+
+  provides io.cilium4j.core.spi.KubernetesSourceProvider with
+      io.cilium4j.k8s.DirectorySourceProvider;
 }

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.k8s;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.Namespace;
+import io.cilium4j.core.Node;
+import io.cilium4j.core.Pod;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+
+/** A document to the object that it describes. Fields that nobody needs are passed over. */
+final class Manifests {
+
+  /** Groups whose objects go on as text. */
+  private static final Set<String> RAW_GROUPS =
+      Set.of("cilium.io", "networking.k8s.io", "policy.networking.k8s.io", "discovery.k8s.io");
+
+  /** Kinds of those groups that belong to no namespace. */
+  private static final Set<String> CLUSTER_SCOPED =
+      Set.of(
+          "CiliumBGPAdvertisement",
+          "CiliumBGPClusterConfig",
+          "CiliumBGPNodeConfig",
+          "CiliumBGPNodeConfigOverride",
+          "CiliumBGPPeerConfig",
+          "CiliumCIDRGroup",
+          "CiliumClusterwideEnvoyConfig",
+          "CiliumClusterwideNetworkPolicy",
+          "CiliumEgressGatewayPolicy",
+          "CiliumExternalWorkload",
+          "CiliumIdentity",
+          "CiliumL2AnnouncementPolicy",
+          "CiliumLoadBalancerIPPool",
+          "CiliumPodIPPool",
+          "ClusterNetworkPolicy",
+          "IngressClass");
+
+  /** Most containers, ports and addresses that one object may have. */
+  private static final int MAX_ITEMS = 1_000;
+
+  private Manifests() {}
+
+  /** Which object a document is; absent where it does not say so in a way that can be read. */
+  static Optional<ResourceKey> key(JsonNode document) {
+    try {
+      String kind = Fields.text(document, "", "kind").orElse("");
+      JsonNode metadata = Fields.object(document, "", "metadata");
+      boolean clusterScoped =
+          CLUSTER_SCOPED.contains(kind) || Set.of("Namespace", "Node", "CiliumNode").contains(kind);
+      return kind.isEmpty()
+          ? Optional.empty()
+          : Optional.of(
+              new ResourceKey(
+                  kind, clusterScoped ? "" : Fields.namespace(metadata), Fields.name(metadata)));
+    } catch (ManifestException e) {
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * The object of a document; absent for kinds that nobody here reads.
+   *
+   * @throws ManifestException if the document is wrong
+   */
+  static Optional<Manifest> convert(JsonNode document) throws ManifestException {
+    if (!document.isObject()) {
+      throw Fields.wanted("document", "an object", document);
+    }
+    String apiVersion =
+        Fields.text(document, "", "apiVersion")
+            .orElseThrow(() -> new ManifestException("apiVersion: missing"));
+    String kind =
+        Fields.text(document, "", "kind").orElseThrow(() -> new ManifestException("kind: missing"));
+    JsonNode metadata = Fields.object(document, "", "metadata");
+    try {
+      return switch (kind) {
+        case "Pod" -> Optional.of(pod(wanting("v1", apiVersion, kind, document), metadata));
+        case "Namespace" -> Optional.of(namespace(wanting("v1", apiVersion, kind, metadata)));
+        case "Node" ->
+            Optional.of(
+                new Manifest.NodeManifest(
+                    node(wanting("v1", apiVersion, kind, document), metadata)));
+        case "CiliumNode" ->
+            Optional.of(
+                new Manifest.CiliumNodeManifest(
+                    ciliumNode(wanting("cilium.io/v2", apiVersion, kind, document), metadata)));
+        default -> raw(apiVersion, kind, metadata, document);
+      };
+    } catch (IllegalArgumentException e) {
+      // A noun refused what it was given; its message says what.
+      throw new ManifestException(kind + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static JsonNode wanting(String wanted, String apiVersion, String kind, JsonNode node)
+      throws ManifestException {
+    if (!apiVersion.equals(wanted)) {
+      throw new ManifestException(
+          "apiVersion \"" + apiVersion + "\": wanted " + wanted + " for a " + kind);
+    }
+    return node;
+  }
+
+  private static Manifest pod(JsonNode document, JsonNode metadata) throws ManifestException {
+    JsonNode spec = Fields.object(document, "", "spec");
+    JsonNode status = Fields.object(document, "", "status");
+    String phase = Fields.text(status, "status", "phase").orElse("");
+    boolean ended = phase.equals("Succeeded") || phase.equals("Failed");
+    var pod =
+        new Pod(
+            Fields.namespace(metadata),
+            Fields.name(metadata),
+            Fields.text(metadata, "metadata", "uid").orElse(""),
+            Fields.text(spec, "spec", "nodeName").filter(name -> !name.isEmpty()),
+            Labels.EMPTY,
+            ended ? List.of() : podAddresses(status),
+            Fields.flag(spec, "spec", "hostNetwork"),
+            namedPorts(spec));
+    String account =
+        Fields.text(spec, "spec", "serviceAccountName").filter(n -> !n.isEmpty()).orElse("default");
+    return new Manifest.PodManifest(pod, Fields.labels(metadata), account);
+  }
+
+  private static List<IpAddress> podAddresses(JsonNode status) throws ManifestException {
+    var addresses = new LinkedHashSet<IpAddress>();
+    for (JsonNode item : Fields.list(status, "status", "podIPs")) {
+      Optional<String> text = Fields.text(item, "status.podIPs[]", "ip");
+      text.map(IpAddress::parse).ifPresent(addresses::add);
+      bound(addresses.size(), "status.podIPs");
+    }
+    Fields.text(status, "status", "podIP")
+        .filter(text -> !text.isEmpty())
+        .map(IpAddress::parse)
+        .ifPresent(addresses::add);
+    return List.copyOf(addresses);
+  }
+
+  private static Map<String, Endpoint.NamedPort> namedPorts(JsonNode spec)
+      throws ManifestException {
+    var ports = new LinkedHashMap<String, Endpoint.NamedPort>();
+    for (JsonNode container : Fields.list(spec, "spec", "containers")) {
+      for (JsonNode port : Fields.list(container, "spec.containers[]", "ports")) {
+        String path = "spec.containers[].ports[]";
+        Optional<String> name = Fields.text(port, path, "name").filter(n -> !n.isEmpty());
+        if (name.isPresent()) {
+          ports.put(name.get(), namedPort(port, path, name.get()));
+        }
+        bound(ports.size(), path);
+      }
+    }
+    return ports;
+  }
+
+  private static Endpoint.NamedPort namedPort(JsonNode port, String path, String name)
+      throws ManifestException {
+    if (!name.matches("[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")) {
+      throw new ManifestException(path + ".name \"" + name + "\": not a port's name");
+    }
+    JsonNode number = port.path("containerPort");
+    if (!number.isInt() || number.asInt() < 1 || number.asInt() > 65_535) {
+      throw Fields.wanted(path + ".containerPort", "1 to 65535", number);
+    }
+    String protocol = Fields.text(port, path, "protocol").orElse("TCP");
+    Protocol known =
+        Protocol.tryParse(protocol)
+            .filter(p -> p == Protocol.TCP || p == Protocol.UDP || p == Protocol.SCTP)
+            .orElseThrow(() ->
+                new ManifestException(
+                    path + ".protocol \"" + protocol + "\": wanted TCP, UDP or SCTP"));
+    return new Endpoint.NamedPort(known.number(), number.asInt());
+  }
+
+  /** The API server puts every namespace's name among its labels; a manifest need not. */
+  private static Manifest namespace(JsonNode metadata) throws ManifestException {
+    String name = Fields.name(metadata);
+    var labels = new LinkedHashMap<>(Fields.labels(metadata));
+    labels.put(PodLabels.METADATA_NAME, name);
+    return new Manifest.NamespaceManifest(new Namespace(name, labels));
+  }
+
+  private static Node node(JsonNode document, JsonNode metadata) throws ManifestException {
+    JsonNode spec = Fields.object(document, "", "spec");
+    JsonNode status = Fields.object(document, "", "status");
+    var cidrs = new LinkedHashSet<IpPrefix>(prefixes(spec, "spec", "podCIDRs"));
+    Optional<String> single = Fields.text(spec, "spec", "podCIDR").filter(t -> !t.isEmpty());
+    single.map(IpPrefix::parse).ifPresent(cidrs::add);
+    return new Node(
+        Fields.name(metadata), nodeAddresses(status, "status", "address"), List.copyOf(cidrs));
+  }
+
+  private static Node ciliumNode(JsonNode document, JsonNode metadata) throws ManifestException {
+    JsonNode spec = Fields.object(document, "", "spec");
+    JsonNode ipam = Fields.object(spec, "spec", "ipam");
+    return new Node(
+        Fields.name(metadata),
+        nodeAddresses(spec, "spec", "ip"),
+        prefixes(ipam, "spec.ipam", "podCIDRs"));
+  }
+
+  /** Addresses of the types that are addresses: host names stand in the same list. */
+  private static List<IpAddress> nodeAddresses(JsonNode parent, String path, String field)
+      throws ManifestException {
+    var addresses = new ArrayList<IpAddress>();
+    for (JsonNode item : Fields.list(parent, path, "addresses")) {
+      String type = Fields.text(item, path + ".addresses[]", "type").orElse("");
+      if (type.equals("InternalIP") || type.equals("ExternalIP")) {
+        Optional<String> text = Fields.text(item, path + ".addresses[]", field);
+        text.map(IpAddress::parse).ifPresent(addresses::add);
+      }
+      bound(addresses.size(), path + ".addresses");
+    }
+    return addresses;
+  }
+
+  private static List<IpPrefix> prefixes(JsonNode parent, String path, String field)
+      throws ManifestException {
+    var prefixes = new ArrayList<IpPrefix>();
+    for (JsonNode item : Fields.list(parent, path, field)) {
+      if (!item.isString()) {
+        throw Fields.wanted(path + "." + field + "[]", "text", item);
+      }
+      prefixes.add(IpPrefix.parse(item.asString()));
+      bound(prefixes.size(), path + "." + field);
+    }
+    return prefixes;
+  }
+
+  private static void bound(int size, String path) throws ManifestException {
+    if (size > MAX_ITEMS) {
+      throw new ManifestException(path + ": more than " + MAX_ITEMS + " items");
+    }
+  }
+
+  private static Optional<Manifest> raw(
+      String apiVersion, String kind, JsonNode metadata, JsonNode document)
+      throws ManifestException {
+    int slash = apiVersion.indexOf('/');
+    String group = slash < 0 ? "" : apiVersion.substring(0, slash);
+    if (!RAW_GROUPS.contains(group) && !(group.isEmpty() && kind.equals("Service"))) {
+      return Optional.empty();
+    }
+    String namespace = CLUSTER_SCOPED.contains(kind) ? "" : Fields.namespace(metadata);
+    var key = new ResourceKey(kind, namespace, Fields.name(metadata));
+    return Optional.of(
+        new Manifest.RawManifest(new RawResource(key, apiVersion, document.toString())));
+  }
+}

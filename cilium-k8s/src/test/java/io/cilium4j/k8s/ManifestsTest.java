@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.k8s;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.ResourceKey;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ManifestsTest {
+  private final ManifestReader reader = new ManifestReader();
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          [1, 2]                                            | document: wanted an object, not [1,2]
+          {kind: Pod, metadata: {name: a}}                  | apiVersion: missing
+          {apiVersion: v1, metadata: {name: a}}             | kind: missing
+          {apiVersion: v2, kind: Pod, metadata: {name: a}}  | apiVersion "v2": wanted v1 for a Pod
+          {apiVersion: 1, kind: Pod}                        | apiVersion: wanted text, not 1
+          {apiVersion: v1, kind: Pod}                       | metadata.name: missing
+          {apiVersion: v1, kind: Pod, metadata: 7}          | metadata: wanted an object, not 7
+          {apiVersion: v1, kind: Pod, metadata: {name: ../x}} | metadata.name "../x": not a name in Kubernetes
+          {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: A}} | metadata.namespace "A": not a name in Kubernetes
+          {apiVersion: v1, kind: Pod, metadata: {name: a, labels: {"a=b": c}}} | metadata.labels[a=b]: not a label's key
+          {apiVersion: v1, kind: Pod, metadata: {name: a, labels: {x: 1}}} | metadata.labels[x]: wanted a label's value, not 1
+          {apiVersion: v1, kind: Pod, metadata: {name: a}, status: {podIP: "10.1"}} | Pod: address "10.1": wanted an IPv4 or IPv6 address
+          {apiVersion: v1, kind: Pod, metadata: {name: a}, status: {podIPs: {}}} | status.podIPs: wanted a list, not {}
+          {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{ports: [{name: web, containerPort: 70000}]}]}} | spec.containers[].ports[].containerPort: wanted 1 to 65535, not 70000
+          {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{ports: [{name: web, containerPort: 80, protocol: ICMP}]}]}} | spec.containers[].ports[].protocol "ICMP": wanted TCP, UDP or SCTP
+          {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {hostNetwork: yes}} | spec.hostNetwork: wanted true or false, not "yes"
+          {apiVersion: cilium.io/v2, kind: CiliumNode, metadata: {name: a}, spec: {ipam: {podCIDRs: [10.0.0.0]}}} | CiliumNode: prefix "10.0.0.0": wanted ADDRESS/LENGTH
+          {apiVersion: cilium.io/v1, kind: CiliumNode, metadata: {name: a}} | apiVersion "cilium.io/v1": wanted cilium.io/v2 for a CiliumNode
+          """)
+  void convert_wrongDocument_saysWhatAndWhere(String yaml, String message) throws Exception {
+    var tree = reader.read(yaml).getFirst().tree();
+    var e = assertThrows(ManifestException.class, () -> Manifests.convert(tree));
+    assertEquals(message, e.getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "a: 1\na: 2",
+        "a: &x 1\nb: *x",
+        "a: [",
+        "\t\tb: 1\n\t- x",
+        "a: \"unclosed",
+        "{\"a\": 1, \"a\": 2}"
+      })
+  void read_notOneMeaning_isRefusedWithOneLine(String text) {
+    var e = assertThrows(ManifestException.class, () -> reader.read(text));
+    String message = String.valueOf(e.getMessage());
+    assertEquals(1, message.lines().count());
+    assertTrue(message.startsWith("line "), message);
+  }
+
+  @Test
+  void read_tooDeepOrTooMany_isRefused() {
+    assertThrows(ManifestException.class, () -> reader.read("[".repeat(5_000)));
+    assertThrows(
+        ManifestException.class,
+        () -> reader.read("---\na: 1\n".repeat(ManifestReader.MAX_DOCUMENTS + 1)));
+    // Each level would be ten of the one below: refused before anything grows.
+    var bomb = new StringBuilder("a0: &a0 [x, x]\n");
+    for (int i = 1; i < 30; i++) {
+      bomb.append("a%d: &a%d [*a%d, *a%d]\n".formatted(i, i, i - 1, i - 1));
+    }
+    assertThrows(ManifestException.class, () -> reader.read(bomb.toString()));
+  }
+
+  @Test
+  void convert_otherKinds_arePassedOver() throws Exception {
+    assertEquals(Optional.empty(), convert("{apiVersion: apps/v1, kind: Deployment}"));
+    assertEquals(Optional.empty(), convert("{apiVersion: v1, kind: ConfigMap}"));
+  }
+
+  @Test
+  void convert_policy_keepsEveryFieldInItsType() throws Exception {
+    Manifest manifest =
+        convert(
+                """
+                apiVersion: cilium.io/v2
+                kind: CiliumClusterwideNetworkPolicy
+                metadata: {name: all, namespace: ignored}
+                spec: {a: "80", b: 80, c: "", d: , e: true, f: "010", g: [], h: {}, i: "yes", j: 1.5}
+                """)
+            .orElseThrow();
+    var raw = assertInstanceOf(Manifest.RawManifest.class, manifest).resource();
+    assertEquals(new ResourceKey("CiliumClusterwideNetworkPolicy", "", "all"), raw.key());
+    assertTrue(
+        raw.json()
+            .contains(
+                "\"spec\":{\"a\":\"80\",\"b\":80,\"c\":\"\",\"d\":null,\"e\":true,\"f\":\"010\","
+                    + "\"g\":[],\"h\":{},\"i\":\"yes\",\"j\":1.5}"),
+        raw.json());
+  }
+
+  @Test
+  void convert_endedPod_hasNoAddresses() throws Exception {
+    for (String phase : List.of("Succeeded", "Failed")) {
+      Manifest manifest =
+          convert(
+                  "{apiVersion: v1, kind: Pod, metadata: {name: a}, status: {phase: "
+                      + phase
+                      + ", podIP: 10.0.0.1}}")
+              .orElseThrow();
+      var pod = assertInstanceOf(Manifest.PodManifest.class, manifest).pod();
+      assertEquals(List.of(), pod.addresses());
+    }
+  }
+
+  @Test
+  void convert_node_readsAddressesAndPodCidrs() throws Exception {
+    Manifest manifest =
+        convert(
+                """
+                apiVersion: v1
+                kind: Node
+                metadata: {name: node-1}
+                spec: {podCIDR: 10.0.0.0/24, podCIDRs: [10.0.0.0/24, "fd00::/64"]}
+                status:
+                  addresses:
+                  - {type: Hostname, address: node-1}
+                  - {type: InternalIP, address: 192.168.0.1}
+                  - {type: InternalIP, address: "fd01::1"}
+                """)
+            .orElseThrow();
+    var node = assertInstanceOf(Manifest.NodeManifest.class, manifest).node();
+    assertEquals(
+        List.of(IpAddress.parse("192.168.0.1"), IpAddress.parse("fd01::1")), node.addresses());
+    assertEquals(
+        List.of(IpPrefix.parse("10.0.0.0/24"), IpPrefix.parse("fd00::/64")), node.podCidrs());
+  }
+
+  private Optional<Manifest> convert(String yaml) throws ManifestException {
+    return Manifests.convert(reader.read(yaml).getFirst().tree());
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.k8s;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.Pod;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class PodLabelsTest {
+
+  @Test
+  void prepare_forgedLabels_doNotGetThrough() {
+    Labels labels =
+        prepare(
+            Map.of(
+                "org", "empire",
+                "io.cilium.k8s.policy.serviceaccount", "admin",
+                "io.cilium.k8s.namespace.labels.team", "a",
+                "io.cilium.k8sextra", "x",
+                "io.kubernetes.pod.namespace", "kube-system"));
+    assertEquals(
+        Labels.parse(
+            "k8s:org=empire",
+            "k8s:io.kubernetes.pod.namespace=fleet",
+            "k8s:io.cilium.k8s.policy.serviceaccount=pilot",
+            "k8s:io.cilium.k8s.policy.cluster=default",
+            "k8s:io.cilium.k8s.namespace.labels.side=dark"),
+        labels);
+  }
+
+  @Test
+  void namedPorts_few_areOneLabelInTheOrderOfNames() {
+    assertEquals(
+        List.of(new Label("gen", "io.cilium.k8s.named-ports", "dns.UDP.53_web.TCP.8080")),
+        PodLabels.namedPorts(
+            Map.of("web", new Endpoint.NamedPort(6, 8080), "dns", new Endpoint.NamedPort(17, 53))));
+    assertEquals(List.of(), PodLabels.namedPorts(Map.of()));
+  }
+
+  @Test
+  void namedPorts_many_areSeveralLabelsOfAtMost63Characters() {
+    var ports = new TreeMap<String, Endpoint.NamedPort>();
+    for (int i = 10; i < 20; i++) {
+      ports.put("port-" + i, new Endpoint.NamedPort(6, 8000 + i));
+    }
+    List<Label> labels = PodLabels.namedPorts(ports);
+    assertEquals(
+        List.of(
+            "io.cilium.k8s.named-ports",
+            "io.cilium.k8s.named-ports-1",
+            "io.cilium.k8s.named-ports-2",
+            "io.cilium.k8s.named-ports-3"),
+        labels.stream().map(Label::key).toList());
+    assertEquals("port-10.TCP.8010_port-11.TCP.8011_port-12.TCP.8012", labels.getFirst().value());
+  }
+
+  private static Labels prepare(Map<String, String> own) {
+    var pod = new Pod("fleet", "p", "", Optional.empty(), Labels.EMPTY, List.of(), false, Map.of());
+    return PodLabels.prepare(
+        new Manifest.PodManifest(pod, own, "pilot"), Map.of("side", "dark"), "default");
+  }
+}
