@@ -63,7 +63,7 @@ has_package() {
 
 # Sees to it that the Debian packages $@ are there: as root by installing them, else by naming them.
 use_packages() {
-  local package missing=()
+  local package output missing=() apt='apt-get -qq -o Acquire::Retries=3'
   for package in "$@"; do
     has_package "$package" || missing+=("$package")
   done
@@ -73,8 +73,8 @@ use_packages() {
   fi
   say "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  { apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}"; } >/dev/null ||
-    die "apt-get could not install ${missing[*]}; see its message above"
+  output=$({ $apt update && $apt install -y --no-install-recommends "${missing[@]}"; } 2>&1) ||
+    die "apt-get could not install ${missing[*]}: ${output##*$'\n'}"
 }
 
 # What the build needs: clang, llvm and the headers for the eBPF programs, Maven for the rest.
