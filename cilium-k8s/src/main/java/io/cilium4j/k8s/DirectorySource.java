@@ -4,6 +4,7 @@ package io.cilium4j.k8s;
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
+import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.KubernetesSource;
@@ -321,17 +322,16 @@ final class DirectorySource implements KubernetesSource {
   private Pod prepared(Manifest.PodManifest manifest) {
     Pod pod = manifest.pod();
     Map<String, String> namespaceLabels =
-        namespaces
-            .table()
-            .get(pod.namespace())
-            .map(Namespace::labels)
-            .orElse(Map.of(PodLabels.METADATA_NAME, pod.namespace()));
+        namespaces.table().get(pod.namespace()).map(Namespace::labels).orElse(Map.of());
+    var origin =
+        new PodLabels.Origin(
+            pod.namespace(), namespaceLabels, manifest.serviceAccount(), clusterName);
     return new Pod(
         pod.namespace(),
         pod.name(),
         pod.uid(),
         pod.nodeName(),
-        PodLabels.prepare(manifest, namespaceLabels, clusterName),
+        PodLabels.prepare(manifest.ownLabels(), origin, pod.namedPorts()),
         pod.addresses(),
         pod.hostNetwork(),
         pod.namedPorts());

@@ -8,6 +8,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
+import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;

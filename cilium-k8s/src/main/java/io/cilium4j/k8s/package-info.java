@@ -14,8 +14,8 @@
  *       others need as such; the rest goes on as text.
  *   <li>{@code ManifestStore}: which file counts where two define one object, and what stays of an
  *       object whose file is wrong now.
- *   <li>{@code PodLabels}: the labels that policies see of a pod.
- *   <li>{@code DirectorySource}: writes the tables, and decides when to look.
+ *   <li>{@code DirectorySource}: prepares the pods' labels with {@link io.cilium4j.core.PodLabels},
+ *       writes the tables, and decides when to look.
  * </ol>
  *
  * <p>What is wrong is told in the table of problems, one line with file, document and what; the

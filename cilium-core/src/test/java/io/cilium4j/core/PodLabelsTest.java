@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.cilium4j.core.Endpoint;
-import io.cilium4j.core.Label;
-import io.cilium4j.core.Labels;
-import io.cilium4j.core.Pod;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
@@ -31,6 +26,7 @@ class PodLabelsTest {
             "k8s:io.kubernetes.pod.namespace=fleet",
             "k8s:io.cilium.k8s.policy.serviceaccount=pilot",
             "k8s:io.cilium.k8s.policy.cluster=default",
+            "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=fleet",
             "k8s:io.cilium.k8s.namespace.labels.side=dark"),
         labels);
   }
@@ -62,8 +58,7 @@ class PodLabelsTest {
   }
 
   private static Labels prepare(Map<String, String> own) {
-    var pod = new Pod("fleet", "p", "", Optional.empty(), Labels.EMPTY, List.of(), false, Map.of());
     return PodLabels.prepare(
-        new Manifest.PodManifest(pod, own, "pilot"), Map.of("side", "dark"), "default");
+        own, new PodLabels.Origin("fleet", Map.of("side", "dark"), "pilot", "default"), Map.of());
   }
 }

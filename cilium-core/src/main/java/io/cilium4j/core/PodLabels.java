@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.core;
 
-import io.cilium4j.core.Endpoint;
-import io.cilium4j.core.Label;
-import io.cilium4j.core.LabelSource;
-import io.cilium4j.core.Labels;
-import io.cilium4j.core.Protocol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The labels that policies see of a pod: its own, and what the cluster vouches for. Own labels
- * under the system's prefix are dropped, and the system's are laid over the rest, so that nobody
- * can pass for a pod of another namespace by writing so.
+ * The labels that policies see of a pod: its own, and what the cluster vouches for. Every source of
+ * pods prepares them here, so that a pod has the same identity whoever told of it.
+ *
+ * <p>Own labels under the system's prefix are dropped, and the system's are laid over the rest:
+ * nobody passes for a pod of another namespace by writing so.
  */
-final class PodLabels {
+public final class PodLabels {
 
-  /** The label that every namespace has. */
-  static final String METADATA_NAME = "kubernetes.io/metadata.name";
+  /** The label that Kubernetes puts on every namespace, its name. */
+  public static final String METADATA_NAME = "kubernetes.io/metadata.name";
 
   private static final String SYSTEM_PREFIX = "io.cilium.k8s";
   private static final String NAMESPACE = "io.kubernetes.pod.namespace";
@@ -34,25 +31,45 @@ final class PodLabels {
   private PodLabels() {}
 
   /**
-   * The prepared labels.
+   * Where a pod comes from; the cluster tells it, not the pod.
    *
-   * @param namespaceLabels those of the pod's namespace
+   * @param namespace the pod's namespace
+   * @param namespaceLabels that one's labels; its name is among them whether given or not
+   * @param serviceAccount the account it runs under
+   * @param clusterName the cluster it runs in
    */
-  static Labels prepare(
-      Manifest.PodManifest manifest, Map<String, String> namespaceLabels, String clusterName) {
+  public record Origin(
+      String namespace,
+      Map<String, String> namespaceLabels,
+      String serviceAccount,
+      String clusterName) {
+    public Origin {
+      namespaceLabels = Map.copyOf(namespaceLabels);
+    }
+  }
+
+  /**
+   * The prepared labels of a pod, of which some are relevant to its identity.
+   *
+   * @param own the labels that it has in Kubernetes
+   * @param namedPorts its container ports that have a name
+   */
+  public static Labels prepare(
+      Map<String, String> own, Origin origin, Map<String, Endpoint.NamedPort> namedPorts) {
     var labels = new ArrayList<Label>();
-    manifest
-        .ownLabels()
-        .forEach((key, value) -> {
-          if (!key.startsWith(SYSTEM_PREFIX)) {
-            labels.add(Label.k8s(key, value));
-          }
-        });
-    namespaceLabels.forEach((key, value) -> labels.add(Label.k8s(NAMESPACE_LABELS + key, value)));
-    labels.add(Label.k8s(NAMESPACE, manifest.pod().namespace()));
-    labels.add(Label.k8s(SERVICE_ACCOUNT, manifest.serviceAccount()));
-    labels.add(Label.k8s(CLUSTER, clusterName));
-    labels.addAll(namedPorts(manifest.pod().namedPorts()));
+    own.forEach((key, value) -> {
+      if (!key.startsWith(SYSTEM_PREFIX)) {
+        labels.add(Label.k8s(key, value));
+      }
+    });
+    origin
+        .namespaceLabels()
+        .forEach((key, value) -> labels.add(Label.k8s(NAMESPACE_LABELS + key, value)));
+    labels.add(Label.k8s(NAMESPACE_LABELS + METADATA_NAME, origin.namespace()));
+    labels.add(Label.k8s(NAMESPACE, origin.namespace()));
+    labels.add(Label.k8s(SERVICE_ACCOUNT, origin.serviceAccount()));
+    labels.add(Label.k8s(CLUSTER, origin.clusterName()));
+    labels.addAll(namedPorts(namedPorts));
     return Labels.of(labels);
   }
 
