@@ -33,9 +33,13 @@ final class EbpfDatapath implements Datapath {
   /** Subfolder of the instance's pins that holds one link a device. */
   private static final String LINKS = "links";
 
+  /** Subfolder with the programs, for other tools and for test runs. */
+  private static final String PROGRAMS = "programs";
+
   private final InstanceNames names;
   private final BpfFs pins;
   private final BpfFs linkPins;
+  private final BpfFs programPins;
   private final Hooks hooks;
   private final Programs programs;
   private final Netlink node;
@@ -50,6 +54,7 @@ final class EbpfDatapath implements Datapath {
     this.names = new InstanceNames(config.instance());
     this.pins = BpfFs.open(names.pinFolder());
     this.linkPins = pins.subfolder(LINKS);
+    this.programPins = pins.subfolder(PROGRAMS);
     this.hooks =
         Probes.of(Feature.TCX_LINK).isSupported() ? new Hooks.Tcx(linkPins) : new Hooks.Clsact();
     this.programs = Programs.load(config, pins);
@@ -61,6 +66,7 @@ final class EbpfDatapath implements Datapath {
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
       attachAgain();
+      programs.pin(programPins);
       this.flows = new FlowReader(pins.pin(KernelMaps.EVENTS));
     } catch (RuntimeException e) {
       reclaimer.close();
@@ -209,18 +215,15 @@ final class EbpfDatapath implements Datapath {
     }
     nodeDevices.delete();
     close();
-    linkPins.list().forEach(pin -> linkPins.remove(pin.getFileName().toString()));
-    linkPins.removeIfEmpty();
+    for (BpfFs folder : List.of(linkPins, programPins)) {
+      folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));
+      folder.removeIfEmpty();
+    }
     KernelMaps.PINNED.forEach(pins::remove);
     pins.removeIfEmpty();
   }
 
   // ---- for tests and measurements of this module
-
-  /** The loaded programs. */
-  Programs programs() {
-    return programs;
-  }
 
   /** Waits until everything that changes left behind is deleted. */
   void drain() throws InterruptedException {

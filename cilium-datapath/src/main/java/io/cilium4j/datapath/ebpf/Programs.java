@@ -10,6 +10,7 @@ import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.List;
 
 /**
  * The two programs and the maps they share, loaded once for a node: every pod's device has a hook
@@ -66,6 +67,14 @@ record Programs(BpfProgram fromContainer, BpfProgram fromHost, KernelMaps maps)
       return in.readAllBytes();
     } catch (IOException e) {
       throw new DatapathException("cannot read the program " + file, e);
+    }
+  }
+
+  /** Pins both under their names, in the place of those of an earlier process. */
+  void pin(BpfFs folder) {
+    for (BpfProgram program : List.of(fromContainer, fromHost)) {
+      folder.remove(program.name());
+      program.pin(folder.pin(program.name()));
     }
   }
 

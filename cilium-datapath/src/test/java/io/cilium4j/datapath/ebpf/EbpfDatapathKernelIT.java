@@ -12,6 +12,7 @@ import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;

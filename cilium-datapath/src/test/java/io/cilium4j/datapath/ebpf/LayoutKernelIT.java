@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.Btf;
+import io.cilium4j.datapath.bpf.KernelTest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.GroupLayout;
