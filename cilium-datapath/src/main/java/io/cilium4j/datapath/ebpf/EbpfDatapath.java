@@ -13,6 +13,7 @@ import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
+import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.PodConnector;
@@ -30,6 +31,8 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class EbpfDatapath implements Datapath {
 
+  static final String NAME = "ebpf";
+
   /** Subfolder of the instance's pins that holds one link a device. */
   private static final String LINKS = "links";
 
@@ -43,6 +46,7 @@ final class EbpfDatapath implements Datapath {
   private final Hooks hooks;
   private final Programs programs;
   private final Netlink node;
+  private final DeviceManifest manifest;
   private final NodeDevices nodeDevices;
   private final PodConnector connector;
   private final Reclaimer reclaimer;
@@ -59,10 +63,11 @@ final class EbpfDatapath implements Datapath {
         Probes.of(Feature.TCX_LINK).isSupported() ? new Hooks.Tcx(linkPins) : new Hooks.Clsact();
     this.programs = Programs.load(config, pins);
     this.node = Netlink.open();
+    this.manifest = new DeviceManifest(config.runFolder(), NAME);
     var lock = new ReentrantLock();
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
     try {
-      this.nodeDevices = new NodeDevices(node, names, config.nodeAddresses());
+      this.nodeDevices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
       attachAgain();
@@ -88,7 +93,7 @@ final class EbpfDatapath implements Datapath {
 
   @Override
   public String name() {
-    return "ebpf";
+    return NAME;
   }
 
   @Override
@@ -100,6 +105,7 @@ final class EbpfDatapath implements Datapath {
   public EndpointInterface connect(ConnectRequest request) {
     EndpointInterface device =
         connector.connect(request, names.podDevice(request.endpointId()), this::hook);
+    manifest.add(device.hostName(), device.hostIfindex());
     request.addresses().forEach(nodeDevices::route);
     return device;
   }
@@ -114,6 +120,7 @@ final class EbpfDatapath implements Datapath {
   public void disconnect(EndpointInterface device) {
     hooks.detach(device.hostIfindex(), device.hostName());
     connector.disconnect(device);
+    manifest.remove(device.hostName(), device.hostIfindex());
   }
 
   @Override
@@ -151,6 +158,16 @@ final class EbpfDatapath implements Datapath {
               .ifPresent(link -> node.deleteLink(link.index()));
         });
     hooks.prune();
+  }
+
+  /** Deletes a device of ours, and nobody else's of that name or index. */
+  private void deleteDevice(String name, int ifindex) {
+    if (manifest.holds(name, ifindex)) {
+      node.linkByName(name)
+          .filter(link -> link.index() == ifindex)
+          .ifPresent(link -> node.deleteLink(ifindex));
+      manifest.remove(name, ifindex);
+    }
   }
 
   @Override
@@ -208,12 +225,8 @@ final class EbpfDatapath implements Datapath {
     if (closed) {
       throw new DatapathException("the datapath is closed");
     }
-    for (EndpointRecord row : writer.endpoints().values()) {
-      node.linkByIndex(row.ifindex())
-          .filter(link -> link.name().startsWith(names.podDevicePrefix()))
-          .ifPresent(link -> node.deleteLink(link.index()));
-    }
-    nodeDevices.delete();
+    manifest.devices().forEach(this::deleteDevice);
+    manifest.delete();
     close();
     for (BpfFs folder : List.of(linkPins, programPins)) {
       folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));

@@ -21,7 +21,7 @@ public final class EbpfDatapathProvider implements DatapathProvider {
 
   @Override
   public String name() {
-    return "ebpf";
+    return EbpfDatapath.NAME;
   }
 
   @Override

@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.InterfaceAddress;
@@ -40,26 +41,28 @@ final class NodeDevices {
   private final Link host;
   private final Link net;
 
-  /** Makes the pair, or takes over that of an earlier process. */
-  NodeDevices(Netlink node, InstanceNames names, List<IpAddress> addresses) {
+  /**
+   * Makes the pair, or takes over that of an earlier process.
+   *
+   * @param manifest tells whose pair it is, if there is one
+   */
+  NodeDevices(
+      Netlink node, InstanceNames names, List<IpAddress> addresses, DeviceManifest manifest) {
     this.node = node;
     this.names = names;
     this.addresses = List.copyOf(addresses);
     Optional<Link> existing = node.linkByName(names.hostDevice());
+    this.host = existing.orElseGet(this::create);
     if (existing.isEmpty()) {
-      existing = Optional.of(create());
+      manifest.add(host.name(), host.index());
     }
-    this.host = existing.get();
     this.net =
         node.linkByName(names.netDevice())
+            .filter(twin -> manifest.holds(host.name(), host.index()))
             .filter(twin -> twin.kind().equals("veth") && twin.peerIndex() == host.index())
             .orElseThrow(() ->
                 new DatapathException(
-                    "device "
-                        + names.hostDevice()
-                        + " exists and has no twin "
-                        + names.netDevice()
-                        + ": it is not this instance's"));
+                    "device " + host.name() + " exists and is not this datapath's"));
     configure();
   }
 
@@ -117,12 +120,5 @@ final class NodeDevices {
   /** No error if there is no such route. */
   void unroute(IpAddress pod) {
     node.deleteRoute(Route.to(IpPrefix.host(pod), host.index()));
-  }
-
-  /** Removes the pair, and with it every route to it. */
-  void delete() {
-    node.linkByName(names.hostDevice())
-        .filter(link -> link.index() == host.index())
-        .ifPresent(link -> node.deleteLink(link.index()));
   }
 }

@@ -4,6 +4,7 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.InterfaceAddress;

@@ -6,6 +6,7 @@ import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
@@ -38,7 +39,7 @@ final class PodNetwork implements AutoCloseable {
   /** Makes what is missing, and takes over what an earlier process left. */
   PodNetwork(Config config, PacketDecider decider) {
     this.names = new InstanceNames(config.instance());
-    this.manifest = new DeviceManifest(config.runFolder());
+    this.manifest = new DeviceManifest(config.runFolder(), "memory");
     this.node = Netlink.open();
     try {
       this.devices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
@@ -52,7 +53,7 @@ final class PodNetwork implements AutoCloseable {
 
   /** Whether an earlier process of the instance left its devices in this namespace. */
   static boolean isLeft(Config config) {
-    var manifest = new DeviceManifest(config.runFolder());
+    var manifest = new DeviceManifest(config.runFolder(), "memory");
     if (manifest.devices().isEmpty()) {
       return false;
     }

@@ -29,12 +29,7 @@ public record InstanceNames(String instance) {
 
   /** The device of an endpoint on the node's side. */
   public String podDevice(int endpointId) {
-    return podDevicePrefix() + endpointId;
-  }
-
-  /** How every endpoint's device begins. */
-  public String podDevicePrefix() {
-    return isDefault() ? "lxc" : instance + "_";
+    return (isDefault() ? "lxc" : instance + "_") + endpointId;
   }
 
   /** The instance's folder in the bpf file system. */

@@ -36,6 +36,10 @@ final class TestNode implements AutoCloseable {
   /** Room for the largest measurement; the defaults would do for the tests. */
   static final Limits LIMITS = new Limits(262_144, 65_536, 131_072);
 
+  /** The same for every run, so that one takes over and removes what an aborted one left. */
+  private static final Path RUN_FOLDER =
+      Path.of(System.getProperty("java.io.tmpdir"), "cilium4j-" + INSTANCE);
+
   private final Path folder;
   private final List<Pod> pods = new ArrayList<>();
   final List<Flow> flows = new CopyOnWriteArrayList<>();
@@ -68,7 +72,7 @@ final class TestNode implements AutoCloseable {
     datapath =
         (EbpfDatapath)
             new EbpfDatapathProvider()
-                .open(new Config(INSTANCE, folder, List.of(NODE4, NODE6), 0, LIMITS));
+                .open(new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS));
     datapath.subscribe(flows::add);
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.datapath.memory;
+package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.spi.DatapathException;
 import java.io.IOException;
@@ -18,17 +18,20 @@ import java.util.regex.Pattern;
  *
  * <p>Not safe for use by several threads.
  */
-final class DeviceManifest {
-
-  static final String FILE_NAME = "memory-devices";
+public final class DeviceManifest {
 
   private static final Pattern LINE = Pattern.compile("(\\S{1,15}) ([1-9][0-9]{0,8})");
 
   private final Path file;
   private final Map<String, Integer> indexes = new TreeMap<>();
 
-  DeviceManifest(Path runFolder) {
-    this.file = runFolder.resolve(FILE_NAME);
+  /**
+   * Reads the file, if there is one.
+   *
+   * @param datapath name of the datapath: each keeps a file of its own
+   */
+  public DeviceManifest(Path runFolder, String datapath) {
+    this.file = runFolder.resolve(datapath + "-devices");
     try {
       for (String line : Files.readAllLines(file)) {
         var match = LINE.matcher(line);
@@ -43,30 +46,32 @@ final class DeviceManifest {
     }
   }
 
-  void add(String name, int ifindex) {
+  /** Notes a device that was made just now. */
+  public void add(String name, int ifindex) {
     if (!Integer.valueOf(ifindex).equals(indexes.put(name, ifindex))) {
       write();
     }
   }
 
-  void remove(String name, int ifindex) {
+  /** Forgets a device that is gone. */
+  public void remove(String name, int ifindex) {
     if (indexes.remove(name, ifindex)) {
       write();
     }
   }
 
   /** Whether this instance made the device of this name and index. */
-  boolean holds(String name, int ifindex) {
+  public boolean holds(String name, int ifindex) {
     return Integer.valueOf(ifindex).equals(indexes.get(name));
   }
 
   /** Names and indexes, as a copy. */
-  Map<String, Integer> devices() {
+  public Map<String, Integer> devices() {
     return Map.copyOf(indexes);
   }
 
   /** Removes the file. */
-  void delete() {
+  public void delete() {
     indexes.clear();
     try {
       Files.deleteIfExists(file);
@@ -79,7 +84,7 @@ final class DeviceManifest {
   private void write() {
     var text = new StringBuilder();
     indexes.forEach((name, ifindex) -> text.append(name).append(' ').append(ifindex).append('\n'));
-    Path fresh = file.resolveSibling(FILE_NAME + ".new");
+    Path fresh = file.resolveSibling(file.getFileName() + ".new");
     try {
       Files.createDirectories(file.getParent());
       Files.writeString(fresh, text);
