@@ -57,6 +57,7 @@ has_package() {
     maven) command -v mvn >/dev/null ;;
     llvm) command -v llvm-strip >/dev/null ;;
     iproute2) command -v ip >/dev/null ;;
+    iputils-ping) command -v ping >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }

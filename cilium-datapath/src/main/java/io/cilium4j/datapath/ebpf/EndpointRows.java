@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.ebpf.EndpointRecord.Version;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rows of {@code cilium_endpoints} and {@code cilium_lxc}, and which policy each endpoint has.
+ *
+ * <p>Not safe for use by several threads: {@link ChangeWriter} holds the lock.
+ */
+final class EndpointRows {
+
+  private final BpfMap<Integer, EndpointRecord> rows;
+  private final BpfMap<IpAddress, Integer> addresses;
+  private final PolicyNumbers numbers;
+
+  /** What the kernel has, by endpoint id. */
+  private final Map<Integer, EndpointRecord> endpoints = new HashMap<>();
+
+  private final Map<Integer, PolicyMapState> policies = new HashMap<>();
+
+  /**
+   * @param names told of each identity that a row names
+   */
+  EndpointRows(KernelMaps maps, long epoch, IntConsumer names) {
+    this.rows = maps.endpoints();
+    this.addresses = maps.addresses();
+    restore(epoch, names);
+    int highest = policyNumbers().stream().mapToInt(Integer::intValue).max().orElse(0);
+    this.numbers = new PolicyNumbers(maps.policy(), highest);
+  }
+
+  /**
+   * A process that died before it moved the epoch left rows whose second version must never count.
+   */
+  private void restore(long epoch, IntConsumer names) {
+    rows.forEach((ifindex, row) -> {
+      Version now = row.at(epoch);
+      if (!now.exists()) {
+        rows.delete(ifindex);
+        return;
+      }
+      EndpointRecord settled = row.since() > epoch ? row.changing(epoch, row.before()) : row;
+      if (!settled.equals(row)) {
+        rows.put(ifindex, settled);
+      }
+      endpoints.put(row.id(), settled);
+      names.accept(now.identity());
+    });
+  }
+
+  /** The rows by endpoint id, as a copy. */
+  Map<Integer, EndpointRecord> all() {
+    return Map.copyOf(endpoints);
+  }
+
+  private Set<Integer> policyNumbers() {
+    Set<Integer> inUse = new HashSet<>();
+    endpoints.values().forEach(row -> inUse.add(row.after().policy()));
+    return inUse;
+  }
+
+  /** Deletes the entries of policies that no row uses: what an earlier process left. */
+  void pruneNumbers() {
+    numbers.prune(policyNumbers());
+  }
+
+  void write(Change change, Batch batch) {
+    for (int id : change.removedEndpoints()) {
+      EndpointRecord row = endpoints.get(id);
+      if (row != null) {
+        removeEndpoint(row, batch);
+      }
+    }
+    Set<PolicyMapState> amended = amend(change, batch);
+    for (EndpointRow row : change.endpoints()) {
+      writeEndpoint(row, amended, batch);
+    }
+  }
+
+  /**
+   * Where all endpoints of one policy get one and the same other policy, and the two differ only by
+   * identities that no packet has, the entries are changed in place: the usual case when an
+   * identity comes or goes, and cheap however large the policy is. Returns the policies that were.
+   */
+  private Set<PolicyMapState> amend(Change change, Batch batch) {
+    IdentityHashMap<PolicyMapState, PolicyMapState> targets = new IdentityHashMap<>();
+    IdentityHashMap<PolicyMapState, Integer> users = new IdentityHashMap<>();
+    Set<PolicyMapState> split = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (EndpointRow row : change.endpoints()) {
+      PolicyMapState present = policies.get(row.endpoint().id());
+      if (present != null && !PolicyNumbers.same(present, row.policy())) {
+        PolicyMapState target = targets.putIfAbsent(present, row.policy());
+        users.merge(present, 1, Integer::sum);
+        if (target != null && !PolicyNumbers.same(target, row.policy())) {
+          split.add(present);
+        }
+      }
+    }
+    split.forEach(targets::remove);
+    Set<Integer> coming = new HashSet<>();
+    change.endpoints().forEach(row -> coming.add(row.endpoint().identity()));
+    Set<PolicyMapState> amended = Collections.newSetFromMap(new IdentityHashMap<>());
+    targets.forEach((from, to) -> {
+      Set<PolicyKey> removed =
+          numbers.amend(
+              from,
+              to,
+              users.getOrDefault(from, 0),
+              batch::isNamedNow,
+              identity -> batch.isNamedAfter(identity) || coming.contains(identity));
+      if (removed != null) {
+        amended.add(from);
+        int number = numbers.numberOf(to);
+        batch.undo.addFirst(() -> numbers.unamend(from, to));
+        batch.afterwards.add(() -> numbers.removeKeys(number, removed));
+      }
+    });
+    return amended;
+  }
+
+  private void writeEndpoint(EndpointRow wanted, Set<PolicyMapState> amended, Batch batch) {
+    Endpoint endpoint = wanted.endpoint();
+    EndpointRecord present = endpoints.get(endpoint.id());
+    if (present != null && present.ifindex() != endpoint.device().hostIfindex()) {
+      removeEndpoint(present, batch);
+      present = null;
+    }
+    Version before = present == null ? Version.ABSENT : present.at(batch.next - 1);
+    PolicyMapState formerPolicy = present == null ? null : policies.get(endpoint.id());
+    boolean sameNumber =
+        formerPolicy != null
+            && (PolicyNumbers.same(formerPolicy, wanted.policy())
+                || amended.contains(formerPolicy));
+    int number = sameNumber ? before.policy() : numbers.use(wanted.policy());
+    if (!sameNumber) {
+      batch.undo.addFirst(() -> giveUpAtOnce(number));
+    }
+    Version after = Version.of(endpoint.identity(), number, wanted.policy());
+    EndpointRecord record = EndpointRecord.of(endpoint, batch.next, before, after);
+    batch.commit.add(() -> policies.put(endpoint.id(), wanted.policy()));
+    if (present != null && after.equals(before) && record.describesSameDevice(present)) {
+      return;
+    }
+    writeRow(record, present, batch);
+    for (IpAddress address : endpoint.addresses()) {
+      writeAddress(address, record.ifindex(), batch);
+    }
+    if (present != null) {
+      leaveBehind(present, record, sameNumber, batch);
+    }
+    batch.changeNamed(endpoint.identity(), 1);
+    batch.commit.add(() -> endpoints.put(endpoint.id(), record));
+  }
+
+  private void leaveBehind(
+      EndpointRecord former, EndpointRecord next, boolean sameNumber, Batch batch) {
+    batch.changeNamed(former.after().identity(), -1);
+    if (!sameNumber) {
+      int number = former.after().policy();
+      batch.commit.add(() -> giveUp(number, batch.afterwards));
+    }
+    for (IpAddress address : former.addresses()) {
+      if (!next.addresses().contains(address)) {
+        batch.afterwards.add(() -> deleteAddress(address, former.ifindex()));
+      }
+    }
+  }
+
+  private void removeEndpoint(EndpointRecord row, Batch batch) {
+    writeRow(row.changing(batch.next, Version.ABSENT), row, batch);
+    batch.changeNamed(row.after().identity(), -1);
+    batch.commit.add(() -> {
+      endpoints.remove(row.id());
+      policies.remove(row.id());
+      giveUp(row.after().policy(), batch.afterwards);
+    });
+    batch.afterwards.add(() -> {
+      if (endpoints.values().stream().noneMatch(other -> other.ifindex() == row.ifindex())) {
+        rows.delete(row.ifindex());
+      }
+      row.addresses().forEach(address -> deleteAddress(address, row.ifindex()));
+    });
+  }
+
+  private void giveUp(int number, List<Runnable> afterwards) {
+    if (numbers.release(number)) {
+      afterwards.add(() -> numbers.remove(number));
+    }
+  }
+
+  /** For a number that no row ever pointed to. */
+  private void giveUpAtOnce(int number) {
+    if (numbers.release(number)) {
+      numbers.remove(number);
+    }
+  }
+
+  private void writeRow(EndpointRecord record, @Nullable EndpointRecord former, Batch batch) {
+    batch.undo.addFirst(() -> {
+      if (former == null) {
+        rows.delete(record.ifindex());
+      } else {
+        rows.put(former.ifindex(), former);
+      }
+    });
+    rows.put(record.ifindex(), record);
+    batch.rowsWritten = true;
+  }
+
+  private void writeAddress(IpAddress address, int ifindex, Batch batch) {
+    Integer former = addresses.lookup(address).orElse(null);
+    if (former != null && former == ifindex) {
+      return;
+    }
+    batch.undo.addFirst(() -> {
+      if (former == null) {
+        addresses.delete(address);
+      } else {
+        addresses.put(address, former);
+      }
+    });
+    addresses.put(address, ifindex);
+  }
+
+  /** Deletes an address unless another endpoint has it meanwhile. */
+  private void deleteAddress(IpAddress address, int ifindex) {
+    if (addresses.lookup(address).filter(owner -> owner == ifindex).isPresent()
+        && endpoints.values().stream()
+            .noneMatch(row -> row.ifindex() == ifindex && row.addresses().contains(address))) {
+      addresses.delete(address);
+    }
+  }
+}
