@@ -35,13 +35,24 @@ final class ClassTable {
     this.size = size;
   }
 
+  /** The table of an aggregate, from the terms that concern all of it, in their order. */
+  static ClassTable ofAggregate(List<Term> sorted) {
+    return of(sorted, EMPTY, false);
+  }
+
   /**
-   * The table of these terms.
+   * The table of a class of identities.
    *
    * @param sorted the terms that concern the class, its aggregate's among them, in their order
    * @param aggregate the table that is looked up beside this one
    */
-  static ClassTable of(List<Term> sorted, ClassTable aggregate) {
+  static ClassTable beside(ClassTable aggregate, List<Term> sorted) {
+    // A pass may turn the class away from a strong rule of the aggregate towards a weak one, which
+    // then has to win the look-up.
+    return of(sorted, aggregate, sorted.stream().anyMatch(Term::isPass));
+  }
+
+  private static ClassTable of(List<Term> sorted, ClassTable aggregate, boolean outweighs) {
     int[] keys =
         sorted.stream()
             .flatMapToInt(term -> Arrays.stream(term.keys()))
@@ -54,7 +65,7 @@ final class ClassTable {
     var table =
         new ClassTable(
             new int[keys.length], new Term[keys.length], new PolicyEntry[keys.length], 0);
-    return table.filled(keys, winners, aggregate, passes, auth ? sorted : List.of());
+    return table.filled(keys, winners, aggregate, outweighs, auth ? sorted : List.of());
   }
 
   /** What decides each key, without passes: the strongest term of the key and those above it. */

@@ -99,7 +99,7 @@ final class DirectionPlan {
               .filter(term -> term.named().isEmpty() && selects(term, aggregate))
               .toList();
       aggregateTerms.put(aggregate, concerned);
-      aggregateTables.put(aggregate, ClassTable.of(concerned, ClassTable.EMPTY));
+      aggregateTables.put(aggregate, ClassTable.ofAggregate(concerned));
     }
   }
 
@@ -287,7 +287,7 @@ final class DirectionPlan {
           distinct.stream().filter(term -> !common.contains(term)).forEach(all::add);
           all.sort(Comparator.naturalOrder());
           ClassTable beside = aggregateTables.getOrDefault(aggregate, ClassTable.EMPTY);
-          return ClassTable.of(all, beside);
+          return ClassTable.beside(beside, all);
         });
   }
 

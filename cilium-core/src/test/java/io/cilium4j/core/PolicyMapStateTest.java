@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.core;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class PolicyMapStateTest {
+  private static final int[] PEERS = {1, 2, 1000, 1001, (1 << 24) + 1, (2 << 24) + 1, 70_000};
+  private static final int[] KEY_IDS = {0, 11, 12, 13, 14, 1, 1000, 1001, (1 << 24) + 1};
+
+  private static PolicyKey randomKey(Random random) {
+    TrafficDirection direction = TrafficDirection.ofCode(random.nextInt(2));
+    int id = KEY_IDS[random.nextInt(KEY_IDS.length)];
+    if (random.nextInt(5) == 0) {
+      return PolicyKey.any(direction, id);
+    }
+    int length = random.nextInt(17);
+    int port = (64 + random.nextInt(64)) & (0xffff << (16 - length)) & 0xffff;
+    return new PolicyKey(direction, id, random.nextBoolean() ? 6 : 17, port, length);
+  }
+
+  private static PolicyEntry randomEntry(Random random, int cookie) {
+    int priority = random.nextInt(3);
+    boolean deny = random.nextBoolean();
+    return new PolicyEntry(
+        deny ? Verdict.DENIED : Verdict.ALLOWED,
+        PolicyEntry.precedence(priority, deny ? PolicyEntry.DENY_BYTE : PolicyEntry.ALLOW_BYTE),
+        0,
+        PolicyEntry.Auth.NONE,
+        cookie);
+  }
+
+  /** The longest match among all keys of one identity, by asking each of them. */
+  private static Map.@Nullable Entry<PolicyKey, PolicyEntry> longest(
+      Map<PolicyKey, PolicyEntry> content, PolicyKey packet, int id) {
+    Map.Entry<PolicyKey, PolicyEntry> best = null;
+    for (Map.Entry<PolicyKey, PolicyEntry> each : content.entrySet()) {
+      PolicyKey key = each.getKey();
+      if (key.identity() == id
+          && key.coversL4(packet)
+          && (best == null || key.shape() > best.getKey().shape())) {
+        best = each;
+      }
+    }
+    return best;
+  }
+
+  private static @Nullable PolicyEntry naive(
+      Map<PolicyKey, PolicyEntry> content, PolicyKey packet) {
+    var own = longest(content, packet, packet.identity());
+    var common = longest(content, packet, Identity.aggregate(packet.identity(), 0));
+    if (own == null || common == null) {
+      var only = own == null ? common : own;
+      return only == null ? null : only.getValue();
+    }
+    int order =
+        Integer.compareUnsigned(own.getValue().precedence(), common.getValue().precedence());
+    if (order != 0) {
+      return order > 0 ? own.getValue() : common.getValue();
+    }
+    return common.getKey().shape() > own.getKey().shape() ? common.getValue() : own.getValue();
+  }
+
+  @Property(tries = 300)
+  void lookup_ofRandomStates_isTheLongestMatchOfTheStrongerSide(@ForAll long seed) {
+    var random = new Random(seed);
+    Map<PolicyKey, PolicyEntry> content = new HashMap<>();
+    PolicyMapState.Builder builder = PolicyMapState.builder(0);
+    int count = random.nextInt(60);
+    for (int i = 0; i < count; i++) {
+      PolicyKey key = randomKey(random);
+      PolicyEntry entry = randomEntry(random, i);
+      content.put(key, entry);
+      builder.put(key, entry);
+    }
+    PolicyMapState state = builder.build();
+    assertEquals(content, state.toMap());
+    assertEquals(content.size(), state.size());
+    for (TrafficDirection direction : TrafficDirection.values()) {
+      for (int peer : PEERS) {
+        for (int port = 60; port < 130; port += 3) {
+          PolicyKey packet = PolicyKey.port(direction, peer, 6, port);
+          assertEquals(naive(content, packet), state.lookup(direction, peer, 6, port));
+        }
+      }
+    }
+  }
+
+  @Test
+  void lookup_withoutEntry_isADenial() {
+    assertNull(PolicyMapState.DENY_ALL.lookup(TrafficDirection.INGRESS, 1000, 6, 80));
+    assertFalse(PolicyMapState.DENY_ALL.verdict(TrafficDirection.EGRESS, 1, 6, 80).passes());
+    assertTrue(PolicyMapState.ALLOW_ALL.verdict(TrafficDirection.EGRESS, 1, 47, 0).passes());
+  }
+
+  @Test
+  void lookup_ofManyEntries_allocatesNothing() throws ReflectiveOperationException {
+    PolicyMapState state = large(16_384);
+    long passed = 0;
+    for (int round = 0; round < 20; round++) {
+      passed += round(state); // Warm, so that the compiler's own work is done.
+    }
+    long ofNothing = -allocatedBytes() + allocatedBytes();
+    long before = allocatedBytes();
+    passed += round(state);
+    long allocated = allocatedBytes() - before;
+    assertTrue(passed > 0, "look-ups ran");
+    // Asking for the figure allocates a little, and not always the same; 65,536 look-ups that
+    // allocated one object each would show as a megabyte.
+    assertEquals(0, Math.max(0, allocated - ofNothing) / 4096, "pages filled by 65,536 look-ups");
+  }
+
+  /** By reflection: the tests run inside a module that does not read the management module. */
+  private static long allocatedBytes() throws ReflectiveOperationException {
+    Object threads =
+        Class.forName("java.lang.management.ManagementFactory")
+            .getMethod("getThreadMXBean")
+            .invoke(null);
+    Method counter =
+        Class.forName("com.sun.management.ThreadMXBean")
+            .getMethod("getCurrentThreadAllocatedBytes");
+    return (long) counter.invoke(threads);
+  }
+
+  private static long round(PolicyMapState state) {
+    long passed = 0;
+    for (int i = 0; i < 65_536; i++) {
+      int id = 1000 + (int) ((i * 0x9E37_79B9L) >>> 8 & 0x7fff);
+      if (state.verdict(TrafficDirection.INGRESS, id, 6, i & 0xfff).passes()) {
+        passed++;
+      }
+    }
+    return passed;
+  }
+
+  private static PolicyMapState large(int entries) {
+    PolicyMapState.Builder builder = PolicyMapState.builder(0);
+    for (int i = 0; i < entries; i++) {
+      builder.put(TrafficDirection.INGRESS, 1000 + i, 6, i & 0xfff, 16, PolicyEntry.allow(i + 1));
+    }
+    return builder.build();
+  }
+
+  @Test
+  void forEach_ofABuiltState_tellsEveryEntryAndShape() {
+    PolicyMapState state =
+        PolicyMapState.builder(0)
+            .put(PolicyKey.port(TrafficDirection.INGRESS, 1000, 6, 80), PolicyEntry.allow(1))
+            .put(PolicyKey.any(TrafficDirection.INGRESS, 0), PolicyEntry.deny(2))
+            .build();
+    List<PolicyKey> keys = new ArrayList<>();
+    state.forEach((key, entry) -> keys.add(key));
+    assertEquals(2, keys.size());
+    assertEquals(1 << PolicyMapState.MAX_SHAPE, state.ownShapes(TrafficDirection.INGRESS));
+    assertEquals(1, state.aggregateShapes(TrafficDirection.INGRESS));
+    assertEquals(0, state.ownShapes(TrafficDirection.EGRESS));
+  }
+
+  @Test
+  void key_notTheFirstPortOfItsBlock_isRefused() {
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new PolicyKey(TrafficDirection.INGRESS, 1, 6, 81, 15));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new PolicyKey(TrafficDirection.INGRESS, 1, 0, 80, 16));
+  }
+
+  @Test
+  void coversL4_ofBlocks_isContainment() {
+    var block = new PolicyKey(TrafficDirection.INGRESS, 1, 6, 64, 10);
+    assertTrue(block.coversL4(PolicyKey.port(TrafficDirection.INGRESS, 2, 6, 127)));
+    assertFalse(block.coversL4(PolicyKey.port(TrafficDirection.INGRESS, 2, 6, 128)));
+    assertFalse(block.coversL4(PolicyKey.port(TrafficDirection.INGRESS, 2, 17, 64)));
+    assertEquals(127, block.lastPort());
+  }
+}
