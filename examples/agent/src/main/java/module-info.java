@@ -5,10 +5,19 @@
 module io.cilium4j.agent {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
-  requires org.slf4j;
-  requires io.cilium4j.datapath;
+  requires transitive io.cilium4j.policy;
   requires io.cilium4j.identity;
+  requires org.slf4j;
+  requires tools.jackson.databind;
+  // Found by ServiceLoader; named here so that whoever has the agent has one of each.
+  requires io.cilium4j.datapath;
   requires io.cilium4j.ipam;
   requires io.cilium4j.k8s;
-  requires io.cilium4j.policy;
+
+  exports io.cilium4j.agent;
+
+  uses io.cilium4j.core.spi.DatapathProvider;
+  uses io.cilium4j.core.spi.IdentityBackendProvider;
+  uses io.cilium4j.core.spi.IpamMode;
+  uses io.cilium4j.core.spi.KubernetesSourceProvider;
 }

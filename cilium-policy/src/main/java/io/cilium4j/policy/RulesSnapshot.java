@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.RuleOrigin;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 
 /**
@@ -62,6 +65,30 @@ public final class RulesSnapshot {
     forEach(stored -> all.add(stored.resource));
     all.sort((a, b) -> a.resource().compareTo(b.resource()));
     return List.copyOf(all);
+  }
+
+  /**
+   * The prefixes that the rules of an object name, exceptions included: each needs an identity of
+   * its own, since only identities stand in policy maps.
+   */
+  public Set<IpPrefix> prefixes(ResourceName name) {
+    var prefixes = new TreeSet<IpPrefix>();
+    PersistentMap<ResourceName, Stored> scope = scopes.get(name.namespace());
+    Stored stored = scope == null ? null : scope.get(name);
+    if (stored != null) {
+      for (Entry entry : stored.entries) {
+        for (Selector peer : entry.peers()) {
+          for (List<Selector.Condition> alternative : peer.alternatives()) {
+            for (Selector.Condition condition : alternative) {
+              if (condition.prefix() != null) {
+                prefixes.add(condition.prefix());
+              }
+            }
+          }
+        }
+      }
+    }
+    return prefixes;
   }
 
   void forEach(Consumer<Stored> action) {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.KubernetesSourceProvider;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/**
+ * What an agent was told.
+ *
+ * @param instance its name, 1 to 8 of {@code [a-z0-9]}; stands in everything it owns
+ * @param datapath finds the datapath, when the agent starts
+ * @param stateFolder where it keeps what outlives it
+ * @param source where Kubernetes objects come from; absent for nowhere
+ * @param nodeName its node's name in Kubernetes
+ * @param podCidrs the prefixes of its endpoints' addresses, at most one a family
+ * @param clusterName its cluster's name, a label of each endpoint
+ * @param clusterId its cluster's id, 0 to 255
+ * @param mtuBytes largest packet of the endpoints' devices
+ * @param limits how much the datapath may hold
+ */
+record AgentConfig(
+    String instance,
+    Supplier<DatapathChoice> datapath,
+    Path stateFolder,
+    Optional<Source> source,
+    String nodeName,
+    List<IpPrefix> podCidrs,
+    String clusterName,
+    int clusterId,
+    int mtuBytes,
+    Limits limits) {
+
+  /**
+   * A source of Kubernetes objects.
+   *
+   * @param provider finds what makes it, when the agent starts
+   * @param options its own options
+   */
+  record Source(Supplier<KubernetesSourceProvider> provider, Map<String, String> options) {
+    Source {
+      options = Map.copyOf(options);
+    }
+  }
+
+  /** Smallest largest packet: IPv6 asks for it. */
+  private static final int MIN_MTU_BYTES = 1280;
+
+  private static final int MAX_MTU_BYTES = 65535;
+
+  AgentConfig {
+    podCidrs = List.copyOf(podCidrs);
+    if (podCidrs.isEmpty()
+        || podCidrs.stream().map(IpPrefix::family).distinct().count() != podCidrs.size()) {
+      throw new IllegalArgumentException(
+          "pod CIDRs " + podCidrs + ": wanted one a family, at least one");
+    }
+    if (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES) {
+      throw new IllegalArgumentException(
+          "MTU " + mtuBytes + ": wanted " + MIN_MTU_BYTES + " to " + MAX_MTU_BYTES);
+    }
+    // The datapath's own checks of name and id; made here, so that a wrong one fails at once.
+    var _ = new Config(instance, stateFolder, List.of(), clusterId, limits);
+  }
+}

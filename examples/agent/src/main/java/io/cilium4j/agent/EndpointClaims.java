@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.spi.IpamAllocator;
+import io.cilium4j.identity.IdentityAllocator;
+import io.cilium4j.identity.Ipcache;
+import io.cilium4j.identity.IpcacheSource;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * What an endpoint has to itself as long as it lives: the name of its pod, its id, addresses, a
+ * reference on its identity, and the ipcache rows that say whose the addresses are.
+ */
+final class EndpointClaims {
+
+  /**
+   * What a new endpoint was given.
+   *
+   * @param id its id
+   * @param identity of its labels
+   * @param addresses one a family
+   */
+  record Claim(int id, Identity identity, List<IpAddress> addresses) {}
+
+  private final IpamAllocator ipam;
+  private final IdentityAllocator identities;
+  private final Ipcache ipcache;
+
+  private final ReentrantLock lock = new ReentrantLock();
+
+  /** Pods that are an endpoint or are becoming one, with its id. Guarded by the lock. */
+  private final Map<String, Integer> pods = new HashMap<>();
+
+  /** The ids of those. Guarded by the lock. */
+  private final Set<Integer> ids = new HashSet<>();
+
+  /** The id given out last; ids go round, so that one is not soon another's. */
+  private int lastId;
+
+  EndpointClaims(IpamAllocator ipam, IdentityAllocator identities, Ipcache ipcache) {
+    this.ipam = ipam;
+    this.identities = identities;
+    this.ipcache = ipcache;
+  }
+
+  /**
+   * Claims everything for a new endpoint.
+   *
+   * @throws AgentException if the pod is an endpoint already
+   */
+  Claim claim(String pod, Labels relevant, Undo undo) {
+    int id = reserve(pod);
+    undo.add(() -> forget(pod, id));
+    Identity identity = identities.allocate(relevant);
+    undo.add(() -> identities.release(identity.id()));
+    List<IpAddress> addresses = new ArrayList<>();
+    for (IpFamily family : IpFamily.values()) {
+      if (ipam.families().contains(family)) {
+        IpAddress address = ipam.allocate(family, pod);
+        undo.add(() -> ipam.release(address, pod));
+        addresses.add(address);
+      }
+    }
+    return new Claim(id, identity, addresses);
+  }
+
+  /**
+   * Claims again what an endpoint of an earlier run had.
+   *
+   * @return the endpoint, with another number if that of its identity is another's by now
+   */
+  Endpoint claimAgain(Endpoint former, Undo undo) {
+    reserveAgain(former);
+    undo.add(() -> forget(former.podName(), former.id()));
+    for (IpAddress address : former.addresses()) {
+      ipam.claim(address, former.podName());
+      undo.add(() -> ipam.release(address, former.podName()));
+    }
+    Identity identity = identities.restore(new Identity(former.identity(), former.labels()));
+    undo.add(() -> identities.release(identity.id()));
+    return former.withIdentity(identity);
+  }
+
+  /** Takes one more reference on the identity of a label set, for an endpoint that changes. */
+  Identity claimIdentity(Labels relevant) {
+    return identities.allocate(relevant);
+  }
+
+  /** Gives a reference back. */
+  void releaseIdentity(int id) {
+    identities.release(id);
+  }
+
+  /** Gives back everything that the endpoint had. */
+  void release(Endpoint endpoint) {
+    endpoint.addresses().forEach(address -> ipam.release(address, endpoint.podName()));
+    identities.release(endpoint.identity());
+    forget(endpoint.podName(), endpoint.id());
+  }
+
+  /** Tells everybody whose the addresses are. */
+  void announce(Endpoint endpoint) {
+    ipcache.update(batch -> {
+      for (IpAddress address : endpoint.addresses()) {
+        batch.putIdentity(
+            IpPrefix.host(address),
+            owner(endpoint),
+            IpcacheSource.LOCAL,
+            endpoint.identity(),
+            Optional.empty());
+      }
+    });
+  }
+
+  /** Takes that back. */
+  void withdraw(Endpoint endpoint) {
+    ipcache.update(batch -> {
+      for (IpAddress address : endpoint.addresses()) {
+        batch.removeIdentity(IpPrefix.host(address), owner(endpoint));
+      }
+    });
+  }
+
+  private static String owner(Endpoint endpoint) {
+    return "endpoint " + endpoint.id();
+  }
+
+  private int reserve(String pod) {
+    lock.lock();
+    try {
+      Integer taken = pods.get(pod);
+      if (taken != null) {
+        throw new AgentException("endpoint " + pod + " exists already, with id " + taken);
+      }
+      if (ids.size() == Endpoint.MAX_ID) {
+        throw new AgentException(
+            "endpoint " + pod + ": all " + Endpoint.MAX_ID + " endpoint ids are in use");
+      }
+      do {
+        lastId = lastId % Endpoint.MAX_ID + 1;
+      } while (!ids.add(lastId));
+      pods.put(pod, lastId);
+      return lastId;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void reserveAgain(Endpoint former) {
+    lock.lock();
+    try {
+      if (pods.containsKey(former.podName()) || !ids.add(former.id())) {
+        throw new AgentException(
+            "endpoint " + former.podName() + ": another one has its name or its id");
+      }
+      pods.put(former.podName(), former.id());
+      lastId = Math.max(lastId, former.id());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void forget(String pod, int id) {
+    lock.lock();
+    try {
+      pods.remove(pod);
+      ids.remove(id);
+    } finally {
+      lock.unlock();
+    }
+  }
+}

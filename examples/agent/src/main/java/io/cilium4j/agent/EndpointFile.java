@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Endpoint.NamedPort;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.MacAddress;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * An endpoint as JSON, the content of its state file. The reader takes the version that it knows
+ * and nothing else: a file of another agent's version is damaged to this one.
+ */
+final class EndpointFile {
+
+  /** Raised when the meaning of a field changes or one is added that must be there. */
+  static final int VERSION = 1;
+
+  private static final JsonMapper JSON =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .build();
+
+  private EndpointFile() {}
+
+  /** The endpoint as text; its state is left out, since it is another one after a restart. */
+  static byte[] write(Endpoint endpoint) {
+    ObjectNode root = JSON.createObjectNode();
+    root.put("version", VERSION);
+    root.put("id", endpoint.id());
+    root.put("namespace", endpoint.namespace());
+    root.put("name", endpoint.name());
+    root.put("identity", endpoint.identity());
+    var labels = root.putArray("labels");
+    endpoint.labels().forEach(label -> labels.add(label.toString()));
+    var addresses = root.putArray("addresses");
+    endpoint.addresses().forEach(address -> addresses.add(address.toString()));
+    ObjectNode device = root.putObject("device");
+    device.put("hostName", endpoint.device().hostName());
+    device.put("hostIfindex", endpoint.device().hostIfindex());
+    device.put("hostMac", endpoint.device().hostMac().toString());
+    device.put("podMac", endpoint.device().podMac().toString());
+    device.put("netns", endpoint.device().netns());
+    ObjectNode ports = root.putObject("namedPorts");
+    endpoint
+        .namedPorts()
+        .forEach((name, port) ->
+            ports.putObject(name).put("protocol", port.protocol()).put("port", port.port()));
+    return JSON.writeValueAsBytes(root);
+  }
+
+  /**
+   * Reads what {@link #write} wrote, as an endpoint in the state {@code RESTORING}.
+   *
+   * @throws IllegalArgumentException if anything is missing, of another type or out of range; the
+   *     message is one line
+   */
+  static Endpoint read(byte[] text) {
+    JsonNode root;
+    try {
+      root = JSON.readTree(text);
+    } catch (JacksonException e) {
+      throw new IllegalArgumentException("no JSON: " + e.getOriginalMessage(), e);
+    }
+    int version = integer(root, "version");
+    if (version != VERSION) {
+      throw new IllegalArgumentException("version " + version + ": wanted " + VERSION);
+    }
+    JsonNode device = need(root, "device");
+    return new Endpoint(
+        integer(root, "id"),
+        text(root, "namespace"),
+        text(root, "name"),
+        Labels.of(texts(root, "labels").stream().map(Label::parse).toList()),
+        integer(root, "identity"),
+        texts(root, "addresses").stream().map(IpAddress::parse).toList(),
+        new EndpointInterface(
+            text(device, "hostName"),
+            integer(device, "hostIfindex"),
+            MacAddress.parse(text(device, "hostMac")),
+            MacAddress.parse(text(device, "podMac")),
+            text(device, "netns")),
+        namedPorts(need(root, "namedPorts")),
+        EndpointState.RESTORING);
+  }
+
+  private static Map<String, NamedPort> namedPorts(JsonNode node) {
+    var ports = new HashMap<String, NamedPort>();
+    for (Map.Entry<String, JsonNode> each : node.properties()) {
+      ports.put(
+          each.getKey(),
+          new NamedPort(integer(each.getValue(), "protocol"), integer(each.getValue(), "port")));
+    }
+    return ports;
+  }
+
+  private static JsonNode need(JsonNode parent, String field) {
+    JsonNode node = parent.get(field);
+    if (node == null || node.isNull()) {
+      throw new IllegalArgumentException("no field " + field);
+    }
+    return node;
+  }
+
+  private static int integer(JsonNode parent, String field) {
+    JsonNode node = need(parent, field);
+    if (!node.isInt()) {
+      throw new IllegalArgumentException("field " + field + ": wanted a number");
+    }
+    return node.intValue();
+  }
+
+  private static String text(JsonNode parent, String field) {
+    JsonNode node = need(parent, field);
+    if (!node.isString()) {
+      throw new IllegalArgumentException("field " + field + ": wanted text");
+    }
+    return node.stringValue();
+  }
+
+  private static List<String> texts(JsonNode parent, String field) {
+    JsonNode node = need(parent, field);
+    if (!node.isArray()) {
+      throw new IllegalArgumentException("field " + field + ": wanted a list");
+    }
+    var texts = new ArrayList<String>();
+    for (JsonNode each : node) {
+      if (!each.isString()) {
+        throw new IllegalArgumentException("field " + field + ": wanted a list of texts");
+      }
+      texts.add(each.stringValue());
+    }
+    return texts;
+  }
+}

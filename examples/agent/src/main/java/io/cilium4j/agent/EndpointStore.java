@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.Endpoint;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The endpoints that outlive the process: one file each in the state folder. */
+final class EndpointStore {
+  private static final Logger LOG = LoggerFactory.getLogger(EndpointStore.class);
+
+  private static final String SUFFIX = ".json";
+
+  /** What a file is called from then on that could not be read; kept for whoever looks into it. */
+  private static final String DAMAGED = ".damaged";
+
+  private final StateFolder folder;
+
+  EndpointStore(StateFolder folder) {
+    this.folder = folder;
+  }
+
+  private Path file(int id) {
+    return folder.endpoints().resolve(id + SUFFIX);
+  }
+
+  /** Keeps an endpoint, in place of what was kept of it before. */
+  void put(Endpoint endpoint) {
+    try {
+      folder.write(file(endpoint.id()), EndpointFile.write(endpoint));
+    } catch (IOException e) {
+      throw new AgentException(
+          "write state of endpoint " + endpoint.podName() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Forgets an endpoint; no error if nothing is known of it. */
+  void remove(int id) {
+    try {
+      folder.delete(file(id));
+    } catch (IOException e) {
+      throw new AgentException("remove state of endpoint " + id + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Every endpoint that can be read. One that cannot is told in the log and set aside. */
+  List<Endpoint> load() {
+    var endpoints = new ArrayList<Endpoint>();
+    for (Path file : StateFolder.list(folder.endpoints(), SUFFIX)) {
+      try {
+        Endpoint endpoint = EndpointFile.read(StateFolder.read(file));
+        if (!file.equals(file(endpoint.id()))) {
+          throw new IllegalArgumentException("it holds endpoint " + endpoint.id());
+        }
+        endpoints.add(endpoint);
+      } catch (IOException | IllegalArgumentException e) {
+        LOG.warn("endpoint state lost file={} error=\"{}\"", file, e.getMessage());
+        setAside(file);
+      }
+    }
+    return endpoints;
+  }
+
+  private static void setAside(Path file) {
+    try {
+      Files.move(
+          file,
+          file.resolveSibling(file.getFileName() + DAMAGED),
+          StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      LOG.warn("damaged file stays file={} error=\"{}\"", file, e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What was opened, to be closed in the reverse order; one that fails does not keep the others. */
+final class Opened implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Opened.class);
+
+  private final Deque<AutoCloseable> resources = new ArrayDeque<>();
+
+  /** Notes a resource, and gives it back. */
+  <T extends AutoCloseable> T add(T resource) {
+    resources.push(resource);
+    return resource;
+  }
+
+  @Override
+  public void close() {
+    for (AutoCloseable each = resources.poll(); each != null; each = resources.poll()) {
+      try {
+        each.close();
+      } catch (Exception e) {
+        if (e instanceof InterruptedException) {
+          Thread.currentThread().interrupt();
+        }
+        LOG.warn("close failed resource={} error=\"{}\"", each, e.toString());
+      }
+    }
+  }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.state.Change;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.identity.Ipcache;
+import io.cilium4j.policy.CidrGroup;
+import io.cilium4j.policy.CiliumPolicy;
+import io.cilium4j.policy.ClusterNetworkPolicy;
+import io.cilium4j.policy.NetworkPolicy;
+import io.cilium4j.policy.PolicyConfig;
+import io.cilium4j.policy.PolicyParseException;
+import io.cilium4j.policy.PolicyParser;
+import io.cilium4j.policy.PolicyRepository;
+import io.cilium4j.policy.PolicyResource;
+import io.cilium4j.policy.ResourceName;
+import io.cilium4j.policy.RulesSnapshot;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Kubernetes' policy objects as rules in force. An object that cannot be read leaves its last good
+ * version in force, and its problem in the table of applied policies.
+ *
+ * <p>The prefixes that rules name get identities here, before any rule that names them is compiled.
+ */
+final class PolicyRules {
+  private static final Logger LOG = LoggerFactory.getLogger(PolicyRules.class);
+
+  /** The kinds that are policy; other resources are another part's matter. */
+  private static final Set<String> KINDS =
+      Set.of(
+          CiliumPolicy.KIND,
+          CiliumPolicy.CLUSTERWIDE_KIND,
+          CidrGroup.KIND,
+          NetworkPolicy.KIND,
+          ClusterNetworkPolicy.KIND);
+
+  private final PolicyConfig config;
+  private final PolicyRepository repository;
+  private final Ipcache ipcache;
+  private final TableWriter<ResourceKey, AppliedPolicy> applied =
+      TableWriter.create("applied-policies");
+
+  PolicyRules(PolicyConfig config, Ipcache ipcache) {
+    this.config = config;
+    this.repository = new PolicyRepository(config);
+    this.ipcache = ipcache;
+  }
+
+  PolicyConfig config() {
+    return config;
+  }
+
+  RulesSnapshot snapshot() {
+    return repository.snapshot();
+  }
+
+  /** What became of each policy object. */
+  Table<ResourceKey, AppliedPolicy> applied() {
+    return applied.table();
+  }
+
+  /** Takes over what changed; whether any rule did. */
+  boolean take(Changes<ResourceKey, RawResource> changes) {
+    List<PolicyResource> added = new ArrayList<>();
+    List<ResourceName> removed = new ArrayList<>();
+    List<AppliedPolicy> outcomes = new ArrayList<>();
+    for (Change<ResourceKey, RawResource> change : changes.list()) {
+      if (!KINDS.contains(change.key().kind())) {
+        continue;
+      }
+      switch (change) {
+        case Change.Put<ResourceKey, RawResource> put ->
+            outcomes.add(parse(put.value(), put.revision(), added));
+        case Change.Removed<ResourceKey, RawResource> gone -> removed.add(nameOf(gone.key()));
+      }
+    }
+    if (changes.fromScratch()) {
+      removed.addAll(vanished(changes));
+    }
+    if (added.isEmpty() && removed.isEmpty() && outcomes.isEmpty()) {
+      return false;
+    }
+    putPrefixes(added, removed, repository.change(added, removed));
+    applied.write(batch -> {
+      removed.forEach(name -> batch.remove(keyOf(name)));
+      outcomes.forEach(outcome -> batch.put(outcome.key(), outcome));
+    });
+    return !added.isEmpty() || !removed.isEmpty();
+  }
+
+  private AppliedPolicy parse(RawResource raw, long revision, List<PolicyResource> added) {
+    Optional<String> problem = Optional.empty();
+    try {
+      added.addAll(PolicyParser.parse(raw.json(), raw.key().toString(), config));
+      LOG.info("policy taken object={} revision={}", raw.key(), revision);
+    } catch (PolicyParseException e) {
+      LOG.warn("policy refused object={} error=\"{}\"", raw.key(), e.getMessage());
+      problem = Optional.of(String.valueOf(e.getMessage()));
+    }
+    return new AppliedPolicy(raw.key(), revision, problem);
+  }
+
+  /** Objects that went while the reader was too far behind to be told. */
+  private List<ResourceName> vanished(Changes<ResourceKey, RawResource> changes) {
+    List<ResourceName> gone = new ArrayList<>();
+    for (Row<ResourceKey, AppliedPolicy> row : applied.table().snapshot()) {
+      if (!changes.snapshot().contains(row.key())) {
+        gone.add(nameOf(row.key()));
+      }
+    }
+    return gone;
+  }
+
+  /** Gives every prefix that a rule names, and every member of a group, its identity. */
+  private void putPrefixes(
+      List<PolicyResource> added, List<ResourceName> removed, RulesSnapshot snapshot) {
+    ipcache.update(batch -> {
+      removed.forEach(name -> batch.replaceCidrs(name.slashed(), Set.of()));
+      for (PolicyResource resource : added) {
+        ResourceName name = resource.resource();
+        batch.replaceCidrs(name.slashed(), snapshot.prefixes(name));
+      }
+    });
+  }
+
+  private static ResourceName nameOf(ResourceKey key) {
+    return new ResourceName(key.kind(), key.namespace(), key.name());
+  }
+
+  private static ResourceKey keyOf(ResourceName name) {
+    return new ResourceKey(name.kind(), name.namespace(), name.name());
+  }
+}

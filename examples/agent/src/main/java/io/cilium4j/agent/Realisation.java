@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.agent.DesiredKey.EndpointKey;
+import io.cilium4j.core.state.Reconciler;
+import io.cilium4j.core.state.RowStatus;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Whether the datapath enforces what the tables said at some revision: first the controller must
+ * have seen it, then the reconciler must have carried out what followed.
+ */
+final class Realisation {
+
+  /** How often a wait looks whether the datapath has refused, in place of getting done. */
+  private static final Duration LOOK = Duration.ofMillis(100);
+
+  private final PolicyController controller;
+  private final Reconciler<DesiredKey, Desired> reconciler;
+
+  Realisation(PolicyController controller, Reconciler<DesiredKey, Desired> reconciler) {
+    this.controller = controller;
+    this.reconciler = reconciler;
+  }
+
+  /**
+   * Waits until the datapath is in line with an endpoint, or with its absence, as of a revision of
+   * the table of endpoints.
+   *
+   * @return why it is not; absent when it is
+   */
+  Optional<String> await(EndpointKey endpoint, long revision, Duration atMost) {
+    long end = System.nanoTime() + atMost.toNanos();
+    try {
+      Optional<Long> desired = controller.awaitSeen(revision, 0, atMost);
+      if (desired.isEmpty()) {
+        return Optional.of("its policy was not compiled within " + atMost.toSeconds() + " s");
+      }
+      while (!reconciler.awaitRealised(endpoint, desired.get(), LOOK)) {
+        if (reconciler.status(endpoint).orElse(null) instanceof RowStatus.Failed failed) {
+          return Optional.of(failed.message());
+        }
+        if (System.nanoTime() - end > 0) {
+          return Optional.of(lateness(atMost));
+        }
+      }
+      return Optional.empty();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return Optional.of("interrupted while it was brought to the datapath");
+    }
+  }
+
+  private String lateness(Duration atMost) {
+    var inputs = controller.desired().snapshot().pendingInputs();
+    return inputs.isEmpty()
+        ? "the datapath did not take it within " + atMost.toSeconds() + " s"
+        : "nothing is enforced yet: the manifests were not read within "
+            + atMost.toSeconds()
+            + " s";
+  }
+
+  /** Waits until everything is enforced that followed from a revision of the resources. */
+  boolean awaitResources(long revision, Duration atMost) throws InterruptedException {
+    long end = System.nanoTime() + atMost.toNanos();
+    Optional<Long> desired = controller.awaitSeen(0, revision, atMost);
+    return desired.isPresent()
+        && reconciler.awaitRealised(
+            desired.get(), Duration.ofNanos(Math.max(0, end - System.nanoTime())));
+  }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import java.util.ServiceLoader;
+import java.util.function.Function;
+
+/** Finds the implementation of a seam. */
+final class Services {
+  private Services() {}
+
+  /**
+   * The implementation of a name.
+   *
+   * @param loader made by the caller, whose class names the seam
+   */
+  static <S> S named(ServiceLoader<S> loader, Function<S, String> nameOf, String wanted) {
+    return loader.stream()
+        .map(ServiceLoader.Provider::get)
+        .filter(each -> nameOf.apply(each).equals(wanted))
+        .findFirst()
+        .orElseThrow(() -> new AgentException(wanted + ": no such implementation is installed"));
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.demo;
+
+import io.cilium4j.agent.AgentException;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.state.Lifecycle.LifecycleException;
+import java.util.List;
+
+/** {@code ./demo}: five pods, one policy, real packets. */
+public final class Demo {
+  private Demo() {}
+
+  /** Runs the demo and ends the process with its exit code. */
+  public static void main(String... args) {
+    int exitCode;
+    try {
+      exitCode = run(args);
+    } catch (DemoException | AgentException | DatapathException | LifecycleException e) {
+      System.err.println("demo: " + e.getMessage());
+      exitCode = 1;
+    }
+    System.exit(exitCode);
+  }
+
+  private static int run(String... args) {
+    Options options = Options.parse(args);
+    if (options.action() == Options.Action.HELP) {
+      System.out.print(Options.HELP);
+      return 0;
+    }
+    if (options.enter().isPresent()) {
+      return Surroundings.runWithLoopback(options.enter().get(), List.of(args));
+    }
+    Policy policy = Policy.read(options.policy());
+    if (options.inside().isPresent()) {
+      return play(options, policy, Venue.inside(options.inside().get(), options.datapath()));
+    }
+    return switch (Surroundings.look()) {
+      case PRIVILEGED -> play(options, policy, Venue.privileged(options.datapath()));
+      case USER_NAMESPACE ->
+          Surroundings.runInUserNamespace(DemoFolder.ofUser().root(), List.of(args));
+      case NOTHING -> play(options, policy, Venue.nothing(options.datapath()));
+    };
+  }
+
+  private static int play(Options options, Policy policy, Venue venue) {
+    var stage = new Stage(venue);
+    if (options.action() == Options.Action.SERVE) {
+      return Keeper.serve(stage, venue);
+    }
+    stage.clearEarlierRun();
+    if (options.action() == Options.Action.CLEAN) {
+      return 0;
+    }
+    // Ctrl-C ends the process through this hook; the normal end passes through it too.
+    Runtime.getRuntime().addShutdownHook(new Thread(stage::clear, "clear"));
+    stage.open();
+    stage.enter();
+    System.out.println(venue.firstLine(stage.agent()));
+    int wrong = new Show(stage, venue.packets(), System.out).play(policy);
+    if (options.action() == Options.Action.KEEP) {
+      Keeper.handOver(stage, venue, System.out);
+    } else {
+      stage.clear();
+    }
+    return wrong == 0 ? 0 : 1;
+  }
+}
