@@ -5,6 +5,6 @@
  * the documents quote the code between their {@code @start} and {@code @end} marks, and a test
  * holds the quotes equal to it.
  *
- * <p>{@link io.cilium4j.embedded.LookUp} asks a compiled policy what it would decide.
+ * <p>{@link io.cilium4j.embedded.AskPolicy} asks a policy what it would decide, and why.
  */
 package io.cilium4j.embedded;
