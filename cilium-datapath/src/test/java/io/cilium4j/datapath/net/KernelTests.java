@@ -12,14 +12,14 @@ import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 
 /** What tests in real namespaces share. */
-final class KernelTests {
+public final class KernelTests {
 
   private static final AtomicInteger NAMES = new AtomicInteger();
 
   private KernelTests() {}
 
   /** A test that cannot run here is skipped, or fails where the build says that it must run. */
-  static void require(boolean possible, String why) {
+  public static void require(boolean possible, String why) {
     if ("required".equals(System.getProperty("kernel.tests"))) {
       Assertions.assertTrue(possible, why);
     } else {
@@ -28,7 +28,7 @@ final class KernelTests {
   }
 
   /** Makes a namespace under a folder, or skips the test where that is not allowed. */
-  static Netns netns(Path folder) {
+  public static Netns netns(Path folder) {
     try {
       return Netns.create(folder, "t" + NAMES.incrementAndGet());
     } catch (SystemCallException e) {
@@ -38,7 +38,7 @@ final class KernelTests {
   }
 
   /** How many descriptors this process has open. */
-  static long openDescriptors() throws IOException {
+  public static long openDescriptors() throws IOException {
     try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
       return all.count();
     }

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import static io.cilium4j.datapath.memory.PodTraffic.DENIED_MILLIS;
+import static io.cilium4j.datapath.memory.PodTraffic.PATIENCE_MILLIS;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.datapath.memory.PodTraffic.Place;
+import io.cilium4j.datapath.net.KernelTests;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.slf4j.Logger;
+
+/** Real packets between real namespaces, moved in user space. */
+class MemoryDatapathKernelIT {
+
+  private static final int NOBODY = 65_534;
+
+  @TempDir private Path folder;
+  private PodTraffic traffic;
+
+  @BeforeEach
+  void makePods() {
+    traffic = new PodTraffic(folder);
+  }
+
+  @AfterEach
+  void removePods() {
+    traffic.close();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void connect_noRowYet_nothingPasses(IpFamily family) throws Exception {
+    assertFalse(traffic.udp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
+    assertTrue(traffic.counter("drop_unknown_sender_egress") > 0);
+    assertFalse(traffic.ping(Place.NODE, Place.POD_A, family, DENIED_MILLIS));
+    assertTrue(traffic.counter("drop_unknown_endpoint_ingress") > 0);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void apply_bothAllow_tcpUdpAndIcmpPass(IpFamily family) throws Exception {
+    traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+    assertTrue(traffic.tcp(Place.POD_A, Place.POD_B, family, PATIENCE_MILLIS));
+    assertTrue(traffic.udp(Place.POD_B, Place.POD_A, family, PATIENCE_MILLIS));
+    assertTrue(traffic.ping(Place.POD_A, Place.POD_B, family, PATIENCE_MILLIS));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void apply_receiverDenies_nothingPassesThatWay(IpFamily family) throws Exception {
+    traffic.apply(PolicyMapState.ALLOW_ALL, World.only(TrafficDirection.EGRESS));
+    assertFalse(traffic.tcp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
+    assertFalse(traffic.udp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
+    assertFalse(traffic.ping(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
+    assertTrue(traffic.counter("drop_policy_denied_ingress") >= 3);
+    assertFalse(traffic.tcp(Place.NODE, Place.POD_B, family, DENIED_MILLIS));
+    assertTrue(traffic.tcp(Place.POD_B, Place.POD_A, family, PATIENCE_MILLIS));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void apply_bothAllow_nodeAndPodReachEachOther(IpFamily family) throws Exception {
+    traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+    assertTrue(traffic.tcp(Place.NODE, Place.POD_A, family, PATIENCE_MILLIS));
+    assertTrue(traffic.udp(Place.NODE, Place.POD_A, family, PATIENCE_MILLIS));
+    assertTrue(traffic.tcp(Place.POD_A, Place.NODE, family, PATIENCE_MILLIS));
+    assertTrue(traffic.ping(Place.POD_A, Place.NODE, family, PATIENCE_MILLIS));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void apply_egressDenied_evenTheNodeIsOutOfReach(IpFamily family) throws Exception {
+    traffic.apply(World.only(TrafficDirection.INGRESS), PolicyMapState.ALLOW_ALL);
+    assertFalse(traffic.tcp(Place.POD_A, Place.NODE, family, DENIED_MILLIS));
+    assertFalse(traffic.ping(Place.POD_A, Place.NODE, family, DENIED_MILLIS));
+    assertTrue(traffic.tcp(Place.NODE, Place.POD_A, family, PATIENCE_MILLIS));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void apply_bothAllow_theOutsideIsReachedThroughTheNode(IpFamily family) throws Exception {
+    traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+    assertTrue(traffic.tcp(Place.POD_A, Place.OUTSIDE, family, PATIENCE_MILLIS));
+    assertTrue(traffic.tcp(Place.OUTSIDE, Place.POD_A, family, PATIENCE_MILLIS));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void apply_revoked_stopsAConnectionUntilItIsAllowedAgain(IpFamily family) throws Exception {
+    traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+    try (ServerSocket server = traffic.listen(Place.POD_B, family);
+        Socket client = traffic.dial(Place.POD_A, Place.POD_B, family, PATIENCE_MILLIS);
+        Socket accepted = server.accept()) {
+      client.getOutputStream().write(1);
+      assertEquals(1, accepted.getInputStream().read());
+      traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.DENY_ALL);
+      client.getOutputStream().write(2);
+      accepted.setSoTimeout(DENIED_MILLIS);
+      assertThrows(SocketTimeoutException.class, () -> accepted.getInputStream().read());
+      assertTrue(traffic.counter("drop_policy_denied_ingress") > 0);
+      traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+      accepted.setSoTimeout(PATIENCE_MILLIS);
+      byte[] rest = accepted.getInputStream().readNBytes(1);
+      assertArrayEquals(new byte[] {2}, rest);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void close_andOpenAgain_goesOnWithTheSameDevices(IpFamily family) throws Exception {
+    traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+    List<String> devices = traffic.nodeDevices();
+    traffic.restart();
+    assertFalse(traffic.udp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
+    traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+    assertEquals(devices, traffic.nodeDevices());
+    assertTrue(traffic.tcp(Place.POD_A, Place.POD_B, family, PATIENCE_MILLIS));
+    assertTrue(traffic.tcp(Place.NODE, Place.POD_B, family, PATIENCE_MILLIS));
+  }
+
+  @Test
+  void destroy_always_leavesNothingBehind() throws Exception {
+    assertEquals(
+        List.of("it_5", "it_6", "it_host", "it_net", "lo", "uplink"), traffic.nodeDevices());
+    traffic.destroy();
+    assertEquals(List.of("lo", "uplink"), traffic.nodeDevices());
+    assertFalse(folder.resolve("run").resolve(DeviceManifest.FILE_NAME).toFile().exists());
+    assertTrue(
+        Thread.getAllStackTraces().keySet().stream()
+            .noneMatch(thread -> thread.getName().startsWith("it-forwarder")));
+    assertThrows(DatapathException.class, () -> traffic.datapath().destroy());
+  }
+
+  @Test
+  void openAndClose_again_leavesNoDescriptor() throws Exception {
+    traffic.restart();
+    long before = KernelTests.openDescriptors();
+    for (int i = 0; i < 5; i++) {
+      traffic.restart();
+    }
+    assertEquals(before, KernelTests.openDescriptors());
+  }
+
+  @Test
+  void connect_unprivilegedInUserNamespace_worksToo() throws Exception {
+    Path readableByAll =
+        Files.createTempDirectory(
+            "slf4j",
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+    Path library = readableByAll.resolve("slf4j.jar");
+    try {
+      runUnprivileged(classPath(library));
+    } finally {
+      Files.delete(library);
+      Files.delete(readableByAll);
+    }
+  }
+
+  private void runUnprivileged(String classPath) throws Exception {
+    Process process =
+        new ProcessBuilder(
+                "setpriv",
+                "--reuid=" + NOBODY,
+                "--regid=" + NOBODY,
+                "--clear-groups",
+                "unshare",
+                "-Urnm",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "--enable-native-access=ALL-UNNAMED",
+                "--class-path",
+                classPath,
+                PodTraffic.class.getName())
+            .directory(folder.getRoot().toFile())
+            .redirectErrorStream(true)
+            .start();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    KernelTests.require(
+        !out.startsWith("unshare: ") && !out.startsWith("setpriv: "),
+        "user namespaces are not for everyone here: " + out);
+    String family = "true true true true true false ";
+    assertTrue(out.contains(family + family + "[lo, uplink]"), out);
+    assertEquals(0, process.waitFor());
+  }
+
+  /** Where our classes lie, and a copy of the one library: its own place may be for us alone. */
+  private static String classPath(Path library) throws Exception {
+    Files.copy(location(Logger.class), library, StandardCopyOption.REPLACE_EXISTING);
+    return String.join(
+        System.getProperty("path.separator"),
+        List.of(
+            location(MacAddress.class).toString(),
+            library.toString(),
+            Path.of("target/classes").toAbsolutePath().toString(),
+            Path.of("target/test-classes").toAbsolutePath().toString()));
+  }
+
+  private static Path location(Class<?> type) throws Exception {
+    return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI());
+  }
+}
