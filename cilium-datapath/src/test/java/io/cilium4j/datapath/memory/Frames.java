@@ -83,6 +83,21 @@ final class Frames {
     return icmp(source.isV4() ? 3 : 1, 0, quoted);
   }
 
+  /** Fills in the checksum of an IPv4 header without options, as RFC 791 says. */
+  static void fillIpv4Checksum(ByteBuffer frame) {
+    frame.putShort(24, (short) 0);
+    frame.putShort(24, (short) ~ipv4Sum(frame));
+  }
+
+  /** The sum of an IPv4 header's words in ones' complement: 0xffff where its checksum is right. */
+  static int ipv4Sum(ByteBuffer frame) {
+    int sum = 0;
+    for (int at = 14; at < 34; at += 2) {
+      sum += frame.getShort(at) & 0xffff;
+    }
+    return (sum & 0xffff) + (sum >>> 16);
+  }
+
   /** A copy of the frame. */
   static byte[] bytes(ByteBuffer frame) {
     byte[] bytes = new byte[frame.remaining()];

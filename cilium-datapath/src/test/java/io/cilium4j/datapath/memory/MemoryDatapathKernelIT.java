@@ -9,21 +9,31 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.datapath.memory.PodTraffic.Place;
+import io.cilium4j.datapath.net.FrameBatch;
 import io.cilium4j.datapath.net.KernelTests;
+import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.PacketSocket;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -129,6 +139,37 @@ class MemoryDatapathKernelIT {
     }
   }
 
+  /** The kernel heeds frames for all stations, whatever address they are sent to. */
+  @Test
+  void frameForAllStations_isDecidedLikeAnyOther() throws Exception {
+    ByteBuffer frame =
+        Frames.between(Place.POD_A.address(IpFamily.IPV4), Place.NODE.address(IpFamily.IPV4))
+            .udp(1000, 9000);
+    Frames.fillIpv4Checksum(frame);
+    byte[] bytes = Frames.bytes(frame);
+    Arrays.fill(bytes, 0, 6, (byte) 0xff);
+    InetSocketAddress address =
+        new InetSocketAddress(Place.NODE.address(IpFamily.IPV4).toInetAddress(), 9000);
+    try (DatagramSocket server = traffic.at(Place.NODE).call(() -> new DatagramSocket(address));
+        Netlink links = Netlink.open(traffic.at(Place.POD_A));
+        PacketSocket pod =
+            PacketSocket.open(
+                traffic.at(Place.POD_A), links.linkByName("eth0").orElseThrow().index());
+        FrameBatch batch = new FrameBatch(1)) {
+      batch.put(0, bytes, bytes.length);
+      traffic.apply(PolicyMapState.DENY_ALL, PolicyMapState.DENY_ALL);
+      pod.send(batch, 0, 1);
+      server.setSoTimeout(DENIED_MILLIS);
+      var packet = new DatagramPacket(new byte[100], 100);
+      assertThrows(SocketTimeoutException.class, () -> server.receive(packet));
+      traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+      pod.send(batch, 0, 1);
+      server.setSoTimeout(PATIENCE_MILLIS);
+      server.receive(packet);
+      assertEquals(4, packet.getLength());
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void close_andOpenAgain_goesOnWithTheSameDevices(IpFamily family) throws Exception {
@@ -153,6 +194,24 @@ class MemoryDatapathKernelIT {
         Thread.getAllStackTraces().keySet().stream()
             .noneMatch(thread -> thread.getName().startsWith("it-forwarder")));
     assertThrows(DatapathException.class, () -> traffic.datapath().destroy());
+  }
+
+  @Test
+  void connect_noSuchNamespace_failsAndTheOthersGoOn() throws Exception {
+    traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
+    List<String> devices = traffic.nodeDevices();
+    var request =
+        new ConnectRequest(
+            7,
+            folder.resolve("nobody").toString(),
+            "eth0",
+            List.of(IpAddress.parse("10.8.0.7")),
+            1500);
+    assertThrows(
+        DatapathException.class,
+        () -> traffic.at(Place.NODE).call(() -> traffic.datapath().connect(request)));
+    assertEquals(devices, traffic.nodeDevices());
+    assertTrue(traffic.tcp(Place.POD_A, Place.POD_B, IpFamily.IPV4, PATIENCE_MILLIS));
   }
 
   @Test

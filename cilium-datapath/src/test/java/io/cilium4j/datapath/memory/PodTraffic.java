@@ -341,6 +341,11 @@ final class PodTraffic implements AutoCloseable {
       here.setUp(1);
     }
     Path folder = Files.createTempDirectory("netns");
-    System.out.println(run(folder));
+    try {
+      System.out.println(run(folder));
+    } finally {
+      Files.deleteIfExists(folder.resolve("run"));
+      Files.delete(folder);
+    }
   }
 }
