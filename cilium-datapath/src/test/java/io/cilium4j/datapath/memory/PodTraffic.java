@@ -128,17 +128,14 @@ final class PodTraffic implements AutoCloseable {
     deviceB = connect(Place.POD_B);
   }
 
+  /** Both ends know each other's Ethernet address: discovery would wait for link-local ones. */
   private void joinOutside() {
     Netns outside = at(Place.OUTSIDE);
+    var pair =
+        new VethPair("uplink", "eth0", PodConnector.randomMac(), PodConnector.randomMac(), 1500);
     try (Netlink nodeLinks = Netlink.open(at(Place.NODE));
         Netlink outsideLinks = Netlink.open(outside)) {
-      int uplink =
-          nodeLinks
-              .createVeth(
-                  new VethPair(
-                      "uplink", "eth0", PodConnector.randomMac(), PodConnector.randomMac(), 1500),
-                  outside)
-              .index();
+      int uplink = nodeLinks.createVeth(pair, outside).index();
       int far = outsideLinks.linkByName("eth0").orElseThrow().index();
       outsideLinks.setUp(far);
       nodeLinks.setUp(uplink);
@@ -148,6 +145,8 @@ final class PodTraffic implements AutoCloseable {
         int length = family == IpFamily.IPV4 ? 24 : 64;
         outsideLinks.addAddress(far, new InterfaceAddress(address, length), DuplicateCheck.SKIP);
         nodeLinks.addAddress(uplink, new InterfaceAddress(router, length), DuplicateCheck.SKIP);
+        outsideLinks.setNeighbour(far, router, pair.mac());
+        nodeLinks.setNeighbour(uplink, address, pair.peerMac());
         IpPrefix pods = new IpPrefix(Place.NODE.address(family), length);
         outsideLinks.addRoute(Route.to(pods, far).via(router));
       }
