@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The flows that were allowed, each with the epoch of its verdict. The flow used least recently
- * makes room for a new one, so that whoever opens many flows makes others ask the policy again, and
- * nothing worse.
+ * makes room for a new one. Whoever opens many flows thus makes others ask the policy again, and
+ * their replies wait for the initiator's next packet; no verdict changes by it.
  *
  * <p>A flow's key is its two ends, an end being (address, port), and its protocol. The ends stand
  * in numerical order, so that both directions have the same key: the smaller one is {@code A}. For

@@ -81,6 +81,11 @@ final class Forwarder implements AutoCloseable {
     ports.put(ifindex, new Port(socket, new Origin(ifindex)));
   }
 
+  /** Whether a device is read. */
+  synchronized boolean isAttached(int ifindex) {
+    return ports.containsKey(ifindex);
+  }
+
   /** Lets go of a pod's device; no error if it is not read. */
   synchronized void detach(int ifindex) {
     Port port = ports.remove(ifindex);

@@ -10,7 +10,6 @@ import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -109,7 +108,8 @@ public final class MemoryDatapath implements Datapath {
   public synchronized void disconnect(EndpointInterface device) {
     checkOpen();
     if (network != null) {
-      network.disconnect(device, addresses(decider.state()));
+      network.release(device);
+      network.settle(addressesInRows());
     }
   }
 
@@ -118,27 +118,23 @@ public final class MemoryDatapath implements Datapath {
     checkOpen();
     State before = decider.state();
     State after = before.after(change, config.limits());
-    if (after.equals(before)) {
-      return;
+    if (!after.equals(before)) {
+      decider.setState(after);
     }
-    decider.setState(after);
+    // Also where no row is new: the batch may be a second try after this failed.
     if (network != null) {
       for (EndpointRow row : change.endpoints()) {
         network.resume(row.endpoint());
       }
-      network.unroute(goneAddresses(before, after));
+      network.settle(addressesInRows());
     }
   }
 
-  private static Set<IpAddress> goneAddresses(State before, State after) {
-    Set<IpAddress> gone = addresses(before);
-    gone.removeAll(addresses(after));
-    return gone;
-  }
-
-  private static Set<IpAddress> addresses(State state) {
+  private Set<IpAddress> addressesInRows() {
     Set<IpAddress> addresses = new HashSet<>();
-    state.endpoints().values().forEach(row -> addresses.addAll(row.endpoint().addresses()));
+    for (LocalEndpoint endpoint : decider.state().endpoints().values()) {
+      addresses.addAll(endpoint.endpoint().addresses());
+    }
     return addresses;
   }
 
@@ -146,14 +142,14 @@ public final class MemoryDatapath implements Datapath {
   public synchronized void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
     checkOpen();
     State before = decider.state();
+    Set<Integer> ids = new HashSet<>(before.endpoints().keySet());
+    ids.removeAll(endpointIds);
     Set<IpPrefix> prefixes = before.prefixes();
     prefixes.removeAll(ipcache);
-    List<LocalEndpoint> strangers = new ArrayList<>(before.endpoints().values());
-    strangers.removeIf(endpoint -> endpointIds.contains(endpoint.id()));
-    Set<Integer> ids = new HashSet<>();
-    strangers.forEach(endpoint -> ids.add(endpoint.id()));
     apply(new Change(List.of(), ids, List.of(), prefixes));
-    strangers.forEach(endpoint -> disconnect(endpoint.endpoint().device()));
+    if (network != null) {
+      network.prune(endpointIds, addressesInRows());
+    }
   }
 
   @Override

@@ -150,4 +150,14 @@ final class NodeDevices {
   void unroute(IpAddress pod) {
     node.deleteRoute(Route.to(IpPrefix.host(pod), host.index()));
   }
+
+  /** The pods' addresses that are routed to the forwarder, by whichever process. */
+  List<IpAddress> routes() {
+    return node.listRoutes(host.index()).stream()
+        .map(Route::destination)
+        .filter(IpPrefix::isHost)
+        .map(IpPrefix::address)
+        .filter(address -> !addresses.contains(address))
+        .toList();
+  }
 }

@@ -115,7 +115,8 @@ final class PacketDecider {
    * @param frame an Ethernet frame between position and limit, in network byte order; not changed
    */
   synchronized Decision decide(ByteBuffer frame, Origin origin) {
-    trial.begin(state, origin, clockNanos.getAsLong());
+    State current = state;
+    trial.begin(current, origin, clockNanos.getAsLong());
     DropReason unreadable = PacketParser.parse(frame, packet);
     if (unreadable == null) {
       unreadable = resolveFragment();
@@ -128,6 +129,8 @@ final class PacketDecider {
       if (related != null) {
         return related;
       }
+      // What was found out about the quoted flow is not about this one.
+      trial.begin(current, origin, trial.nowNanos);
     }
     Conntrack.Flow flow = conntrack.find(packet, trial.nowNanos);
     if (flow == null) {

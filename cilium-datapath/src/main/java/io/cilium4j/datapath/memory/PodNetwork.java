@@ -11,8 +11,9 @@ import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.PodConnector;
-import java.util.Collection;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,6 +36,9 @@ final class PodNetwork implements AutoCloseable {
 
   /** The addresses of the pods that this process connected, by device. */
   private final Map<Integer, List<IpAddress>> connected = new HashMap<>();
+
+  /** The addresses that this process routed to the forwarder. */
+  private final Set<IpAddress> routed = new HashSet<>();
 
   /** Makes what is missing, and takes over what an earlier process left. */
   PodNetwork(Config config, PacketDecider decider) {
@@ -66,11 +70,23 @@ final class PodNetwork implements AutoCloseable {
 
   EndpointInterface connect(ConnectRequest request) {
     devices.ensureMtu(request.mtuBytes());
-    EndpointInterface device =
-        connector.connect(request, names.podDevice(request.endpointId()), this::prepare);
-    request.addresses().forEach(devices::route);
-    connected.put(device.hostIfindex(), request.addresses());
-    return device;
+    var prepared = new ArrayList<EndpointInterface>(1);
+    try {
+      EndpointInterface device =
+          connector.connect(
+              request,
+              names.podDevice(request.endpointId()),
+              made -> {
+                prepared.add(made);
+                prepare(made);
+              });
+      request.addresses().forEach(this::route);
+      connected.put(device.hostIfindex(), request.addresses());
+      return device;
+    } catch (RuntimeException e) {
+      prepared.forEach(this::release);
+      throw e;
+    }
   }
 
   /** Before the device is up: the kernel must not see a packet that the forwarder does not. */
@@ -80,33 +96,62 @@ final class PodNetwork implements AutoCloseable {
     forwarder.attach(device.hostIfindex());
   }
 
-  /**
-   * Removes an endpoint's devices.
-   *
-   * @param inUse addresses that rows still have, whose routes stay
-   */
-  void disconnect(EndpointInterface device, Set<IpAddress> inUse) {
+  /** Removes an endpoint's devices; its routes stay until {@link #settle}. */
+  void release(EndpointInterface device) {
     forwarder.detach(device.hostIfindex());
     connector.disconnect(device);
     manifest.remove(device.hostName(), device.hostIfindex());
-    List<IpAddress> addresses = connected.remove(device.hostIfindex());
-    if (addresses != null) {
-      addresses.stream().filter(address -> !inUse.contains(address)).forEach(devices::unroute);
-    }
+    connected.remove(device.hostIfindex());
   }
 
   /** Forwards for an endpoint whose device was made before this process began. */
   void resume(Endpoint endpoint) {
     EndpointInterface device = endpoint.device();
+    if (forwarder.isAttached(device.hostIfindex()) && routed.containsAll(endpoint.addresses())) {
+      return;
+    }
     if (ours(device.hostName(), device.hostIfindex()).isPresent()) {
       forwarder.attach(device.hostIfindex());
-      endpoint.addresses().forEach(devices::route);
+      endpoint.addresses().forEach(this::route);
     }
   }
 
-  /** Takes the routes to addresses that no endpoint has any more. */
-  void unroute(Collection<IpAddress> addresses) {
-    addresses.forEach(devices::unroute);
+  private void route(IpAddress pod) {
+    devices.route(pod);
+    routed.add(pod);
+  }
+
+  /** Takes the routes to addresses that neither a row nor a connected pod has any more. */
+  void settle(Set<IpAddress> inRows) {
+    Set<IpAddress> gone = new HashSet<>(routed);
+    gone.removeAll(inRows);
+    connected.values().forEach(gone::removeAll);
+    for (IpAddress address : gone) {
+      devices.unroute(address);
+      routed.remove(address);
+    }
+  }
+
+  /**
+   * Removes the devices and routes of endpoints that are not among these, those of an earlier
+   * process included.
+   */
+  void prune(Set<Integer> endpointIds, Set<IpAddress> inRows) {
+    Set<String> kept = new HashSet<>();
+    kept.add(names.hostDevice());
+    endpointIds.forEach(id -> kept.add(names.podDevice(id)));
+    manifest
+        .devices()
+        .forEach((name, ifindex) -> {
+          if (!kept.contains(name)) {
+            forwarder.detach(ifindex);
+            ours(name, ifindex).ifPresent(link -> node.deleteLink(link.index()));
+            manifest.remove(name, ifindex);
+            connected.remove(ifindex);
+          }
+        });
+    routed.addAll(devices.routes());
+    settle(inRows);
   }
 
   /** A device that is there and that this instance made: a stranger may have the name by now. */

@@ -224,6 +224,28 @@ final class PodTraffic implements AutoCloseable {
         });
   }
 
+  /** Removes everything but this pod. */
+  void prune(Place pod) {
+    at(Place.NODE)
+        .call(() -> {
+          datapath.prune(Set.of(pod.host), Set.of());
+          return datapath;
+        });
+  }
+
+  /** The pods' addresses that the node sends to the datapath. */
+  List<IpAddress> podRoutes() {
+    try (Netlink links = Netlink.open(at(Place.NODE))) {
+      return links.listRoutes(links.linkByName("it_host").orElseThrow().index()).stream()
+          .map(Route::destination)
+          .filter(IpPrefix::isHost)
+          .map(IpPrefix::address)
+          .filter(address -> !Place.NODE.addresses().contains(address))
+          .sorted()
+          .toList();
+    }
+  }
+
   /** The devices in the node's namespace. */
   List<String> nodeDevices() {
     try (Netlink links = Netlink.open(at(Place.NODE))) {

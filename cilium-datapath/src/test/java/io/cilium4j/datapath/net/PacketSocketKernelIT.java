@@ -48,7 +48,13 @@ class PacketSocketKernelIT {
             .directory(folder.getRoot().toFile())
             .redirectErrorStream(true)
             .start();
-    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    String out;
+    // All three are closed here, and not whenever they are collected: others count descriptors.
+    try (var _ = process.getOutputStream();
+        var output = process.getInputStream();
+        var _ = process.getErrorStream()) {
+      out = new String(output.readAllBytes(), StandardCharsets.UTF_8);
+    }
     int exit = process.waitFor();
     KernelTests.require(
         !out.startsWith("unshare: ") && !out.startsWith("setpriv: "),
