@@ -205,7 +205,7 @@ class MemoryDatapathKernelIT {
         List.of("it_5", "it_6", "it_host", "it_net", "lo", "uplink"), traffic.nodeDevices());
     traffic.destroy();
     assertEquals(List.of("lo", "uplink"), traffic.nodeDevices());
-    assertFalse(folder.resolve("run").resolve(DeviceManifest.FILE_NAME).toFile().exists());
+    assertFalse(folder.resolve("run").resolve("memory-devices").toFile().exists());
     assertTrue(
         Thread.getAllStackTraces().keySet().stream()
             .noneMatch(thread -> thread.getName().startsWith("it-forwarder")));
