@@ -5,6 +5,7 @@
 module io.cilium4j.core {
   requires static transitive org.jspecify;
   requires org.slf4j;
+  requires re2j;
 
   exports io.cilium4j.core;
   exports io.cilium4j.core.spi;

@@ -104,6 +104,13 @@ public final class PolicyMapState {
       this.localClusterId = localClusterId;
     }
 
+    private Builder(PolicyMapState from) {
+      this.localClusterId = from.localClusterId;
+      this.keys = from.keys.clone();
+      this.entries = from.entries.clone();
+      this.size = from.size;
+    }
+
     public Builder put(PolicyKey key, PolicyEntry entry) {
       return putPacked(
           pack(key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape()),
@@ -134,6 +141,37 @@ public final class PolicyMapState {
       }
       entries[slot] = entry;
       return this;
+    }
+
+    /** Removes the entry of this very key, if there is one. */
+    public Builder remove(PolicyKey key) {
+      int hole =
+          slotFor(
+              keys,
+              pack(
+                  key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape()));
+      if (keys[hole] == 0) {
+        return this;
+      }
+      size--;
+      // Entries behind the hole that a search would no longer reach move up into it.
+      int mask = keys.length - 1;
+      int next = hole;
+      while (true) {
+        keys[hole] = 0;
+        entries[hole] = null;
+        int home;
+        do {
+          next = (next + 1) & mask;
+          if (keys[next] == 0) {
+            return this;
+          }
+          home = homeSlot(keys[next], mask);
+        } while (((next - home) & mask) < ((next - hole) & mask));
+        keys[hole] = keys[next];
+        entries[hole] = entries[next];
+        hole = next;
+      }
     }
 
     private void grow() {
@@ -243,13 +281,17 @@ public final class PolicyMapState {
   /** The slot of a key, or the free one where it would go. At least one slot is always free. */
   private static int slotFor(long[] keys, long packed) {
     int mask = keys.length - 1;
-    // Mixes all bits of the key down to a slot: identities and ports are dense and regular.
-    long mixed = packed * 0x9E37_79B9_7F4A_7C15L;
-    int slot = (int) (mixed ^ (mixed >>> 32)) & mask;
+    int slot = homeSlot(packed, mask);
     while (keys[slot] != packed && keys[slot] != 0) {
       slot = (slot + 1) & mask;
     }
     return slot;
+  }
+
+  /** Mixes all bits of the key down to a slot: identities and ports are dense and regular. */
+  private static int homeSlot(long packed, int mask) {
+    long mixed = packed * 0x9E37_79B9_7F4A_7C15L;
+    return (int) (mixed ^ (mixed >>> 32)) & mask;
   }
 
   private static long pack(int direction, int identity, int protocol, int port, int shape) {
@@ -277,6 +319,11 @@ public final class PolicyMapState {
         (int) (packed >>> 24) & 0xff,
         (int) (packed >>> 8) & 0xffff,
         Math.max(0, shape - 1));
+  }
+
+  /** A builder that begins with this state's entries. */
+  public Builder toBuilder() {
+    return new Builder(this);
   }
 
   /** The entry of this very key. */

@@ -89,6 +89,18 @@ class PolicyMapStateTest {
     }
     PolicyMapState state = builder.build();
     assertEquals(content, state.toMap());
+    PolicyMapState.Builder changed = state.toBuilder();
+    for (int i = 0; i < 20; i++) {
+      PolicyKey key = randomKey(random);
+      content.remove(key);
+      changed.remove(key);
+      PolicyKey other = randomKey(random);
+      PolicyEntry entry = randomEntry(random, 100 + i);
+      content.put(other, entry);
+      changed.put(other, entry);
+    }
+    state = changed.build();
+    assertEquals(content, state.toMap());
     assertEquals(content.size(), state.size());
     for (TrafficDirection direction : TrafficDirection.values()) {
       for (int peer : PEERS) {

@@ -5,6 +5,7 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -45,6 +46,36 @@ public final class CompiledPolicy {
     ingress.compile(identities, map);
     egress.compile(identities, map);
     return new CompiledPolicy(subject, rules, identities, ingress, egress, map.build());
+  }
+
+  /**
+   * This policy for other identities, by the same rules. Where the snapshot follows that of this
+   * policy, only what came and went is worked out.
+   */
+  public CompiledPolicy with(IdentitiesSnapshot newer) {
+    IdentitiesSnapshot.Delta delta = newer.since(identities);
+    if (delta == null) {
+      return of(subject, rules, newer, state.localClusterId(), ingress, egress);
+    }
+    PolicyMapState.Builder map = null;
+    for (DirectionPlan plan : List.of(ingress, egress)) {
+      for (IdentityRow row : delta.removed()) {
+        ClassTable table = plan.tableOf(row);
+        if (table.size() > 0) {
+          map = map == null ? state.toBuilder() : map;
+          plan.remove(map, row.id(), table);
+        }
+      }
+      for (IdentityRow row : delta.added()) {
+        ClassTable table = plan.tableOf(row);
+        if (table.size() > 0) {
+          map = map == null ? state.toBuilder() : map;
+          plan.put(map, row.id(), table);
+        }
+      }
+    }
+    PolicyMapState changed = map == null ? state : map.build();
+    return new CompiledPolicy(subject, rules, newer, ingress, egress, changed);
   }
 
   /** Whose policy it is. */

@@ -3,6 +3,8 @@ package io.cilium4j.policy;
 
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Identity;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
@@ -36,6 +38,9 @@ final class DirectionPlan {
 
   /** The terms of each selector but the wildcard. */
   private final Map<Selector, List<Term>> bySelector = new LinkedHashMap<>();
+
+  /** The selectors by the one namespace that they ask for; under the empty name all others. */
+  private final Map<String, List<Selector>> selectorsByNamespace = new HashMap<>();
 
   /** The terms for everybody, and those that have ports by name, which differ by peer. */
   private final List<Term> everybody = new ArrayList<>();
@@ -91,6 +96,11 @@ final class DirectionPlan {
       int priority = number(levels, Entry.TIER_DEFAULT, each.priority);
       var level = new Term.Level(Entry.TIER_DEFAULT, priority, band);
       register(newTerm(level, each.action, null, List.of(L4.ANY)), List.of(each.peer));
+    }
+    for (Selector selector : bySelector.keySet()) {
+      selectorsByNamespace
+          .computeIfAbsent(selector.onlyNamespace(), _ -> new ArrayList<>())
+          .add(selector);
     }
     this.sorted = terms.stream().sorted().toList();
     for (int aggregate : aggregates()) {
@@ -238,20 +248,27 @@ final class DirectionPlan {
     concerned.forEach((row, own) -> put(map, row.id(), table(row, own)));
   }
 
-  /** Puts the entries of one identity. */
-  void compile(IdentityRow row, PolicyMapState.Builder map) {
+  /** The table of one identity, worked out from its labels alone. */
+  ClassTable tableOf(IdentityRow row) {
     List<Term> own = new ArrayList<>(everybodyNamed);
-    bySelector.forEach((selector, selected) -> {
+    Label namespace = row.label(Selectors.NAMESPACE);
+    addMatching(selectorsByNamespace.getOrDefault("", List.of()), row, own);
+    if (namespace != null && !namespace.value().isEmpty()) {
+      addMatching(selectorsByNamespace.getOrDefault(namespace.value(), List.of()), row, own);
+    }
+    return own.isEmpty() ? ClassTable.EMPTY : table(row, own);
+  }
+
+  private void addMatching(List<Selector> selectors, IdentityRow row, List<Term> own) {
+    for (Selector selector : selectors) {
       if (selector.matches(row)) {
-        own.addAll(selected);
+        own.addAll(bySelector.getOrDefault(selector, List.of()));
       }
-    });
-    if (!own.isEmpty()) {
-      put(map, row.id(), table(row, own));
     }
   }
 
-  private void put(PolicyMapState.Builder map, int id, ClassTable table) {
+  /** Puts the entries of a table under an identity. */
+  void put(PolicyMapState.Builder map, int id, ClassTable table) {
     for (int i = 0; i < table.size(); i++) {
       int key = table.key(i);
       map.put(
@@ -264,8 +281,22 @@ final class DirectionPlan {
     }
   }
 
+  /** Removes the entries of a table under an identity. */
+  void remove(PolicyMapState.Builder map, int id, ClassTable table) {
+    for (int i = 0; i < table.size(); i++) {
+      int key = table.key(i);
+      map.remove(
+          new PolicyKey(
+              direction,
+              id,
+              PortKeys.protocol(key),
+              PortKeys.port(key),
+              PortKeys.prefixLength(key)));
+    }
+  }
+
   /** The table of an identity that these terms select; a term may be listed more than once. */
-  private ClassTable table(IdentityRow row, List<Term> selected) {
+  private synchronized ClassTable table(IdentityRow row, List<Term> selected) {
     List<Term> own = new ArrayList<>(selected.size());
     for (Term term : selected) {
       Term resolved = term.named().isEmpty() ? term : atPeer(term, row);

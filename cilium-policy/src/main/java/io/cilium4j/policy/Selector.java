@@ -78,6 +78,21 @@ final class Selector {
     return anyOf;
   }
 
+  /** The one namespace outside of which it selects nothing; empty where there is no such one. */
+  String onlyNamespace() {
+    if (anyOf.size() != 1) {
+      return "";
+    }
+    for (Condition condition : anyOf.getFirst()) {
+      if (condition.key.equals(Selectors.NAMESPACE)
+          && condition.operator == Requirement.Operator.IN
+          && condition.values.size() == 1) {
+        return condition.values.iterator().next();
+      }
+    }
+    return "";
+  }
+
   /** Whether it selects this identity by its labels. */
   boolean matches(IdentityRow row) {
     for (List<Condition> conditions : anyOf) {

@@ -264,6 +264,35 @@ class PolicyCompilerTest {
   }
 
   @Test
+  void with_identityThatComesAndGoes_isThatOfAFreshCompilation() {
+    CompiledPolicy before = compile("ingress: [{fromEndpoints: [{}]}]");
+    IdentitiesSnapshot more = IDENTITIES.with(pod(1009, "default", "z"));
+    CompiledPolicy after = before.with(more);
+    assertFalse(passes(before, INGRESS, 1009, TCP, 80));
+    assertTrue(passes(after, INGRESS, 1009, TCP, 80));
+    CompiledPolicy gone = after.with(more.without(List.of(1009)));
+    assertEquals(before.state(), gone.state());
+  }
+
+  @Test
+  void warnings_ofEmptyListsAndForeignNamespaces_nameTheirPaths() {
+    String yaml =
+        """
+        apiVersion: cilium.io/v2
+        kind: CiliumNetworkPolicy
+        metadata: {name: p}
+        spec:
+          endpointSelector: {matchLabels: {"k8s:io.kubernetes.pod.namespace": kube-system}}
+          ingress:
+          - fromEndpoints: []
+          - toPorts: [{ports: []}]
+        """;
+    List<String> warnings = PolicyWarnings.of(PolicyParser.parse(yaml, "p").getFirst());
+    assertEquals(3, warnings.size(), warnings.toString());
+    assertTrue(warnings.get(1).startsWith("CiliumNetworkPolicy default/p: spec.ingress[0]: "));
+  }
+
+  @Test
   void cookie_ofAReplacedPolicy_staysWithItsPath() {
     var repository = new PolicyRepository(PolicyConfig.DEFAULT);
     String yaml =

@@ -82,6 +82,7 @@ class WitnessTest {
               new PolicySubject(row.identity(), row.namedPorts(), null),
               repository.snapshot(),
               snapshot);
+      assertEquals(compiled.state(), stepByStep(compiled, snapshot).state());
       for (TrafficDirection direction : TrafficDirection.values()) {
         for (int peer : peers) {
           for (int[] packet : PACKETS) {
@@ -91,6 +92,23 @@ class WitnessTest {
       }
     }
     WORLDS.incrementAndGet();
+  }
+
+  /** The same policy, by identities that come and go one at a time. */
+  private static CompiledPolicy stepByStep(CompiledPolicy policy, IdentitiesSnapshot identities) {
+    CompiledPolicy current = policy;
+    IdentitiesSnapshot present = identities;
+    for (int id = 1000; id < 1006; id += 2) {
+      IdentityRow row = identities.row(id);
+      if (row != null) {
+        present = present.without(List.of(id));
+        current = current.with(present);
+        var peer = new IdentitiesSnapshot.Peer(row.identity(), row.namedPorts());
+        present = present.with(List.of(peer));
+        current = current.with(present);
+      }
+    }
+    return current;
   }
 
   private static void compare(

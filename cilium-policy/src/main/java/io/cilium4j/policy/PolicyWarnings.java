@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.policy.CiliumPolicy.Item;
+import io.cilium4j.policy.CiliumPolicy.Rule;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Tells what an author of a valid policy most likely did not mean: lists that are empty and so
+ * select nobody, conditions that are overridden, selectors that are wider than they look.
+ */
+public final class PolicyWarnings {
+  private final ResourceName resource;
+  private final List<String> warnings = new ArrayList<>();
+
+  private PolicyWarnings(ResourceName resource) {
+    this.resource = resource;
+  }
+
+  /** One line for each spot, beginning with the object and the path. */
+  public static List<String> of(PolicyResource policy) {
+    var warnings = new PolicyWarnings(policy.resource());
+    if (policy instanceof CiliumPolicy cilium) {
+      cilium.rules().forEach(warnings::rule);
+    }
+    return List.copyOf(warnings.warnings);
+  }
+
+  private void warn(String path, String what) {
+    warnings.add(resource + ": " + path + ": " + what);
+  }
+
+  private void rule(Rule rule) {
+    if (!resource.isClusterScoped()) {
+      rule.subject()
+          .selector()
+          .keys()
+          .filter(key -> LabelSelector.keyOf(key).equals(Selectors.NAMESPACE))
+          .forEach(key ->
+              warn(
+                  rule.path() + ".endpointSelector",
+                  key
+                      + " does not reach other namespaces: the policy is about "
+                      + resource.namespace()));
+    }
+    items(rule.ingress(), rule.path() + ".ingress");
+    items(rule.ingressDeny(), rule.path() + ".ingressDeny");
+    items(rule.egress(), rule.path() + ".egress");
+    items(rule.egressDeny(), rule.path() + ".egressDeny");
+  }
+
+  private void items(List<Item> items, String section) {
+    for (int i = 0; i < items.size(); i++) {
+      Item item = items.get(i);
+      String path = section + "[" + i + "]";
+      for (Peers peers : item.peers()) {
+        peers(peers, path);
+      }
+      for (int j = 0; j < item.ports().size(); j++) {
+        if (item.ports().get(j).ports().isEmpty()) {
+          warn(path + ".toPorts[" + j + "]", "without ports it matches nothing");
+        }
+      }
+      for (int j = 0; j < item.icmps().size(); j++) {
+        if (item.icmps().get(j).isEmpty()) {
+          warn(path + ".icmps[" + j + "]", "without fields it matches nothing");
+        }
+      }
+    }
+  }
+
+  private void peers(Peers peers, String path) {
+    String name = peers.getClass().getSimpleName();
+    if (peers.items().isEmpty()) {
+      warn(path, "the list of " + name + " is empty: it selects nobody");
+    }
+    if (peers instanceof Peers.CidrSets(var sets)) {
+      boolean wide =
+          sets.stream()
+              .anyMatch(set ->
+                  set.except().isEmpty()
+                      && set.base() instanceof Peers.CidrBase.GroupSelector(var labels)
+                      && labels.isEmpty());
+      if (wide) {
+        warn(path, "a cidrGroupSelector without conditions selects everybody, pods included");
+      }
+    }
+  }
+}
