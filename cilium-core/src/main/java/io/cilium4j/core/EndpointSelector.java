@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * Which label sets a rule means: all requirements must hold. Without a requirement it is the
@@ -20,7 +20,14 @@ public record EndpointSelector(List<Requirement> requirements) {
   public static final EndpointSelector WILDCARD = new EndpointSelector(List.of());
 
   public EndpointSelector {
-    requirements = requirements.stream().distinct().sorted().toList();
+    var sorted = new ArrayList<>(requirements);
+    sorted.sort(null);
+    for (int i = sorted.size() - 1; i > 0; i--) {
+      if (sorted.get(i).equals(sorted.get(i - 1))) {
+        sorted.remove(i);
+      }
+    }
+    requirements = List.copyOf(sorted);
   }
 
   /** The selector that wants each of these labels; a label without a source means any source. */
@@ -45,7 +52,9 @@ public record EndpointSelector(List<Requirement> requirements) {
 
   /** This selector, narrowed by more requirements. */
   public EndpointSelector and(Collection<Requirement> more) {
-    return new EndpointSelector(Stream.concat(requirements.stream(), more.stream()).toList());
+    var both = new ArrayList<>(requirements);
+    both.addAll(more);
+    return new EndpointSelector(both);
   }
 
   /** The canonical text: equal selectors have equal text, so it can be a key of a cache. */

@@ -40,7 +40,8 @@ public record Requirement(String source, String key, Operator operator, List<Str
               + (wantsValues ? " needs" : " takes no")
               + " values");
     }
-    values = List.copyOf(new TreeSet<>(values));
+    // Most have one value or none, and engines make many.
+    values = values.size() > 1 ? List.copyOf(new TreeSet<>(values)) : List.copyOf(values);
   }
 
   /** The label must be there with this very value. */
@@ -91,12 +92,26 @@ public record Requirement(String source, String key, Operator operator, List<Str
 
   @Override
   public int compareTo(Requirement other) {
-    int byKey = (source + ':' + key).compareTo(other.source + ':' + other.key);
+    int bySource = source.compareTo(other.source);
+    if (bySource != 0) {
+      return bySource;
+    }
+    int byKey = key.compareTo(other.key);
     if (byKey != 0) {
       return byKey;
     }
     int byOperator = operator.compareTo(other.operator);
-    return byOperator != 0 ? byOperator : values.toString().compareTo(other.values.toString());
+    return byOperator != 0 ? byOperator : compare(values, other.values);
+  }
+
+  private static int compare(List<String> a, List<String> b) {
+    for (int i = 0; i < a.size() && i < b.size(); i++) {
+      int order = a.get(i).compareTo(b.get(i));
+      if (order != 0) {
+        return order;
+      }
+    }
+    return Integer.compare(a.size(), b.size());
   }
 
   @Override

@@ -34,7 +34,6 @@ final class DirectionPlan {
   private final int localClusterId;
   private final List<Entry> rules;
   private final Posture posture;
-  private final List<Term> terms = new ArrayList<>();
 
   /** The terms of each selector but the wildcard. */
   private final Map<Selector, List<Term>> bySelector = new LinkedHashMap<>();
@@ -46,7 +45,6 @@ final class DirectionPlan {
   private final List<Term> everybody = new ArrayList<>();
 
   private final List<Term> everybodyNamed = new ArrayList<>();
-  private final List<Term> sorted;
   private final Map<Integer, List<Term>> aggregateTerms = new HashMap<>();
   private final Map<Integer, ClassTable> aggregateTables = new HashMap<>();
   private final Map<ClassKey, ClassTable> classes = new HashMap<>();
@@ -102,15 +100,22 @@ final class DirectionPlan {
           .computeIfAbsent(selector.onlyNamespace(), _ -> new ArrayList<>())
           .add(selector);
     }
-    this.sorted = terms.stream().sorted().toList();
     for (int aggregate : aggregates()) {
-      List<Term> concerned =
-          sorted.stream()
-              .filter(term -> term.named().isEmpty() && selects(term, aggregate))
-              .toList();
+      List<Term> concerned = concerningAll(aggregate);
       aggregateTerms.put(aggregate, concerned);
       aggregateTables.put(aggregate, ClassTable.ofAggregate(concerned));
     }
+  }
+
+  /** The terms that concern every identity of an aggregate, known or not, in their order. */
+  private List<Term> concerningAll(int aggregate) {
+    List<Term> concerned = new ArrayList<>(everybody);
+    bySelector.forEach((selector, selected) -> {
+      if (selector.selectsAggregate(aggregate)) {
+        selected.stream().filter(term -> term.named().isEmpty()).forEach(concerned::add);
+      }
+    });
+    return concerned.stream().distinct().sorted().toList();
   }
 
   /**
@@ -202,7 +207,6 @@ final class DirectionPlan {
   }
 
   private void register(Term term, List<Selector> peers) {
-    terms.add(term);
     for (Selector peer : peers) {
       if (!peer.isAll()) {
         bySelector.computeIfAbsent(peer, _ -> new ArrayList<>()).add(term);
@@ -212,18 +216,6 @@ final class DirectionPlan {
         everybodyNamed.add(term);
       }
     }
-  }
-
-  private boolean selects(Term term, int aggregate) {
-    if (everybody.contains(term)) {
-      return true;
-    }
-    for (Map.Entry<Selector, List<Term>> each : bySelector.entrySet()) {
-      if (each.getKey().selectsAggregate(aggregate) && each.getValue().contains(term)) {
-        return true;
-      }
-    }
-    return false;
   }
 
   // ---- From identities to map entries

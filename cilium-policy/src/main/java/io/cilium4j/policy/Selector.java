@@ -8,37 +8,37 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Requirement;
 import io.cilium4j.core.ReservedIdentity;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Which identities a rule's peer means, made ready for matching: alternatives of conditions, and
  * the aggregates that it selects as such, so that identities this node has not heard of match too.
  *
- * <p>Selectors with the same text are equal, so that what they select is computed once.
+ * <p>Selectors that ask for the same are equal, so that what they select is computed once.
  */
 final class Selector {
   /** Selects everything, known or not. */
   static final Selector ALL = of(EndpointSelector.WILDCARD);
 
-  private final String text;
+  private final List<EndpointSelector> written;
   private final List<List<Condition>> anyOf;
   private final int aggregates;
   private final boolean all;
+  private final int hash;
 
-  private Selector(String text, List<List<Condition>> anyOf, int aggregates) {
-    this.text = text;
+  private Selector(List<EndpointSelector> written, List<List<Condition>> anyOf, int aggregates) {
+    this.written = written;
     this.anyOf = anyOf;
     this.aggregates = aggregates;
     this.all = anyOf.stream().anyMatch(List::isEmpty);
+    this.hash = 31 * written.hashCode() + aggregates;
   }
 
   /** The selector of one list of requirements. */
   static Selector of(EndpointSelector selector) {
-    return anyOf(List.of(selector));
+    return new Selector(List.of(selector), List.of(conditions(selector)), 0);
   }
 
   /** Selects what any of these does, and the identities of these aggregates. */
@@ -47,15 +47,16 @@ final class Selector {
     for (ReservedIdentity aggregate : aggregates) {
       bits |= aggregateBit(aggregate.id());
     }
-    String text =
-        selectors.stream().map(EndpointSelector::toString).collect(Collectors.joining("|"))
-            + (aggregates.length == 0 ? "" : Arrays.toString(aggregates));
     return new Selector(
-        text,
-        selectors.stream()
-            .map(each -> each.requirements().stream().map(Condition::of).toList())
-            .toList(),
-        bits);
+        List.copyOf(selectors), selectors.stream().map(Selector::conditions).toList(), bits);
+  }
+
+  private static List<Condition> conditions(EndpointSelector selector) {
+    Condition[] conditions = new Condition[selector.requirements().size()];
+    for (int i = 0; i < conditions.length; i++) {
+      conditions[i] = Condition.of(selector.requirements().get(i));
+    }
+    return List.of(conditions);
   }
 
   /** The bit of an aggregate in {@link #selectsAggregate}'s set; 0 for other identities. */
@@ -114,18 +115,21 @@ final class Selector {
 
   @Override
   public boolean equals(@Nullable Object other) {
-    return other instanceof Selector that && text.equals(that.text);
+    return other instanceof Selector that
+        && hash == that.hash
+        && aggregates == that.aggregates
+        && written.equals(that.written);
   }
 
   @Override
   public int hashCode() {
-    return text.hashCode();
+    return hash;
   }
 
-  /** The canonical text. */
+  /** The alternatives as text. */
   @Override
   public String toString() {
-    return text;
+    return written.toString();
   }
 
   /**

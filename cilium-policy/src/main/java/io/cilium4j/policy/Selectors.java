@@ -40,10 +40,15 @@ final class Selectors {
   /** What stands before the name of a group that somebody outside the cluster tells. */
   private static final String EXTERNAL_GROUP = "extgrp.cilium.io/";
 
+  private static final Requirement IN_SOME_NAMESPACE =
+      Requirement.exists(LabelSource.K8S, NAMESPACE);
+
   private final PolicyConfig config;
+  private final List<Requirement> inLocalCluster;
 
   Selectors(PolicyConfig config) {
     this.config = config;
+    this.inLocalCluster = List.of(Requirement.equalTo(Label.k8s(CLUSTER, config.clusterName())));
   }
 
   private static boolean namesK8s(String written, String key) {
@@ -66,15 +71,11 @@ final class Selectors {
     return Requirement.equalTo(Label.k8s(NAMESPACE, namespace));
   }
 
-  private static Requirement inSomeNamespace() {
-    return Requirement.exists(LabelSource.K8S, NAMESPACE);
-  }
-
   /** The condition that keeps a selector inside the local cluster; none where that is off. */
   private List<Requirement> localCluster(Stream<String> keys) {
     return !config.localClusterByDefault() || keys.anyMatch(key -> namesK8s(key, CLUSTER))
         ? List.of()
-        : List.of(Requirement.equalTo(Label.k8s(CLUSTER, config.clusterName())));
+        : inLocalCluster;
   }
 
   /**
@@ -106,7 +107,7 @@ final class Selectors {
           added.add(inNamespace(resource.namespace()));
         }
       } else if (subject.selector().keys().noneMatch("reserved:init"::equals)) {
-        added.add(inSomeNamespace());
+        added.add(IN_SOME_NAMESPACE);
       }
     }
     added.addAll(localCluster(written.keys()));
@@ -165,7 +166,7 @@ final class Selectors {
     if (namespaces == null) {
       requirements.add(inNamespace(ownNamespace));
     } else if (namespaces.isEmpty()) {
-      requirements.add(inSomeNamespace());
+      requirements.add(IN_SOME_NAMESPACE);
     } else {
       requirements.addAll(namespaces.resolve(LabelSource.K8S, NAMESPACE_LABELS).requirements());
     }
