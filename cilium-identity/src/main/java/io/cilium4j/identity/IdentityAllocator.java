@@ -171,8 +171,8 @@ public final class IdentityAllocator implements AutoCloseable {
   }
 
   /**
-   * Every identity that this node knows: reserved, cluster-wide, its own. Initialised once the
-   * backend is.
+   * Every identity that this node knows: reserved, cluster-wide, its own; for the length of its
+   * rest also one that was given back. Initialised once the backend is.
    */
   public Table<Integer, Identity> identities() {
     return writer.table();

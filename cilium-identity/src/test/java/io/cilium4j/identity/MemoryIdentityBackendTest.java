@@ -61,6 +61,20 @@ class MemoryIdentityBackendTest extends IdentityBackendConformance {
   }
 
   @Test
+  void release_twiceWithinOneRest_restsFromTheSecondOn() {
+    IdentityBackend backend = open(0, Map.of("rest-seconds", "60"));
+    int id = backend.allocate(Labels.parse("k8s:a=1")).id();
+    backend.release(id);
+    time.advance(Duration.ofSeconds(30));
+    backend.allocate(Labels.parse("k8s:a=1"));
+    backend.release(id);
+    time.advance(Duration.ofSeconds(59));
+    assertTrue(backend.identities().snapshot().contains(id), "the first rest does not end it");
+    time.advance(Duration.ofSeconds(1));
+    assertFalse(backend.identities().snapshot().contains(id));
+  }
+
+  @Test
   void allocate_allNumbersTaken_saysSoAndRecovers() {
     IdentityBackend backend = open(0, Map.of("rest-seconds", "60"));
     for (int i = Identity.MIN_CLUSTER_WIDE; i <= Identity.MAX_CLUSTER_WIDE; i++) {

@@ -74,11 +74,10 @@ final class DirectoryEvents implements AutoCloseable {
       while (true) {
         WatchKey signalled = opened.take();
         for (WatchEvent<?> event : signalled.pollEvents()) {
-          // An overflow has no file: anything may have changed.
+          // An overflow has no file, and a file that is no manifest may be what one links to, as in
+          // a mounted ConfigMap: anything may have changed then.
           String file = event.context() instanceof Path path ? path.toString() : "";
-          if (file.isEmpty() || DirectoryScanner.isManifest(file)) {
-            sign.accept(file);
-          }
+          sign.accept(DirectoryScanner.isManifest(file) ? file : "");
         }
         signalled.reset();
       }

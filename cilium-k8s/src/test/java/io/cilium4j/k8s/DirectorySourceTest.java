@@ -200,6 +200,25 @@ class DirectorySourceTest {
   }
 
   @Test
+  void sign_linkLeadsElsewhere_isReadAnew() throws Exception {
+    // As a mounted ConfigMap changes: one link is swapped, the manifests are links through it.
+    for (String version : List.of("v1", "v2")) {
+      Files.createDirectory(folder.resolve("..." + version));
+      Files.writeString(folder.resolve("..." + version + "/a.yaml"), pod("one", "v: " + version));
+    }
+    Path data = folder.resolve("..data");
+    Files.createSymbolicLink(data, Path.of("...v1"));
+    Files.createSymbolicLink(folder.resolve("a.yaml"), Path.of("..data", "a.yaml"));
+    source.start();
+    assertEquals(Optional.of("v1"), label("one", "v"));
+    Files.delete(data);
+    Files.createSymbolicLink(data, Path.of("...v2"));
+    source.sign("");
+    time.advance(DirectorySource.QUIET);
+    assertEquals(Optional.of("v2"), label("one", "v"));
+  }
+
+  @Test
   void stop_laterChanges_areNotRead() throws Exception {
     source.start();
     source.stop();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core.state;
 
+import io.cilium4j.core.state.WorkList.Work;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.PriorityQueue;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -81,23 +81,6 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
     }
   }
 
-  /** A change that is not realised yet. Replaced, never altered, when its row changes again. */
-  private static final class Work<K, V> {
-    final Change<K, V> change;
-
-    /** The oldest revision of the row that the target may still lack. */
-    final long since;
-
-    int attempts;
-    long dueNanos;
-
-    Work(Change<K, V> change, long since, long dueNanos) {
-      this.change = change;
-      this.since = since;
-      this.dueNanos = dueNanos;
-    }
-  }
-
   private final Table<K, V> table;
   private final Operations<K, V> operations;
   private final Scheduler scheduler;
@@ -115,10 +98,7 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
   private final Condition progress = waitLock.newCondition();
 
   // What follows is used in rounds only, under roundLock.
-  private final TreeMap<K, Work<K, V>> unrealised;
-  private final PriorityQueue<Work<K, V>> queue =
-      new PriorityQueue<>((a, b) -> Long.compare(a.dueNanos - b.dueNanos, 0));
-  private final TreeMap<Long, Integer> openSince = new TreeMap<>();
+  private final WorkList<K, V> work;
   private @Nullable Watch<K, V> watch;
   private boolean stopped;
 
@@ -139,7 +119,7 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
     this.scheduler = scheduler;
     this.config = config;
     this.statuses = TableWriter.create(table.name() + "-status", table.order(), Set.of());
-    this.unrealised = new TreeMap<>(table.order());
+    this.work = new WorkList<>(table.order());
   }
 
   /** A reconciler with the default pace; it begins with {@link #start}. */
@@ -299,7 +279,7 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
         return;
       }
       takeChanges(watch.poll());
-      List<Work<K, V>> due = takeDue(scheduler.nanoTime());
+      List<Work<K, V>> due = work.takeDue(scheduler.nanoTime());
       for (int from = 0; from < due.size() && !stopped; from += config.maxBatch()) {
         carryOut(due.subList(from, Math.min(due.size(), from + config.maxBatch())));
       }
@@ -326,8 +306,7 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
     }
     statuses.write(batch -> {
       for (Change<K, V> change : changes.list()) {
-        Work<K, V> open = unrealised.get(change.key());
-        enqueue(new Work<>(change, open == null ? since : open.since, now));
+        work.add(change, since, now);
         batch.put(change.key(), new RowStatus.Pending(change.revision()));
       }
     });
@@ -340,7 +319,7 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
       for (Row<K, RowStatus> row : batch.snapshot()) {
         if (!desired.contains(row.key())) {
           batch.remove(row.key());
-          close(row.key());
+          work.close(row.key());
         }
       }
     });
@@ -350,9 +329,9 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
     long now = scheduler.nanoTime();
     for (Row<K, V> row : table.snapshot()) {
       // What is open is tried anyway, at its own time.
-      if (row.revision() <= polled && !unrealised.containsKey(row.key())) {
+      if (row.revision() <= polled && !work.contains(row.key())) {
         var again = new Change.Put<>(row.key(), row.value(), row.revision());
-        enqueue(new Work<>(again, row.revision(), now));
+        work.add(again, row.revision(), now);
       }
     }
     if (pruneSince == 0) {
@@ -362,49 +341,16 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
     }
   }
 
-  private void enqueue(Work<K, V> work) {
-    close(work.change.key());
-    unrealised.put(work.change.key(), work);
-    openSince.merge(work.since, 1, Integer::sum);
-    queue.add(work);
-  }
-
-  /** Nothing is left to do for this key; its entry in the queue is passed over later. */
-  private void close(K key) {
-    Work<K, V> work = unrealised.remove(key);
-    if (work != null) {
-      openSince.computeIfPresent(work.since, (since, count) -> count == 1 ? null : count - 1);
-    }
-  }
-
-  private boolean isOpen(Work<K, V> work) {
-    return unrealised.get(work.change.key()) == work;
-  }
-
-  private List<Work<K, V>> takeDue(long nowNanos) {
-    var due = new ArrayList<Work<K, V>>();
-    for (Work<K, V> next = queue.peek();
-        next != null && (!isOpen(next) || next.dueNanos - nowNanos <= 0);
-        next = queue.peek()) {
-      queue.remove();
-      if (isOpen(next)) {
-        due.add(next);
-      }
-    }
-    due.sort((a, b) -> Long.compare(a.change.revision(), b.change.revision()));
-    return due;
-  }
-
   private void carryOut(List<Work<K, V>> works) {
-    List<Change<K, V>> batch = works.stream().map(work -> work.change).toList();
+    List<Change<K, V>> batch = works.stream().map(each -> each.change).toList();
     Map<K, Exception> failures = apply(batch);
     statuses.write(outcome -> {
-      for (Work<K, V> work : works) {
-        Exception failure = failures.get(work.change.key());
+      for (Work<K, V> each : works) {
+        Exception failure = failures.get(each.key());
         if (failure == null) {
-          succeeded(work, outcome);
+          succeeded(each, outcome);
         } else {
-          failed(work, failure, outcome);
+          failed(each, failure, outcome);
         }
       }
     });
@@ -422,28 +368,29 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
     }
   }
 
-  private void succeeded(Work<K, V> work, TableWriter.Batch<K, RowStatus> outcome) {
-    close(work.change.key());
-    switch (work.change) {
+  private void succeeded(Work<K, V> done, TableWriter.Batch<K, RowStatus> outcome) {
+    work.close(done.key());
+    switch (done.change) {
       case Change.Put<K, V> put -> outcome.put(put.key(), new RowStatus.Done(put.revision()));
       case Change.Removed<K, V> removed -> outcome.remove(removed.key());
     }
-    if (work.attempts > 0) {
-      LOG.info("row recovered table={} key={}", table.name(), work.change.key());
+    if (done.attempts() > 0) {
+      LOG.info("row recovered table={} key={}", table.name(), done.key());
     }
   }
 
-  private void failed(Work<K, V> work, Exception failure, TableWriter.Batch<K, RowStatus> outcome) {
-    Duration wait = backoff(++work.attempts);
-    work.dueNanos = scheduler.nanoTime() + wait.toNanos();
-    queue.add(work);
+  private void failed(
+      Work<K, V> tried, Exception failure, TableWriter.Batch<K, RowStatus> outcome) {
+    int attempts = work.fail(tried);
+    Duration wait = backoff(attempts);
+    work.again(tried, scheduler.nanoTime() + wait.toNanos());
     String message = oneLine(failure);
-    K key = work.change.key();
     // Attempts that fail alike are not told again.
-    if (work.attempts == 1) {
-      LOG.warn("row failed table={} key={} error=\"{}\"", table.name(), key, message);
+    if (attempts == 1) {
+      LOG.warn("row failed table={} key={} error=\"{}\"", table.name(), tried.key(), message);
     }
-    outcome.put(key, new RowStatus.Failed(work.change.revision(), message, work.attempts, wait));
+    outcome.put(
+        tried.key(), new RowStatus.Failed(tried.change.revision(), message, attempts, wait));
   }
 
   private void prune() {
@@ -462,7 +409,8 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
   }
 
   private long computeRealised() {
-    long inLine = openSince.isEmpty() ? polled : openSince.firstKey() - 1;
+    OptionalLong lacking = work.oldestSince();
+    long inLine = lacking.isEmpty() ? polled : lacking.getAsLong() - 1;
     return pruneSince == 0 ? inLine : Math.min(inLine, pruneSince - 1);
   }
 
@@ -476,12 +424,9 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
   }
 
   private void scheduleNext() {
-    Work<K, V> next = queue.peek();
     long now = scheduler.nanoTime();
-    long wait = Long.MAX_VALUE;
-    if (next != null) {
-      wait = next.dueNanos - now;
-    }
+    OptionalLong due = work.nextDueNanos();
+    long wait = due.isEmpty() ? Long.MAX_VALUE : due.getAsLong() - now;
     if (pruneSince > 0) {
       wait = Math.min(wait, pruneDueNanos - now);
     }

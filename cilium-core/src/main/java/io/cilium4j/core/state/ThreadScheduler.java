@@ -20,6 +20,9 @@ final class ThreadScheduler implements Scheduler {
   private final ScheduledThreadPoolExecutor executor;
   private volatile @Nullable Thread thread;
 
+  /** The executor itself would still run what is due when it is shut down. */
+  private volatile boolean closed;
+
   ThreadScheduler(String name) {
     this.name = name;
     this.executor =
@@ -54,6 +57,9 @@ final class ThreadScheduler implements Scheduler {
   }
 
   private void run(Runnable task) {
+    if (closed) {
+      return;
+    }
     try {
       task.run();
     } catch (RuntimeException | Error e) {
@@ -63,6 +69,7 @@ final class ThreadScheduler implements Scheduler {
 
   @Override
   public void close() {
+    closed = true;
     executor.shutdown();
     if (Thread.currentThread() == thread) {
       return; // The running task closes its own scheduler: it cannot wait for itself.

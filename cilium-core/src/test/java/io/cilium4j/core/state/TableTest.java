@@ -110,6 +110,18 @@ class TableTest {
   }
 
   @Test
+  void poll_removedAndPutAgain_isOneChange() {
+    writer.put("a", 1);
+    try (Watch<String, Integer> watch = table.watch()) {
+      watch.poll();
+      writer.remove("a");
+      writer.put("a", 2);
+      assertEquals(List.of(new Change.Put<>("a", 2, 3)), watch.poll().list());
+      assertEquals(0, table.snapshot().tombstoneCount());
+    }
+  }
+
+  @Test
   void remove_nobodyWatches_keepsNoTombstone() {
     writer.put("a", 1);
     writer.remove("a");
