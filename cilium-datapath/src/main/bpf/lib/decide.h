@@ -69,14 +69,14 @@ static __always_inline int identify(struct __sk_buff *skb, const struct packet *
 		if (!has_address(who->source_row, p))
 			return DROP_INVALID_SOURCE_IP;
 	} else {
-		const struct endpoint *row = endpoint_of_address(&p->source, p->family);
-		const struct endpoint_version *version = endpoint_at(row, epoch);
-
-		/* A pod's packet that came by way of the stack, with the node translating addresses. Its
-		 * egress was decided where it left the pod.
+		/* A pod's packet may come by way of the stack, where the node translated its destination: its
+		 * policy is asked about the new one.
 		 */
-		who->source_identity =
-			version ? version->identity : identity_of_address(&p->source, p->family, epoch);
+		who->source_row = endpoint_of_address(&p->source, p->family);
+		who->source = endpoint_at(who->source_row, epoch);
+		who->source_identity = who->source
+					       ? who->source->identity
+					       : identity_of_address(&p->source, p->family, epoch);
 		trace->source_identity = who->source_identity;
 	}
 	who->destination_row = endpoint_of_address(&p->destination, p->family);
@@ -210,14 +210,21 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	if (reason)
 		return drop(skb, &s->packet, &trace, reason);
 	if (entry) {
-		describe_side(&entry->side[sender], who.source_row);
-		describe_side(&entry->side[!sender], who.destination_row);
+		if (origin == FROM_POD)
+			describe_side(&entry->side[sender], who.source_row);
+		/* A way back through the stack stays so: what the stack translated, it must translate back. */
+		if (entry->side[!sender].ifindex)
+			describe_side(&entry->side[!sender], who.destination_row);
+		else
+			__builtin_memset(&s->to, 0, sizeof(s->to));
 		entry->epoch = epoch;
 		ct_touch(entry, &s->packet, sender, now);
 		return 0;
 	}
 	fresh.epoch = epoch;
 	fresh.flags = sender ? CT_INITIATOR_HIGH : 0;
+	if (origin == FROM_NODE)
+		who.source_row = NULL;
 	describe_side(&fresh.side[0], sender ? who.destination_row : who.source_row);
 	describe_side(&fresh.side[1], sender ? who.source_row : who.destination_row);
 	ct_touch(&fresh, &s->packet, sender, now);

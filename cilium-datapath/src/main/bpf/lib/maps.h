@@ -218,6 +218,9 @@ struct frag_key {
 struct frag_ports {
 	__be16 source;
 	__be16 destination;
+	__u8 icmp_type;
+	__u8 icmp_echo;
+	__u16 pad;
 };
 
 /* Ports of a datagram whose first fragment was seen. */

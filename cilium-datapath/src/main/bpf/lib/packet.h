@@ -128,7 +128,7 @@ static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *p, __
 		.id = id,
 		.protocol = p->protocol,
 	};
-	struct frag_ports ports, *known;
+	struct frag_ports ports = {}, *known;
 	int error;
 
 	if (first) {
@@ -137,6 +137,8 @@ static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *p, __
 			return error;
 		ports.source = p->source_port;
 		ports.destination = p->destination_port;
+		ports.icmp_type = p->icmp_type;
+		ports.icmp_echo = p->icmp_echo;
 		bpf_map_update_elem(&cilium_frags, &key, &ports, BPF_ANY);
 		return 0;
 	}
@@ -145,6 +147,8 @@ static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *p, __
 		return DROP_FRAGMENT_NOT_FOUND;
 	p->source_port = known->source;
 	p->destination_port = known->destination;
+	p->icmp_type = known->icmp_type;
+	p->icmp_echo = known->icmp_echo;
 	return 0;
 }
 

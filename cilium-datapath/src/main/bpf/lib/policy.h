@@ -49,7 +49,7 @@ static __always_inline __u32 aggregate_of(__u32 identity)
 /* What policy_longest found, in one register: 0 for nothing, else
  *   bits 63-32 the precedence, whose lowest byte tells the kind of verdict,
  *   bits 31-8  the rule's cookie,
- *   bit 7      no proxy listens yet for this redirect,
+ *   bit 7      only a proxy may let it pass, and there is none yet,
  *   bit 6      authentication is needed,
  *   bits 5-1   the shape, bit 0 always set.
  */
@@ -119,7 +119,8 @@ __noinline policy_match policy_longest(__u32 policy, __u32 identity, __u32 l4, _
 
 			if (entry->auth & POLICY_AUTH_TYPE)
 				match |= MATCH_AUTH;
-			if (entry->verdict == POLICY_VERDICT_REDIRECT && !entry->proxy_port)
+			/* To pass it on unseen would be to ignore the rule's L7 part. */
+			if (entry->verdict == POLICY_VERDICT_REDIRECT)
 				match |= MATCH_NO_PROXY;
 			return match;
 		}
