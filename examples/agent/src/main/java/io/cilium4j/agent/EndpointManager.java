@@ -81,7 +81,12 @@ final class EndpointManager {
     try {
       Endpoint made = make(request, relevant, mtuBytes, undo);
       awaitEnforced(made, publish(made, undo));
-      Endpoint ready = become(made.id(), EndpointState.READY).orElse(made);
+      var _ = become(made.id(), EndpointState.READY);
+      Endpoint ready =
+          endpoints
+              .table()
+              .get(made.id())
+              .orElseThrow(() -> new AgentException("it was deleted while it was created"));
       LOG.info(
           "endpoint ready id={} pod={} identity={} addresses={}",
           ready.id(),

@@ -44,6 +44,9 @@ public final class Demo {
   }
 
   private static int play(Options options, Policy policy, Venue venue) {
+    if (options.action() == Options.Action.KEEP && !venue.packets()) {
+      throw new DemoException("--keep: no pod can be made here, so there is nothing to keep");
+    }
     var stage = new Stage(venue);
     if (options.action() == Options.Action.SERVE) {
       return Keeper.serve(stage, venue);
@@ -54,15 +57,20 @@ public final class Demo {
     }
     // Ctrl-C ends the process through this hook; the normal end passes through it too.
     Runtime.getRuntime().addShutdownHook(new Thread(stage::clear, "clear"));
-    stage.open();
-    stage.enter();
-    System.out.println(venue.firstLine(stage.agent()));
-    int wrong = new Show(stage, venue.packets(), System.out).play(policy);
+    int wrong = stage.orInterrupted(() -> show(stage, venue, policy));
     if (options.action() == Options.Action.KEEP) {
       Keeper.handOver(stage, venue, System.out);
     } else {
       stage.clear();
     }
     return wrong == 0 ? 0 : 1;
+  }
+
+  /** Gives the number of rows that are not as expected. */
+  private static int show(Stage stage, Venue venue, Policy policy) {
+    stage.open();
+    stage.enter();
+    System.out.println(venue.firstLine(stage.agent()));
+    return new Show(stage, venue.packets(), System.out).play(policy);
   }
 }

@@ -56,9 +56,6 @@ final class Keeper {
   }
 
   private static String hints(Stage stage, Venue venue) {
-    if (!venue.packets()) {
-      throw new DemoException("--keep: without pods there is nothing to keep");
-    }
     var text = new StringBuilder("\nIt stays running. To look:\n");
     boolean inside = !venue.because().isEmpty();
     String to = "http://" + stage.pod(Cast.DEATHSTAR).address(IpFamily.IPV4) + "/";
@@ -74,7 +71,8 @@ final class Keeper {
     }
     if (stage.agent().datapathName().equals("ebpf")) {
       String pins = "/sys/fs/bpf/" + new InstanceNames(Stage.INSTANCE).pinFolder();
-      text.append("  bpftool -f map show\n  bpftool net\n  ls ").append(pins).append('\n');
+      text.append("  ls ").append(pins).append('\n');
+      text.append("  bpftool map dump pinned ").append(pins).append("/cilium_policy\n");
     }
     return text.append("To end it:\n  ./demo --clean\n").toString();
   }

@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 
 /**
  * An agent and the five pods on it. Whatever ends the demo, {@link #clear} takes everything away
@@ -40,7 +41,7 @@ final class Stage {
   private final boolean packets;
   private final Agent agent;
   private final Map<Cast, Pod> pods = new EnumMap<>(Cast.class);
-  private boolean cleared;
+  private volatile boolean cleared;
 
   Stage(Venue venue) {
     this.folder = venue.folder();
@@ -93,6 +94,16 @@ final class Stage {
   synchronized void resume() {
     for (Cast role : Cast.values()) {
       pods.put(role, Pod.resume(agent, folder.netns(), role));
+    }
+  }
+
+  /** Does something on the stage; whatever goes wrong because it is cleared meanwhile is one line. */
+  <T> T orInterrupted(Supplier<T> action) {
+    try {
+      return action.get();
+    } catch (RuntimeException e) {
+      checkNotCleared();
+      throw e;
     }
   }
 

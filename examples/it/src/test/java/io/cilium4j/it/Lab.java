@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.it;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.EndpointRequest;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Link;
+import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.Netns;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assertions;
+import org.junit.jupiter.api.Assumptions;
+
+/** An agent with a folder and pods of its own, all gone when it is closed. */
+final class Lab implements AutoCloseable {
+
+  private static final Duration POLICY_PATIENCE = Duration.ofSeconds(30);
+
+  private final String instance;
+  private final String datapath;
+  private final Path folder;
+  private final int octet;
+  private final Map<String, Netns> namespaces = new HashMap<>();
+  private Agent agent;
+
+  /**
+   * @param instance the agent's instance, in which the pods' namespaces are named too
+   * @param octet keeps the addresses of labs apart, 0 to 255
+   */
+  Lab(String instance, String datapath, int octet) throws IOException {
+    requireKernel();
+    this.instance = instance;
+    this.datapath = datapath;
+    this.octet = octet;
+    this.folder = Files.createTempDirectory("cilium4j-it-" + instance);
+    Files.createDirectory(manifests());
+    this.agent = newAgent(instance, datapath, octet, folder);
+  }
+
+  static Agent newAgent(String instance, String datapath, int octet, Path folder) {
+    return Agent.builder()
+        .instance(instance)
+        .datapath(datapath)
+        .stateFolder(folder.resolve("state"))
+        .manifests(folder.resolve("manifests"))
+        .podCidrs("10.99." + octet + ".0/24", "fd99:" + octet + "::/112")
+        .build();
+  }
+
+  /** A test that cannot run here is skipped, or fails where the build says that it must run. */
+  static void requireKernel() {
+    boolean possible;
+    try (Netns probe = Netns.create("cilium4j-it-probe")) {
+      possible = true;
+      Netns.delete(probe.path());
+    } catch (RuntimeException e) {
+      possible = false;
+    }
+    if ("required".equals(System.getProperty("kernel.tests"))) {
+      Assertions.assertTrue(possible, "network namespaces can be made here");
+    } else {
+      Assumptions.assumeTrue(possible, "network namespaces can be made here");
+    }
+  }
+
+  Agent agent() {
+    return agent;
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  private Path manifests() {
+    return folder.resolve("manifests");
+  }
+
+  /** A new agent object of the same instance, as a restarted process has. */
+  void replaceAgent() {
+    agent = newAgent(instance, datapath, octet, folder);
+  }
+
+  /** The path of a pod's namespace. */
+  static Path netnsPath(String instance, String pod) {
+    return Netns.DEFAULT_FOLDER.resolve("cilium4j-it-" + instance + "-" + pod);
+  }
+
+  Netns netns(String pod) {
+    return namespaces.computeIfAbsent(
+        pod,
+        name -> {
+          Path path = netnsPath(instance, name);
+          return Netns.exists(path)
+              ? Netns.open(path)
+              : Netns.create(Objects.requireNonNull(path.getFileName()).toString());
+        });
+  }
+
+  static EndpointRequest request(String instance, String pod) {
+    return new EndpointRequest(
+        "default", pod, Map.of("app", pod), netnsPath(instance, pod).toString());
+  }
+
+  /** A pod with a label {@code app=NAME}. */
+  Endpoint pod(String name) {
+    netns(name);
+    return agent.createEndpoint(request(instance, name));
+  }
+
+  void apply(String name, String spec) throws Exception {
+    Path unfinished = folder.resolve(name + ".tmp");
+    Files.writeString(
+        unfinished,
+        """
+        apiVersion: cilium.io/v2
+        kind: CiliumNetworkPolicy
+        metadata:
+          name: %s
+          namespace: default
+        spec:
+        %s
+        """
+            .formatted(name, spec.indent(2)));
+    Files.move(
+        unfinished, manifests().resolve(name + ".yaml"), StandardCopyOption.ATOMIC_MOVE);
+    agent.awaitPolicy(
+        new ResourceKey("CiliumNetworkPolicy", "default", name), POLICY_PATIENCE);
+  }
+
+  /** Names of the devices and pins that the instance has on this machine. */
+  Set<String> owned() throws IOException {
+    Set<String> owned = new TreeSet<>();
+    try (Netlink node = Netlink.open()) {
+      node.listLinks(instance + "_").stream().map(Link::name).forEach(owned::add);
+    }
+    Path pins = Path.of("/sys/fs/bpf", new InstanceNames(instance).pinFolder());
+    if (Files.exists(pins)) {
+      try (Stream<Path> all = Files.walk(pins)) {
+        owned.addAll(all.map(Path::toString).collect(Collectors.toSet()));
+      }
+    }
+    return owned;
+  }
+
+  @Override
+  public void close() throws IOException {
+    agent.destroy();
+    for (Netns netns : List.copyOf(namespaces.values())) {
+      netns.close();
+      Netns.delete(netns.path());
+    }
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+    Assertions.assertEquals(Set.of(), owned(), "what is left of instance " + instance);
+  }
+}
