@@ -102,7 +102,7 @@ final class PolicyRules {
   private AppliedPolicy parse(RawResource raw, long revision, List<PolicyResource> added) {
     Optional<String> problem = Optional.empty();
     try {
-      added.addAll(PolicyParser.parse(raw.json(), raw.key().toString(), config));
+      added.addAll(PolicyParser.parse(raw.json(), "manifest", config));
       LOG.info("policy taken object={} revision={}", raw.key(), revision);
     } catch (PolicyParseException e) {
       LOG.warn("policy refused object={} error=\"{}\"", raw.key(), e.getMessage());

@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
 /** What is shown on a stage: everybody tries everybody, before the policy and after. */
@@ -28,6 +29,9 @@ final class Show {
 
   /** How long the datapath's reports of what was just observed may take to arrive. */
   private static final Duration REPORT_PATIENCE = Duration.ofSeconds(2);
+
+  /** How often is looked whether they have. */
+  private static final Duration REPORT_LOOK = Duration.ofMillis(5);
 
   private final Stage stage;
   private final boolean packets;
@@ -161,7 +165,7 @@ final class Show {
       if (complete || System.nanoTime() - end > 0) {
         return flows;
       }
-      Thread.onSpinWait();
+      LockSupport.parkNanos(REPORT_LOOK.toNanos());
     }
   }
 

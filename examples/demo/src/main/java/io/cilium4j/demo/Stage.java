@@ -97,7 +97,9 @@ final class Stage {
     }
   }
 
-  /** Does something on the stage; whatever goes wrong because it is cleared meanwhile is one line. */
+  /**
+   * Does something on the stage; whatever goes wrong because it is cleared meanwhile is one line.
+   */
   <T> T orInterrupted(Supplier<T> action) {
     try {
       return action.get();

@@ -129,8 +129,7 @@ class AgentKernelIT {
           assertEquals(before.identity(), after.identity());
           assertEquals(before.device(), after.device());
         }
-        assertEquals(
-            Set.of("TCP IPV4", "TCP IPV6"), reached(lab.netns("alice"), bob.addresses()));
+        assertEquals(Set.of("TCP IPV4", "TCP IPV6"), reached(lab.netns("alice"), bob.addresses()));
       }
     }
   }
@@ -190,8 +189,7 @@ class AgentKernelIT {
           "endpoint default/alice exists already, with id " + alice.id(), exists.getMessage());
       var missing =
           assertThrows(
-              AgentException.class,
-              () -> lab.agent().createEndpoint(Lab.request("itf", "nobody")));
+              AgentException.class, () -> lab.agent().createEndpoint(Lab.request("itf", "nobody")));
       assertFalse(String.valueOf(missing.getMessage()).contains("\n"), missing.getMessage());
       assertEquals(owned, lab.owned());
       assertEquals(1, lab.agent().endpoints().snapshot().size());

@@ -135,10 +135,8 @@ final class Lab implements AutoCloseable {
         %s
         """
             .formatted(name, spec.indent(2)));
-    Files.move(
-        unfinished, manifests().resolve(name + ".yaml"), StandardCopyOption.ATOMIC_MOVE);
-    agent.awaitPolicy(
-        new ResourceKey("CiliumNetworkPolicy", "default", name), POLICY_PATIENCE);
+    Files.move(unfinished, manifests().resolve(name + ".yaml"), StandardCopyOption.ATOMIC_MOVE);
+    agent.awaitPolicy(new ResourceKey("CiliumNetworkPolicy", "default", name), POLICY_PATIENCE);
   }
 
   /** Names of the devices and pins that the instance has on this machine. */

@@ -124,9 +124,7 @@ class RestartKernelIT {
           Socket socket =
               lab.netns("alice")
                   .call(
-                      () ->
-                          new Socket(
-                              bob.address(family).orElseThrow().toInetAddress(), PORT))) {
+                      () -> new Socket(bob.address(family).orElseThrow().toInetAddress(), PORT))) {
         var stream = new Stream(socket);
         stream.awaitProgress();
         for (int i = 0; i < RESTARTS; i++) {

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.Verdict;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The agent as a whole, on a datapath that remembers. */
+class AgentTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private static final int TCP = 6;
+
+  private static final ResourceKey RULE = new ResourceKey("CiliumNetworkPolicy", "default", "rule");
+
+  private static final String FROM_ALICE =
+      """
+      apiVersion: cilium.io/v2
+      kind: CiliumNetworkPolicy
+      metadata: {name: rule, namespace: default}
+      spec:
+        endpointSelector: {matchLabels: {app: bob}}
+        ingress:
+        - fromEndpoints: [{matchLabels: {app: alice}}]
+          toPorts: [{ports: [{port: "80", protocol: TCP}]}]
+        - fromCIDR: [192.0.2.0/24]
+      """;
+
+  @TempDir Path temp;
+  private final RecordingDatapath datapath = new RecordingDatapath();
+  private Agent agent;
+
+  @BeforeEach
+  void start() throws Exception {
+    Files.createDirectory(temp.resolve("manifests"));
+    agent = newAgent();
+    agent.start();
+  }
+
+  @AfterEach
+  void stop() {
+    agent.stop();
+  }
+
+  private Agent newAgent() {
+    return Agent.builder()
+        .instance("t")
+        .datapath(datapath)
+        .stateFolder(temp.resolve("state"))
+        .manifests(temp.resolve("manifests"))
+        .podCidrs("10.1.0.0/24", "fd00:1::/112")
+        .build();
+  }
+
+  private EndpointRequest request(String pod) throws Exception {
+    Path netns = temp.resolve("netns-" + pod);
+    if (!Files.exists(netns)) {
+      Files.createFile(netns);
+    }
+    return new EndpointRequest("default", pod, Map.of("app", pod), netns.toString());
+  }
+
+  private Endpoint create(String pod) throws Exception {
+    return agent.createEndpoint(request(pod));
+  }
+
+  private void apply(String yaml) throws Exception {
+    write(yaml);
+    agent.awaitPolicy(RULE, PATIENCE);
+  }
+
+  private String awaitProblem() throws InterruptedException {
+    try (var watch = agent.policies().watch()) {
+      while (true) {
+        Optional<String> problem =
+            watch.take(PATIENCE).snapshot().get(RULE).flatMap(AppliedPolicy::problem);
+        if (problem.isPresent()) {
+          return problem.get();
+        }
+      }
+    }
+  }
+
+  private void write(String yaml) throws Exception {
+    Path file = temp.resolve("rule.yaml");
+    Files.writeString(file, yaml);
+    Files.move(file, temp.resolve("manifests/rule.yaml"), StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private List<Verdict> verdicts(Endpoint from, Endpoint to, int port) {
+    return agent.explain(from, to, TCP, port).stream().map(each -> each.verdict()).toList();
+  }
+
+  @Test
+  void createEndpoint_returns_readyAndEnforced() throws Exception {
+    Endpoint alice = create("alice");
+    assertEquals(EndpointState.READY, alice.state());
+    var row = Objects.requireNonNull(datapath.endpoints.get(alice.id()));
+    assertEquals(alice.addresses(), row.endpoint().addresses());
+    for (var address : alice.addresses()) {
+      assertEquals(
+          new IpcacheEntry(IpPrefix.host(address), alice.identity()),
+          datapath.ipcache.get(IpPrefix.host(address)));
+    }
+    assertEquals(9, identityOf("0.0.0.0/0"));
+    assertEquals(10, identityOf("::/0"));
+    assertEquals(1, identityOf("10.1.0.1/32"), "the node's own address");
+  }
+
+  private int identityOf(String prefix) {
+    return Optional.ofNullable(datapath.ipcache.get(IpPrefix.parse(prefix)))
+        .map(IpcacheEntry::identity)
+        .orElse(0);
+  }
+
+  @Test
+  void createEndpoint_sameLabels_shareIdentityAndPolicy() throws Exception {
+    Endpoint first = agent.createEndpoint(withLabels("one", Map.of("app", "x")));
+    Endpoint second = agent.createEndpoint(withLabels("two", Map.of("app", "x")));
+    assertEquals(first.identity(), second.identity());
+    assertSame(
+        Objects.requireNonNull(datapath.endpoints.get(first.id())).policy(),
+        Objects.requireNonNull(datapath.endpoints.get(second.id())).policy());
+  }
+
+  private EndpointRequest withLabels(String pod, Map<String, String> labels) throws Exception {
+    return new EndpointRequest("default", pod, labels, request(pod).netns());
+  }
+
+  @Test
+  void createEndpoint_datapathRefuses_givesEverythingBack() throws Exception {
+    datapath.refusedDevices.add(1);
+    datapath.refusedRows.add(2);
+    var noDevice = assertThrows(AgentException.class, () -> create("alice"));
+    assertTrue(
+        String.valueOf(noDevice.getMessage()).startsWith("endpoint default/alice: no device"));
+    var noRow = assertThrows(AgentException.class, () -> create("alice"));
+    assertEquals("endpoint default/alice: no row for default/alice", noRow.getMessage());
+    assertEquals(Set.of(), datapath.devices);
+    assertTrue(datapath.endpoints.isEmpty());
+    assertTrue(agent.endpoints().snapshot().isEmpty());
+    try (var files = Files.list(temp.resolve("state/endpoints"))) {
+      assertEquals(List.of(), files.toList());
+    }
+    assertEquals("10.1.0.4", create("alice").addresses().getFirst().toString());
+  }
+
+  @Test
+  void deleteEndpoint_twice_leavesNothing() throws Exception {
+    Endpoint alice = create("alice");
+    assertTrue(agent.deleteEndpoint(alice.id()));
+    assertFalse(agent.deleteEndpoint(alice.id()));
+    assertEquals(Set.of(), datapath.devices);
+    assertTrue(datapath.endpoints.isEmpty());
+    alice
+        .addresses()
+        .forEach(address -> assertFalse(datapath.ipcache.containsKey(IpPrefix.host(address))));
+    Endpoint again = create("alice");
+    assertTrue(again.id() != alice.id(), "an id is not used again soon");
+  }
+
+  @Test
+  void policy_appliedChangedAndRefused_decidesAccordingly() throws Exception {
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    Endpoint eve = create("eve");
+    assertEquals(List.of(Verdict.ALLOWED, Verdict.ALLOWED), verdicts(eve, bob, 80));
+    apply(FROM_ALICE);
+    assertEquals(List.of(Verdict.ALLOWED, Verdict.ALLOWED), verdicts(alice, bob, 80));
+    assertEquals(List.of(Verdict.ALLOWED, Verdict.DENIED), verdicts(alice, bob, 81));
+    assertEquals(List.of(Verdict.ALLOWED, Verdict.DENIED), verdicts(eve, bob, 80));
+    assertTrue(identityOf("192.0.2.0/24") >= 1 << 24, "the rule's prefix has an identity");
+    write(FROM_ALICE.replace("port: \"80\"", "port: \"70000\""));
+    assertTrue(awaitProblem().contains("70000"));
+    assertEquals(1, agent.problems().size());
+    assertEquals(
+        List.of(Verdict.ALLOWED, Verdict.ALLOWED),
+        verdicts(alice, bob, 80),
+        "the last good version stays in force");
+  }
+
+  @Test
+  void changeLabels_otherIdentity_isEnforcedOnReturn() throws Exception {
+    create("bob");
+    Endpoint eve = create("eve");
+    apply(FROM_ALICE);
+    assertTrue(agent.changeLabels(withLabels("eve", Map.of("app", "alice"))));
+    Endpoint changed = agent.endpoint("default", "eve").orElseThrow();
+    assertTrue(changed.identity() != eve.identity());
+    assertEquals(eve.id(), changed.id());
+    assertEquals(
+        changed.identity(),
+        Objects.requireNonNull(datapath.endpoints.get(eve.id())).endpoint().identity());
+    assertFalse(agent.changeLabels(withLabels("nobody", Map.of())));
+  }
+
+  @Test
+  void start_afterStop_restoresEndpointsAndPrunesTheRest() throws Exception {
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    agent.stop();
+    Files.delete(temp.resolve("netns-bob")); // The pod ended while no agent ran.
+    datapath.prunes.clear();
+    agent.start();
+    assertEquals(
+        alice.withState(EndpointState.READY), awaitReady("alice").withState(EndpointState.READY));
+    assertTrue(agent.endpoint("default", "bob").isEmpty());
+    assertEquals(Set.of(alice.id()), datapath.devices);
+    assertFalse(datapath.endpoints.containsKey(bob.id()));
+    assertTrue(create("carol").identity() != alice.identity());
+  }
+
+  private Endpoint awaitReady(String pod) throws InterruptedException {
+    try (var watch = agent.endpoints().watch()) {
+      while (true) {
+        Optional<Endpoint> endpoint = agent.endpoint("default", pod);
+        if (endpoint.filter(each -> each.state() == EndpointState.READY).isPresent()) {
+          return endpoint.get();
+        }
+        watch.take(PATIENCE);
+      }
+    }
+  }
+
+  @Test
+  void destroy_whetherStartedOrNot_removesEverything() throws Exception {
+    create("alice");
+    agent.stop();
+    newAgent().destroy();
+    assertEquals(Set.of(), datapath.devices);
+    assertFalse(Files.exists(temp.resolve("state")));
+    newAgent().destroy(); // Nothing there: no error.
+  }
+
+  @Test
+  void explain_nobodyStarted_isOneLine() {
+    agent.stop();
+    var refusal = assertThrows(AgentException.class, () -> agent.endpoints());
+    assertEquals("instance t is not started", refusal.getMessage());
+    assertThrows(IllegalArgumentException.class, () -> Agent.builder().build());
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> Agent.builder().instance("Not A Name").podCidrs("10.0.0.0/8").build());
+  }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Endpoint.NamedPort;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.MacAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EndpointStoreTest {
+
+  private static final Endpoint ENDPOINT =
+      new Endpoint(
+          0x1234,
+          "default",
+          "web-0",
+          Labels.parse("k8s:app=web", "k8s:io.kubernetes.pod.namespace=default"),
+          257,
+          List.of(IpAddress.parse("10.1.2.3"), IpAddress.parse("fd00::3")),
+          new EndpointInterface(
+              "lxc4660",
+              7,
+              MacAddress.parse("02:00:00:00:00:01"),
+              MacAddress.parse("02:00:00:00:00:02"),
+              "/run/netns/web"),
+          Map.of("http", new NamedPort(6, 8080)),
+          EndpointState.RESTORING);
+
+  @TempDir Path temp;
+  private StateFolder folder;
+  private EndpointStore store;
+
+  @BeforeEach
+  void createFolder() {
+    folder = new StateFolder(temp.resolve("state"));
+    folder.create();
+    store = new EndpointStore(folder);
+  }
+
+  @Test
+  void load_whatWasPut_isTheSame() {
+    store.put(ENDPOINT);
+    assertEquals(List.of(ENDPOINT), store.load());
+    store.remove(ENDPOINT.id());
+    store.remove(ENDPOINT.id());
+    assertEquals(List.of(), store.load());
+  }
+
+  @Test
+  void put_filesAndFolders_areTheUsersAlone() throws Exception {
+    store.put(ENDPOINT);
+    assertEquals(
+        "rwx------",
+        PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.endpoints())));
+    for (Path file : StateFolder.list(folder.endpoints(), ".json")) {
+      assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+    }
+  }
+
+  @Test
+  void load_writingWasCutShort_keepsTheOldContent() throws Exception {
+    store.put(ENDPOINT);
+    Files.writeString(folder.endpoints().resolve(ENDPOINT.id() + ".json.tmp"), "{\"version\"");
+    assertEquals(List.of(ENDPOINT), store.load());
+    store.put(ENDPOINT);
+    assertEquals(List.of(ENDPOINT), store.load());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{\"version\": 2}",
+        "{\"version\": 1, \"id\": \"12\"}",
+        "{\"version\": 1} trailing",
+        "\u0000\u0001\u0002"
+      })
+  void load_damagedFile_isSetAsideAndTheOthersAreRead(String content) throws Exception {
+    store.put(ENDPOINT);
+    Path damaged = folder.endpoints().resolve("9.json");
+    Files.writeString(damaged, content);
+    assertEquals(List.of(ENDPOINT), store.load());
+    assertFalse(Files.exists(damaged));
+    assertTrue(Files.exists(folder.endpoints().resolve("9.json.damaged")));
+  }
+
+  @Test
+  void load_fileOfAnotherEndpoint_isRefused() throws Exception {
+    Files.write(folder.endpoints().resolve("9.json"), EndpointFile.write(ENDPOINT));
+    assertEquals(List.of(), store.load());
+  }
+
+  @Test
+  void read_everyFieldTakenAway_isRefusedInOneLine() {
+    String text = new String(EndpointFile.write(ENDPOINT), StandardCharsets.UTF_8);
+    for (String field : List.of("id", "name", "labels", "addresses", "device", "hostMac", "port")) {
+      String without = text.replaceFirst("\"" + field + "\"", "\"other\"");
+      var refusal =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> EndpointFile.read(without.getBytes(StandardCharsets.UTF_8)),
+              field);
+      assertFalse(String.valueOf(refusal.getMessage()).contains("\n"), refusal.getMessage());
+    }
+  }
+
+  @Test
+  void take_heldInThisProcess_isRefusedUntilClosed() {
+    try (var _ = InstanceLock.take(folder.lock(), "blue")) {
+      var refusal =
+          assertThrows(AgentException.class, () -> InstanceLock.take(folder.lock(), "blue"));
+      assertTrue(
+          String.valueOf(refusal.getMessage())
+              .contains("in process " + ProcessHandle.current().pid()),
+          refusal.getMessage());
+    }
+    InstanceLock.take(folder.lock(), "blue").close();
+  }
+
+  @Test
+  void remove_strangersFile_staysWithItsFolder() throws Exception {
+    store.put(ENDPOINT);
+    Path strange = folder.root().resolve("notes");
+    Files.writeString(strange, "mine");
+    folder.remove();
+    assertTrue(Files.exists(strange));
+    assertFalse(Files.exists(folder.endpoints()));
+  }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider;
+import io.cilium4j.core.spi.FlowSink;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** A datapath that remembers what it was told, outlives its agents, and fails on demand. */
+final class RecordingDatapath implements DatapathProvider, Datapath {
+  final Map<Integer, EndpointRow> endpoints = new HashMap<>();
+  final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
+  final Set<Integer> devices = new HashSet<>();
+  final List<Set<Integer>> prunes = new ArrayList<>();
+
+  /** Endpoints that it refuses to connect or to write. */
+  final Set<Integer> refusedDevices = new HashSet<>();
+
+  final Set<Integer> refusedRows = new HashSet<>();
+
+  @Override
+  public String name() {
+    return "recording";
+  }
+
+  @Override
+  public Availability probe() {
+    return new Availability(true, "a test");
+  }
+
+  @Override
+  public Datapath open(Config config) {
+    return this;
+  }
+
+  @Override
+  public String description() {
+    return "remembers";
+  }
+
+  @Override
+  public synchronized EndpointInterface connect(ConnectRequest request) {
+    if (refusedDevices.contains(request.endpointId())) {
+      throw new DatapathException("no device for " + request.netns());
+    }
+    devices.add(request.endpointId());
+    var mac = new MacAddress(request.endpointId());
+    return new EndpointInterface(
+        "t" + request.endpointId(), request.endpointId(), mac, mac, request.netns());
+  }
+
+  @Override
+  public synchronized void disconnect(EndpointInterface device) {
+    devices.remove(device.hostIfindex());
+  }
+
+  @Override
+  public synchronized void apply(Change change) {
+    for (EndpointRow row : change.endpoints()) {
+      if (refusedRows.contains(row.endpoint().id())) {
+        throw new DatapathException("no row for " + row.endpoint().podName());
+      }
+    }
+    change.endpoints().forEach(row -> endpoints.put(row.endpoint().id(), row));
+    change.removedEndpoints().forEach(endpoints::remove);
+    change.ipcache().forEach(entry -> ipcache.put(entry.prefix(), entry));
+    change.removedIpcache().forEach(ipcache::remove);
+  }
+
+  @Override
+  public synchronized void prune(Set<Integer> endpointIds, Set<IpPrefix> prefixes) {
+    prunes.add(Set.copyOf(endpointIds));
+    endpoints.keySet().retainAll(endpointIds);
+    ipcache.keySet().retainAll(prefixes);
+  }
+
+  @Override
+  public Subscription subscribe(FlowSink sink) {
+    return () -> {};
+  }
+
+  @Override
+  public Map<String, Long> counters() {
+    return Map.of();
+  }
+
+  @Override
+  public void close() {}
+
+  @Override
+  public synchronized void destroy() {
+    endpoints.clear();
+    ipcache.clear();
+    devices.clear();
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.demo;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.demo.Script.Line;
+import io.cilium4j.demo.Script.Outcome;
+import io.cilium4j.demo.Script.Pair;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ScriptTest {
+
+  @Test
+  void expected_everyOrderedPair_onceAndThreeDropped() {
+    Set<Pair> wanted = new HashSet<>();
+    for (Cast from : Cast.values()) {
+      for (Cast to : Cast.values()) {
+        if (from != to) {
+          wanted.add(new Pair(from, to));
+        }
+      }
+    }
+    Set<Pair> written = new HashSet<>();
+    Script.EXPECTED.stream().map(Line::pair).forEach(pair -> assertTrue(written.add(pair)));
+    assertEquals(wanted, written);
+    assertEquals(
+        3, Script.EXPECTED.stream().filter(line -> line.expected() == Outcome.DROPPED).count());
+  }
+
+  @Test
+  void policy_rule1_isReadable() {
+    assertEquals(
+        "[CiliumNetworkPolicy/default/rule1]", Policy.read(Optional.empty()).objects().toString());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--nonsense", "--policy", "--datapath", "--datapath=ebpf"})
+  void parse_wrongOption_isOneLine(String option) {
+    var refusal = assertThrows(DemoException.class, () -> Options.parse(option));
+    assertTrue(String.valueOf(refusal.getMessage()).startsWith("option "), refusal.getMessage());
+  }
+
+  @Test
+  void read_missingFile_isOneLine() {
+    var refusal =
+        assertThrows(DemoException.class, () -> Policy.read(Optional.of(Path.of("/no/such"))));
+    assertTrue(
+        String.valueOf(refusal.getMessage()).startsWith("read policy /no/such"),
+        refusal.getMessage());
+  }
+}
