@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** Measurements. */
+/** Measurements of the whole and of its parts; {@code benchmarks/run} starts them. */
 @org.jspecify.annotations.NullMarked
 module io.cilium4j.benchmarks {
   requires static transitive org.jspecify;
-  requires transitive io.cilium4j.core;
+  requires io.cilium4j.core;
+  requires io.cilium4j.datapath;
+  requires jmh.core;
+
+  uses io.cilium4j.core.spi.DatapathProvider;
 }

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.benchmarks;
+
+/** The measurements by name. */
+public final class Benchmarks {
+
+  private Benchmarks() {}
+
+  /** Runs those that are named and prints their tables. */
+  public static void main(String[] names) {
+    for (String name : names) {
+      switch (name) {
+        case "packet" -> PacketBenchmark.run(System.out);
+        default -> {
+          System.err.println("no measurement \"" + name + "\"");
+          System.exit(2);
+        }
+      }
+    }
+  }
+}
