@@ -19,7 +19,10 @@
 #define AF_INET6 10
 #endif
 
-#define NANOS_PER_SECOND 1000000000ULL
+/* A second of the programs is 2^30 ns, 7 % longer than a real one: a shift instead of a division for every
+ * packet. Lifetimes and limits can bear that.
+ */
+#define SECOND_SHIFT 30
 
 /* Id of our own cluster; decides the aggregate of an identity. */
 const volatile __u32 cfg_cluster_id = 0;
@@ -30,10 +33,10 @@ const volatile bool cfg_coarse_clock = true;
 /* Events of one endpoint and reason that may be sent in a second. */
 const volatile __u32 cfg_events_per_second = 100;
 
-/* Seconds of the monotonic clock. */
+/* Seconds (of 2^30 ns) of the monotonic clock. */
 static __always_inline __u32 now_seconds(void)
 {
 	__u64 nanos = cfg_coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
 
-	return nanos / NANOS_PER_SECOND;
+	return nanos >> SECOND_SHIFT;
 }

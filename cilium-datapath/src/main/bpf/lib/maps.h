@@ -187,7 +187,7 @@ struct ct_side {
 struct ct_entry {
 	__u64 epoch; /* of the verdict; stale when it is not the present one */
 	struct ct_side side[2];
-	__u32 expires; /* seconds of the monotonic clock */
+	__u32 expires; /* seconds of now_seconds() */
 	__u16 flags;
 	__be16 proxy_port;
 };
