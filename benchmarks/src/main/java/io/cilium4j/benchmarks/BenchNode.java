@@ -32,6 +32,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
@@ -55,7 +56,9 @@ final class BenchNode implements AutoCloseable {
   /** First of the identities that fill a policy up. */
   private static final int FIRST_OTHER = 10_000;
 
-  private final Path folder;
+  /** Always the same, so that a run finds in it what an aborted one left. */
+  private static final Path FOLDER = Path.of("/run/cilium4j-bench");
+
   private final List<Pod> pods = new ArrayList<>();
   final Datapath datapath;
 
@@ -72,7 +75,7 @@ final class BenchNode implements AutoCloseable {
 
   BenchNode() {
     try {
-      this.folder = Files.createTempDirectory("cilium4j-bench");
+      Files.createDirectories(FOLDER);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -91,12 +94,14 @@ final class BenchNode implements AutoCloseable {
         .filter(provider -> provider.name().equals("ebpf"))
         .findFirst()
         .orElseThrow()
-        .open(new Config(INSTANCE, folder, List.of(NODE4, NODE6), 0, Limits.DEFAULT));
+        .open(new Config(INSTANCE, FOLDER, List.of(NODE4, NODE6), 0, Limits.DEFAULT));
   }
 
   /** A namespace to join a pod to the node with. */
   Netns netns(int id) {
-    return Netns.create(folder, "pod" + id);
+    Path left = FOLDER.resolve("pod" + id);
+    Netns.delete(left);
+    return Netns.create(FOLDER, "pod" + id);
   }
 
   /** A pod with devices, and nothing enforced on it. */
@@ -214,8 +219,8 @@ final class BenchNode implements AutoCloseable {
   public void close() {
     datapath.destroy();
     pods.forEach(pod -> pod.netns().forEach(BenchNode::delete));
-    try (var left = Files.walk(folder)) {
-      left.sorted(java.util.Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+    try (var left = Files.walk(FOLDER)) {
+      left.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -11,6 +11,10 @@ public final class Benchmarks {
     for (String name : names) {
       switch (name) {
         case "packet" -> PacketBenchmark.run(System.out);
+        case "flows" -> FlowsBenchmark.run(System.out);
+        case "new-flow" -> NewFlowBenchmark.run(System.out);
+        case "throughput" -> ThroughputBenchmark.run(System.out);
+        case "policy-maps" -> PolicyMapBenchmark.run(System.out);
         default -> {
           System.err.println("no measurement \"" + name + "\"");
           System.exit(2);
