@@ -116,9 +116,9 @@ static __always_inline int ask_trie(void *trie, __u32 policy, __u32 identity)
 
 	key.identity = 0;
 	common = bpf_map_lookup_elem(trie, &key);
-	if (own && common)
-		return own->precedence >= common->precedence ? TC_ACT_OK : TC_ACT_SHOT;
-	return own || common ? TC_ACT_OK : TC_ACT_SHOT;
+	if (!common)
+		return own ? TC_ACT_OK : TC_ACT_SHOT;
+	return !own || own->precedence >= common->precedence ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
 SEC("tc")

@@ -144,14 +144,15 @@ final class BenchNode implements AutoCloseable {
     datapath.apply(Change.ofEndpoints(rows));
   }
 
-  void remove(Pod pod) {
+  /** Takes a pod's rows and devices away; its namespace stays. */
+  void disable(Pod pod) {
     datapath.apply(new Change(List.of(), Set.of(pod.endpoint().id()), List.of(), Set.of()));
     datapath.disconnect(pod.endpoint().device());
-    pod.netns().forEach(BenchNode::delete);
-    pods.remove(pod);
   }
 
-  /** Everything may leave; {@code entries} identities may come in at {@link #PORT}, also this one. */
+  /**
+   * Everything may leave; {@code entries} identities may come in at {@link #PORT}, also this one.
+   */
   static PolicyMapState allowing(int identity, int entries) {
     PolicyMapState.Builder policy =
         PolicyMapState.builder(0).putAll(TrafficDirection.EGRESS, PolicyEntry.allow(0));

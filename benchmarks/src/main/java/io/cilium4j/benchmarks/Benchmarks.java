@@ -15,6 +15,7 @@ public final class Benchmarks {
         case "new-flow" -> NewFlowBenchmark.run(System.out);
         case "throughput" -> ThroughputBenchmark.run(System.out);
         case "policy-maps" -> PolicyMapBenchmark.run(System.out);
+        case "endpoints" -> EndpointBenchmark.run(System.out);
         default -> {
           System.err.println("no measurement \"" + name + "\"");
           System.exit(2);

@@ -32,7 +32,12 @@ final class Clock implements AutoCloseable {
     int result = runner.repeat(frame, frame.length, new TestRunOptions(runs, device));
     if (result != expected) {
       throw new IllegalStateException(
-          program.name() + " returned " + result + ", not " + expected + ": not what was to be timed");
+          program.name()
+              + " returned "
+              + result
+              + ", not "
+              + expected
+              + ": not what was to be timed");
     }
     return runner.durationNanos();
   }

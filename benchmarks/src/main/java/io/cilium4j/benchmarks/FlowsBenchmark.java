@@ -21,32 +21,23 @@ final class FlowsBenchmark {
   static void run(PrintStream out) {
     try (var rotation = new Rotation()) {
       rotation.enforce(BenchNode.allowing(Rotation.CLIENT, ENTRIES));
-      Samples[][] samples = new Samples[FLOWS.length][2];
+      var table = new FamilyTable();
       for (int round = 0; round < ROUNDS; round++) {
-        for (int i = 0; i < FLOWS.length; i++) {
+        for (int flows : FLOWS) {
           for (IpFamily family : IpFamily.values()) {
             byte[] frame = rotation.frame(family, Frames.ACK);
-            rotation.start(FLOWS[i]);
-            rotation.decide.nanos(frame, FLOWS[i], Clock.REDIRECTED);
-            int column = family.ordinal();
-            if (samples[i][column] == null) {
-              samples[i][column] = new Samples();
-            }
+            rotation.start(flows);
+            rotation.decide.nanos(frame, flows, Clock.REDIRECTED);
             for (int batch = 0; batch < BATCHES; batch++) {
-              samples[i][column].add(
+              table.add(
+                  String.format(Locale.ROOT, "%,d", flows),
+                  family,
                   rotation.nanos(rotation.decide, frame, RUNS, Clock.REDIRECTED));
             }
           }
         }
       }
-      var table = new Table("concurrent flows, ns a packet: least / median", "IPv4", "IPv6");
-      for (int i = 0; i < FLOWS.length; i++) {
-        table.row(
-            String.format(Locale.ROOT, "%,d", FLOWS[i]),
-            samples[i][0].leastAndMedian(),
-            samples[i][1].leastAndMedian());
-      }
-      table.print(out);
+      table.print("concurrent flows, ns a packet", out);
     }
   }
 }

@@ -6,9 +6,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.datapath.bpf.BpfObject;
 import java.io.PrintStream;
-import java.util.EnumMap;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
 
 /**
  * One established flow between two pods: what a packet costs that needs no new verdict, by the
@@ -21,6 +19,8 @@ final class PacketBenchmark {
   private static final int SERVER = 301;
   private static final int CLIENT_PORT = 40_001;
 
+  private static final int REFUSED_PORT = BenchNode.PORT + 1;
+
   /** As many as the hop limit allows: a packet with one hop left takes another way. */
   private static final int RUNS = 250;
 
@@ -29,61 +29,61 @@ final class PacketBenchmark {
   /** The whole series is repeated, so that a busy second of the machine hits all rows alike. */
   private static final int ROUNDS = 5;
 
-  private PacketBenchmark() {}
+  private final BenchNode node;
+  private final Pod client;
+  private final Pod server;
+  private final Clock nothing;
+  private final Clock sent;
+  private final Clock answered;
+  private final FamilyTable table = new FamilyTable();
+
+  private PacketBenchmark(BenchNode node, BpfObject empty) {
+    this.node = node;
+    this.client = node.pod(2, CLIENT);
+    this.server = node.pod(3, SERVER);
+    this.nothing = new Clock(empty.program("empty"), client.ifindex());
+    this.sent = new Clock(BenchNode.program(), client.ifindex());
+    this.answered = new Clock(BenchNode.program(), server.ifindex());
+  }
 
   static void run(PrintStream out) {
     try (var node = new BenchNode();
         BpfObject empty = BenchNode.object("empty").load()) {
-      Pod client = node.pod(2, CLIENT);
-      Pod server = node.pod(3, SERVER);
-      Map<String, Map<IpFamily, Samples>> rows = new LinkedHashMap<>();
+      var benchmark = new PacketBenchmark(node, empty);
       for (int round = 0; round < ROUNDS; round++) {
-        for (String reader : new String[] {"off", "on"}) {
-          Subscription events = reader.equals("on") ? node.datapath.subscribe(flow -> {}) : () -> {};
-          try (events;
-              var nothing = new Clock(empty.program("empty"), client.ifindex());
-              var sent = new Clock(BenchNode.program(), client.ifindex());
-              var answered = new Clock(BenchNode.program(), server.ifindex())) {
-            for (int entries : ENTRIES) {
-              node.enforce(BenchNode.allowing(CLIENT, entries), server);
-              for (IpFamily family : IpFamily.values()) {
-                byte[] frame = frame(client, CLIENT_PORT, server, BenchNode.PORT, family);
-                byte[] answer = frame(server, BenchNode.PORT, client, CLIENT_PORT, family);
-                sent.nanos(frame, 1, Clock.REDIRECTED);
-                answered.nanos(answer, 1, Clock.REDIRECTED);
-                Samples to = samples(rows, entries + " entries, reader " + reader, family);
-                Samples back = samples(rows, entries + " entries, reader " + reader + ", reply", family);
-                Samples none = samples(rows, "empty program", family);
-                for (int batch = 0; batch < BATCHES; batch++) {
-                  to.add(sent.nanos(frame, RUNS, Clock.REDIRECTED));
-                  back.add(answered.nanos(answer, RUNS, Clock.REDIRECTED));
-                  none.add(nothing.nanos(frame, RUNS, 0));
-                }
-              }
-            }
-          }
+        benchmark.round("reader off");
+        Subscription events = node.datapath.subscribe(flow -> {});
+        benchmark.round("reader on");
+        events.close();
+      }
+      benchmark.table.print("one flow, ns a packet", out);
+      for (Clock clock : List.of(benchmark.nothing, benchmark.sent, benchmark.answered)) {
+        clock.close();
+      }
+    }
+  }
+
+  private void round(String reader) {
+    for (int entries : ENTRIES) {
+      node.enforce(BenchNode.allowing(CLIENT, entries), server);
+      for (IpFamily family : IpFamily.values()) {
+        byte[] frame = frame(client, CLIENT_PORT, server, BenchNode.PORT, family);
+        byte[] answer = frame(server, BenchNode.PORT, client, CLIENT_PORT, family);
+        byte[] refused = frame(client, CLIENT_PORT, server, REFUSED_PORT, family);
+        String policy = ", " + entries + " entries, " + reader;
+        sent.nanos(frame, 1, Clock.REDIRECTED);
+        answered.nanos(answer, 1, Clock.REDIRECTED);
+        for (int batch = 0; batch < BATCHES; batch++) {
+          table.add("empty program", family, nothing.nanos(frame, RUNS, 0));
+          table.add("established" + policy, family, sent.nanos(frame, RUNS, Clock.REDIRECTED));
+          table.add("its reply" + policy, family, answered.nanos(answer, RUNS, Clock.REDIRECTED));
+          table.add("dropped" + policy, family, sent.nanos(refused, RUNS, Clock.DROPPED));
         }
       }
-      var table = new Table("one established flow, ns a packet: least / median", "IPv4", "IPv6");
-      rows.forEach((name, by) ->
-          table.row(
-              name,
-              samples(by, IpFamily.IPV4).leastAndMedian(),
-              samples(by, IpFamily.IPV6).leastAndMedian()));
-      table.print(out);
     }
   }
 
   private static byte[] frame(Pod from, int fromPort, Pod to, int toPort, IpFamily family) {
     return Frames.tcp(from.address(family), fromPort, to.address(family), toPort, Frames.ACK);
-  }
-
-  private static Samples samples(
-      Map<String, Map<IpFamily, Samples>> rows, String row, IpFamily family) {
-    return samples(rows.computeIfAbsent(row, name -> new EnumMap<>(IpFamily.class)), family);
-  }
-
-  private static Samples samples(Map<IpFamily, Samples> by, IpFamily family) {
-    return by.computeIfAbsent(family, f -> new Samples());
   }
 }

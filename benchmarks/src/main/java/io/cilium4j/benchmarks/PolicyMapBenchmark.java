@@ -30,7 +30,8 @@ final class PolicyMapBenchmark {
 
   private static final Alternative[] ALTERNATIVES = {
     new Alternative("shared hash, 1 shape", "ask_shared_hash", new int[] {17}, 17),
-    new Alternative("shared hash, 3 shapes, the last matches", "ask_shared_hash", new int[] {17, 1, 0}, 0),
+    new Alternative(
+        "shared hash, 3 shapes, the last matches", "ask_shared_hash", new int[] {17, 1, 0}, 0),
     new Alternative("shared hash, 18 shapes, the last matches", "ask_shared_hash", all(), 0),
     new Alternative("shared trie", "ask_shared_trie", new int[0], PORT_SHAPE),
     new Alternative("an endpoint's own hash, 1 shape", "ask_own_hash", new int[0], PORT_SHAPE),
@@ -50,7 +51,8 @@ final class PolicyMapBenchmark {
         }
       }
     }
-    var table = new Table("a look-up, ns: least / median; entries:", "10", "1,000", "10,000", "40,000");
+    var table =
+        new Table("a look-up, ns: least / median; entries:", "10", "1,000", "10,000", "40,000");
     rows.forEach((name, by) ->
         table.row(
             name,
@@ -114,7 +116,11 @@ final class PolicyMapBenchmark {
     byte[] entry = new byte[12];
     long begin = System.nanoTime();
     for (int i = 0; i < entries; i++) {
-      map.put(hash ? hashKey(policy, FIRST_IDENTITY + i, shape) : trieKey(policy, FIRST_IDENTITY + i, shape), entry);
+      map.put(
+          hash
+              ? hashKey(policy, FIRST_IDENTITY + i, shape)
+              : trieKey(policy, FIRST_IDENTITY + i, shape),
+          entry);
     }
     double nanos = (System.nanoTime() - begin) / (double) entries;
     if (entries >= 10_000) {

@@ -19,7 +19,9 @@ import java.util.List;
  */
 final class Rotation implements AutoCloseable {
 
-  /** 65,536 tuples a receiver: more than conntrack holds, so that a tuple that comes again is new. */
+  /**
+   * 65,536 tuples a receiver: more than conntrack holds, so that a tuple that comes again is new.
+   */
   static final int ALL_TUPLES = 8 << 16;
 
   static final int CLIENT = 300;

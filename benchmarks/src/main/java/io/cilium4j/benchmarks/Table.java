@@ -34,7 +34,9 @@ final class Table {
         String space = " ".repeat(widths[i] - cell.length());
         // Names to the left, numbers to the right.
         line.append(' ').append(i == 0 ? cell + space : space + cell).append(" |");
-        rule.append(' ').append("-".repeat(widths[i] - (i == 0 ? 0 : 1))).append(i == 0 ? " |" : ": |");
+        rule.append(' ')
+            .append("-".repeat(widths[i] - (i == 0 ? 0 : 1)))
+            .append(i == 0 ? " |" : ": |");
       }
       out.println(line);
       if (r == 0) {

@@ -21,8 +21,8 @@ import java.util.Locale;
  * src/main/c/traffic.c}, pinned to CPUs.
  */
 final class ThroughputBenchmark {
-  private static final int PAIRS = 24;
-  private static final int MILLIS = 400;
+  private static final int PAIRS = 30;
+  private static final int MILLIS = 300;
   private static final int ENTRIES = 10_000;
   private static final int CLIENT = 300;
   private static final int SERVER = 301;
@@ -47,7 +47,7 @@ final class ThroughputBenchmark {
   static void run(PrintStream out) {
     String program = System.getProperty("traffic", "target/traffic");
     try (var node = new BenchNode();
-        var plain = new PlainPods()) {
+        var plain = new PlainPods(node)) {
       Pod client = node.pod(2, CLIENT);
       Pod server = node.pod(3, SERVER);
       node.enforce(BenchNode.allowing(CLIENT, ENTRIES), server);
@@ -63,7 +63,13 @@ final class ThroughputBenchmark {
           }
           for (String kind : KINDS) {
             for (IpFamily family : IpFamily.values()) {
-              measure(table, kind, family, cpus[0].equals(cpus[1]), theirs, ours,
+              measure(
+                  table,
+                  kind,
+                  family,
+                  cpus[0].equals(cpus[1]),
+                  theirs,
+                  ours,
                   pair -> client(pair, cpus[0], program, kind, family));
             }
           }
@@ -81,7 +87,13 @@ final class ThroughputBenchmark {
   }
 
   private static void measure(
-      Table table, String kind, IpFamily family, boolean together, Pair theirs, Pair ours, Run run) {
+      Table table,
+      String kind,
+      IpFamily family,
+      boolean together,
+      Pair theirs,
+      Pair ours,
+      Run run) {
     var plain = new Samples();
     var own = new Samples();
     var ratio = new Samples();
@@ -118,15 +130,22 @@ final class ThroughputBenchmark {
   private static double client(
       Pair pair, String cpu, String program, String kind, IpFamily family) {
     Process client =
-        start(pair.client(), "taskset", "-c", cpu, program, kind, pair.address(family).toString(),
-            String.valueOf(BenchNode.PORT), String.valueOf(MILLIS));
+        start(
+            pair.client(),
+            "taskset",
+            "-c",
+            cpu,
+            program,
+            kind,
+            pair.address(family).toString(),
+            String.valueOf(BenchNode.PORT),
+            String.valueOf(MILLIS));
     return Double.parseDouble(firstLine(client));
   }
 
   private static Process start(Netns where, String... command) {
     try {
-      return where.call(() ->
-          new ProcessBuilder(command).redirectError(Redirect.INHERIT).start());
+      return where.call(() -> new ProcessBuilder(command).redirectError(Redirect.INHERIT).start());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
