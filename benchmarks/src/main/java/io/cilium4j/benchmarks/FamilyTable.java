@@ -21,8 +21,8 @@ final class FamilyTable {
   /** Prints least and median of each. */
   void print(String heading, PrintStream out) {
     var table = new Table(heading + ": least / median", "IPv4", "IPv6");
-    rows.forEach((name, by) ->
-        table.row(name, text(by.get(IpFamily.IPV4)), text(by.get(IpFamily.IPV6))));
+    rows.forEach(
+        (name, by) -> table.row(name, text(by.get(IpFamily.IPV4)), text(by.get(IpFamily.IPV6))));
     table.print(out);
   }
 

@@ -8,8 +8,10 @@ import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * The policy map against its alternatives: one look-up each, for random identities. Shared maps
@@ -21,21 +23,24 @@ final class PolicyMapBenchmark {
   private static final int FIRST_IDENTITY = 10_000;
   private static final int PORT = 80;
   private static final int PORT_SHAPE = 17;
+  /** Ends a list of shapes. */
+  private static final long END_OF_SHAPES = 31;
+
   private static final int ROUNDS = 30;
   private static final int RUNS = 20_000;
   private static final int LOOPBACK = 1;
 
   /** What a map says: the kinds of keys, and how to fill them. */
-  private record Alternative(String name, String program, int[] shapes, int storedShape) {}
+  private record Alternative(String name, String program, List<Integer> shapes, int storedShape) {}
 
   private static final Alternative[] ALTERNATIVES = {
-    new Alternative("shared hash, 1 shape", "ask_shared_hash", new int[] {17}, 17),
+    new Alternative("shared hash, 1 shape", "ask_shared_hash", List.of(PORT_SHAPE), 17),
     new Alternative(
-        "shared hash, 3 shapes, the last matches", "ask_shared_hash", new int[] {17, 1, 0}, 0),
+        "shared hash, 3 shapes, the last matches", "ask_shared_hash", List.of(PORT_SHAPE, 1, 0), 0),
     new Alternative("shared hash, 18 shapes, the last matches", "ask_shared_hash", all(), 0),
-    new Alternative("shared trie", "ask_shared_trie", new int[0], PORT_SHAPE),
-    new Alternative("an endpoint's own hash, 1 shape", "ask_own_hash", new int[0], PORT_SHAPE),
-    new Alternative("an endpoint's own trie", "ask_own_trie", new int[0], PORT_SHAPE),
+    new Alternative("shared trie", "ask_shared_trie", List.of(), PORT_SHAPE),
+    new Alternative("an endpoint's own hash, 1 shape", "ask_own_hash", List.of(), PORT_SHAPE),
+    new Alternative("an endpoint's own trie", "ask_own_trie", List.of(), PORT_SHAPE),
   };
 
   private PolicyMapBenchmark() {}
@@ -153,11 +158,11 @@ final class PolicyMapBenchmark {
   }
 
   /** {@code struct query}: the shapes are asked for the peer; nothing is for its aggregate. */
-  private static byte[] query(int identities, int[] shapes) {
+  private static byte[] query(int identities, List<Integer> shapes) {
     long low = 0;
     long high = 0;
-    for (int i = 0; i <= shapes.length; i++) {
-      long shape = i < shapes.length ? shapes[i] : 31;
+    for (int i = 0; i <= shapes.size(); i++) {
+      long shape = i < shapes.size() ? shapes.get(i) : END_OF_SHAPES;
       low |= 5 * i < 64 ? shape << (5 * i) : 0;
       high |= 5 * i >= 64 ? shape << (5 * i - 64) : 5 * i > 59 ? shape >>> (64 - 5 * i) : 0;
     }
@@ -167,17 +172,13 @@ final class PolicyMapBenchmark {
         .putInt(0)
         .putLong(low)
         .putLong(high)
-        .putLong(31)
+        .putLong(END_OF_SHAPES)
         .putLong(0)
         .array();
   }
 
-  private static int[] all() {
-    int[] shapes = new int[PORT_SHAPE + 1];
-    for (int i = 0; i < shapes.length; i++) {
-      shapes[i] = PORT_SHAPE - i;
-    }
-    return shapes;
+  private static List<Integer> all() {
+    return IntStream.rangeClosed(0, PORT_SHAPE).map(i -> PORT_SHAPE - i).boxed().toList();
   }
 
   private static BpfMap<Integer, byte[]> map(BpfObject object, String name, int valueBytes) {
