@@ -23,6 +23,7 @@ final class PolicyMapBenchmark {
   private static final int FIRST_IDENTITY = 10_000;
   private static final int PORT = 80;
   private static final int PORT_SHAPE = 17;
+
   /** Ends a list of shapes. */
   private static final long END_OF_SHAPES = 31;
 

@@ -21,14 +21,15 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * The look-up of a compiled policy in Java, with another identity each time, in an order that no
- * processor guesses. {@code benchmarks/run lookup} also counts what it allocates.
+ * processor guesses. {@code benchmarks/run lookup} also counts what it allocates. Iterations are
+ * many and short: of a busy machine's, the least says most.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
-@Fork(2)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
+@Fork(1)
+@Warmup(iterations = 10, time = 200, timeUnit = TimeUnit.MILLISECONDS)
+@Measurement(iterations = 30, time = 200, timeUnit = TimeUnit.MILLISECONDS)
 public class PolicyMapStateBenchmark {
   private static final int FIRST_IDENTITY = 256;
   private static final int PORT = 80;
