@@ -6,5 +6,9 @@ module io.cilium4j.it {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires io.cilium4j.agent;
+  // What the tests drive part by part.
   requires io.cilium4j.datapath;
+  requires io.cilium4j.policy;
+
+  uses io.cilium4j.core.spi.DatapathProvider;
 }
