@@ -158,7 +158,7 @@ final class PacketDecider {
 
   /** A packet without a valid verdict; {@code stale} is its flow, if there is one. */
   private Decision decideUnknown(Conntrack.@Nullable Flow stale) {
-    if (trial.origin.isPod() && packet.isLinkLocal()) {
+    if (packet.isLinkLocal()) {
       return drop(DropReason.LINK_LOCAL);
     }
     DropReason unknown = identify(packet);

@@ -127,6 +127,14 @@ class PacketDeciderTest {
       assertEquals(List.of(), world.reported);
       assertEquals(3, world.counters.read().get("drop_link_local_egress"));
     }
+
+    @Test
+    void decide_linkLocalFromNode_isDroppedTooAsTheProgramDoes() {
+      World world = World.open(IpFamily.IPV6);
+      assertDrop(
+          DropReason.LINK_LOCAL,
+          world.fromNode(Frames.between(IpAddress.parse("::"), world.address(B)).udp(1, 2)));
+    }
   }
 
   @Nested
