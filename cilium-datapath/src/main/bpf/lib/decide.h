@@ -169,8 +169,15 @@ static __always_inline void describe_side(struct ct_side *side, const struct end
 	}
 }
 
+/* The epoch moved while a packet was decided. A row keeps two versions: with one change on its way the
+ * packet's own is there still, but the change after that overwrites it, and then rows of several epochs
+ * would make one verdict. So nothing is done on such a verdict; the packet is decided anew.
+ */
+#define DECIDE_AGAIN (-2)
+#define DECIDE_TRIES 4
+
 /* Steps 3 to 5 for a packet without a present verdict: 0, and the receiver's end in the scratch area, or
- * what the kernel is told. Not static, as policy_longest: the verifier reads it once.
+ * what the kernel is told, or DECIDE_AGAIN. Not static, as policy_longest: the verifier reads it once.
  */
 __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 {
@@ -187,6 +194,8 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	if (is_link_local(&s->packet))
 		return drop(skb, &s->packet, &trace, DROP_LINK_LOCAL);
 	reason = identify(skb, &s->packet, origin, epoch, &who, &trace);
+	if (current_epoch() != epoch)
+		return DECIDE_AGAIN;
 	if (reason)
 		return drop(skb, &s->packet, &trace, reason);
 	__builtin_memset(&s->to, 0, sizeof(s->to));
@@ -200,6 +209,8 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	for (int i = 0; i < 2; i++) {
 		reply = entry && !ct_began_at(entry, sender);
 		reason = evaluate(&s->packet, &who, reply, !entry, &trace);
+		if (current_epoch() != epoch)
+			return DECIDE_AGAIN;
 		if (!reason || !entry)
 			break;
 		ct_remove(&s->key);
@@ -275,6 +286,9 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 				: identity_of_address(&quoted.destination, quoted.family, epoch);
 	if (evaluate(&quoted, &who, !ct_began_at(entry, s->key.sender & 1), REPORT_NOTHING, &trace))
 		return false;
+	/* Then decide_slowly sees it too, and both are tried again. */
+	if (current_epoch() != epoch)
+		return false;
 	entry->epoch = epoch;
 	return true;
 }
@@ -314,12 +328,19 @@ static __always_inline int handle_packet(struct __sk_buff *skb, enum origin orig
 	if (!s)
 		return TC_ACT_SHOT;
 	s->packet = p;
-	s->key = key;
-	if (p.icmp_error && is_related(skb, origin, epoch))
-		return deliver(skb, &p, &s->to, origin);
-	s->key = key;
-	result = decide_slowly(skb, origin, epoch);
+	for (int i = 0; i < DECIDE_TRIES; i++) {
+		s->key = key;
+		if (p.icmp_error && is_related(skb, origin, epoch)) {
+			result = 0;
+			break;
+		}
+		s->key = key;
+		result = decide_slowly(skb, origin, epoch);
+		if (result != DECIDE_AGAIN)
+			break;
+		epoch = current_epoch();
+	}
 	if (result)
-		return result;
+		return result == DECIDE_AGAIN ? TC_ACT_SHOT : result;
 	return deliver(skb, &p, &s->to, origin);
 }

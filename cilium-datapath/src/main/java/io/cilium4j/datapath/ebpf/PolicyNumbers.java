@@ -27,6 +27,14 @@ final class PolicyNumbers {
   private final IdentityHashMap<PolicyMapState, Integer> numbers = new IdentityHashMap<>();
   private final Map<Integer, PolicyMapState> states = new HashMap<>();
   private final Map<Integer, Integer> users = new HashMap<>();
+
+  /**
+   * By number, keys that the kernel may have and the policy does not: they wait for a grace period,
+   * or a failed change left them. Their identities may not come back under that number, where they
+   * would count again.
+   */
+  private final Map<Integer, Set<PolicyKey>> leftovers = new HashMap<>();
+
   private int last;
 
   /**
@@ -102,6 +110,10 @@ final class PolicyNumbers {
     if (state != null) {
       state.forEach((key, entry) -> map.delete(new PolicyRecordKey(number, key)));
     }
+    Set<PolicyKey> left = leftovers.remove(number);
+    if (left != null) {
+      left.forEach(key -> map.delete(new PolicyRecordKey(number, key)));
+    }
   }
 
   /** The number of a policy that has one. */
@@ -133,12 +145,15 @@ final class PolicyNumbers {
     if (number == null || numbers.containsKey(to) || users.getOrDefault(number, 0) != usersOfFrom) {
       return null;
     }
+    Set<PolicyKey> left = leftovers.computeIfAbsent(number, _ -> new HashSet<>());
+    Set<Integer> lingering = new HashSet<>();
+    left.forEach(key -> lingering.add(key.identity()));
     Map<PolicyRecordKey, PolicyEntry> added = new HashMap<>();
     Set<PolicyKey> removed = new HashSet<>();
     boolean[] mixed = new boolean[1];
     to.forEach((key, entry) -> {
       PolicyEntry old = from.get(key).orElse(null);
-      if (old == null && !isNamed(key, namedBefore)) {
+      if (old == null && !isNamed(key, namedBefore) && !lingering.contains(key.identity())) {
         added.put(new PolicyRecordKey(number, key), entry);
       } else if (!entry.equals(old)) {
         mixed[0] = true;
@@ -153,7 +168,11 @@ final class PolicyNumbers {
     if (mixed[0]) {
       return null;
     }
+    // Noted before anything is written: what fails half way has been there too.
+    added.keySet().forEach(each -> left.add(each.key()));
     map.putAll(added);
+    added.keySet().forEach(each -> left.remove(each.key()));
+    left.addAll(removed);
     numbers.remove(from);
     remember(number, to);
     return removed;
@@ -169,6 +188,9 @@ final class PolicyNumbers {
   void unamend(PolicyMapState from, PolicyMapState to) {
     Integer number = numbers.remove(to);
     if (number != null) {
+      Set<PolicyKey> left = leftovers.computeIfAbsent(number, _ -> new HashSet<>());
+      to.forEach((key, entry) -> left.add(key));
+      from.forEach((key, entry) -> left.remove(key));
       remember(number, from);
     }
   }
@@ -180,6 +202,10 @@ final class PolicyNumbers {
       if (state == null || state.get(key).isEmpty()) {
         map.delete(new PolicyRecordKey(number, key));
       }
+    }
+    Set<PolicyKey> left = leftovers.get(number);
+    if (left != null) {
+      left.removeAll(keys);
     }
   }
 

@@ -31,7 +31,9 @@ final class TestNode implements AutoCloseable {
 
   static final IpAddress NODE4 = IpAddress.parse("10.244.7.1");
   static final IpAddress NODE6 = IpAddress.parse("fd00:244:7::1");
-  static final String INSTANCE = "dptest";
+
+  /** To be set where two runs of these tests share a machine. */
+  static final String INSTANCE = System.getProperty("kernel.tests.instance", "dptest");
 
   /** Room for the largest measurement; the defaults would do for the tests. */
   static final Limits LIMITS = new Limits(262_144, 65_536, 131_072);

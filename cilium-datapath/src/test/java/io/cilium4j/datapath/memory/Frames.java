@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /** Builds Ethernet frames for tests. Checksums are left 0: no decision reads one. */
-final class Frames {
+public final class Frames {
   static final int SYN = 0x02;
   static final int SYN_ACK = 0x12;
   static final int ACK = 0x10;
@@ -26,7 +26,8 @@ final class Frames {
     this.destination = destination;
   }
 
-  static Frames between(IpAddress source, IpAddress destination) {
+  /** Frames of this way. */
+  public static Frames between(IpAddress source, IpAddress destination) {
     return new Frames(source, destination);
   }
 
@@ -56,7 +57,8 @@ final class Frames {
     return ip(Packet.TCP, header.array());
   }
 
-  ByteBuffer udp(int sourcePort, int destinationPort) {
+  /** A datagram of four bytes. */
+  public ByteBuffer udp(int sourcePort, int destinationPort) {
     ByteBuffer header = ByteBuffer.allocate(12);
     header.putShort((short) sourcePort).putShort((short) destinationPort).putShort((short) 12);
     return ip(Packet.UDP, header.array());
@@ -99,7 +101,7 @@ final class Frames {
   }
 
   /** A copy of the frame. */
-  static byte[] bytes(ByteBuffer frame) {
+  public static byte[] bytes(ByteBuffer frame) {
     byte[] bytes = new byte[frame.remaining()];
     frame.duplicate().get(bytes);
     return bytes;
