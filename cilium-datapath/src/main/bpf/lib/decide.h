@@ -171,10 +171,16 @@ static __always_inline void describe_side(struct ct_side *side, const struct end
 
 /* The epoch moved while a packet was decided. A row keeps two versions: with one change on its way the
  * packet's own is there still, but the change after that overwrites it, and then rows of several epochs
- * would make one verdict. So nothing is done on such a verdict; the packet is decided anew.
+ * would make one verdict. So nothing is done on such a verdict; the packet is decided anew. The same where
+ * an endpoint row was written meanwhile, maybe into the memory of the one that was looked at.
  */
 #define DECIDE_AGAIN (-2)
 #define DECIDE_TRIES 4
+
+static __always_inline bool is_disturbed(__u64 epoch, __u64 writes)
+{
+	return current_epoch() != epoch || row_writes() != writes;
+}
 
 /* Steps 3 to 5 for a packet without a present verdict: 0, and the receiver's end in the scratch area, or
  * what the kernel is told, or DECIDE_AGAIN. Not static, as policy_longest: the verifier reads it once.
@@ -184,6 +190,7 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	struct trace trace = { .direction = origin == FROM_POD ? POLICY_EGRESS : POLICY_INGRESS };
 	struct scratch *s = scratch();
 	struct ct_entry *entry, fresh = {};
+	__u64 writes = row_writes();
 	struct parties who = {};
 	bool reply = false;
 	__u32 now, sender;
@@ -194,7 +201,7 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	if (is_link_local(&s->packet))
 		return drop(skb, &s->packet, &trace, DROP_LINK_LOCAL);
 	reason = identify(skb, &s->packet, origin, epoch, &who, &trace);
-	if (current_epoch() != epoch)
+	if (is_disturbed(epoch, writes))
 		return DECIDE_AGAIN;
 	if (reason)
 		return drop(skb, &s->packet, &trace, reason);
@@ -209,7 +216,7 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	for (int i = 0; i < 2; i++) {
 		reply = entry && !ct_began_at(entry, sender);
 		reason = evaluate(&s->packet, &who, reply, !entry, &trace);
-		if (current_epoch() != epoch)
+		if (is_disturbed(epoch, writes))
 			return DECIDE_AGAIN;
 		if (!reason || !entry)
 			break;
@@ -251,6 +258,7 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 __noinline int is_related(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 {
 	struct scratch *s = scratch();
+	__u64 writes = row_writes();
 	struct packet quoted = {};
 	struct trace trace = {};
 	struct parties who = {};
@@ -271,6 +279,9 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 		return false;
 	__builtin_memset(&s->to, 0, sizeof(s->to));
 	describe_side(&s->to, who.destination_row);
+	/* Then decide_slowly sees it too, and both are tried again. */
+	if (is_disturbed(epoch, writes))
+		return false;
 	if (entry->epoch == epoch)
 		return true;
 	/* The error's receiver sent the quoted packet, to somebody who may not be the error's sender. */
@@ -286,8 +297,7 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 				: identity_of_address(&quoted.destination, quoted.family, epoch);
 	if (evaluate(&quoted, &who, !ct_began_at(entry, s->key.sender & 1), REPORT_NOTHING, &trace))
 		return false;
-	/* Then decide_slowly sees it too, and both are tried again. */
-	if (current_epoch() != epoch)
+	if (is_disturbed(epoch, writes))
 		return false;
 	entry->epoch = epoch;
 	return true;

@@ -20,9 +20,10 @@ struct ip_addr {
 
 /* ---- epoch ---------------------------------------------------------------------------------- */
 
+/* Element 0 is the epoch, element 1 counts the writes of endpoint rows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, __u64);
 } cilium_epoch SEC(".maps");
@@ -33,6 +34,17 @@ static __always_inline __u64 current_epoch(void)
 	__u64 *epoch = bpf_map_lookup_elem(&cilium_epoch, &zero);
 
 	return epoch ? *(volatile __u64 *)epoch : 0;
+}
+
+/* Moves before each write of an endpoint row. A hash reuses the memory of a replaced element at once, so
+ * the row that a packet looks at may become another one under it; see DECIDE_AGAIN.
+ */
+static __always_inline __u64 row_writes(void)
+{
+	__u32 one = 1;
+	__u64 *writes = bpf_map_lookup_elem(&cilium_epoch, &one);
+
+	return writes ? *(volatile __u64 *)writes : 0;
 }
 
 /* ---- endpoints ------------------------------------------------------------------------------ */
@@ -70,8 +82,8 @@ struct endpoint {
 	struct ip_addr ipv6;     /* 0: none */
 };
 
-/* Device on the node's side -> endpoint. Hash updates replace a whole element, so a reader never
- * sees half a row (an array element would be overwritten in place).
+/* Device on the node's side -> endpoint. Hash updates replace a whole element, so a look-up never
+ * finds half a row (an array element would be overwritten in place).
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -28,6 +28,7 @@ final class EndpointRows {
 
   private final BpfMap<Integer, EndpointRecord> rows;
   private final BpfMap<IpAddress, Integer> addresses;
+  private final BpfMap<Integer, Long> epochs;
   private final PolicyNumbers numbers;
 
   /** What the kernel has, by endpoint id. */
@@ -35,12 +36,17 @@ final class EndpointRows {
 
   private final Map<Integer, PolicyMapState> policies = new HashMap<>();
 
+  /** Counts writes of rows, for packets that look at one meanwhile. */
+  private long writes;
+
   /**
    * @param names told of each identity that a row names
    */
   EndpointRows(KernelMaps maps, long epoch, IntConsumer names) {
     this.rows = maps.endpoints();
     this.addresses = maps.addresses();
+    this.epochs = maps.epoch();
+    this.writes = epochs.lookup(KernelMaps.ROW_WRITES).orElse(0L);
     restore(epoch, names);
     int highest = policyNumbers().stream().mapToInt(Integer::intValue).max().orElse(0);
     this.numbers = new PolicyNumbers(maps.policy(), highest);
@@ -58,11 +64,20 @@ final class EndpointRows {
       }
       EndpointRecord settled = row.since() > epoch ? row.changing(epoch, row.before()) : row;
       if (!settled.equals(row)) {
-        rows.put(ifindex, settled);
+        putRow(settled);
       }
       endpoints.put(row.id(), settled);
       names.accept(now.identity());
     });
+  }
+
+  /**
+   * Writes a row. The kernel may put it into the memory of a row that was replaced just now and
+   * that a packet is still looking at: the count, moved before, has that packet decided anew.
+   */
+  private void putRow(EndpointRecord row) {
+    epochs.put(KernelMaps.ROW_WRITES, ++writes);
+    rows.put(row.ifindex(), row);
   }
 
   /** The rows by endpoint id, as a copy. */
@@ -217,10 +232,10 @@ final class EndpointRows {
       if (former == null) {
         rows.delete(record.ifindex());
       } else {
-        rows.put(former.ifindex(), former);
+        putRow(former);
       }
     });
-    rows.put(record.ifindex(), record);
+    putRow(record);
     batch.rowsWritten = true;
   }
 

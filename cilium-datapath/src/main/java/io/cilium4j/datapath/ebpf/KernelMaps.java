@@ -26,6 +26,10 @@ record KernelMaps(
     implements AutoCloseable {
 
   static final String EPOCH = "cilium_epoch";
+
+  /** The element of {@link #EPOCH} that counts the writes of endpoint rows. */
+  static final int ROW_WRITES = 1;
+
   static final String ENDPOINTS = "cilium_endpoints";
   static final String ADDRESSES = "cilium_lxc";
   static final String IPCACHE = "cilium_ipcache";

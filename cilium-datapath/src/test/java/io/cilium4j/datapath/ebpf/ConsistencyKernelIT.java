@@ -143,12 +143,11 @@ class ConsistencyKernelIT {
   }
 
   /** A flow that is asked about again and again, with one source port or with a fresh one. */
-  private record Flow(Way way, boolean v4, int port, boolean fresh, byte[] frame) {
+  private record Flow(Way way, boolean v4, int port, boolean fresh, ByteBuffer frame) {
 
     void nextSource(int sourcePort) {
       int offset = v4 ? 34 : 54;
-      frame[offset] = (byte) (sourcePort >> 8);
-      frame[offset + 1] = (byte) sourcePort;
+      frame.putShort(offset, (short) sourcePort);
     }
   }
 
@@ -205,7 +204,7 @@ class ConsistencyKernelIT {
     if (random.nextInt(3) > 0 && !ipcache.equals(now.ipcache)) {
       // Only the guest's keys change, as when an identity comes or goes: for one or for both.
       PolicyMapState policyA = withGuest(now.policyA, ipcache, random);
-      boolean shared = now.policyB == now.policyA;
+      boolean shared = PolicyNumbers.same(now.policyA, now.policyB);
       return new State(
           policyA, shared ? policyA : withGuest(now.policyB, ipcache, random), identityB, ipcache);
     }
@@ -347,7 +346,12 @@ class ConsistencyKernelIT {
             IpAddress source = way == Way.REMOTE_TO_POD ? remote(v4) : address(a, v4);
             IpAddress destination = way == Way.POD_TO_REMOTE ? remote(v4) : address(b, v4);
             flows.add(
-                new Flow(way, v4, port, fresh, Frames.bytes(udp(source, destination, 1000, port))));
+                new Flow(
+                    way,
+                    v4,
+                    port,
+                    fresh,
+                    ByteBuffer.wrap(Frames.bytes(udp(source, destination, 1000, port)))));
           }
         }
       }
@@ -356,7 +360,9 @@ class ConsistencyKernelIT {
   }
 
   private int run(Flow flow) {
-    return flow.way == Way.REMOTE_TO_POD ? fromNode(flow.frame) : fromPod(a, flow.frame);
+    return flow.way == Way.REMOTE_TO_POD
+        ? fromNode(flow.frame.array())
+        : fromPod(a, flow.frame.array());
   }
 
   // ---- one thing at a time

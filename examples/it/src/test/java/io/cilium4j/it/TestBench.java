@@ -43,6 +43,7 @@ final class TestBench implements AutoCloseable {
 
   private static final int PODS = 4;
   private static final int MTU = 1500;
+  private static final String MEMORY_INSTANCE = "memtest";
   private static final int LONGEST_FRAME = 256;
   private static final IpAddress NODE4 = IpAddress.parse("10.244.9.1");
   private static final IpAddress NODE6 = IpAddress.parse("fd00:244:9::1");
@@ -78,7 +79,9 @@ final class TestBench implements AutoCloseable {
   }
 
   TestBench(String instance, Path folder) {
-    var config = new Config(instance, folder, List.of(NODE4, NODE6), 0, Limits.DEFAULT);
+    // The same for every run, so that one removes what an aborted one left.
+    Path runFolder = Path.of(System.getProperty("java.io.tmpdir"), "cilium4j-" + instance);
+    var config = new Config(instance, runFolder, List.of(NODE4, NODE6), 0, Limits.DEFAULT);
     // What an aborted run left would be taken over otherwise.
     provider("ebpf").open(config).destroy();
     ebpf = provider("ebpf").open(config);
@@ -86,7 +89,8 @@ final class TestBench implements AutoCloseable {
     memory =
         (MemoryDatapath)
             provider("memory")
-                .open(new Config(instance + "m", folder, List.of(NODE4, NODE6), 0, Limits.DEFAULT));
+                .open(
+                    new Config(MEMORY_INSTANCE, folder, List.of(NODE4, NODE6), 0, Limits.DEFAULT));
     for (int id = 2; id < 2 + PODS; id++) {
       Netns netns = Netns.create(folder, instance + id);
       namespaces.add(netns);

@@ -32,6 +32,9 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class WitnessKernelIT {
 
+  /** To be set where two runs of these tests share a machine. */
+  private static final String INSTANCE = System.getProperty("kernel.tests.instance", "witness");
+
   private static final int WORLDS = Integer.getInteger("witness.worlds", 60);
   private static final int FLOWS_A_STATE = 110;
   private static final int[] PORTS = {80, 80, 64, 90, 91, 127, 8080, 8081, 1, 7, 443, 65_535};
@@ -64,7 +67,7 @@ class WitnessKernelIT {
   void randomFlows_underRandomRules_areDecidedAlikeByFourWitnesses() throws Exception {
     Kernel.assumeUsable();
     System.out.println("witnesses: seed " + seed + " (-Dwitness.seed)");
-    try (var bench = new TestBench("witness", folder)) {
+    try (var bench = new TestBench(INSTANCE, folder)) {
       for (int i = 0; i < WORLDS && disagreements.isEmpty(); i++) {
         world(bench, seed + i);
       }
