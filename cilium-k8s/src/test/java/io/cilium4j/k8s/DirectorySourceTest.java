@@ -246,6 +246,8 @@ class DirectorySourceTest {
   }
 
   private void lookAgain() {
+    // Twice: a sign of the kernel's that comes while the time moves puts the first look off.
+    time.advance(DirectorySource.RECHECK);
     time.advance(DirectorySource.RECHECK);
   }
 
