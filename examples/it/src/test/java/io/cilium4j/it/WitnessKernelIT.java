@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -107,7 +108,8 @@ class WitnessKernelIT {
     for (int i = 0; i < pods.size(); i++) {
       int identity = pods.get(i);
       TestBench.Pod pod = bench.endpoints().get(i);
-      rows.add(new EndpointRow(pod.as(identity), policies.get(identity), 1));
+      rows.add(
+          new EndpointRow(pod.as(identity), Objects.requireNonNull(policies.get(identity)), 1));
       pod.addresses().forEach(address -> local.put(address, identity));
     }
     bench.apply(rows, cluster.ipcache());
@@ -163,7 +165,7 @@ class WitnessKernelIT {
     TestBench.Pod second = pods.get(random.nextInt(pods.size()));
     // From pod to pod, from pod to elsewhere, from elsewhere through the node to a pod.
     int way = random.nextInt(5);
-    if (way < 2 && first == second) {
+    if (way < 2 && first.equals(second)) {
       return;
     }
     IpAddress elsewhere = state.cluster().address(v4);
