@@ -23,6 +23,9 @@ final class Batch {
   /** Brings our own picture of the kernel in line, right after the epoch moved. */
   final List<Runnable> commit = new ArrayList<>();
 
+  /** What has to be done before the epoch may move once more. */
+  final List<Runnable> due = new ArrayList<>();
+
   /** Deletes what only the former epoch needed. */
   final List<Runnable> afterwards = new ArrayList<>();
 

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Brings the kernel's rows in line with a batch, so that no packet sees a part of it.
@@ -27,6 +29,8 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class ChangeWriter {
 
+  private static final Logger LOG = LoggerFactory.getLogger(ChangeWriter.class);
+
   private final BpfMap<Integer, Long> epochMap;
   private final Reclaimer reclaimer;
   private final ReentrantLock lock;
@@ -36,7 +40,10 @@ final class ChangeWriter {
   /** Identity to how many rows name it. */
   private final Map<Integer, Integer> named = new HashMap<>();
 
-  /** What could not be taken back after a failure; must be before the epoch may move again. */
+  /**
+   * What must be done before the epoch may move again: a failed change taken back, a made one
+   * tidied up.
+   */
   private final Deque<Runnable> owed = new ArrayDeque<>();
 
   private long epoch;
@@ -75,13 +82,27 @@ final class ChangeWriter {
       }
       batch.commit.forEach(Runnable::run);
       batch.commitNames();
+      owed.addAll(batch.due);
+      payDebts();
       reclaimer.afterGracePeriod(batch.afterwards);
     } finally {
       lock.unlock();
     }
   }
 
-  /** Takes a failed batch back; what cannot be is tried again before the next one. */
+  /**
+   * The change counts already, so what fails now is left to the next one, which must not begin
+   * without.
+   */
+  private void payDebts() {
+    try {
+      settleDebts();
+    } catch (RuntimeException e) {
+      LOG.warn("entries of an identity that left stay for now: {}", e.getMessage());
+    }
+  }
+
+  /** Does what is owed, in order; what fails stays, with all that comes after it. */
   private void settleDebts() {
     while (!owed.isEmpty()) {
       owed.peek().run();

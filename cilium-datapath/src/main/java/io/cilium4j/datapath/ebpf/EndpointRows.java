@@ -3,7 +3,6 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.Datapath.EndpointRow;
@@ -133,18 +132,13 @@ final class EndpointRows {
     change.endpoints().forEach(row -> coming.add(row.endpoint().identity()));
     Set<PolicyMapState> amended = Collections.newSetFromMap(new IdentityHashMap<>());
     targets.forEach((from, to) -> {
-      Set<PolicyKey> removed =
-          numbers.amend(
-              from,
-              to,
-              users.getOrDefault(from, 0),
-              batch::isNamedNow,
-              identity -> batch.isNamedAfter(identity) || coming.contains(identity));
-      if (removed != null) {
+      if (numbers.amend(
+          from,
+          to,
+          users.getOrDefault(from, 0),
+          batch,
+          identity -> batch.isNamedAfter(identity) || coming.contains(identity))) {
         amended.add(from);
-        int number = numbers.numberOf(to);
-        batch.undo.addFirst(() -> numbers.unamend(from, to));
-        batch.afterwards.add(() -> numbers.removeKeys(number, removed));
       }
     });
     return amended;

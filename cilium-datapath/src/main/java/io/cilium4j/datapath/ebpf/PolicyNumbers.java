@@ -12,7 +12,6 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Which compiled policies stand in the kernel, under which number. Endpoints that are given the
@@ -27,13 +26,6 @@ final class PolicyNumbers {
   private final IdentityHashMap<PolicyMapState, Integer> numbers = new IdentityHashMap<>();
   private final Map<Integer, PolicyMapState> states = new HashMap<>();
   private final Map<Integer, Integer> users = new HashMap<>();
-
-  /**
-   * By number, keys that the kernel may have and the policy does not: they wait for a grace period,
-   * or a failed change left them. Their identities may not come back under that number, where they
-   * would count again.
-   */
-  private final Map<Integer, Set<PolicyKey>> leftovers = new HashMap<>();
 
   private int last;
 
@@ -110,50 +102,35 @@ final class PolicyNumbers {
     if (state != null) {
       state.forEach((key, entry) -> map.delete(new PolicyRecordKey(number, key)));
     }
-    Set<PolicyKey> left = leftovers.remove(number);
-    if (left != null) {
-      left.forEach(key -> map.delete(new PolicyRecordKey(number, key)));
-    }
-  }
-
-  /** The number of a policy that has one. */
-  int numberOf(PolicyMapState state) {
-    Integer number = numbers.get(state);
-    if (number == null) {
-      throw new IllegalStateException("a policy that was never written");
-    }
-    return number;
   }
 
   /**
    * Tries to turn {@code from} into {@code to} in place, under the same number, which is possible
    * where they differ only by whole identities that no packet can have. Entries are added now;
-   * those to be removed are returned, to be removed after the change and a grace period.
+   * others are due to be deleted as soon as the batch counts and before the next one: an identity
+   * that comes back must find no entry of its former stay. A packet that looks at them meanwhile
+   * has an older epoch and is decided anew.
    *
    * @param usersOfFrom how many rows that use {@code from} are to use {@code to}; all must
-   * @param namedBefore whether some row names an identity before the change
    * @param namedAfter whether some row names an identity after the change
-   * @return the keys to remove, or null if it cannot be done in place
+   * @return whether it is done
    */
-  @Nullable Set<PolicyKey> amend(
+  boolean amend(
       PolicyMapState from,
       PolicyMapState to,
       int usersOfFrom,
-      IntPredicate namedBefore,
+      Batch batch,
       IntPredicate namedAfter) {
     Integer number = numbers.get(from);
     if (number == null || numbers.containsKey(to) || users.getOrDefault(number, 0) != usersOfFrom) {
-      return null;
+      return false;
     }
-    Set<PolicyKey> left = leftovers.computeIfAbsent(number, _ -> new HashSet<>());
-    Set<Integer> lingering = new HashSet<>();
-    left.forEach(key -> lingering.add(key.identity()));
     Map<PolicyRecordKey, PolicyEntry> added = new HashMap<>();
-    Set<PolicyKey> removed = new HashSet<>();
+    Set<PolicyRecordKey> removed = new HashSet<>();
     boolean[] mixed = new boolean[1];
     to.forEach((key, entry) -> {
       PolicyEntry old = from.get(key).orElse(null);
-      if (old == null && !isNamed(key, namedBefore) && !lingering.contains(key.identity())) {
+      if (old == null && !isNamed(key, batch::isNamedNow)) {
         added.put(new PolicyRecordKey(number, key), entry);
       } else if (!entry.equals(old)) {
         mixed[0] = true;
@@ -162,51 +139,30 @@ final class PolicyNumbers {
     from.forEach((key, entry) -> {
       if (to.get(key).isEmpty()) {
         mixed[0] |= isNamed(key, namedAfter);
-        removed.add(key);
+        removed.add(new PolicyRecordKey(number, key));
       }
     });
     if (mixed[0]) {
-      return null;
+      return false;
     }
-    // Noted before anything is written: what fails half way has been there too.
-    added.keySet().forEach(each -> left.add(each.key()));
+    // Noted before anything is written: what fails half way is there too.
+    batch.undo.addFirst(() -> added.keySet().forEach(map::delete));
     map.putAll(added);
-    added.keySet().forEach(each -> left.remove(each.key()));
-    left.addAll(removed);
+    rename(number, from, to);
+    batch.undo.addFirst(() -> rename(number, to, from));
+    batch.due.add(() -> removed.forEach(map::delete));
+    return true;
+  }
+
+  private void rename(int number, PolicyMapState from, PolicyMapState to) {
     numbers.remove(from);
     remember(number, to);
-    return removed;
   }
 
   /** An aggregate stands for identities that rows name, so it counts as named itself. */
   private static boolean isNamed(PolicyKey key, IntPredicate rows) {
     int identity = key.identity();
     return identity < ReservedIdentity.values().length || rows.test(identity);
-  }
-
-  /** Takes {@link #amend} back: the number stands for {@code from} again. */
-  void unamend(PolicyMapState from, PolicyMapState to) {
-    Integer number = numbers.remove(to);
-    if (number != null) {
-      Set<PolicyKey> left = leftovers.computeIfAbsent(number, _ -> new HashSet<>());
-      to.forEach((key, entry) -> left.add(key));
-      from.forEach((key, entry) -> left.remove(key));
-      remember(number, from);
-    }
-  }
-
-  /** Deletes keys that {@link #amend} returned, unless the policy has them again. */
-  void removeKeys(int number, Set<PolicyKey> keys) {
-    PolicyMapState state = states.get(number);
-    for (PolicyKey key : keys) {
-      if (state == null || state.get(key).isEmpty()) {
-        map.delete(new PolicyRecordKey(number, key));
-      }
-    }
-    Set<PolicyKey> left = leftovers.get(number);
-    if (left != null) {
-      left.removeAll(keys);
-    }
   }
 
   /** Deletes the entries of every number that no row uses: what an earlier process left. */
