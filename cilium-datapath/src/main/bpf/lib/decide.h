@@ -228,23 +228,23 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	if (reason)
 		return drop(skb, &s->packet, &trace, reason);
 	if (entry) {
+		/* Put anew and not written in place: by now the memory may be another flow's. */
+		fresh = *entry;
 		if (origin == FROM_POD)
-			describe_side(&entry->side[sender], who.source_row);
+			describe_side(&fresh.side[sender], who.source_row);
 		/* A way back through the stack stays so: what the stack translated, it must translate back. */
-		if (entry->side[!sender].ifindex)
-			describe_side(&entry->side[!sender], who.destination_row);
+		if (fresh.side[!sender].ifindex)
+			describe_side(&fresh.side[!sender], who.destination_row);
 		else
 			__builtin_memset(&s->to, 0, sizeof(s->to));
-		entry->epoch = epoch;
-		ct_touch(entry, &s->packet, sender, now);
-		return 0;
+	} else {
+		if (origin == FROM_NODE)
+			who.source_row = NULL;
+		fresh.flags = sender ? CT_INITIATOR_HIGH : 0;
+		describe_side(&fresh.side[0], sender ? who.destination_row : who.source_row);
+		describe_side(&fresh.side[1], sender ? who.source_row : who.destination_row);
 	}
 	fresh.epoch = epoch;
-	fresh.flags = sender ? CT_INITIATOR_HIGH : 0;
-	if (origin == FROM_NODE)
-		who.source_row = NULL;
-	describe_side(&fresh.side[0], sender ? who.destination_row : who.source_row);
-	describe_side(&fresh.side[1], sender ? who.source_row : who.destination_row);
 	ct_touch(&fresh, &s->packet, sender, now);
 	if (ct_insert(&s->key, &fresh))
 		return drop(skb, &s->packet, &trace, DROP_CT_INSERT_FAILED);
@@ -297,10 +297,7 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 				: identity_of_address(&quoted.destination, quoted.family, epoch);
 	if (evaluate(&quoted, &who, !ct_began_at(entry, s->key.sender & 1), REPORT_NOTHING, &trace))
 		return false;
-	if (is_disturbed(epoch, writes))
-		return false;
-	entry->epoch = epoch;
-	return true;
+	return !is_disturbed(epoch, writes);
 }
 
 /* The whole way of a packet, from either entry. */

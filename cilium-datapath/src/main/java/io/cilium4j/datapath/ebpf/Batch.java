@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import io.cilium4j.core.IpAddress;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A change on its way into the kernel: what to do if it fails, what once it counts, and what once
@@ -22,6 +25,9 @@ final class Batch {
 
   /** Brings our own picture of the kernel in line, right after the epoch moved. */
   final List<Runnable> commit = new ArrayList<>();
+
+  /** Addresses that were an endpoint's and are nobody's once the batch is committed. */
+  final Set<IpAddress> freed = new HashSet<>();
 
   /** What has to be done before the epoch may move once more. */
   final List<Runnable> due = new ArrayList<>();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.DatapathException;
@@ -62,7 +63,8 @@ final class ChangeWriter {
     named.merge(identity, 1, Integer::sum);
   }
 
-  void apply(Change change) {
+  /** Returns the addresses that were an endpoint's and are nobody's now. */
+  Set<IpAddress> apply(Change change) {
     lock.lock();
     try {
       settleDebts();
@@ -85,6 +87,7 @@ final class ChangeWriter {
       owed.addAll(batch.due);
       payDebts();
       reclaimer.afterGracePeriod(batch.afterwards);
+      return batch.freed;
     } finally {
       lock.unlock();
     }
@@ -121,16 +124,20 @@ final class ChangeWriter {
         : new DatapathException("cannot write the datapath's rows: " + cause.getMessage(), cause);
   }
 
-  /** Removes every row that is not among these, and the entries of policies that no row uses. */
-  void prune(Set<Integer> endpointIds, Set<IpPrefix> prefixes) {
+  /**
+   * Removes every row that is not among these, and the entries of policies that no row uses.
+   * Returns as {@link #apply} does.
+   */
+  Set<IpAddress> prune(Set<Integer> endpointIds, Set<IpPrefix> prefixes) {
     lock.lock();
     try {
       Set<Integer> strangers = new HashSet<>(endpoints.all().keySet());
       strangers.removeAll(endpointIds);
       Set<IpPrefix> stale = new HashSet<>(ipcache.prefixes());
       stale.removeAll(prefixes);
-      apply(new Change(List.of(), strangers, List.of(), stale));
+      Set<IpAddress> freed = apply(new Change(List.of(), strangers, List.of(), stale));
       reclaimer.afterGracePeriod(List.of(endpoints::pruneNumbers));
+      return freed;
     } finally {
       lock.unlock();
     }

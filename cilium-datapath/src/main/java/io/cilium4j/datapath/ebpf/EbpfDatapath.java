@@ -3,7 +3,6 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.EndpointInterface;
-import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath;
@@ -125,38 +124,19 @@ final class EbpfDatapath implements Datapath {
 
   @Override
   public void apply(Change change) {
-    Map<Integer, EndpointRecord> before = writer.endpoints();
-    writer.apply(change);
-    for (int id : change.removedEndpoints()) {
-      EndpointRecord gone = before.get(id);
-      if (gone != null) {
-        unrouteUnlessTaken(gone.addresses());
-      }
-    }
-  }
-
-  /** An address may already be another endpoint's. */
-  private void unrouteUnlessTaken(List<IpAddress> addresses) {
-    Map<Integer, EndpointRecord> present = writer.endpoints();
-    for (IpAddress address : addresses) {
-      if (present.values().stream().noneMatch(row -> row.addresses().contains(address))) {
-        nodeDevices.unroute(address);
-      }
-    }
+    writer.apply(change).forEach(nodeDevices::unroute);
   }
 
   @Override
   public void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
     Map<Integer, EndpointRecord> before = writer.endpoints();
-    writer.prune(endpointIds, ipcache);
+    writer.prune(endpointIds, ipcache).forEach(nodeDevices::unroute);
     before.values().stream()
         .filter(row -> !endpointIds.contains(row.id()))
-        .forEach(row -> {
-          unrouteUnlessTaken(row.addresses());
-          node.linkByIndex(row.ifindex())
-              .filter(link -> link.name().equals(names.podDevice(row.id())))
-              .ifPresent(link -> node.deleteLink(link.index()));
-        });
+        .forEach(row ->
+            node.linkByIndex(row.ifindex())
+                .filter(link -> link.name().equals(names.podDevice(row.id())))
+                .ifPresent(link -> node.deleteLink(link.index())));
     hooks.prune();
   }
 

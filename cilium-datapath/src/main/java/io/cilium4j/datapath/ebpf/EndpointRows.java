@@ -33,6 +33,9 @@ final class EndpointRows {
   /** What the kernel has, by endpoint id. */
   private final Map<Integer, EndpointRecord> endpoints = new HashMap<>();
 
+  /** Address of an endpoint to its device, as {@code cilium_lxc} is when the reclaimer is done. */
+  private final Map<IpAddress, Integer> owners = new HashMap<>();
+
   private final Map<Integer, PolicyMapState> policies = new HashMap<>();
 
   /** Counts writes of rows, for packets that look at one meanwhile. */
@@ -65,7 +68,7 @@ final class EndpointRows {
       if (!settled.equals(row)) {
         putRow(settled);
       }
-      endpoints.put(row.id(), settled);
+      remember(settled);
       names.accept(now.identity());
     });
   }
@@ -77,6 +80,20 @@ final class EndpointRows {
   private void putRow(EndpointRecord row) {
     epochs.put(KernelMaps.ROW_WRITES, ++writes);
     rows.put(row.ifindex(), row);
+  }
+
+  private void remember(EndpointRecord row) {
+    endpoints.put(row.id(), row);
+    row.addresses().forEach(address -> owners.put(address, row.ifindex()));
+  }
+
+  /** Forgets those of a row's addresses that no other row took over. */
+  private void forget(EndpointRecord row, Batch batch) {
+    for (IpAddress address : row.addresses()) {
+      if (owners.remove(address, row.ifindex())) {
+        batch.freed.add(address);
+      }
+    }
   }
 
   /** The rows by endpoint id, as a copy. */
@@ -172,24 +189,23 @@ final class EndpointRows {
       writeAddress(address, record.ifindex(), batch);
     }
     if (present != null) {
-      leaveBehind(present, record, sameNumber, batch);
+      leaveBehind(present, sameNumber, batch);
     }
     batch.changeNamed(endpoint.identity(), 1);
-    batch.commit.add(() -> endpoints.put(endpoint.id(), record));
+    batch.commit.add(() -> {
+      remember(record);
+      batch.freed.removeAll(record.addresses());
+    });
   }
 
-  private void leaveBehind(
-      EndpointRecord former, EndpointRecord next, boolean sameNumber, Batch batch) {
+  private void leaveBehind(EndpointRecord former, boolean sameNumber, Batch batch) {
     batch.changeNamed(former.after().identity(), -1);
     if (!sameNumber) {
       int number = former.after().policy();
       batch.commit.add(() -> giveUp(number, batch.afterwards));
     }
-    for (IpAddress address : former.addresses()) {
-      if (!next.addresses().contains(address)) {
-        batch.afterwards.add(() -> deleteAddress(address, former.ifindex()));
-      }
-    }
+    batch.commit.add(() -> forget(former, batch));
+    batch.afterwards.add(() -> deleteAddresses(former));
   }
 
   private void removeEndpoint(EndpointRecord row, Batch batch) {
@@ -198,13 +214,14 @@ final class EndpointRows {
     batch.commit.add(() -> {
       endpoints.remove(row.id());
       policies.remove(row.id());
+      forget(row, batch);
       giveUp(row.after().policy(), batch.afterwards);
     });
     batch.afterwards.add(() -> {
       if (endpoints.values().stream().noneMatch(other -> other.ifindex() == row.ifindex())) {
         rows.delete(row.ifindex());
       }
-      row.addresses().forEach(address -> deleteAddress(address, row.ifindex()));
+      deleteAddresses(row);
     });
   }
 
@@ -248,12 +265,12 @@ final class EndpointRows {
     addresses.put(address, ifindex);
   }
 
-  /** Deletes an address unless another endpoint has it meanwhile. */
-  private void deleteAddress(IpAddress address, int ifindex) {
-    if (addresses.lookup(address).filter(owner -> owner == ifindex).isPresent()
-        && endpoints.values().stream()
-            .noneMatch(row -> row.ifindex() == ifindex && row.addresses().contains(address))) {
-      addresses.delete(address);
+  /** Deletes those of a former row's addresses that no endpoint has now. */
+  private void deleteAddresses(EndpointRecord former) {
+    for (IpAddress address : former.addresses()) {
+      if (!owners.containsKey(address)) {
+        addresses.delete(address);
+      }
     }
   }
 }

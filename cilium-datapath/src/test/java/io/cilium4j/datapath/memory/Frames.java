@@ -7,8 +7,8 @@ import java.util.Arrays;
 
 /** Builds Ethernet frames for tests. Checksums are left 0: no decision reads one. */
 public final class Frames {
-  static final int SYN = 0x02;
-  static final int SYN_ACK = 0x12;
+  public static final int SYN = 0x02;
+  public static final int SYN_ACK = 0x12;
   static final int ACK = 0x10;
   static final int FIN_ACK = 0x11;
   static final int RST = 0x04;
@@ -50,7 +50,7 @@ public final class Frames {
     return this;
   }
 
-  ByteBuffer tcp(int sourcePort, int destinationPort, int flags) {
+  public ByteBuffer tcp(int sourcePort, int destinationPort, int flags) {
     ByteBuffer header = ByteBuffer.allocate(20);
     header.putShort((short) sourcePort).putShort((short) destinationPort).putInt(1).putInt(2);
     header.put((byte) 0x50).put((byte) flags);
