@@ -15,6 +15,7 @@ import io.cilium4j.datapath.bpf.Probes;
 import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PodConnector;
 import java.util.List;
 import java.util.Locale;
@@ -67,6 +68,9 @@ final class EbpfDatapath implements Datapath {
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
     try {
       this.nodeDevices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
+      NodeDevices.acceptPodPackets(nodeDevices.host().name());
+      NodeDevices.acceptPodPackets(nodeDevices.net().name());
+      nodeDevices.up();
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
       attachAgain();

@@ -4,6 +4,7 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.datapath.net.FrameBatch;
+import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PacketSocket;
 import io.cilium4j.datapath.net.Poller;
 import java.nio.ByteBuffer;

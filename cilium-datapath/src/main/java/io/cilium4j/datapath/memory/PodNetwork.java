@@ -10,7 +10,9 @@ import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.Sysctl;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -20,8 +22,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The devices of an instance: the node's pair, the pods' pairs, and the forwarder between them.
- * There is one only where packets are really to be moved; see {@link MemoryDatapath}.
+ * The devices of an instance: the node's pair, the pods' pairs, and the forwarder between them. The
+ * forwarder alone acts on what comes in by them. There is one only where packets are really to be
+ * moved; see {@link MemoryDatapath}.
  *
  * <p>Not safe for use by several threads: {@link MemoryDatapath} holds its lock.
  */
@@ -47,6 +50,9 @@ final class PodNetwork implements AutoCloseable {
     this.node = Netlink.open();
     try {
       this.devices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
+      NodeDevices.acceptPackets(devices.host().name());
+      makeDeaf(devices.net().name());
+      devices.up();
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.forwarder = new Forwarder(config.instance(), decider, devices);
     } catch (RuntimeException e) {
@@ -89,11 +95,27 @@ final class PodNetwork implements AutoCloseable {
     }
   }
 
-  /** Before the device is up: the kernel must not see a packet that the forwarder does not. */
+  /**
+   * Before the device is up: the kernel must not see a packet that the forwarder does not. The
+   * device gets an Ethernet address that the pod does not know. The pod writes to the one it was
+   * told at first; to the kernel its frames are then somebody else's, and only a packet socket sees
+   * them.
+   */
   private void prepare(EndpointInterface device) {
-    NodeDevices.deafen(node, device.hostIfindex(), device.hostName());
+    node.setMac(device.hostIfindex(), PodConnector.randomMac());
+    makeDeaf(device.hostName());
     manifest.add(device.hostName(), device.hostIfindex());
     forwarder.attach(device.hostIfindex());
+  }
+
+  /** What is left are frames for all stations: no protocol may take those for itself either. */
+  private static void makeDeaf(String device) {
+    String v4 = "net/ipv4/conf/" + device;
+    Sysctl.writeIfPresent(v4 + "/forwarding", "0");
+    Sysctl.writeIfPresent(v4 + "/rp_filter", "1");
+    Sysctl.writeIfPresent(v4 + "/drop_unicast_in_l2_multicast", "1");
+    Sysctl.writeIfPresent(v4 + "/arp_ignore", "8");
+    Sysctl.writeIfPresent("net/ipv6/conf/" + device + "/disable_ipv6", "1");
   }
 
   /** Removes an endpoint's devices; its routes stay until {@link #settle}. */

@@ -14,6 +14,6 @@
  *
  * <p>Moving packets is beside it: where network namespaces may be made, {@code Forwarder} reads the
  * frames of the pods' devices, has each decided, and writes it where the decision says. The kernel
- * is kept from forwarding the same frames by settings of the devices, see {@code NodeDevices}.
+ * is kept from forwarding the same frames by settings of the devices, see {@code PodNetwork}.
  */
 package io.cilium4j.datapath.memory;

@@ -208,6 +208,10 @@ class ConsistencyKernelIT {
       return new State(
           policyA, shared ? policyA : withGuest(now.policyB, ipcache, random), identityB, ipcache);
     }
+    if (random.nextInt(4) == 0 && now.policyA.size() > 0) {
+      PolicyMapState policyA = withOneTurned(now.policyA, random);
+      return new State(policyA, random.nextBoolean() ? policyA : now.policyB, identityB, ipcache);
+    }
     PolicyMapState policyA = random.nextInt(4) == 0 ? now.policyA : policy(ipcache, random);
     PolicyMapState policyB = random.nextBoolean() ? policyA : policy(ipcache, random);
     return new State(policyA, policyB, identityB, ipcache);
@@ -262,6 +266,21 @@ class ConsistencyKernelIT {
         0,
         PolicyEntry.Auth.NONE,
         0);
+  }
+
+  /** The same keys, and the opposite said of one. */
+  private static PolicyMapState withOneTurned(PolicyMapState policy, Random random) {
+    PolicyMapState.Builder builder = PolicyMapState.builder(0);
+    int[] left = {random.nextInt(policy.size())};
+    policy.forEach((key, entry) ->
+        builder.put(
+            key,
+            left[0]-- == 0
+                ? entry(
+                    PolicyEntry.MAX_PRIORITY - (entry.precedence() >>> 8),
+                    entry.verdict() != Verdict.ALLOWED)
+                : entry));
+    return builder.build();
   }
 
   /** The same policy, but for what it says of the guest: nothing while there is none. */

@@ -38,7 +38,9 @@ class WitnessKernelIT {
 
   private static final int WORLDS = Integer.getInteger("witness.worlds", 60);
   private static final int FLOWS_A_STATE = 110;
-  private static final int[] PORTS = {80, 80, 64, 90, 91, 127, 8080, 8081, 1, 7, 443, 65_535};
+  private static final int[] PORTS = {
+    80, 80, 64, 90, 91, 127, 8080, 8081, 1, 7, 443, 20_000, 50_000, 65_535
+  };
   private static final int[] ICMP_TYPES = {8, 8, 8, 13, 17, 42};
   private static final int[] ICMPV6_TYPES = {128, 128, 128, 130, 144, 200};
 

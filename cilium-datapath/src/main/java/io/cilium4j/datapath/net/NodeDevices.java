@@ -1,38 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.datapath.ebpf;
+package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
-import io.cilium4j.datapath.net.DeviceManifest;
-import io.cilium4j.datapath.net.DuplicateCheck;
-import io.cilium4j.datapath.net.InstanceNames;
-import io.cilium4j.datapath.net.InterfaceAddress;
-import io.cilium4j.datapath.net.Link;
-import io.cilium4j.datapath.net.Netlink;
-import io.cilium4j.datapath.net.Netns;
-import io.cilium4j.datapath.net.PodConnector;
-import io.cilium4j.datapath.net.Route;
-import io.cilium4j.datapath.net.Sysctl;
-import io.cilium4j.datapath.net.VethPair;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * The pair of devices by which the node and the outside reach pods. Each pod's address is routed to
- * the first; what is sent there comes in at the second, where a program decides and hands it to the
- * pod.
+ * the first; what is sent there comes in at the second, where the datapath decides and hands it to
+ * the pod.
  *
  * <pre>
- *   node's stack --route 10.1.0.5/32--> cilium_host ----- cilium_net [program] ----> pod's eth0
+ *   node's stack --route 10.1.0.5/32--&gt; cilium_host ----- cilium_net [datapath] ----&gt; pod's eth0
  * </pre>
  *
- * <p>The first also has the node's own address in the pod network, the pods' next hop. It asks for
- * no neighbours: there is only one, and the program writes the Ethernet addresses.
+ * <p>The first also has the node's own address in the pod network, the pods' next hop. Neither asks
+ * for neighbours: each has only one, and the datapath writes the Ethernet addresses.
+ *
+ * <p>Not safe for use by several threads, but for {@link #route} and {@link #unroute}.
  */
-final class NodeDevices {
+public final class NodeDevices {
 
-  /** Largest packet: as the pods' own devices take by default. */
+  /** Largest packet until a pod's is larger. */
   private static final int MTU_BYTES = 1500;
 
   private final Netlink node;
@@ -40,13 +31,16 @@ final class NodeDevices {
   private final List<IpAddress> addresses;
   private final Link host;
   private final Link net;
+  private int mtuBytes;
 
   /**
-   * Makes the pair, or takes over that of an earlier process.
+   * Makes the pair, or takes over that of an earlier process. It carries nothing before {@link
+   * #up}.
    *
-   * @param manifest tells whose pair it is, if there is one
+   * @param manifest tells whose pair it is, if there is one: it may be another datapath's
+   * @throws DatapathException if there is a device of that name that is somebody else's
    */
-  NodeDevices(
+  public NodeDevices(
       Netlink node, InstanceNames names, List<IpAddress> addresses, DeviceManifest manifest) {
     this.node = node;
     this.names = names;
@@ -58,12 +52,14 @@ final class NodeDevices {
     }
     this.net =
         node.linkByName(names.netDevice())
-            .filter(twin -> manifest.holds(host.name(), host.index()))
+            .filter(_ -> manifest.holds(host.name(), host.index()))
             .filter(twin -> twin.kind().equals("veth") && twin.peerIndex() == host.index())
             .orElseThrow(() ->
                 new DatapathException(
                     "device " + host.name() + " exists and is not this datapath's"));
-    configure();
+    this.mtuBytes = host.mtuBytes();
+    node.setNoArp(host.index());
+    node.setNoArp(net.index());
   }
 
   private Link create() {
@@ -79,12 +75,12 @@ final class NodeDevices {
     }
   }
 
-  private void configure() {
-    for (Link link : List.of(host, net)) {
-      node.setNoArp(link.index());
-      acceptPodPackets(link.name());
-      node.setUp(link.index());
-    }
+  /**
+   * Sets both ends up and gives the node its addresses, once their settings are as they must be.
+   */
+  public void up() {
+    node.setUp(net.index());
+    node.setUp(host.index());
     for (IpAddress address : addresses) {
       node.ensureAddress(host.index(), InterfaceAddress.host(address), DuplicateCheck.SKIP);
     }
@@ -94,20 +90,39 @@ final class NodeDevices {
    * Lets a device take packets whose way back leads over another device: a pod's packets come in at
    * the pod's device, while its address is routed to {@code cilium_host}.
    */
-  static void acceptPodPackets(String device) {
+  public static void acceptPodPackets(String device) {
     Sysctl.writeIfPresent("net/ipv4/conf/" + device + "/rp_filter", "0");
+    acceptPackets(device);
+  }
+
+  /** Lets a device forward packets of both families. */
+  public static void acceptPackets(String device) {
     Sysctl.writeIfPresent("net/ipv4/conf/" + device + "/forwarding", "1");
     Sysctl.writeIfPresent("net/ipv6/conf/" + device + "/disable_ipv6", "0");
     Sysctl.writeIfPresent("net/ipv6/conf/" + device + "/forwarding", "1");
   }
 
-  /** Where the program that decides for the node's packets hangs. */
-  Link net() {
+  /** The end in the node's stack. */
+  public Link host() {
+    return host;
+  }
+
+  /** The datapath's end. */
+  public Link net() {
     return net;
   }
 
-  /** Has the node send what is for this address to the program. */
-  void route(IpAddress pod) {
+  /** Lets packets through that are as large as a pod's. */
+  public void ensureMtu(int wantedBytes) {
+    if (mtuBytes < wantedBytes) {
+      node.setMtu(net.index(), wantedBytes);
+      node.setMtu(host.index(), wantedBytes);
+      mtuBytes = wantedBytes;
+    }
+  }
+
+  /** Has the node send what is for this address to the datapath. */
+  public void route(IpAddress pod) {
     Route route = Route.to(IpPrefix.host(pod), host.index());
     node.replaceRoute(
         addresses.stream()
@@ -118,7 +133,17 @@ final class NodeDevices {
   }
 
   /** No error if there is no such route. */
-  void unroute(IpAddress pod) {
+  public void unroute(IpAddress pod) {
     node.deleteRoute(Route.to(IpPrefix.host(pod), host.index()));
+  }
+
+  /** The pods' addresses that are routed to the datapath, by whichever process. */
+  public List<IpAddress> routes() {
+    return node.listRoutes(host.index()).stream()
+        .map(Route::destination)
+        .filter(IpPrefix::isHost)
+        .map(IpPrefix::address)
+        .filter(address -> !addresses.contains(address))
+        .toList();
   }
 }
