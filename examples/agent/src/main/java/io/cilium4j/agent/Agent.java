@@ -15,6 +15,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -87,11 +88,12 @@ public final class Agent implements AutoCloseable {
   }
 
   private AgentRuntime open() {
+    // First, so that where no datapath can run no file is left.
+    DatapathChoice choice = config.datapath().get();
     folder.create();
     var held = InstanceLock.take(folder.lock(), config.instance());
-    DatapathChoice choice;
     try {
-      choice = choose();
+      settleOn(choice);
     } catch (RuntimeException e) {
       held.close();
       throw e;
@@ -100,8 +102,7 @@ public final class Agent implements AutoCloseable {
   }
 
   /** An instance stays with its datapath: what the other one enforces would go on beside it. */
-  private DatapathChoice choose() {
-    DatapathChoice choice = config.datapath().get();
+  private void settleOn(DatapathChoice choice) {
     Optional<String> former = folder.datapathName();
     if (former.isPresent() && !former.get().equals(choice.provider().name())) {
       throw new AgentException(
@@ -114,7 +115,6 @@ public final class Agent implements AutoCloseable {
               + "; destroy it first");
     }
     folder.setDatapathName(choice.provider().name());
-    return choice;
   }
 
   /**
@@ -152,6 +152,7 @@ public final class Agent implements AutoCloseable {
       if (ended == null) {
         Optional<String> former = folder.datapathName();
         if (former.isEmpty()) {
+          removeFolder();
           return;
         }
         ended = openToDestroy(former.get());
@@ -160,6 +161,15 @@ public final class Agent implements AutoCloseable {
       folder.remove();
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** What a start left that was cut off before it had a datapath. */
+  private void removeFolder() {
+    if (Files.exists(folder.lock())) {
+      try (var _ = InstanceLock.take(folder.lock(), config.instance())) {
+        folder.remove();
+      }
     }
   }
 

@@ -256,6 +256,30 @@ class AgentTest {
   }
 
   @Test
+  void start_noSuchDatapath_leavesNothing() {
+    try (Agent other =
+        Agent.builder()
+            .instance("u")
+            .datapath("none")
+            .stateFolder(temp.resolve("other"))
+            .podCidrs("10.1.0.0/24")
+            .build()) {
+      assertThrows(AgentException.class, other::start);
+      assertFalse(Files.exists(temp.resolve("other")));
+    }
+  }
+
+  @Test
+  void destroy_startCutOffBeforeItHadADatapath_removesItsFiles() throws Exception {
+    agent.destroy();
+    var folder = new StateFolder(temp.resolve("state"));
+    folder.create();
+    Files.createFile(folder.lock());
+    newAgent().destroy();
+    assertFalse(Files.exists(folder.root()));
+  }
+
+  @Test
   void explain_nobodyStarted_isOneLine() {
     agent.stop();
     var refusal = assertThrows(AgentException.class, () -> agent.endpoints());
