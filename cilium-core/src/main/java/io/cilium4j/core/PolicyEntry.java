@@ -6,7 +6,7 @@ import java.util.Objects;
 /**
  * What a policy says of the packets of one {@link PolicyKey}.
  *
- * @param verdict allow, deny or redirect
+ * @param verdict allow, deny or redirect; never audited
  * @param precedence an unsigned 32-bit number; of two entries that hold for a packet the higher
  *     decides. It packs tier and priority above, the kind of verdict below: see {@link
  *     #precedence(int, int)}
@@ -62,6 +62,10 @@ public record PolicyEntry(Verdict verdict, int precedence, int proxyPort, Auth a
   public PolicyEntry {
     Objects.requireNonNull(verdict, "verdict");
     Objects.requireNonNull(auth, "auth");
+    if (verdict == Verdict.AUDITED) {
+      throw new IllegalArgumentException(
+          "audited is not what a policy says, but what is made of it");
+    }
     if ((proxyPort != 0) && verdict != Verdict.REDIRECTED) {
       throw new IllegalArgumentException("a proxy port goes with a redirect, not " + verdict);
     }

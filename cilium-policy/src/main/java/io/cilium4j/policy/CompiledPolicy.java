@@ -19,6 +19,7 @@ public final class CompiledPolicy {
   private final DirectionPlan ingress;
   private final DirectionPlan egress;
   private final PolicyMapState state;
+  private final boolean audited;
 
   private CompiledPolicy(
       PolicySubject subject,
@@ -33,6 +34,7 @@ public final class CompiledPolicy {
     this.ingress = ingress;
     this.egress = egress;
     this.state = state;
+    this.audited = subject.denial() == DenialMode.AUDIT;
   }
 
   static CompiledPolicy of(
@@ -78,7 +80,7 @@ public final class CompiledPolicy {
     return new CompiledPolicy(subject, rules, newer, ingress, egress, changed);
   }
 
-  /** Whose policy it is. */
+  /** Whose policy it is; what the configuration says of its denials is filled in. */
   public PolicySubject subject() {
     return subject;
   }
@@ -98,9 +100,15 @@ public final class CompiledPolicy {
     return rules.origin(cookie);
   }
 
-  /** What the map says of a packet. */
+  /** Whether a denial of this subject's is let through and reported as audited. */
+  public boolean isAudited() {
+    return audited;
+  }
+
+  /** What becomes of a packet: what the map says, or audited where that is a denial to audit. */
   public Verdict verdict(TrafficDirection direction, int identity, int protocol, int port) {
-    return state.verdict(direction, identity, protocol, port);
+    Verdict verdict = state.verdict(direction, identity, protocol, port);
+    return audited && verdict == Verdict.DENIED ? Verdict.AUDITED : verdict;
   }
 
   /** Why the map says so, of the same packet. */

@@ -45,8 +45,9 @@ final class Explainer {
     Optional<Entry> winner =
         decider.flatMap(
             origin -> plan.rules().stream().filter(r -> r.origin().equals(origin)).findFirst());
-    Verdict verdict = entry == null ? Verdict.DENIED : entry.verdict();
-    boolean byDefault = verdict == Verdict.DENIED && winner.isEmpty();
+    Verdict decided = entry == null ? Verdict.DENIED : entry.verdict();
+    Verdict verdict = decided == Verdict.DENIED && policy.isAudited() ? Verdict.AUDITED : decided;
+    boolean byDefault = decided == Verdict.DENIED && winner.isEmpty();
     List<RuleOrigin> restricting =
         plan.posture() == Posture.CLOSED
             ? plan.rules().stream().filter(Entry::defaultDeny).map(Entry::origin).toList()
@@ -55,7 +56,7 @@ final class Explainer {
         plan.direction(),
         verdict,
         decider,
-        reason(verdict, winner, restricting),
+        reason(decided, winner, restricting),
         losers(winner),
         restricting,
         byDefault && peer != null
@@ -70,6 +71,7 @@ final class Explainer {
             case ALLOWED -> "allowed by ";
             case DENIED -> "denied by ";
             case REDIRECTED -> "sent through a proxy by ";
+            case AUDITED -> throw new IllegalStateException("no entry of a map is audited");
           };
       return verb + winner.get().origin();
     }

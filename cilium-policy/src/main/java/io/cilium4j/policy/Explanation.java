@@ -11,7 +11,7 @@ import java.util.Optional;
  * Why a flow passes or does not, in one direction.
  *
  * @param direction whose side: the sender's egress or the receiver's ingress
- * @param verdict what the enforced map says
+ * @param verdict what becomes of the flow: what the enforced map says, or audited
  * @param decider the rule that decided; absent where none did
  * @param reason one line for people
  * @param others the other rules that select the subject in this direction, and why each of them did

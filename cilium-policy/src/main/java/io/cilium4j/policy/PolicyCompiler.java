@@ -32,12 +32,13 @@ public final class PolicyCompiler {
   /**
    * The policy of a subject.
    *
-   * @param subject whose
+   * @param asked whose
    * @param rules all rules
    * @param identities all identities that may be peers
    */
   public CompiledPolicy compile(
-      PolicySubject subject, RulesSnapshot rules, IdentitiesSnapshot identities) {
+      PolicySubject asked, RulesSnapshot rules, IdentitiesSnapshot identities) {
+    PolicySubject subject = asked.denial() == null ? asked.withDenial(config.denial()) : asked;
     var ingress = new ArrayList<Entry>();
     var egress = new ArrayList<Entry>();
     var self = new IdentityRow(subject.identity(), subject.namedPorts(), 0, null);

@@ -37,6 +37,13 @@ public final class PolicyParser {
     return List.copyOf(resources);
   }
 
+  /** Reads the objects of a tree that has been read already. */
+  static List<PolicyResource> parseTree(Object tree, String sourceName, PolicyConfig config) {
+    var resources = new ArrayList<PolicyResource>();
+    add(resources, tree, sourceName, config);
+    return List.copyOf(resources);
+  }
+
   private static void add(
       List<PolicyResource> resources, Object tree, String source, PolicyConfig config) {
     if (tree instanceof Map<?, ?> map

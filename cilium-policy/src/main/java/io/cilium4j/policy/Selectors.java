@@ -302,14 +302,18 @@ final class Selectors {
 
   /** Addresses that somebody outside the cluster tells. */
   Selector externalGroup(String canonicalJson) {
+    return Selector.of(
+        new EndpointSelector(
+            List.of(Requirement.exists(LabelSource.CIDR_GROUP, externalGroupKey(canonicalJson)))));
+  }
+
+  /** The key of the label that the addresses of such a group have. */
+  static String externalGroupKey(String canonicalJson) {
     try {
       byte[] digest =
           MessageDigest.getInstance("SHA-224")
               .digest(canonicalJson.getBytes(StandardCharsets.UTF_8));
-      String name = Base64.getUrlEncoder().encodeToString(digest);
-      return Selector.of(
-          new EndpointSelector(
-              List.of(Requirement.exists(LabelSource.CIDR_GROUP, EXTERNAL_GROUP + name))));
+      return EXTERNAL_GROUP + Base64.getUrlEncoder().encodeToString(digest);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-224", e);
     }

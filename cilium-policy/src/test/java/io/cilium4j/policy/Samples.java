@@ -1,9 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.zip.GZIPInputStream;
+
 /** Texts that several tests read. */
 final class Samples {
   private Samples() {}
+
+  /** The case of a file, which may be compressed. */
+  static PolicyCase readCase(Path file, PolicyConfig config) {
+    try (InputStream raw = Files.newInputStream(file);
+        InputStream in = file.toString().endsWith(".gz") ? new GZIPInputStream(raw) : raw) {
+      String json = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      return PolicyCase.parse(json, file.toString(), config);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The answers that stand beside a case. */
+  static List<String> expectedAnswers(Path caseFile) {
+    try {
+      return Files.readAllLines(
+          Path.of(caseFile.toString().replaceAll("\\.json(\\.gz)?$", ".expected.jsonl")));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
 
   /** Every field of every kind, at least once. */
   static final String EVERYTHING =

@@ -74,6 +74,7 @@ final class PolicyEntryCodec implements Codec<PolicyEntry> {
       case DENIED -> 0;
       case ALLOWED -> 1;
       case REDIRECTED -> 2;
+      case AUDITED -> throw new IllegalArgumentException("no entry of a policy map is audited");
     };
   }
 

@@ -284,19 +284,10 @@ final class AgentRuntime implements AutoCloseable {
   }
 
   private static PolicyConfig policyConfig(AgentConfig config, Set<IpFamily> families) {
-    PolicyConfig base = PolicyConfig.DEFAULT.withCluster(config.clusterName(), config.clusterId());
-    return new PolicyConfig(
-        base.clusterName(),
-        base.clusterId(),
-        base.enforcement(),
-        base.localClusterByDefault(),
-        families.contains(IpFamily.IPV4),
-        families.contains(IpFamily.IPV6),
-        base.allowLocalhost(),
-        base.hostFirewall(),
-        base.nodeSelectorLabels(),
-        base.l7Proxy(),
-        base.referenceCompat());
+    return PolicyConfig.DEFAULT.toBuilder()
+        .cluster(config.clusterName(), config.clusterId())
+        .families(families.contains(IpFamily.IPV4), families.contains(IpFamily.IPV6))
+        .build();
   }
 
   /** The datapath's reports, as long as the agent runs. */
