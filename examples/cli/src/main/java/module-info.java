@@ -4,5 +4,6 @@
 @org.jspecify.annotations.NullMarked
 module io.cilium4j.cli {
   requires static transitive org.jspecify;
-  requires transitive io.cilium4j.core;
+  requires io.cilium4j.core;
+  requires io.cilium4j.policy;
 }

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * A CiliumNetworkPolicy or, where its resource has no namespace, a CiliumClusterwideNetworkPolicy.
  *
  * @param resource the object
- * @param rules the rules of {@code spec} and {@code specs}, in that order; at least one
+ * @param rules the rules of {@code spec} and {@code specs}, in that order; none where {@code specs}
+ *     is an empty list
  */
 public record CiliumPolicy(ResourceName resource, List<Rule> rules) implements PolicyResource {
 
@@ -22,9 +23,6 @@ public record CiliumPolicy(ResourceName resource, List<Rule> rules) implements P
 
   public CiliumPolicy {
     rules = List.copyOf(rules);
-    if (rules.isEmpty()) {
-      throw new IllegalArgumentException(resource + ": wanted at least one rule");
-    }
   }
 
   /**

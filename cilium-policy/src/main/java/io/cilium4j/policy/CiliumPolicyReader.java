@@ -27,6 +27,8 @@ final class CiliumPolicyReader {
           "labels",
           "description",
           "log");
+  private static final List<String> SECTIONS =
+      List.of("ingress", "ingressDeny", "egress", "egressDeny");
   private static final Set<String> CIDR_SET_FIELDS =
       Set.of("cidr", "cidrGroupRef", "cidrGroupSelector", "except");
 
@@ -46,10 +48,8 @@ final class CiliumPolicyReader {
     if (spec != null) {
       rules.add(rule(resource, spec));
     }
-    for (Field each : object.items("specs")) {
-      rules.add(rule(resource, each));
-    }
-    if (rules.isEmpty()) {
+    rules.addAll(object.each("specs", each -> rule(resource, each)));
+    if (spec == null && object.find("specs") == null) {
       throw object.error("neither spec nor specs", "at least one rule");
     }
     return new CiliumPolicy(resource, rules);
@@ -77,10 +77,7 @@ final class CiliumPolicyReader {
             labels(spec),
             spec.text("description"),
             log == null ? "" : logValue(log));
-    if (rule.ingress().isEmpty()
-        && rule.ingressDeny().isEmpty()
-        && rule.egress().isEmpty()
-        && rule.egressDeny().isEmpty()) {
+    if (SECTIONS.stream().allMatch(section -> spec.items(section).isEmpty())) {
       throw spec.error(
           "no rules", "at least one item in ingress, ingressDeny, egress or egressDeny");
     }
@@ -183,9 +180,7 @@ final class CiliumPolicyReader {
       addIfPresent(peers, item.find("toServices"), this::services);
       if (!deny) {
         addIfPresent(
-            peers,
-            item.find("toFQDNs"),
-            field -> new Peers.Fqdns(field.list().stream().map(CiliumPolicyReader::fqdn).toList()));
+            peers, item.find("toFQDNs"), field -> new Peers.Fqdns(field.each(L7Reader::fqdn)));
       }
     }
     if (peers.stream().filter(list -> !list.items().isEmpty()).count() > 1) {
@@ -202,34 +197,31 @@ final class CiliumPolicyReader {
   }
 
   private Peers endpoints(Field field) {
-    return new Peers.Endpoints(field.list().stream().map(SelectorReader::withSources).toList());
+    return new Peers.Endpoints(field.each(SelectorReader::withSources));
   }
 
   private Peers nodes(Field field) {
     if (!config.nodeSelectorLabels() && !field.list().isEmpty()) {
       throw field.error("nodes by label", "the option node-selector-labels to be on");
     }
-    return new Peers.Nodes(field.list().stream().map(SelectorReader::withSources).toList());
+    return new Peers.Nodes(field.each(SelectorReader::withSources));
   }
 
   private Peers entities(Field field) {
-    return new Peers.Entities(
-        field.list().stream().map(item -> item.choose(Entity::tryParse, Entity.values())).toList());
+    return new Peers.Entities(field.each(item -> item.choose(Entity::tryParse, Entity.values())));
   }
 
   private Peers groups(Field field) {
-    return new Peers.Groups(field.list().stream().map(Field::canonicalJson).toList());
+    return new Peers.Groups(field.each(Field::canonicalJson));
   }
 
   private Peers cidrs(Field field) {
     return new Peers.Cidrs(
-        field.list().stream()
-            .map(item -> item.parse(IpPrefix::parseLenient, "an address or ADDRESS/LENGTH"))
-            .toList());
+        field.each(item -> item.parse(IpPrefix::parseLenient, "an address or ADDRESS/LENGTH")));
   }
 
   private Peers cidrSets(Field field) {
-    return new Peers.CidrSets(field.list().stream().map(CiliumPolicyReader::cidrSet).toList());
+    return new Peers.CidrSets(field.each(CiliumPolicyReader::cidrSet));
   }
 
   private static Peers.CidrSet cidrSet(Field item) {
@@ -271,12 +263,8 @@ final class CiliumPolicyReader {
     return field == null || field.text().isEmpty() ? null : field;
   }
 
-  private static Peers.Fqdn fqdn(Field field) {
-    return L7Reader.fqdn(field);
-  }
-
   private Peers services(Field field) {
-    return new Peers.Services(field.list().stream().map(CiliumPolicyReader::service).toList());
+    return new Peers.Services(field.each(CiliumPolicyReader::service));
   }
 
   private static Peers.Service service(Field item) {

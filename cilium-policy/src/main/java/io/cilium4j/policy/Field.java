@@ -28,8 +28,19 @@ final class Field {
    * @param source the file
    * @param object the object, as messages name it
    * @param lenient whether unknown fields are passed over
+   * @param problems where to note what is wrong with an item of a list, before the next one is
+   *     read; null to stop at once
    */
-  record Document(String source, String object, boolean lenient) {}
+  record Document(
+      String source,
+      String object,
+      boolean lenient,
+      @Nullable List<PolicyParseException> problems) {
+    /** A document whose reading stops at the first problem. */
+    Document(String source, String object, boolean lenient) {
+      this(source, object, lenient, null);
+    }
+  }
 
   Field(Document document, String path, Object value) {
     this.document = document;
@@ -121,7 +132,24 @@ final class Field {
 
   /** Reads each item of the list of this name; none where it is absent. */
   <T> List<T> each(String name, Function<Field, T> reader) {
-    return items(name).stream().map(reader).toList();
+    Field child = find(name);
+    return child == null ? List.of() : child.each(reader);
+  }
+
+  /** Reads each item of this list. */
+  <T> List<T> each(Function<Field, T> reader) {
+    var read = new ArrayList<T>();
+    for (Field item : list()) {
+      try {
+        read.add(reader.apply(item));
+      } catch (PolicyParseException e) {
+        if (document.problems == null) {
+          throw e;
+        }
+        document.problems.add(e);
+      }
+    }
+    return List.copyOf(read);
   }
 
   List<Field> list() {

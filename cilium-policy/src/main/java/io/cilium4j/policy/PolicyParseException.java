@@ -69,4 +69,10 @@ public final class PolicyParseException extends RuntimeException {
   public String allowed() {
     return allowed;
   }
+
+  /** The line; never null. */
+  @Override
+  public String getMessage() {
+    return String.valueOf(super.getMessage());
+  }
 }

@@ -32,36 +32,87 @@ public final class PolicyParser {
       String yamlOrJson, String sourceName, PolicyConfig config) {
     var resources = new ArrayList<PolicyResource>();
     for (Object tree : TreeReader.read(yamlOrJson, sourceName)) {
-      add(resources, tree, sourceName, config);
+      resources.addAll(parseTree(tree, sourceName, config));
     }
     return List.copyOf(resources);
+  }
+
+  /**
+   * What reading a text came to.
+   *
+   * @param resources the objects that are right
+   * @param errors what is wrong with the others, in the order of the text
+   */
+  public record Checked(List<PolicyResource> resources, List<PolicyParseException> errors) {
+    public Checked {
+      resources = List.copyOf(resources);
+      errors = List.copyOf(errors);
+    }
+  }
+
+  /**
+   * As {@link #parse(String, String, PolicyConfig)}, but goes on where something is wrong: with the
+   * next item of the list, else with the next object. Never throws.
+   */
+  public static Checked check(String yamlOrJson, String sourceName, PolicyConfig config) {
+    var resources = new ArrayList<PolicyResource>();
+    var errors = new ArrayList<PolicyParseException>();
+    try {
+      for (Object document : TreeReader.read(yamlOrJson, sourceName)) {
+        for (Object tree : objects(document, sourceName)) {
+          var problems = new ArrayList<PolicyParseException>();
+          try {
+            PolicyResource resource = read(tree, sourceName, config, problems);
+            if (problems.isEmpty()) {
+              resources.add(resource);
+            }
+          } catch (PolicyParseException e) {
+            // What is wrong with a whole may follow from a part that could not be read.
+            if (problems.stream().noneMatch(known -> known.path().startsWith(e.path()))) {
+              problems.add(e);
+            }
+          }
+          errors.addAll(problems);
+        }
+      }
+    } catch (PolicyParseException e) {
+      errors.add(e);
+    }
+    return new Checked(resources, errors);
   }
 
   /** Reads the objects of a tree that has been read already. */
   static List<PolicyResource> parseTree(Object tree, String sourceName, PolicyConfig config) {
     var resources = new ArrayList<PolicyResource>();
-    add(resources, tree, sourceName, config);
+    for (Object object : objects(tree, sourceName)) {
+      resources.add(read(object, sourceName, config, null));
+    }
     return List.copyOf(resources);
   }
 
-  private static void add(
-      List<PolicyResource> resources, Object tree, String source, PolicyConfig config) {
-    if (tree instanceof Map<?, ?> map
-        && "List".equals(map.get("kind"))
-        && map.get("items") instanceof List<?> items) {
-      for (Object item : items) {
-        if (item == null) {
-          throw new PolicyParseException(source, "", "items", "null", "an object");
-        }
-        add(resources, item, source, config);
-      }
-      return;
+  /** The objects of a document: the items of a {@code List}, else the document itself. */
+  private static List<Object> objects(Object document, String source) {
+    if (!(document instanceof Map<?, ?> map)
+        || !"List".equals(map.get("kind"))
+        || !(map.get("items") instanceof List<?> items)) {
+      return List.of(document);
     }
-    resources.add(read(tree, source, config));
+    var objects = new ArrayList<Object>();
+    for (Object item : items) {
+      if (item == null) {
+        throw new PolicyParseException(source, "", "items", "null", "an object");
+      }
+      objects.addAll(objects(item, source));
+    }
+    return objects;
   }
 
   /** Reads one object from its tree of maps, lists and scalars. */
-  private static PolicyResource read(Object tree, String source, PolicyConfig config) {
+  private static PolicyResource read(
+      Object tree,
+      String source,
+      PolicyConfig config,
+      @Nullable List<PolicyParseException> problems) {
     var unnamed = new Field(new Field.Document(source, "", true), "", tree);
     String apiVersion = unnamed.need("apiVersion").text();
     Field kindField = unnamed.need("kind");
@@ -76,7 +127,9 @@ public final class PolicyParser {
     var resource = new ResourceName(kind, namespace(namespaced, namespaceField), name);
     var object =
         new Field(
-            new Field.Document(source, resource.toString(), config.referenceCompat()), "", tree);
+            new Field.Document(source, resource.toString(), config.referenceCompat(), problems),
+            "",
+            tree);
     return switch (kind) {
       case NetworkPolicy.KIND -> new KubernetesPolicyReader().read(resource, object);
       case ClusterNetworkPolicy.KIND -> new ClusterPolicyReader().read(resource, object);

@@ -118,6 +118,9 @@ public final class PolicyWriter {
         specs.add(rule(rule));
       }
     }
+    if (policy.rules().isEmpty()) {
+      object.put("specs", specs);
+    }
     object.putUnlessEmpty("specs", specs);
   }
 

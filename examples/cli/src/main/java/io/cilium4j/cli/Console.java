@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** What a command reads from and writes to. Output is buffered: an answer can have many lines. */
+final class Console {
+  /** Longest text that a command reads, in bytes. */
+  static final int MAX_INPUT_BYTES = 64 << 20;
+
+  private final InputStream in;
+  private final PrintStream out;
+  private final PrintStream err;
+
+  Console(InputStream in, PrintStream out, PrintStream err) {
+    this.in = in;
+    this.out = out;
+    this.err = err;
+  }
+
+  /** That of this process. */
+  static Console ofSystem() {
+    return new Console(System.in, stream(FileDescriptor.out), stream(FileDescriptor.err));
+  }
+
+  private static PrintStream stream(FileDescriptor descriptor) {
+    var buffered = new BufferedOutputStream(new FileOutputStream(descriptor), 1 << 16);
+    return new PrintStream(buffered, false, StandardCharsets.UTF_8);
+  }
+
+  /** Writes a text as it is. */
+  void print(String text) {
+    out.print(text);
+  }
+
+  /** Writes a line. */
+  void line(String text) {
+    out.print(text);
+    out.print('\n');
+  }
+
+  /** Writes a line for people about what went wrong. */
+  void error(String text) {
+    err.print("cilium: " + text + "\n");
+  }
+
+  /** Brings everything written on its way. */
+  void flush() {
+    out.flush();
+    err.flush();
+  }
+
+  /** The whole of the standard input. */
+  String readInput() throws IOException {
+    return decode(in.readNBytes(MAX_INPUT_BYTES + 1), "standard input");
+  }
+
+  /** The whole of a file; {@code -} is the standard input. */
+  String read(Path file) throws IOException {
+    if (file.toString().equals("-")) {
+      return readInput();
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new CommandException(file + ": no such file");
+    }
+    try (InputStream opened = Files.newInputStream(file)) {
+      return decode(opened.readNBytes(MAX_INPUT_BYTES + 1), file.toString());
+    }
+  }
+
+  private static String decode(byte[] bytes, String source) {
+    if (bytes.length > MAX_INPUT_BYTES) {
+      throw new CommandException(source + ": more than " + MAX_INPUT_BYTES + " bytes");
+    }
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+}
