@@ -93,17 +93,9 @@ static __always_inline int identify(struct __sk_buff *skb, const struct packet *
 	return 0;
 }
 
-/* One endpoint's word on the packet; 0 or the reason of a drop. */
-static __always_inline int ask(const struct endpoint *row, const struct endpoint_version *subject,
-			       __u8 direction, __u32 peer, const struct packet *p, __u16 port,
-			       struct trace *trace)
+/* Why an endpoint's policy does not let a packet through, or 0. */
+static __always_inline int refusal(policy_match match)
 {
-	policy_match match = policy_lookup(subject, direction, peer, p->protocol, port);
-
-	trace->direction = direction;
-	trace->endpoint = row->id;
-	trace->cookie = match_cookie(match);
-	trace->verdict = POLICY_VERDICT_DENY;
 	if (!match)
 		return DROP_POLICY_DENIED;
 	if (match_is_deny(match))
@@ -112,13 +104,34 @@ static __always_inline int ask(const struct endpoint *row, const struct endpoint
 		return DROP_AUTH_REQUIRED;
 	if (match & MATCH_NO_PROXY)
 		return DROP_POLICY_DENIED;
-	trace->verdict = POLICY_VERDICT_ALLOW;
 	return 0;
 }
 
-/* Which events of an allowed flow are worth sending: those that name a rule. */
-#define REPORT_ALLOWED true
+/* Which flows that pass are worth an event: those that name a rule, and audited ones. */
+#define REPORT_PASSED true
 #define REPORT_NOTHING false
+
+/* One endpoint's word on the packet; 0 or the reason of a drop. */
+static __always_inline int ask(const struct endpoint *row, const struct endpoint_version *subject,
+			       __u8 direction, __u32 peer, const struct packet *p, __u16 port,
+			       bool report, struct trace *trace)
+{
+	policy_match match = policy_lookup(subject, direction, peer, p->protocol, port);
+	int reason = refusal(match);
+	bool audited = reason && subject->flags & ENDPOINT_AUDITED;
+
+	trace->direction = direction;
+	trace->endpoint = row->id;
+	trace->cookie = match_cookie(match);
+	trace->verdict = audited  ? POLICY_VERDICT_AUDITED
+			 : reason ? POLICY_VERDICT_DENY
+				  : POLICY_VERDICT_ALLOW;
+	if (reason && !audited)
+		return reason;
+	if (report && (audited || trace->cookie))
+		send_event(p, trace, reason);
+	return 0;
+}
 
 /* Step 4: the flow's initiator may send, and its responder may be sent to. `reply`: the packet is the
  * responder's.
@@ -144,19 +157,12 @@ static __noinline int evaluate(const struct packet *p, const struct parties *who
 			port = p->family == 4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST;
 	}
 	if (from_row && from) {
-		reason = ask(from_row, from, POLICY_EGRESS, to_identity, p, port, trace);
+		reason = ask(from_row, from, POLICY_EGRESS, to_identity, p, port, report, trace);
 		if (reason)
 			return reason;
-		if (report && trace->cookie)
-			send_event(p, trace, 0);
 	}
-	if (to_row && to) {
-		reason = ask(to_row, to, POLICY_INGRESS, from_identity, p, port, trace);
-		if (reason)
-			return reason;
-		if (report && trace->cookie)
-			send_event(p, trace, 0);
-	}
+	if (to_row && to)
+		return ask(to_row, to, POLICY_INGRESS, from_identity, p, port, report, trace);
 	return 0;
 }
 

@@ -61,12 +61,17 @@ struct shape_list {
 #define POLICY_SHAPE_BITS 5
 #define POLICY_NO_SHAPE 31
 
+/* What the policy denies goes on and is reported. */
+#define ENDPOINT_AUDITED 0x01
+
 /* An endpoint's policy: the number under which its entries stand in cilium_policy, and the shapes that
  * they use, by direction (0 ingress, 1 egress).
  */
 struct endpoint_version {
 	__u32 identity;
 	__u32 policy; /* 0: the endpoint does not exist in this version */
+	__u32 flags;
+	__u32 pad;
 	struct shape_list own_shapes[2];
 	struct shape_list aggregate_shapes[2];
 };
@@ -145,6 +150,7 @@ struct policy_key {
 #define POLICY_VERDICT_DENY 0
 #define POLICY_VERDICT_ALLOW 1
 #define POLICY_VERDICT_REDIRECT 2
+#define POLICY_VERDICT_AUDITED 3 /* of events only, never of an entry */
 
 #define POLICY_AUTH_TYPE 0x7f
 
@@ -291,7 +297,7 @@ struct event {
 	__be16 source_port;
 	__be16 destination_port; /* for ICMP the type */
 	__u8 protocol;
-	__u8 reason; /* 0: a new flow that a rule allowed */
+	__u8 reason; /* 0: a new flow that a rule allowed; else a drop, unless the verdict is audited */
 	__u8 direction;
 	__u8 family; /* 4 or 6 */
 	__u8 verdict;

@@ -8,7 +8,8 @@ import java.util.Optional;
  *
  * @param timeNanos when, in nanoseconds of the kernel's monotonic clock
  * @param verdict what was decided
- * @param drop the reason of a drop; absent for a packet that passed
+ * @param drop why it was dropped, or was to be where the verdict is audited; absent for a packet
+ *     that passed
  * @param direction whose policy decided: {@code EGRESS} the sender's, {@code INGRESS} the
  *     receiver's
  * @param endpointId the endpoint whose policy decided; 0 for none

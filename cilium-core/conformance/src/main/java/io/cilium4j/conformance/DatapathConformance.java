@@ -3,9 +3,11 @@ package io.cilium4j.conformance;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
@@ -25,7 +27,10 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -138,6 +143,25 @@ public abstract class DatapathConformance {
         Change.ofEndpoints(row(1, aliceDevice, BOB, ALICE_ADDRESSES, PolicyMapState.ALLOW_ALL)));
     datapath.apply(new Change(List.of(), Set.of(), ipcache(ALICE_ADDRESSES, BOB), Set.of()));
     assertVerdict(family, false, "the sender has another identity now");
+  }
+
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void apply_denialOfAnAuditedEndpoint_passesAndIsReported(IpFamily family) throws Exception {
+    Change enforced = everything(PolicyMapState.ALLOW_ALL, PolicyMapState.DENY_ALL);
+    datapath.apply(enforced);
+    var reported = new LinkedBlockingQueue<Flow>();
+    try (var _ = datapath.subscribe(reported::add)) {
+      EndpointRow bob = enforced.endpoints().getLast();
+      datapath.apply(Change.ofEndpoints(new EndpointRow(bob.endpoint(), bob.policy(), 1, true)));
+      assertVerdict(family, true, "the receiver's denials are audited");
+      Flow flow = reported.poll(10, TimeUnit.SECONDS);
+      assertEquals(Verdict.AUDITED, flow == null ? null : flow.verdict());
+      assertEquals(Optional.of(DropReason.POLICY_DENIED), flow.drop());
+      assertEquals(2, flow.endpointId());
+    }
+    datapath.apply(enforced);
+    assertVerdict(family, false, "audited no more");
   }
 
   @ParameterizedTest

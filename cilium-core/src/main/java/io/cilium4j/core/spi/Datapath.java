@@ -97,8 +97,16 @@ public interface Datapath extends AutoCloseable {
    * @param endpoint the endpoint
    * @param policy its compiled policy; endpoints that are given the same object share its rows
    * @param policyRevision the revision of the rules that the policy was compiled from
+   * @param audited whether what the policy denies goes on all the same and is reported
    */
-  record EndpointRow(Endpoint endpoint, PolicyMapState policy, long policyRevision) {}
+  record EndpointRow(
+      Endpoint endpoint, PolicyMapState policy, long policyRevision, boolean audited) {
+
+    /** A row whose denials are denials. */
+    public EndpointRow(Endpoint endpoint, PolicyMapState policy, long policyRevision) {
+      this(endpoint, policy, policyRevision, false);
+    }
+  }
 
   /**
    * A batch.

@@ -11,6 +11,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.datapath.bpf.Codec;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
@@ -45,10 +46,12 @@ record EndpointRecord(
    *
    * @param identity the endpoint's identity
    * @param policy the number under which its policy's entries stand; 0 where it does not exist
+   * @param audited whether what its policy denies goes on and is reported
    */
   record Version(
       int identity,
       int policy,
+      boolean audited,
       ShapeList ownIngress,
       ShapeList ownEgress,
       ShapeList aggregateIngress,
@@ -56,12 +59,15 @@ record EndpointRecord(
 
     /** The endpoint does not exist. */
     static final Version ABSENT =
-        new Version(0, 0, ShapeList.EMPTY, ShapeList.EMPTY, ShapeList.EMPTY, ShapeList.EMPTY);
+        new Version(
+            0, 0, false, ShapeList.EMPTY, ShapeList.EMPTY, ShapeList.EMPTY, ShapeList.EMPTY);
 
-    static Version of(int identity, int policy, PolicyMapState state) {
+    static Version of(EndpointRow row, int policy) {
+      PolicyMapState state = row.policy();
       return new Version(
-          identity,
+          row.endpoint().identity(),
           policy,
+          row.audited(),
           ShapeList.of(state.ownShapes(TrafficDirection.INGRESS)),
           ShapeList.of(state.ownShapes(TrafficDirection.EGRESS)),
           ShapeList.of(state.aggregateShapes(TrafficDirection.INGRESS)),
@@ -115,6 +121,9 @@ record EndpointRecord(
 
   static final Codec<EndpointRecord> CODEC =
       new Codec<>() {
+        // A bit of flags.
+        private static final int AUDITED = 1;
+
         private static final MemoryLayout SHAPES =
             MemoryLayout.structLayout(U64.withName("low"), U64.withName("high"));
 
@@ -122,6 +131,8 @@ record EndpointRecord(
             MemoryLayout.structLayout(
                 U32.withName("identity"),
                 U32.withName("policy"),
+                U32.withName("flags"),
+                Fields.pad("pad", 4),
                 MemoryLayout.sequenceLayout(2, SHAPES).withName("own_shapes"),
                 MemoryLayout.sequenceLayout(2, SHAPES).withName("aggregate_shapes"));
 
@@ -140,6 +151,7 @@ record EndpointRecord(
         private static final long VERSIONS = offset(LAYOUT, "version");
         private static final long IDENTITY = offset(VERSION, "identity");
         private static final long POLICY = offset(VERSION, "policy");
+        private static final long FLAGS = offset(VERSION, "flags");
         private static final long OWN = offset(VERSION, "own_shapes");
         private static final long AGGREGATE = offset(VERSION, "aggregate_shapes");
         private static final long IFINDEX = offset(LAYOUT, "ifindex");
@@ -170,6 +182,7 @@ record EndpointRecord(
         private void write(Version version, MemorySegment to) {
           to.set(U32, IDENTITY, version.identity);
           to.set(U32, POLICY, version.policy);
+          to.set(U32, FLAGS, version.audited ? AUDITED : 0);
           write(version.ownIngress, to, OWN);
           write(version.ownEgress, to, OWN + SHAPES.byteSize());
           write(version.aggregateIngress, to, AGGREGATE);
@@ -207,6 +220,7 @@ record EndpointRecord(
           return new Version(
               from.get(U32, IDENTITY),
               from.get(U32, POLICY),
+              (from.get(U32, FLAGS) & AUDITED) != 0,
               readShapes(from, OWN),
               readShapes(from, OWN + SHAPES.byteSize()),
               readShapes(from, AGGREGATE),

@@ -178,7 +178,7 @@ final class EndpointRows {
     if (!sameNumber) {
       batch.undo.addFirst(() -> giveUpAtOnce(number));
     }
-    Version after = Version.of(endpoint.identity(), number, wanted.policy());
+    Version after = Version.of(wanted, number);
     EndpointRecord record = EndpointRecord.of(endpoint, batch.next, before, after);
     batch.commit.add(() -> policies.put(endpoint.id(), wanted.policy()));
     if (present != null && after.equals(before) && record.describesSameDevice(present)) {

@@ -78,12 +78,14 @@ final class PolicyEntryCodec implements Codec<PolicyEntry> {
     };
   }
 
+  /** The verdict of an entry or of an event; an entry's is never audited. */
   static Verdict verdict(int code) {
     return switch (code) {
       case 0 -> Verdict.DENIED;
       case 1 -> Verdict.ALLOWED;
       case 2 -> Verdict.REDIRECTED;
-      default -> throw new IllegalArgumentException("verdict code " + code + ": wanted 0 to 2");
+      case 3 -> Verdict.AUDITED;
+      default -> throw new IllegalArgumentException("verdict code " + code + ": wanted 0 to 3");
     };
   }
 }

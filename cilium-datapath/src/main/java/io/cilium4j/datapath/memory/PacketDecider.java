@@ -80,11 +80,11 @@ final class PacketDecider {
     }
   }
 
-  /** What to tell of flows that policy allows. */
+  /** What to tell of flows that pass. */
   private enum Report {
     NOTHING,
-    /** Flows that a rule names: not those that pass for want of a policy. */
-    ALLOWED_BY_RULE
+    /** Flows that a rule names, and audited ones: not those that pass for want of a policy. */
+    PASSED
   }
 
   /**
@@ -178,7 +178,7 @@ final class PacketDecider {
         return drop(revoked);
       }
     }
-    DropReason denied = askBoth(packet, true, packet.policyPort, Report.ALLOWED_BY_RULE);
+    DropReason denied = askBoth(packet, true, packet.policyPort, Report.PASSED);
     if (denied != null) {
       return drop(denied);
     }
@@ -269,12 +269,24 @@ final class PacketDecider {
       Report report) {
     trial.direction = direction;
     trial.endpointId = subject.id();
-    trial.cookie = 0;
     PolicyEntry entry = subject.row().policy().lookup(direction, peer, flowPacket.protocol, port);
+    trial.cookie = entry == null ? 0 : entry.cookie();
+    DropReason refusal = refusal(entry);
+    boolean audited = subject.row().audited();
+    if (refusal != null && !audited) {
+      return refusal;
+    }
+    if (report == Report.PASSED && (refusal != null || trial.cookie != 0)) {
+      report(refusal != null || entry == null ? Verdict.AUDITED : entry.verdict(), refusal);
+    }
+    return null;
+  }
+
+  /** Why an entry does not let a packet through, or null. */
+  private @Nullable DropReason refusal(@Nullable PolicyEntry entry) {
     if (entry == null) {
       return DropReason.POLICY_DENIED;
     }
-    trial.cookie = entry.cookie();
     if (entry.isDeny()) {
       return DropReason.POLICY_DENY;
     }
@@ -287,9 +299,6 @@ final class PacketDecider {
       }
       // Of two proxies the sender's comes first; what it sends on is a flow of its own.
       trial.proxyPort = trial.proxyPort == 0 ? entry.proxyPort() : trial.proxyPort;
-    }
-    if (report == Report.ALLOWED_BY_RULE && entry.cookie() != 0) {
-      report(entry.verdict(), null);
     }
     return null;
   }

@@ -110,6 +110,7 @@ class ConsistencyKernelIT extends PacketsUnderChange {
           new Version(
               OTHER,
               now.policy(),
+              now.audited(),
               now.ownIngress(),
               now.ownEgress(),
               now.aggregateIngress(),

@@ -302,7 +302,9 @@ final class PolicyController implements Lifecycle.Part {
               new PolicySubject(subject.identity(), subject.namedPorts(), null),
               snapshot,
               identities.snapshot());
-      if (before != null && before.state().equals(policy.state())) {
+      if (before != null
+          && before.state().equals(policy.state())
+          && before.policy().isAudited() == policy.isAudited()) {
         compiled.put(subject, new Compiled(policy, before.state(), before.revision()));
       } else {
         compiled.put(subject, new Compiled(policy, policy.state(), snapshot.revision()));
@@ -319,7 +321,9 @@ final class PolicyController implements Lifecycle.Part {
     } else {
       batch.put(
           new EndpointKey(id),
-          new Desired.OfEndpoint(new EndpointRow(endpoint, policy.state(), policy.revision())));
+          new Desired.OfEndpoint(
+              new EndpointRow(
+                  endpoint, policy.state(), policy.revision(), policy.policy().isAudited())));
     }
   }
 
