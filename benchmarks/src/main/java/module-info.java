@@ -6,7 +6,9 @@ module io.cilium4j.benchmarks {
   requires static transitive org.jspecify;
   requires io.cilium4j.core;
   requires io.cilium4j.datapath;
+  requires io.cilium4j.policy;
   requires jmh.core;
+  requires tools.jackson.databind;
 
   uses io.cilium4j.core.spi.DatapathProvider;
 }

@@ -19,6 +19,11 @@ final class Samples {
     values[size++] = value;
   }
 
+  /** Adds the time since {@link System#nanoTime} gave {@code start}, in nanoseconds. */
+  void addNanosSince(long start) {
+    add((double) (System.nanoTime() - start));
+  }
+
   int size() {
     return size;
   }
