@@ -39,7 +39,7 @@ public class PolicyMapStateBenchmark {
   private static final int KEYS = 1 << 16;
 
   /** Entries of the state, each of its own identity. */
-  @Param({"1000", "16000", "65000"})
+  @Param({"1024", "16384", "65536", "262144", "1048576"})
   public int entries;
 
   private PolicyMapState state = PolicyMapState.DENY_ALL;

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Layout.</b> One {@code long} a slot holds the whole key: identity in bits 63 to 32,
  * protocol 31 to 24, port 23 to 8, direction in bit 7, shape in bits 4 to 0, and bit 6 always set
- * so that no key is 0, which marks a free slot. Open addressing, linear probing, at most half full.
+ * so that no key is 0. A state made from another one ({@link #toBuilder}) shares with it what it
+ * does not change, so that a small change of a large state is cheap.
  */
 public final class PolicyMapState {
 
@@ -41,17 +42,12 @@ public final class PolicyMapState {
 
   private static final long OCCUPIED = 1L << 6;
 
-  /** Slots of an empty table; a power of two, as every number of slots. */
-  private static final int MIN_SLOTS = 16;
-
   private final int localClusterId;
-  private final long[] keys;
-  private final @Nullable PolicyEntry[] entries;
-  private final int size;
+  private final EntryTable table;
 
   /**
-   * Bit n of {@code ownShapes[direction]}: some key of an identity that is no aggregate has shape
-   * n.
+   * Bit n of {@code ownShapes[direction]}: a key of an identity that is no aggregate has shape n,
+   * or had before it was removed.
    */
   private final int[] ownShapes;
 
@@ -59,19 +55,9 @@ public final class PolicyMapState {
 
   private PolicyMapState(Builder builder) {
     this.localClusterId = builder.localClusterId;
-    this.keys = builder.keys;
-    this.entries = builder.entries;
-    this.size = builder.size;
-    this.ownShapes = new int[2];
-    this.aggregateShapes = new int[2];
-    for (long packed : keys) {
-      if (packed != 0) {
-        int identity = (int) (packed >>> 32);
-        boolean own = Identity.aggregate(identity, localClusterId) != identity;
-        int[] shapes = own ? ownShapes : aggregateShapes;
-        shapes[directionOf(packed)] |= 1 << shapeOf(packed);
-      }
-    }
+    this.table = builder.table.seal();
+    this.ownShapes = builder.ownShapes;
+    this.aggregateShapes = builder.aggregateShapes;
   }
 
   private static PolicyMapState allowAll() {
@@ -96,25 +82,26 @@ public final class PolicyMapState {
    */
   public static final class Builder {
     private final int localClusterId;
-    private long[] keys = new long[MIN_SLOTS];
-    private @Nullable PolicyEntry[] entries = new PolicyEntry[MIN_SLOTS];
-    private int size;
+    private final EntryTable table;
+    private final int[] ownShapes;
+    private final int[] aggregateShapes;
 
     private Builder(int localClusterId) {
       this.localClusterId = localClusterId;
+      this.table = new EntryTable();
+      this.ownShapes = new int[2];
+      this.aggregateShapes = new int[2];
     }
 
     private Builder(PolicyMapState from) {
       this.localClusterId = from.localClusterId;
-      this.keys = from.keys.clone();
-      this.entries = from.entries.clone();
-      this.size = from.size;
+      this.table = from.table.copy();
+      this.ownShapes = from.ownShapes.clone();
+      this.aggregateShapes = from.aggregateShapes.clone();
     }
 
     public Builder put(PolicyKey key, PolicyEntry entry) {
-      return putPacked(
-          pack(key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape()),
-          entry);
+      return putPacked(pack(key), entry);
     }
 
     /** As {@link #put(PolicyKey, PolicyEntry)}, with the key in parts, for those who have many. */
@@ -130,62 +117,18 @@ public final class PolicyMapState {
     }
 
     private Builder putPacked(long packed, PolicyEntry entry) {
-      int slot = slotFor(keys, packed);
-      if (keys[slot] == 0) {
-        if (2 * (size + 1) > keys.length) {
-          grow();
-          slot = slotFor(keys, packed);
-        }
-        keys[slot] = packed;
-        size++;
-      }
-      entries[slot] = entry;
+      table.put(packed, entry);
+      int identity = (int) (packed >>> 32);
+      boolean own = Identity.aggregate(identity, localClusterId) != identity;
+      int[] shapes = own ? ownShapes : aggregateShapes;
+      shapes[directionOf(packed)] |= 1 << shapeOf(packed);
       return this;
     }
 
     /** Removes the entry of this very key, if there is one. */
     public Builder remove(PolicyKey key) {
-      int hole =
-          slotFor(
-              keys,
-              pack(
-                  key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape()));
-      if (keys[hole] == 0) {
-        return this;
-      }
-      size--;
-      // Entries behind the hole that a search would no longer reach move up into it.
-      int mask = keys.length - 1;
-      int next = hole;
-      while (true) {
-        keys[hole] = 0;
-        entries[hole] = null;
-        int home;
-        do {
-          next = (next + 1) & mask;
-          if (keys[next] == 0) {
-            return this;
-          }
-          home = homeSlot(keys[next], mask);
-        } while (((next - home) & mask) < ((next - hole) & mask));
-        keys[hole] = keys[next];
-        entries[hole] = entries[next];
-        hole = next;
-      }
-    }
-
-    private void grow() {
-      long[] oldKeys = keys;
-      @Nullable PolicyEntry[] oldEntries = entries;
-      keys = new long[oldKeys.length * 2];
-      entries = new PolicyEntry[keys.length];
-      for (int i = 0; i < oldKeys.length; i++) {
-        if (oldKeys[i] != 0) {
-          int slot = slotFor(keys, oldKeys[i]);
-          keys[slot] = oldKeys[i];
-          entries[slot] = oldEntries[i];
-        }
-      }
+      table.remove(pack(key));
+      return this;
     }
 
     /** Everything of this direction, from or to whomever: one key for each aggregate. */
@@ -221,10 +164,10 @@ public final class PolicyMapState {
     int aggregate = Identity.aggregate(identity, localClusterId);
     int common = find(aggregateShapes[code], code, aggregate, protocol, port);
     if (own < 0) {
-      return common < 0 ? null : entries[common];
+      return common < 0 ? null : table.entry(common);
     }
     if (common < 0) {
-      return entries[own];
+      return table.entry(own);
     }
     return stronger(own, common);
   }
@@ -236,8 +179,8 @@ public final class PolicyMapState {
   }
 
   private @Nullable PolicyEntry stronger(int own, int common) {
-    PolicyEntry a = entries[own];
-    PolicyEntry b = entries[common];
+    PolicyEntry a = table.entry(own);
+    PolicyEntry b = table.entry(common);
     if (a == null || b == null) {
       return a == null ? b : a;
     }
@@ -248,7 +191,7 @@ public final class PolicyMapState {
     if (a.isDeny() != b.isDeny()) {
       return a.isDeny() ? a : b;
     }
-    return shapeOf(keys[common]) > shapeOf(keys[own]) ? b : a;
+    return shapeOf(table.key(common)) > shapeOf(table.key(own)) ? b : a;
   }
 
   /** The slot of the longest match, or -1. */
@@ -257,7 +200,7 @@ public final class PolicyMapState {
     while (left != 0) {
       int shape = 31 - Integer.numberOfLeadingZeros(left);
       left ^= 1 << shape;
-      int slot = slotOf(cut(direction, identity, protocol, port, shape));
+      int slot = table.find(cut(direction, identity, protocol, port, shape));
       if (slot >= 0) {
         return slot;
       }
@@ -273,25 +216,8 @@ public final class PolicyMapState {
     };
   }
 
-  private int slotOf(long packed) {
-    int slot = slotFor(keys, packed);
-    return keys[slot] == 0 ? -1 : slot;
-  }
-
-  /** The slot of a key, or the free one where it would go. At least one slot is always free. */
-  private static int slotFor(long[] keys, long packed) {
-    int mask = keys.length - 1;
-    int slot = homeSlot(packed, mask);
-    while (keys[slot] != packed && keys[slot] != 0) {
-      slot = (slot + 1) & mask;
-    }
-    return slot;
-  }
-
-  /** Mixes all bits of the key down to a slot: identities and ports are dense and regular. */
-  private static int homeSlot(long packed, int mask) {
-    long mixed = packed * 0x9E37_79B9_7F4A_7C15L;
-    return (int) (mixed ^ (mixed >>> 32)) & mask;
+  private static long pack(PolicyKey key) {
+    return pack(key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape());
   }
 
   private static long pack(int direction, int identity, int protocol, int port, int shape) {
@@ -321,39 +247,37 @@ public final class PolicyMapState {
         Math.max(0, shape - 1));
   }
 
-  /** A builder that begins with this state's entries. */
+  /** A builder that begins with this state's entries; what it does not change is shared. */
   public Builder toBuilder() {
     return new Builder(this);
   }
 
   /** The entry of this very key. */
   public Optional<PolicyEntry> get(PolicyKey key) {
-    int slot =
-        slotOf(
-            pack(key.direction().code(), key.identity(), key.protocol(), key.port(), key.shape()));
-    return slot < 0 ? Optional.empty() : Optional.ofNullable(entries[slot]);
+    int slot = table.find(pack(key));
+    return slot < 0 ? Optional.empty() : Optional.ofNullable(table.entry(slot));
   }
 
   /** Calls {@code action} for each entry, in no order. */
   public void forEach(BiConsumer<? super PolicyKey, ? super PolicyEntry> action) {
-    for (int slot = 0; slot < keys.length; slot++) {
-      PolicyEntry entry = entries[slot];
+    for (int slot = 0; slot < table.slots(); slot++) {
+      PolicyEntry entry = table.entry(slot);
       if (entry != null) {
-        action.accept(unpack(keys[slot]), entry);
+        action.accept(unpack(table.key(slot)), entry);
       }
     }
   }
 
   /** The content as a new map. */
   public Map<PolicyKey, PolicyEntry> toMap() {
-    Map<PolicyKey, PolicyEntry> content = HashMap.newHashMap(size);
+    Map<PolicyKey, PolicyEntry> content = HashMap.newHashMap(size());
     forEach(content::put);
     return content;
   }
 
   /** How many entries it holds. */
   public int size() {
-    return size;
+    return table.size();
   }
 
   /** The id of the cluster in whose view identities are aggregated. */
@@ -361,12 +285,15 @@ public final class PolicyMapState {
     return localClusterId;
   }
 
-  /** The shapes in use by keys of identities that are no aggregate: bit n for shape n. */
+  /**
+   * The shapes in use by keys of identities that are no aggregate: bit n for shape n. A shape of
+   * which the last key was removed may still be told; to ask for it finds nothing.
+   */
   public int ownShapes(TrafficDirection direction) {
     return ownShapes[direction.code()];
   }
 
-  /** The shapes in use by keys of aggregates: bit n for shape n. */
+  /** As {@link #ownShapes}, of the keys of aggregates. */
   public int aggregateShapes(TrafficDirection direction) {
     return aggregateShapes[direction.code()];
   }
@@ -375,7 +302,7 @@ public final class PolicyMapState {
   public boolean equals(Object other) {
     return other instanceof PolicyMapState that
         && localClusterId == that.localClusterId
-        && size == that.size
+        && size() == that.size()
         && toMap().equals(that.toMap());
   }
 
@@ -387,7 +314,7 @@ public final class PolicyMapState {
   @Override
   public String toString() {
     return "PolicyMapState[entries="
-        + size
+        + size()
         + ", ownShapes="
         + Arrays.toString(ownShapes)
         + ", aggregateShapes="
