@@ -35,18 +35,23 @@ final class DirectionPlan {
   private final List<Entry> rules;
   private final Posture posture;
 
-  /** The terms of each selector but the wildcard. */
-  private final Map<Selector, List<Term>> bySelector = new LinkedHashMap<>();
-
-  /** The selectors by the one namespace that they ask for; under the empty name all others. */
-  private final Map<String, List<Selector>> selectorsByNamespace = new HashMap<>();
-
-  /** The terms for everybody, and those that have ports by name, which differ by peer. */
+  /** The terms for everybody, save those that have ports by name, which differ by peer. */
   private final List<Term> everybody = new ArrayList<>();
 
-  private final List<Term> everybodyNamed = new ArrayList<>();
+  /** The other terms, by selector. */
+  private final Map<Selector, List<Term>> bySelector = new LinkedHashMap<>();
+
+  /** The selectors by the label that they ask for: by key, then by value. */
+  private final Map<String, Map<String, List<Selector>>> selectorsByLabel = new HashMap<>();
+
+  /** The selectors that ask for no one label. */
+  private final List<Selector> otherSelectors = new ArrayList<>();
+
   private final Map<Integer, List<Term>> aggregateTerms = new HashMap<>();
   private final Map<Integer, ClassTable> aggregateTables = new HashMap<>();
+
+  // What was met so far; several threads may compile for other identities at a time.
+  private final Group nobody = new Group(null, List.of());
   private final Map<ClassKey, ClassTable> classes = new HashMap<>();
   private final Map<Variant, Term> variants = new HashMap<>();
   private int termCount;
@@ -95,15 +100,23 @@ final class DirectionPlan {
       var level = new Term.Level(Entry.TIER_DEFAULT, priority, band);
       register(newTerm(level, each.action, null, List.of(L4.ANY)), List.of(each.peer));
     }
-    for (Selector selector : bySelector.keySet()) {
-      selectorsByNamespace
-          .computeIfAbsent(selector.onlyNamespace(), _ -> new ArrayList<>())
-          .add(selector);
-    }
+    bySelector.keySet().forEach(this::index);
     for (int aggregate : aggregates()) {
       List<Term> concerned = concerningAll(aggregate);
       aggregateTerms.put(aggregate, concerned);
       aggregateTables.put(aggregate, ClassTable.ofAggregate(concerned));
+    }
+  }
+
+  private void index(Selector selector) {
+    Selector.Condition label = selector.requiredLabel();
+    if (label == null) {
+      otherSelectors.add(selector);
+    } else {
+      selectorsByLabel
+          .computeIfAbsent(label.key(), _ -> new HashMap<>())
+          .computeIfAbsent(label.values().iterator().next(), _ -> new ArrayList<>())
+          .add(selector);
     }
   }
 
@@ -208,55 +221,100 @@ final class DirectionPlan {
 
   private void register(Term term, List<Selector> peers) {
     for (Selector peer : peers) {
-      if (!peer.isAll()) {
-        bySelector.computeIfAbsent(peer, _ -> new ArrayList<>()).add(term);
-      } else if (term.named().isEmpty()) {
+      if (peer.isAll() && term.named().isEmpty()) {
         everybody.add(term);
       } else {
-        everybodyNamed.add(term);
+        bySelector.computeIfAbsent(peer, _ -> new ArrayList<>()).add(term);
       }
     }
   }
 
   // ---- From identities to map entries
 
+  /**
+   * The identities that one set of selectors selects, by the path from the group of those that none
+   * does. What it stands for is worked out once, for the first of them.
+   */
+  private static final class Group {
+    private final @Nullable Group wider;
+
+    /** The terms of the selector that makes the difference to the wider group. */
+    private final List<Term> added;
+
+    private final Map<Selector, Group> narrower = new HashMap<>(2);
+
+    /** By aggregate; empty where tables differ from identity to identity. */
+    private final Map<Integer, ClassTable> tables = new HashMap<>(2);
+
+    Group(@Nullable Group wider, List<Term> added) {
+      this.wider = wider;
+      this.added = added;
+    }
+
+    /** All terms, in the plan's order. */
+    List<Term> terms() {
+      List<Term> terms = new ArrayList<>();
+      for (Group group = this; group != null; group = group.wider) {
+        terms.addAll(group.added);
+      }
+      return terms.stream().sorted(Comparator.comparingInt(Term::number)).distinct().toList();
+    }
+  }
+
+  private Group narrower(@Nullable Group group, Selector selector) {
+    Group from = group == null ? nobody : group;
+    Group found = from.narrower.get(selector);
+    if (found == null) {
+      found = new Group(from, bySelector.getOrDefault(selector, List.of()));
+      from.narrower.put(selector, found);
+    }
+    return found;
+  }
+
   /** Puts the entries of the aggregates and of all these identities. */
-  void compile(IdentitiesSnapshot identities, PolicyMapState.Builder map) {
+  synchronized void compile(IdentitiesSnapshot identities, PolicyMapState.Builder map) {
     for (int aggregate : aggregates()) {
       put(map, aggregate, aggregateTables.getOrDefault(aggregate, ClassTable.EMPTY));
     }
-    Map<IdentityRow, List<Term>> concerned = new HashMap<>();
-    bySelector.forEach((selector, selected) ->
-        identities.select(
-            selector,
-            row -> concerned.computeIfAbsent(row, _ -> new ArrayList<>()).addAll(selected)));
-    if (!everybodyNamed.isEmpty()) {
-      identities.forEach(row -> {
-        if (!row.namedPorts().isEmpty()) {
-          concerned.computeIfAbsent(row, _ -> new ArrayList<>()).addAll(everybodyNamed);
-        }
-      });
+    Map<IdentityRow, Group> groups = new HashMap<>();
+    for (Selector selector : bySelector.keySet()) {
+      identities.select(
+          selector,
+          row -> {
+            if (mayConcern(selector, row)) {
+              groups.compute(row, (_, group) -> narrower(group, selector));
+            }
+          });
     }
-    concerned.forEach((row, own) -> put(map, row.id(), table(row, own)));
+    groups.forEach((row, group) -> put(map, row.id(), table(row, group)));
+  }
+
+  /** What is said of everybody beside {@link #everybody} is about ports by name. */
+  private static boolean mayConcern(Selector selector, IdentityRow row) {
+    return !selector.isAll() || !row.namedPorts().isEmpty();
   }
 
   /** The table of one identity, worked out from its labels alone. */
-  ClassTable tableOf(IdentityRow row) {
-    List<Term> own = new ArrayList<>(everybodyNamed);
-    Label namespace = row.label(Selectors.NAMESPACE);
-    addMatching(selectorsByNamespace.getOrDefault("", List.of()), row, own);
-    if (namespace != null && !namespace.value().isEmpty()) {
-      addMatching(selectorsByNamespace.getOrDefault(namespace.value(), List.of()), row, own);
-    }
-    return own.isEmpty() ? ClassTable.EMPTY : table(row, own);
-  }
-
-  private void addMatching(List<Selector> selectors, IdentityRow row, List<Term> own) {
-    for (Selector selector : selectors) {
-      if (selector.matches(row)) {
-        own.addAll(bySelector.getOrDefault(selector, List.of()));
+  synchronized ClassTable tableOf(IdentityRow row) {
+    Group group = narrowed(nobody, otherSelectors, row);
+    for (Map.Entry<String, Map<String, List<Selector>>> key : selectorsByLabel.entrySet()) {
+      Label label = row.label(key.getKey());
+      List<Selector> asking = label == null ? null : key.getValue().get(label.value());
+      if (asking != null) {
+        group = narrowed(group, asking, row);
       }
     }
+    return group == nobody ? ClassTable.EMPTY : table(row, group);
+  }
+
+  private Group narrowed(Group from, List<Selector> selectors, IdentityRow row) {
+    Group group = from;
+    for (Selector selector : selectors) {
+      if (mayConcern(selector, row) && selector.matches(row)) {
+        group = narrower(group, selector);
+      }
+    }
+    return group;
   }
 
   /** Puts the entries of a table under an identity. */
@@ -287,27 +345,36 @@ final class DirectionPlan {
     }
   }
 
-  /** The table of an identity that these terms select; a term may be listed more than once. */
-  private synchronized ClassTable table(IdentityRow row, List<Term> selected) {
-    List<Term> own = new ArrayList<>(selected.size());
-    for (Term term : selected) {
+  private ClassTable table(IdentityRow row, Group group) {
+    int aggregate = aggregateOf(row.id());
+    ClassTable known = group.tables.get(aggregate);
+    if (known != null) {
+      return known;
+    }
+    List<Term> terms = group.terms();
+    if (terms.stream().allMatch(term -> term.named().isEmpty())) {
+      ClassTable table = table(aggregate, terms);
+      group.tables.put(aggregate, table);
+      return table;
+    }
+    List<Term> own = new ArrayList<>();
+    for (Term term : terms) {
       Term resolved = term.named().isEmpty() ? term : atPeer(term, row);
       if (resolved != null) {
         own.add(resolved);
       }
     }
     own.sort(Comparator.comparingInt(Term::number));
-    List<Term> distinct = own.stream().distinct().toList();
-    if (distinct.isEmpty()) {
-      return ClassTable.EMPTY;
-    }
-    int aggregate = aggregateOf(row.id());
+    return own.isEmpty() ? ClassTable.EMPTY : table(aggregate, own);
+  }
+
+  private ClassTable table(int aggregate, List<Term> own) {
     return classes.computeIfAbsent(
-        new ClassKey(aggregate, distinct),
+        new ClassKey(aggregate, own),
         key -> {
           List<Term> common = aggregateTerms.getOrDefault(aggregate, List.of());
           List<Term> all = new ArrayList<>(common);
-          distinct.stream().filter(term -> !common.contains(term)).forEach(all::add);
+          own.stream().filter(term -> !common.contains(term)).forEach(all::add);
           all.sort(Comparator.naturalOrder());
           ClassTable beside = aggregateTables.getOrDefault(aggregate, ClassTable.EMPTY);
           return ClassTable.beside(beside, all);

@@ -3,11 +3,12 @@ package io.cilium4j.policy;
 
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Identity;
-import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.ReservedIdentity;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,10 +22,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>How a change costs only itself.</b> Snapshots that follow each other share one store, to
  * which rows are only added. A snapshot is a view of the store: it sees the rows below its own
- * count that are not marked as gone at its version. For each key, and each key with its value, the
- * store keeps the rows that have it, so that a selector looks at the rows of its rarest label and
- * not at all of them. A snapshot that is not the newest of its store, when it is changed, is copied
- * into a store of its own; so is one whose store is mostly made of rows that are gone.
+ * count that are not marked as gone at its version. A {@link LabelIndex} keeps the rows that have a
+ * label, so that a selector looks at the rows that have all its labels and at no others. A snapshot
+ * that is not the newest of its store, when it is changed, is copied into a store of its own; so is
+ * one whose store is mostly made of rows that are gone.
  */
 public final class IdentitiesSnapshot {
 
@@ -171,31 +172,54 @@ public final class IdentitiesSnapshot {
   }
 
   private void select(List<Selector.Condition> conditions, Consumer<IdentityRow> action) {
-    Posting rarest = null;
+    List<LabelIndex.Cursor> lists = new ArrayList<>(conditions.size());
+    List<Selector.Condition> open = new ArrayList<>(conditions.size());
     for (Selector.Condition condition : conditions) {
-      if (!condition.needsPresence()) {
-        continue;
-      }
-      Posting posting = store.posting(condition);
-      if (posting == null) {
+      LabelIndex.Posting posting = condition.needsPresence() ? store.index.rows(condition) : null;
+      if (posting != null) {
+        lists.add(posting.cursor());
+      } else if (condition.needsPresence()) {
         return;
       }
-      if (rarest == null || posting.slice.count < rarest.slice.count) {
-        rarest = posting;
+      if (posting == null || !posting.answers(condition)) {
+        open.add(condition);
       }
     }
-    Slice candidates = rarest == null ? null : rarest.slice;
-    int candidateCount = candidates == null ? count : candidates.count;
-    for (int i = 0; i < candidateCount; i++) {
-      int index = candidates == null ? i : candidates.rows[i];
+    if (lists.isEmpty()) {
+      forEach(row -> tellIf(row, open, action));
+      return;
+    }
+    lists.sort(Comparator.comparingInt(LabelIndex.Cursor::count));
+    int index = 0;
+    while (true) {
+      index = common(lists, index);
       if (index >= count) {
         return; // Rows stand in the order of their index: the rest is newer than this snapshot.
       }
-      IdentityRow row = rows[index];
-      if (row.isThereAt(version) && Selector.allHold(conditions, row)) {
-        action.accept(row);
+      if (rows[index].isThereAt(version)) {
+        tellIf(rows[index], open, action);
       }
+      index++;
     }
+  }
+
+  private static void tellIf(
+      IdentityRow row, List<Selector.Condition> conditions, Consumer<IdentityRow> action) {
+    if (Selector.allHold(conditions, row)) {
+      action.accept(row);
+    }
+  }
+
+  /** The first row from {@code index} on that stands in all lists. */
+  private static int common(List<LabelIndex.Cursor> lists, int index) {
+    int wanted = index;
+    int met = 0;
+    for (int i = 0; met < lists.size(); i = i + 1 == lists.size() ? 0 : i + 1) {
+      int found = lists.get(i).seek(wanted);
+      met = found == wanted ? met + 1 : 1;
+      wanted = found;
+    }
+    return wanted;
   }
 
   /** Calls {@code action} for each identity. */
@@ -215,43 +239,24 @@ public final class IdentitiesSnapshot {
     if (older.store != store || older.version > version) {
       return null;
     }
-    List<IdentityRow> gone =
-        Arrays.stream(removed, older.removals, removals)
-            .mapToObj(i -> rows[i])
-            .filter(row -> row.index() < older.count)
-            .toList();
-    IdentityRow[] added =
-        Arrays.stream(rows, older.count, count)
-            .filter(row -> row.isThereAt(version))
-            .toArray(IdentityRow[]::new);
-    return new Delta(gone, List.of(added));
-  }
-
-  /** A key, or a key with its value; the source is not part of it. */
-  private record PostingKey(String key, @Nullable String value) {}
-
-  /** The rows that have a label, in ascending order. Written by one thread, read by any. */
-  private static final class Posting {
-    private volatile Slice slice = new Slice(new int[2], 0);
-
-    void add(int row) {
-      Slice old = slice;
-      int[] grown =
-          old.count == old.rows.length ? Arrays.copyOf(old.rows, old.count * 2) : old.rows;
-      grown[old.count] = row;
-      slice = new Slice(grown, old.count + 1);
+    List<IdentityRow> gone = new ArrayList<>();
+    for (int i = older.removals; i < removals; i++) {
+      if (removed[i] < older.count) {
+        gone.add(rows[removed[i]]);
+      }
     }
+    List<IdentityRow> added = new ArrayList<>();
+    for (int i = older.count; i < count; i++) {
+      if (rows[i].isThereAt(version)) {
+        added.add(rows[i]);
+      }
+    }
+    return new Delta(gone, added);
   }
-
-  /** The first {@code count} items of an array that only grows behind them. */
-  @SuppressWarnings("ArrayRecordComponent") // Compared by nobody; the array is shared on purpose.
-  private record Slice(int[] rows, int count) {}
 
   /** What snapshots that follow each other share. Changed under its own lock. */
   private static final class Store {
-    private static final PostingKey ANY_PREFIX = new PostingKey(":prefix", null);
-
-    private final Map<PostingKey, Posting> postings = new ConcurrentHashMap<>();
+    private final LabelIndex index = new LabelIndex();
     private final Map<Integer, IdentityRow> byId = new ConcurrentHashMap<>();
     private IdentityRow[] rows = new IdentityRow[16];
     private int count;
@@ -266,18 +271,8 @@ public final class IdentitiesSnapshot {
         rows = Arrays.copyOf(rows, count * 2);
       }
       rows[count++] = row;
-      for (Label label : peer.identity().labels()) {
-        post(new PostingKey(label.key(), null), row);
-        post(new PostingKey(label.key(), label.value()), row);
-      }
-      if (row.prefix() != null) {
-        post(ANY_PREFIX, row);
-      }
+      index.add(row);
       byId.put(id, row);
-    }
-
-    private void post(PostingKey key, IdentityRow row) {
-      postings.computeIfAbsent(key, _ -> new Posting()).add(row.index());
     }
 
     boolean remove(int id) {
@@ -291,16 +286,6 @@ public final class IdentitiesSnapshot {
       }
       removed[removedCount++] = row.index();
       return true;
-    }
-
-    /** The rows among which those that meet a condition are; null for none. */
-    @Nullable Posting posting(Selector.Condition condition) {
-      if (condition.prefix() != null) {
-        return postings.get(ANY_PREFIX);
-      }
-      boolean single = condition.values().size() == 1;
-      String value = single ? condition.values().iterator().next() : null;
-      return postings.get(new PostingKey(condition.key(), value));
     }
   }
 }

@@ -85,6 +85,17 @@ final class IdentityRow {
     return gone == 0 || gone > version;
   }
 
+  /** Its place, which is better spread than anything: every row of a snapshot has its own. */
+  @Override
+  public int hashCode() {
+    return index;
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return this == other;
+  }
+
   /** The label of this key, or null. The hot loop of selecting: no Optional. */
   @Nullable Label label(String key) {
     List<Label> sorted = identity.labels().sorted();

@@ -79,19 +79,25 @@ final class Selector {
     return anyOf;
   }
 
-  /** The one namespace outside of which it selects nothing; empty where there is no such one. */
-  String onlyNamespace() {
+  /**
+   * A condition without which it selects nothing: that a label has one value. The namespace's where
+   * there is one, since that tells most selectors apart; null where there is none at all.
+   */
+  @Nullable Condition requiredLabel() {
     if (anyOf.size() != 1) {
-      return "";
+      return null;
     }
+    Condition required = null;
     for (Condition condition : anyOf.getFirst()) {
-      if (condition.key.equals(Selectors.NAMESPACE)
-          && condition.operator == Requirement.Operator.IN
-          && condition.values.size() == 1) {
-        return condition.values.iterator().next();
+      boolean one =
+          condition.operator == Requirement.Operator.IN
+              && condition.values.size() == 1
+              && condition.prefix == null;
+      if (one && (required == null || condition.key.equals(Selectors.NAMESPACE))) {
+        required = condition;
       }
     }
-    return "";
+    return required;
   }
 
   /** Whether it selects this identity by its labels. */
