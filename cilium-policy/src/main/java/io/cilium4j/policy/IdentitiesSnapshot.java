@@ -8,7 +8,6 @@ import io.cilium4j.core.ReservedIdentity;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -177,7 +176,9 @@ public final class IdentitiesSnapshot {
     for (Selector.Condition condition : conditions) {
       LabelIndex.Posting posting = condition.needsPresence() ? store.index.rows(condition) : null;
       if (posting != null) {
-        lists.add(posting.cursor());
+        LabelIndex.Cursor list = posting.cursor();
+        boolean rarest = !lists.isEmpty() && list.count() < lists.getFirst().count();
+        lists.add(rarest ? 0 : lists.size(), list);
       } else if (condition.needsPresence()) {
         return;
       }
@@ -189,7 +190,6 @@ public final class IdentitiesSnapshot {
       forEach(row -> tellIf(row, open, action));
       return;
     }
-    lists.sort(Comparator.comparingInt(LabelIndex.Cursor::count));
     int index = 0;
     while (true) {
       index = common(lists, index);

@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
 /** One identity of an {@link IdentitiesSnapshot}, made ready for matching. */
 final class IdentityRow {
   private final Identity identity;
+
+  /** The identity's number, here because to compile is to walk through many rows. */
+  private final int id;
+
   private final Map<String, NamedPort> namedPorts;
   private final @Nullable IpPrefix prefix;
 
@@ -32,6 +36,7 @@ final class IdentityRow {
       int index,
       @Nullable IdentityRow previous) {
     this.identity = identity;
+    this.id = identity.id();
     this.namedPorts = Map.copyOf(namedPorts);
     this.prefix = prefixOf(identity);
     this.index = index;
@@ -52,7 +57,7 @@ final class IdentityRow {
   }
 
   int id() {
-    return identity.id();
+    return id;
   }
 
   Identity identity() {
