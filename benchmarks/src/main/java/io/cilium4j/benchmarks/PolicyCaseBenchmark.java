@@ -35,7 +35,7 @@ public final class PolicyCaseBenchmark {
   /** Subjects compiled for in each of them. */
   private static final int WARM_UP_SUBJECTS = 100;
 
-  private static final int ROUNDS = 31;
+  private static final int ROUNDS = 101;
 
   /** Runs over the flows in one round. */
   private static final int LOOKUP_LOOPS = 100;
@@ -102,7 +102,6 @@ public final class PolicyCaseBenchmark {
   }
 
   private void round(PolicyCase policyCase, int lookupLoops) {
-    System.gc(); // What the round before left behind is not this one's to clear away.
     var repository = new PolicyRepository(CONFIG);
     IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(policyCase.identities());
     Peer peer = policyCase.subjectPeer();

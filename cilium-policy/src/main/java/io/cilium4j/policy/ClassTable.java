@@ -49,23 +49,42 @@ final class ClassTable {
   static ClassTable beside(ClassTable aggregate, List<Term> sorted) {
     // A pass may turn the class away from a strong rule of the aggregate towards a weak one, which
     // then has to win the look-up.
-    return of(sorted, aggregate, sorted.stream().anyMatch(Term::isPass));
+    return of(sorted, aggregate, anyPasses(sorted));
   }
 
   private static ClassTable of(List<Term> sorted, ClassTable aggregate, boolean outweighs) {
-    int[] keys =
-        sorted.stream()
-            .flatMapToInt(term -> Arrays.stream(term.keys()))
-            .sorted()
-            .distinct()
-            .toArray();
-    boolean passes = sorted.stream().anyMatch(Term::isPass);
-    Term[] winners = passes ? walk(sorted, keys) : strongest(sorted, keys);
-    boolean auth = sorted.stream().anyMatch(term -> term.auth() != Auth.NONE);
+    int[] keys = keys(sorted);
+    Term[] winners = anyPasses(sorted) ? walk(sorted, keys) : strongest(sorted, keys);
+    boolean auth = false;
+    for (Term term : sorted) {
+      auth |= term.auth() != Auth.NONE;
+    }
     var table =
         new ClassTable(
             new int[keys.length], new Term[keys.length], new PolicyEntry[keys.length], 0);
     return table.filled(keys, winners, aggregate, outweighs, auth ? sorted : List.of());
+  }
+
+  private static boolean anyPasses(List<Term> terms) {
+    for (Term term : terms) {
+      if (term.isPass()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static int[] keys(List<Term> terms) {
+    int count = 0;
+    for (Term term : terms) {
+      count += term.keys().length;
+    }
+    int[] keys = new int[count];
+    for (Term term : terms) {
+      count -= term.keys().length;
+      System.arraycopy(term.keys(), 0, keys, count, term.keys().length);
+    }
+    return PortKeys.sortedOnce(keys);
   }
 
   /** What decides each key, without passes: the strongest term of the key and those above it. */

@@ -14,10 +14,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,8 +28,7 @@ import org.jspecify.annotations.Nullable;
  * identities belong to it.
  */
 final class DirectionPlan {
-  /** Each tier's priorities are rounded up to this, so that few changes move later tiers. */
-  private static final int LEVEL_STEP = 10;
+  private static final Comparator<Term> BY_NUMBER = Comparator.comparingInt(Term::number);
 
   private final TrafficDirection direction;
   private final int localClusterId;
@@ -89,15 +89,12 @@ final class DirectionPlan {
     this.localClusterId = localClusterId;
     this.rules = rules;
     this.posture = posture;
-    Map<Integer, Map<Double, Integer>> levels = levels(rules, added);
-    int band = rules.stream().anyMatch(rule -> rule.action() == Action.PASS) ? last(levels) : 0;
+    var levels = new Levels(rules, added);
     for (Entry rule : rules) {
-      int priority = number(levels, rule.tier(), rule.priority());
-      addRule(rule, new Term.Level(rule.tier(), priority, band), subject);
+      addRule(rule, levels.of(rule.tier(), rule.priority()), subject);
     }
     for (Added each : added) {
-      int priority = number(levels, Entry.TIER_DEFAULT, each.priority);
-      var level = new Term.Level(Entry.TIER_DEFAULT, priority, band);
+      Term.Level level = levels.of(Entry.TIER_DEFAULT, each.priority);
       register(newTerm(level, each.action, null, List.of(L4.ANY)), List.of(each.peer));
     }
     bySelector.keySet().forEach(this::index);
@@ -122,13 +119,23 @@ final class DirectionPlan {
 
   /** The terms that concern every identity of an aggregate, known or not, in their order. */
   private List<Term> concerningAll(int aggregate) {
-    List<Term> concerned = new ArrayList<>(everybody);
-    bySelector.forEach((selector, selected) -> {
-      if (selector.selectsAggregate(aggregate)) {
-        selected.stream().filter(term -> term.named().isEmpty()).forEach(concerned::add);
+    Set<Term> concerned = new HashSet<>(everybody);
+    for (Map.Entry<Selector, List<Term>> each : bySelector.entrySet()) {
+      if (each.getKey().selectsAggregate(aggregate)) {
+        for (Term term : each.getValue()) {
+          if (term.named().isEmpty()) {
+            concerned.add(term);
+          }
+        }
       }
-    });
-    return concerned.stream().distinct().sorted().toList();
+    }
+    return sorted(concerned, Comparator.naturalOrder());
+  }
+
+  private static List<Term> sorted(Set<Term> terms, Comparator<Term> order) {
+    Term[] array = terms.toArray(new Term[0]);
+    Arrays.sort(array, order);
+    return List.of(array);
   }
 
   /**
@@ -148,39 +155,6 @@ final class DirectionPlan {
       ReservedIdentity.AGGREGATE_WORLD.id(),
       ReservedIdentity.AGGREGATE_REMOTE_NODE.id()
     };
-  }
-
-  /** The priorities of each tier in use, numbered across tiers. */
-  private static Map<Integer, Map<Double, Integer>> levels(List<Entry> rules, List<Added> added) {
-    Map<Integer, Map<Double, Integer>> levels = new TreeMap<>();
-    for (Entry rule : rules) {
-      levels.computeIfAbsent(rule.tier(), _ -> new TreeMap<>()).put(rule.priority(), 0);
-    }
-    for (Added each : added) {
-      levels.computeIfAbsent(Entry.TIER_DEFAULT, _ -> new TreeMap<>()).put(each.priority, 0);
-    }
-    int base = 0;
-    for (Map<Double, Integer> tier : levels.values()) {
-      int next = base;
-      for (Map.Entry<Double, Integer> level : tier.entrySet()) {
-        level.setValue(next++);
-      }
-      base += (tier.size() + LEVEL_STEP - 1) / LEVEL_STEP * LEVEL_STEP;
-    }
-    return levels;
-  }
-
-  private static int number(Map<Integer, Map<Double, Integer>> levels, int tier, double priority) {
-    return levels.getOrDefault(tier, Map.of()).getOrDefault(priority, 0);
-  }
-
-  /** One more than the largest number in use. */
-  private static int last(Map<Integer, Map<Double, Integer>> levels) {
-    return 1
-        + levels.values().stream()
-            .flatMap(tier -> tier.values().stream())
-            .max(Comparator.naturalOrder())
-            .orElse(0);
   }
 
   private void addRule(Entry rule, Term.Level level, PolicySubject subject) {
@@ -211,11 +185,7 @@ final class DirectionPlan {
   }
 
   private Term newTerm(Term.Level level, Action action, @Nullable Entry rule, List<L4> ports) {
-    int[] keys =
-        ports.stream()
-            .flatMapToInt(l4 -> Arrays.stream(PortKeys.range(l4.protocol(), l4.first(), l4.last())))
-            .distinct()
-            .toArray();
+    int[] keys = PortKeys.of(ports);
     return new Term(termCount++, level, action, rule, keys, List.of());
   }
 
@@ -253,11 +223,11 @@ final class DirectionPlan {
 
     /** All terms, in the plan's order. */
     List<Term> terms() {
-      List<Term> terms = new ArrayList<>();
+      Set<Term> terms = new HashSet<>();
       for (Group group = this; group != null; group = group.wider) {
         terms.addAll(group.added);
       }
-      return terms.stream().sorted(Comparator.comparingInt(Term::number)).distinct().toList();
+      return sorted(terms, BY_NUMBER);
     }
   }
 
@@ -352,53 +322,50 @@ final class DirectionPlan {
       return known;
     }
     List<Term> terms = group.terms();
-    if (terms.stream().allMatch(term -> term.named().isEmpty())) {
-      ClassTable table = table(aggregate, terms);
-      group.tables.put(aggregate, table);
-      return table;
-    }
-    List<Term> own = new ArrayList<>();
+    Set<Term> own = new HashSet<>();
+    boolean anyNamed = false;
     for (Term term : terms) {
-      Term resolved = term.named().isEmpty() ? term : atPeer(term, row);
+      boolean named = !term.named().isEmpty();
+      Term resolved = named ? atPeer(term, row) : term;
+      anyNamed |= named;
       if (resolved != null) {
         own.add(resolved);
       }
     }
-    own.sort(Comparator.comparingInt(Term::number));
-    return own.isEmpty() ? ClassTable.EMPTY : table(aggregate, own);
+    ClassTable table =
+        own.isEmpty()
+            ? ClassTable.EMPTY
+            : table(aggregate, anyNamed ? sorted(own, BY_NUMBER) : terms);
+    if (!anyNamed) {
+      group.tables.put(aggregate, table);
+    }
+    return table;
   }
 
   private ClassTable table(int aggregate, List<Term> own) {
     return classes.computeIfAbsent(
         new ClassKey(aggregate, own),
         key -> {
-          List<Term> common = aggregateTerms.getOrDefault(aggregate, List.of());
-          List<Term> all = new ArrayList<>(common);
-          own.stream().filter(term -> !common.contains(term)).forEach(all::add);
-          all.sort(Comparator.naturalOrder());
+          Set<Term> all = new HashSet<>(aggregateTerms.getOrDefault(aggregate, List.of()));
+          all.addAll(own);
           ClassTable beside = aggregateTables.getOrDefault(aggregate, ClassTable.EMPTY);
-          return ClassTable.beside(beside, all);
+          return ClassTable.beside(beside, sorted(all, Comparator.naturalOrder()));
         });
   }
 
   /** A term with its named ports as this peer has them; null where it has none of them. */
   private @Nullable Term atPeer(Term term, IdentityRow row) {
-    int[] keys =
-        term.named().stream()
-            .filter(l4 -> {
-              NamedPort port = row.namedPorts().get(l4.name());
-              return port != null && port.protocol() == l4.protocol();
-            })
-            .mapToInt(l4 -> {
-              NamedPort port = row.namedPorts().get(l4.name());
-              return PortKeys.exact(l4.protocol(), port == null ? 0 : port.port());
-            })
-            .distinct()
-            .sorted()
-            .toArray();
-    if (keys.length == 0) {
+    List<L4> resolved = new ArrayList<>();
+    for (L4 l4 : term.named()) {
+      NamedPort port = row.namedPorts().get(l4.name());
+      if (port != null && port.protocol() == l4.protocol()) {
+        resolved.add(new L4(l4.protocol(), port.port(), port.port(), ""));
+      }
+    }
+    if (resolved.isEmpty()) {
       return null;
     }
+    int[] keys = PortKeys.of(resolved);
     var variant = new Variant(term, Arrays.stream(keys).boxed().toList());
     return variants.computeIfAbsent(variant, _ -> term.at(termCount++, keys));
   }

@@ -22,6 +22,9 @@ public final class PolicyCompiler {
   private static final Selector HOST =
       Selector.of(new EndpointSelector(List.of(Requirement.exists(LabelSource.RESERVED, "host"))));
 
+  private static final Comparator<Entry> BY_COOKIE =
+      Comparator.comparingInt(entry -> entry.origin().cookie());
+
   private final PolicyConfig config;
 
   /** A compiler under this configuration. */
@@ -62,11 +65,8 @@ public final class PolicyCompiler {
 
   /** The order of rules in a snapshot is arbitrary; that of cookies is not. */
   private DirectionPlan plan(
-      PolicySubject subject, TrafficDirection direction, List<Entry> unsorted, boolean isHost) {
-    List<Entry> rules =
-        unsorted.stream()
-            .sorted(Comparator.comparingInt(entry -> entry.origin().cookie()))
-            .toList();
+      PolicySubject subject, TrafficDirection direction, List<Entry> rules, boolean isHost) {
+    rules.sort(BY_COOKIE);
     Posture posture = posture(subject, rules, isHost);
     var added = new ArrayList<Added>();
     switch (posture) {
@@ -86,7 +86,7 @@ public final class PolicyCompiler {
         direction,
         subject,
         config.clusterId(),
-        posture == Posture.NEVER_ENFORCED ? List.of() : rules,
+        posture == Posture.NEVER_ENFORCED ? List.of() : List.copyOf(rules),
         posture,
         added);
   }

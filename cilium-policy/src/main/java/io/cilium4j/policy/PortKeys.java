@@ -2,7 +2,9 @@
 package io.cilium4j.policy;
 
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.policy.Entry.L4;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Protocol and ports of a policy key, packed into an {@code int}: shape in bits 24 and up, protocol
@@ -55,6 +57,30 @@ final class PortKeys {
   /** The key of one packet. */
   static int exact(int protocol, int port) {
     return pack(PolicyMapState.MAX_SHAPE, protocol, port);
+  }
+
+  /** The keys of ports that are numbers, ascending, each once. */
+  static int[] of(List<L4> ports) {
+    int[] keys = new int[0];
+    for (L4 l4 : ports) {
+      int[] more = range(l4.protocol(), l4.first(), l4.last());
+      int count = keys.length;
+      keys = Arrays.copyOf(keys, count + more.length);
+      System.arraycopy(more, 0, keys, count, more.length);
+    }
+    return sortedOnce(keys);
+  }
+
+  /** Sorts keys and leaves out doubles. */
+  static int[] sortedOnce(int[] keys) {
+    Arrays.sort(keys);
+    int count = 0;
+    for (int key : keys) {
+      if (count == 0 || keys[count - 1] != key) {
+        keys[count++] = key;
+      }
+    }
+    return count == keys.length ? keys : Arrays.copyOf(keys, count);
   }
 
   /**
