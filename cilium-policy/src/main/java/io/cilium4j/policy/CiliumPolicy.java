@@ -7,7 +7,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A CiliumNetworkPolicy or, where its resource has no namespace, a CiliumClusterwideNetworkPolicy.
+ * A CiliumNetworkPolicy or, where its resource has no namespace, a CiliumClusterwideNetworkPolicy;
+ * or a list of plain rules.
  *
  * @param resource the object
  * @param rules the rules of {@code spec} and {@code specs}, in that order; none where {@code specs}
@@ -20,6 +21,12 @@ public record CiliumPolicy(ResourceName resource, List<Rule> rules) implements P
 
   /** The kind of cluster scope. */
   public static final String CLUSTERWIDE_KIND = "CiliumClusterwideNetworkPolicy";
+
+  /**
+   * What a list of plain rules is called, as the API of the agent takes them. No namespace is added
+   * to their selectors, and no cluster: they mean what they say.
+   */
+  public static final String RULES_KIND = "Rules";
 
   public CiliumPolicy {
     rules = List.copyOf(rules);

@@ -32,9 +32,6 @@ final class CiliumPolicyReader {
   private static final Set<String> CIDR_SET_FIELDS =
       Set.of("cidr", "cidrGroupRef", "cidrGroupSelector", "except");
 
-  /** Longest text for the access log. */
-  private static final int MAX_LOG_CHARS = 32;
-
   private final PolicyConfig config;
 
   CiliumPolicyReader(PolicyConfig config) {
@@ -53,6 +50,11 @@ final class CiliumPolicyReader {
       throw object.error("neither spec nor specs", "at least one rule");
     }
     return new CiliumPolicy(resource, rules);
+  }
+
+  /** Reads a list of plain rules. */
+  CiliumPolicy rules(ResourceName resource, Field list) {
+    return new CiliumPolicy(resource, list.each(each -> rule(resource, each)));
   }
 
   private Rule rule(ResourceName resource, Field spec) {
@@ -76,7 +78,7 @@ final class CiliumPolicyReader {
             defaults == null ? null : defaults.truth("egress"),
             labels(spec),
             spec.text("description"),
-            log == null ? "" : logValue(log));
+            log == null ? "" : log.only(Set.of("value")).text("value"));
     if (SECTIONS.stream().allMatch(section -> spec.items(section).isEmpty())) {
       throw spec.error(
           "no rules", "at least one item in ingress, ingressDeny, egress or egressDeny");
@@ -89,13 +91,15 @@ final class CiliumPolicyReader {
     Field nodes = spec.find("nodeSelector");
     if ((endpoints == null) == (nodes == null)) {
       throw spec.error(
-          (endpoints == null ? "neither" : "both") + " endpointSelector and nodeSelector",
+          endpoints == null
+              ? "neither endpointSelector nor nodeSelector"
+              : "both endpointSelector and nodeSelector",
           "one of them");
     }
     if (nodes == null) {
       return new Subject(false, SelectorReader.withSources(spec.need("endpointSelector")));
     }
-    if (!resource.isClusterScoped()) {
+    if (!resource.isClusterScoped() && !resource.isPlainRules()) {
       throw nodes.error("a nodeSelector in a namespace", "one in cluster scope only");
     }
     return new Subject(true, SelectorReader.withSources(nodes));
@@ -106,25 +110,23 @@ final class CiliumPolicyReader {
     return spec.each(
         "labels",
         item -> {
-          if (item.value() instanceof String text) {
-            return text;
+          if (item.value() instanceof String) {
+            return nonEmptyText(item);
           }
           item.only(Set.of("key", "value", "source"));
           String source = item.text("source");
           String value = item.text("value");
           return (source.isEmpty() ? "" : source + ":")
-              + item.need("key").text()
+              + nonEmptyText(item.need("key"))
               + (value.isEmpty() ? "" : "=" + value);
         });
   }
 
-  private static String logValue(Field log) {
-    log.only(Set.of("value"));
-    String value = log.text("value");
-    if (value.length() > MAX_LOG_CHARS || !value.chars().allMatch(c -> c >= ' ' && c < 0x7f)) {
-      throw log.need("value").wanted("at most 32 printable characters");
+  private static String nonEmptyText(Field field) {
+    if (field.text().isEmpty()) {
+      throw field.wanted("a label");
     }
-    return value;
+    return field.text();
   }
 
   private List<Item> items(Field spec, String name, PortsReader.Section section, boolean isNode) {
@@ -159,7 +161,7 @@ final class CiliumPolicyReader {
         new Item(
             peers,
             item.each("toPorts", ports::read),
-            item.each("icmps", PortsReader::icmps),
+            item.each("icmps", ports::icmps),
             deny ? null : authentication(item.find("authentication")));
     if (!result.icmps().isEmpty() && !result.ports().isEmpty()) {
       throw item.error("toPorts and icmps", "either");
@@ -271,18 +273,17 @@ final class CiliumPolicyReader {
     item.only(Set.of("k8sService", "k8sServiceSelector"));
     Field named = item.find("k8sService");
     Field selected = item.find("k8sServiceSelector");
-    if ((named == null) == (selected == null)) {
-      throw item.error(
-          (named == null ? "neither" : "both") + " k8sService and k8sServiceSelector",
-          "one of them");
+    if (selected != null) {
+      // Where both are there the labels decide, as in the reference.
+      selected.only(Set.of("selector", "namespace"));
+      return new Peers.Service.Selected(
+          selected.text("namespace"), SelectorReader.withSources(selected.need("selector")));
     }
-    if (named != null) {
-      named.only(Set.of("serviceName", "namespace"));
-      return new Peers.Service.Named(named.text("namespace"), named.text("serviceName"));
+    if (named == null) {
+      return new Peers.Service.Nothing();
     }
-    Field selector = item.need("k8sServiceSelector").only(Set.of("selector", "namespace"));
-    return new Peers.Service.Selected(
-        selector.text("namespace"), SelectorReader.withSources(selector.need("selector")));
+    named.only(Set.of("serviceName", "namespace"));
+    return new Peers.Service.Named(named.text("namespace"), named.text("serviceName"));
   }
 
   private static @Nullable Authentication authentication(@Nullable Field field) {

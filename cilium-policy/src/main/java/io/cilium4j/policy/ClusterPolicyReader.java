@@ -16,6 +16,12 @@ import java.util.Set;
 final class ClusterPolicyReader {
   private static final int MAX_PORT = 0xffff;
 
+  private final PolicyConfig config;
+
+  ClusterPolicyReader(PolicyConfig config) {
+    this.config = config;
+  }
+
   ClusterNetworkPolicy read(ResourceName resource, Field object) {
     Field spec = object.need("spec");
     spec.only(Set.of("tier", "priority", "subject", "ingress", "egress"));
@@ -32,7 +38,7 @@ final class ClusterPolicyReader {
     return Arrays.stream(all).filter(each -> each.toString().equals(text)).findFirst();
   }
 
-  private static Peer subject(Field field) {
+  private Peer subject(Field field) {
     Peer subject = peer(field.only(Set.of("namespaces", "pods")), false);
     if (subject instanceof Peer.Unknown) {
       throw field.error("neither namespaces nor pods", "one of them");
@@ -40,7 +46,7 @@ final class ClusterPolicyReader {
     return subject;
   }
 
-  private static ClusterNetworkPolicy.Rule rule(Field item, String peers) {
+  private ClusterNetworkPolicy.Rule rule(Field item, String peers) {
     item.only(Set.of("name", "action", peers, "protocols"));
     boolean egress = peers.equals("to");
     Field actionField = item.need("action");
@@ -58,7 +64,7 @@ final class ClusterPolicyReader {
     return rule;
   }
 
-  private static Peer peer(Field item, boolean egress) {
+  private Peer peer(Field item, boolean egress) {
     if (item.map().size() > 1) {
       throw item.error("several kinds of peer", "exactly one");
     }
@@ -78,18 +84,35 @@ final class ClusterPolicyReader {
     if (egress) {
       Field nodes = item.find("nodes");
       if (nodes != null) {
+        if (!config.nodeSelectorLabels()) {
+          throw nodes.error("nodes by label", "the option node-selector-labels to be on");
+        }
         return new Peer.Nodes(SelectorReader.plain(nodes));
       }
       if (item.find("networks") != null) {
         return new Peer.Networks(
-            item.each("networks", each -> each.parse(IpPrefix::parse, "ADDRESS/LENGTH")));
+            item.each(
+                "networks",
+                each -> each.parse(IpPrefix::parseLenient, "an address or ADDRESS/LENGTH")));
       }
-      if (item.find("domainNames") != null) {
-        return new Peer.DomainNames(item.each("domainNames", Field::text));
+      Field names = item.find("domainNames");
+      if (names != null) {
+        if (!config.l7Proxy()) {
+          throw names.error("domain names", "a proxy, which learns their addresses");
+        }
+        return new Peer.DomainNames(names.each(ClusterPolicyReader::domainName));
       }
     }
     // A newer API may have more kinds; the compiler keeps the rule's action safe with them.
     return new Peer.Unknown();
+  }
+
+  private static String domainName(Field field) {
+    String name = field.text();
+    if (name.isEmpty() || !L7Reader.isName(name, name.startsWith("*"))) {
+      throw field.wanted("a DNS name, perhaps with * in front");
+    }
+    return name;
   }
 
   private static Ports.Port port(Field item) {

@@ -7,6 +7,7 @@ import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The compiled policy of one subject: the map that is enforced, and what it was made from, so that
@@ -20,6 +21,7 @@ public final class CompiledPolicy {
   private final DirectionPlan egress;
   private final PolicyMapState state;
   private final boolean audited;
+  private final @Nullable PolicyConflict conflict;
 
   private CompiledPolicy(
       PolicySubject subject,
@@ -27,6 +29,7 @@ public final class CompiledPolicy {
       IdentitiesSnapshot identities,
       DirectionPlan ingress,
       DirectionPlan egress,
+      @Nullable PolicyConflict conflict,
       PolicyMapState state) {
     this.subject = subject;
     this.rules = rules;
@@ -35,6 +38,7 @@ public final class CompiledPolicy {
     this.egress = egress;
     this.state = state;
     this.audited = subject.denial() == DenialMode.AUDIT;
+    this.conflict = conflict;
   }
 
   static CompiledPolicy of(
@@ -43,11 +47,12 @@ public final class CompiledPolicy {
       IdentitiesSnapshot identities,
       int localClusterId,
       DirectionPlan ingress,
-      DirectionPlan egress) {
+      DirectionPlan egress,
+      @Nullable PolicyConflict conflict) {
     PolicyMapState.Builder map = PolicyMapState.builder(localClusterId);
     ingress.compile(identities, map);
     egress.compile(identities, map);
-    return new CompiledPolicy(subject, rules, identities, ingress, egress, map.build());
+    return new CompiledPolicy(subject, rules, identities, ingress, egress, conflict, map.build());
   }
 
   /**
@@ -57,7 +62,7 @@ public final class CompiledPolicy {
   public CompiledPolicy with(IdentitiesSnapshot newer) {
     IdentitiesSnapshot.Delta delta = newer.since(identities);
     if (delta == null) {
-      return of(subject, rules, newer, state.localClusterId(), ingress, egress);
+      return of(subject, rules, newer, state.localClusterId(), ingress, egress, conflict);
     }
     PolicyMapState.Builder map = null;
     for (DirectionPlan plan : List.of(ingress, egress)) {
@@ -77,12 +82,20 @@ public final class CompiledPolicy {
       }
     }
     PolicyMapState changed = map == null ? state : map.build();
-    return new CompiledPolicy(subject, rules, newer, ingress, egress, changed);
+    return new CompiledPolicy(subject, rules, newer, ingress, egress, conflict, changed);
   }
 
   /** Whose policy it is; what the configuration says of its denials is filled in. */
   public PolicySubject subject() {
     return subject;
+  }
+
+  /**
+   * What makes it impossible to say what the rules mean. There are no entries then, so that
+   * everything is denied; who has an earlier policy of the subject keeps that one.
+   */
+  public Optional<PolicyConflict> conflict() {
+    return Optional.ofNullable(conflict);
   }
 
   /** The map that decides packets. */

@@ -86,16 +86,27 @@ record Entry(
    * @param rules what requests must look like
    * @param serverNames the TLS server names that may be asked for
    * @param listener the proxy's listener, if one is named
-   * @param tls whether a proxy ends or begins TLS
+   * @param terminatingTls with what a proxy ends the client's TLS, if it does
+   * @param originatingTls with what a proxy begins TLS to the server, if it does
    */
   record Layer7(
-      L7Rules rules, List<String> serverNames, Ports.@Nullable Listener listener, boolean tls) {
+      L7Rules rules,
+      List<String> serverNames,
+      Ports.@Nullable Listener listener,
+      Ports.@Nullable Secret terminatingTls,
+      Ports.@Nullable Secret originatingTls) {
+    private static final int WEAKEST_LISTENER = 126;
+
     /** Nothing is asked. */
-    static final Layer7 NONE = new Layer7(L7Rules.none(), List.of(), null, false);
+    static final Layer7 NONE = new Layer7(L7Rules.none(), List.of(), null, null, null);
 
     /** Whether the traffic goes through a proxy. */
     boolean isRedirect() {
-      return !rules.isEmpty() || !serverNames.isEmpty() || listener != null || tls;
+      return !rules.isEmpty()
+          || !serverNames.isEmpty()
+          || listener != null
+          || terminatingTls != null
+          || originatingTls != null;
     }
 
     /** Which proxy the traffic goes to: equal for what one proxy serves. */
@@ -116,10 +127,14 @@ record Entry(
           switch (rules) {
             case L7Rules.Http h -> 101;
             case L7Rules.Dns d -> 121;
-            case L7Rules.None n ->
-                listener == null ? 116 : listener.priority() > 0 ? listener.priority() : 126;
+            case L7Rules.None n -> listener == null ? 116 : listenerPriority(listener.priority());
           };
       return 255 - priority;
+    }
+
+    /** A priority that is not given, or is beyond what has a number, is the weakest. */
+    static int listenerPriority(int given) {
+      return given > 0 ? Math.min(given, WEAKEST_LISTENER) : WEAKEST_LISTENER;
     }
   }
 }

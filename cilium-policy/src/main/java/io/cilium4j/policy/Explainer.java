@@ -59,7 +59,7 @@ final class Explainer {
         reason(decided, winner, restricting),
         losers(winner),
         restricting,
-        byDefault && peer != null
+        byDefault && peer != null && policy.conflict().isEmpty()
             ? Remedy.of(policy.subject(), plan.direction(), peer, protocol, port)
             : Optional.empty());
   }
@@ -74,6 +74,9 @@ final class Explainer {
             case AUDITED -> throw new IllegalStateException("no entry of a map is audited");
           };
       return verb + winner.get().origin();
+    }
+    if (policy.conflict().isPresent()) {
+      return "no policy can be made of the rules: " + policy.conflict().get();
     }
     return switch (plan.posture()) {
       case NEVER_ENFORCED -> "policy is not enforced on this endpoint";

@@ -3,6 +3,7 @@ package io.cilium4j.policy;
 
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.L7Rules;
 import io.cilium4j.core.PolicyEntry.Auth;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
@@ -24,6 +25,13 @@ import org.jspecify.annotations.Nullable;
 final class Flattener {
   private static final List<Protocol> TRANSPORTS =
       List.of(Protocol.TCP, Protocol.UDP, Protocol.SCTP);
+
+  /** Where name servers are asked, by the names that their ports have in every cluster. */
+  private static final List<L4> DNS_PORTS =
+      Stream.of("dns", "dns-tcp")
+          .flatMap(
+              name -> TRANSPORTS.stream().map(protocol -> new L4(protocol.number(), 0, 0, name)))
+          .toList();
 
   private final PolicyConfig config;
   private final Selectors selectors;
@@ -84,8 +92,9 @@ final class Flattener {
 
   private void rule(CiliumPolicy.Rule rule) {
     Selector subject = selectors.subject(resource, rule.subject());
-    boolean ingress = !Boolean.FALSE.equals(rule.denyIngressByDefault());
-    boolean egress = !Boolean.FALSE.equals(rule.denyEgressByDefault());
+    boolean heeded = config.nonDefaultDeny();
+    boolean ingress = !heeded || !Boolean.FALSE.equals(rule.denyIngressByDefault());
+    boolean egress = !heeded || !Boolean.FALSE.equals(rule.denyEgressByDefault());
     section(
         rule.ingress(),
         new Section(rule, subject, "ingress", TrafficDirection.INGRESS, Action.ALLOW, ingress));
@@ -121,7 +130,8 @@ final class Flattener {
               ports.rules(),
               ports.serverNames(),
               ports.listener(),
-              ports.terminatingTls() != null || ports.originatingTls() != null);
+              ports.terminatingTls(),
+              ports.originatingTls());
       add(section, path + ".toPorts[" + i + "]", peers, l4(ports.ports()), layer7, auth);
     }
     for (int i = 0; i < item.icmps().size(); i++) {
@@ -179,7 +189,9 @@ final class Flattener {
       return everybodyOnPorts;
     }
     boolean strictlyEmpty =
-        item.peers().stream().anyMatch(peers -> peers.items().isEmpty() && !opensWhenEmpty(peers));
+        item.peers().stream()
+            .anyMatch(
+                peers -> peers.items().isEmpty() && !(config.referenceCompat() && opens(peers)));
     if (strictlyEmpty) {
       return List.of();
     }
@@ -187,15 +199,11 @@ final class Flattener {
     for (Peers peers : item.peers()) {
       selected.addAll(selectors(peers, section));
     }
-    boolean opening = config.referenceCompat() && item.peers().stream().allMatch(this::opens);
+    boolean opening = config.referenceCompat() && item.peers().stream().allMatch(Flattener::opens);
     return selected.isEmpty() && opening ? everybodyOnPorts : selected;
   }
 
-  private boolean opensWhenEmpty(Peers peers) {
-    return config.referenceCompat() && opens(peers);
-  }
-
-  private boolean opens(Peers peers) {
+  private static boolean opens(Peers peers) {
     return peers instanceof Peers.Fqdns
         || peers instanceof Peers.Services
         || peers instanceof Peers.Groups;
@@ -213,11 +221,12 @@ final class Flattener {
           items.stream().map(prefix -> selectors.cidr(prefix, List.of())).toList();
       case Peers.CidrSets(var items) -> items.stream().map(selectors::cidrSet).toList();
       case Peers.Fqdns(var items) ->
-          items.stream()
-              .filter(name -> !name.text().isEmpty())
-              .map(name -> selectors.fqdn(name.text()))
-              .toList();
-      case Peers.Services(var items) -> items.stream().flatMap(this::behind).toList();
+          items.stream().map(name -> selectors.fqdn(name.text())).toList();
+      case Peers.Services(var items) ->
+          // The reference looks up the services of allowing items only.
+          config.referenceCompat() && section.action == Action.DENY
+              ? List.of()
+              : items.stream().flatMap(this::behind).toList();
       case Peers.Groups(var items) -> items.stream().map(selectors::externalGroup).toList();
     };
   }
@@ -241,6 +250,7 @@ final class Flattener {
       case Peers.Service.Selected(String namespace, LabelSelector selector) ->
           (namespace.isEmpty() || service.namespace().equals(namespace))
               && Selectors.matchesIgnoringSource(selector, service.labels());
+      case Peers.Service.Nothing() -> false;
     };
   }
 
@@ -338,7 +348,7 @@ final class Flattener {
   // ---- ClusterNetworkPolicy
 
   private void clusterPolicy(ClusterNetworkPolicy policy) {
-    Selector subject = clusterPeer(policy.subject(), Action.ALLOW, true).getFirst();
+    Selector subject = clusterPeer(policy.subject(), true).getFirst();
     for (int i = 0; i < policy.ingress().size(); i++) {
       clusterRule(policy, subject, policy.ingress().get(i), TrafficDirection.INGRESS, i);
     }
@@ -359,53 +369,84 @@ final class Flattener {
           case DENY -> Action.DENY;
           case PASS -> Action.PASS;
         };
-    List<Selector> peers =
-        rule.peers().isEmpty()
-            ? List.of(Selector.ALL)
-            : rule.peers().stream()
-                .flatMap(peer -> clusterPeer(peer, action, false).stream())
-                .toList();
     String path =
         (direction == TrafficDirection.INGRESS ? "spec.ingress[" : "spec.egress[") + index + "]";
+    List<L4> ports = rule.ports().isEmpty() ? List.of(L4.ANY) : l4(rule.ports());
+    // Rules of one policy stand between its priority and the next one's.
+    double priority = policy.priority() + index / 100.0;
+    var at = new ClusterRule(policy.tier(), priority, direction, subject);
+    List<Selector> known =
+        rule.peers().isEmpty()
+            ? List.of(Selector.ALL)
+            : rule.peers().stream().flatMap(peer -> clusterPeer(peer, false).stream()).toList();
+    cluster(at, path, action, known, ports, Layer7.NONE);
+    for (int i = 0; i < rule.peers().size(); i++) {
+      String peerPath = path + ".to[" + i + "]";
+      switch (rule.peers().get(i)) {
+        case ClusterNetworkPolicy.Peer.Unknown u when action != Action.ALLOW ->
+            cluster(at, peerPath, Action.DENY, List.of(Selector.ALL), ports, Layer7.NONE);
+        case ClusterNetworkPolicy.Peer.DomainNames(var names) -> {
+          // Names are learned from the answers of the name servers, so asking is allowed as well.
+          var questions =
+              new L7Rules.Dns(names.stream().map(name -> dnsRule(domainPattern(name))).toList());
+          var layer7 = new Layer7(questions, List.of(), null, null, null);
+          cluster(at, peerPath, action, List.of(Selectors.nameServers()), DNS_PORTS, layer7);
+        }
+        default -> {
+          // Told together above.
+        }
+      }
+    }
+  }
+
+  /** What the entries of one rule have in common. */
+  private record ClusterRule(
+      ClusterNetworkPolicy.Tier tier,
+      double priority,
+      TrafficDirection direction,
+      Selector subject) {}
+
+  private void cluster(
+      ClusterRule at,
+      String path,
+      Action action,
+      List<Selector> peers,
+      List<L4> ports,
+      Layer7 layer7) {
     entries.add(
         new Entry(
             origin(path),
-            policy.tier() == ClusterNetworkPolicy.Tier.ADMIN
-                ? Entry.TIER_ADMIN
-                : Entry.TIER_BASELINE,
-            // Rules of one policy stand between its priority and the next one's.
-            policy.priority() + index / 100.0,
+            at.tier == ClusterNetworkPolicy.Tier.ADMIN ? Entry.TIER_ADMIN : Entry.TIER_BASELINE,
+            at.priority,
             action,
-            direction,
-            subject,
+            at.direction,
+            at.subject,
             false,
             peers,
-            rule.ports().isEmpty() ? List.of(L4.ANY) : l4(rule.ports()),
-            Layer7.NONE,
+            ports,
+            layer7,
             Auth.NONE,
             false));
   }
 
-  /** A peer of a kind that is not known must not weaken a denial: then everybody is meant. */
-  private List<Selector> clusterPeer(
-      ClusterNetworkPolicy.Peer peer, Action action, boolean isSubject) {
+  private static L7Rules.DnsRule dnsRule(String name) {
+    return new L7Rules.DnsRule(name, name.startsWith("*"));
+  }
+
+  /** A peer of a kind that is not known is nobody here; a denial of it is told apart. */
+  private List<Selector> clusterPeer(ClusterNetworkPolicy.Peer peer, boolean isSubject) {
     return switch (peer) {
       case ClusterNetworkPolicy.Peer.Namespaces(var namespaces) ->
           List.of(selectors.pods(null, namespaces, "", false));
       case ClusterNetworkPolicy.Peer.Pods(var namespaces, var pods) ->
           List.of(selectors.pods(pods, namespaces, "", !isSubject));
-      case ClusterNetworkPolicy.Peer.Nodes(var nodes) ->
-          config.nodeSelectorLabels() ? List.of(selectors.clusterNodes(nodes)) : unknown(action);
+      case ClusterNetworkPolicy.Peer.Nodes(var nodes) -> List.of(selectors.clusterNodes(nodes));
       case ClusterNetworkPolicy.Peer.Networks(var networks) ->
           networks.stream().map(prefix -> selectors.cidr(prefix, List.of())).toList();
       case ClusterNetworkPolicy.Peer.DomainNames(var names) ->
           names.stream().map(name -> selectors.fqdn(domainPattern(name))).toList();
-      case ClusterNetworkPolicy.Peer.Unknown() -> unknown(action);
+      case ClusterNetworkPolicy.Peer.Unknown() -> List.of();
     };
-  }
-
-  private static List<Selector> unknown(Action action) {
-    return action == Action.ALLOW ? List.of() : List.of(Selector.ALL);
   }
 
   /** In that API a leading star stands for any number of labels; in ours two stars do. */

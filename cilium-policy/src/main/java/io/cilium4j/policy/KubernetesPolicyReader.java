@@ -15,8 +15,18 @@ import org.jspecify.annotations.Nullable;
 final class KubernetesPolicyReader {
   private static final int MAX_PORT = 0xffff;
 
+  private final PolicyConfig config;
+
+  KubernetesPolicyReader(PolicyConfig config) {
+    this.config = config;
+  }
+
   NetworkPolicy read(ResourceName resource, Field object) {
-    Field spec = object.need("spec");
+    Field spec = object.find("spec");
+    if (spec == null) {
+      // Without a spec it is about every pod of the namespace, and allows nothing in.
+      return new NetworkPolicy(resource, LabelSelector.EMPTY, List.of(), List.of(), List.of());
+    }
     spec.only(Set.of("podSelector", "ingress", "egress", "policyTypes"));
     Field pods = spec.find("podSelector");
     return new NetworkPolicy(
@@ -38,24 +48,34 @@ final class KubernetesPolicyReader {
     return Optional.empty();
   }
 
-  private static NetworkPolicy.Rule rule(Field item, String peers) {
+  private NetworkPolicy.Rule rule(Field item, String peers) {
     item.only(Set.of(peers, "ports"));
     return new NetworkPolicy.Rule(
-        item.each(peers, KubernetesPolicyReader::peer),
+        item.each(peers, this::peers).stream().flatMap(List::stream).toList(),
         item.each("ports", KubernetesPolicyReader::port));
   }
 
-  private static NetworkPolicy.Peer peer(Field item) {
+  /** One peer. The reference takes addresses beside labels too, and means both. */
+  private List<NetworkPolicy.Peer> peers(Field item) {
     item.only(Set.of("podSelector", "namespaceSelector", "ipBlock"));
     Field block = item.find("ipBlock");
+    var pods =
+        new NetworkPolicy.Peer.Pods(
+            SelectorReader.plainIfPresent(item.find("podSelector")),
+            SelectorReader.plainIfPresent(item.find("namespaceSelector")));
     if (block == null) {
-      return new NetworkPolicy.Peer.Pods(
-          SelectorReader.plainIfPresent(item.find("podSelector")),
-          SelectorReader.plainIfPresent(item.find("namespaceSelector")));
+      return List.of(pods);
     }
-    if (item.find("podSelector") != null || item.find("namespaceSelector") != null) {
+    if (pods.pods() == null && pods.namespaces() == null) {
+      return List.of(block(block));
+    }
+    if (!config.referenceCompat()) {
       throw item.error("ipBlock beside a selector", "either");
     }
+    return List.of(pods, block(block));
+  }
+
+  private static NetworkPolicy.Peer block(Field block) {
     block.only(Set.of("cidr", "except"));
     IpPrefix prefix = block.need("cidr").parse(IpPrefix::parse, "ADDRESS/LENGTH");
     List<IpPrefix> except =
@@ -67,31 +87,21 @@ final class KubernetesPolicyReader {
   private static Ports.Port port(Field item) {
     item.only(Set.of("protocol", "port", "endPort"));
     Field protocolField = item.find("protocol");
-    Protocol protocol = protocolField == null ? Protocol.TCP : transport(protocolField);
+    Protocol protocol = protocolField == null ? Protocol.TCP : PortsReader.protocol(protocolField);
     Field port = item.find("port");
     if (port == null) {
       return new Ports.Port("", 0, 0, protocol);
     }
-    if (port.value() instanceof String name) {
-      String lower = name.toLowerCase(Locale.ROOT);
-      if (!PortsReader.isName(lower)) {
-        throw port.wanted("a number from 1 to 65535, or a port's name");
-      }
-      return new Ports.Port(lower, 0, 0, protocol);
+    if (port.value() instanceof String name && PortsReader.isName(name.toLowerCase(Locale.ROOT))) {
+      return new Ports.Port(name.toLowerCase(Locale.ROOT), 0, 0, protocol);
     }
-    int first = port.integer(0, MAX_PORT);
+    int first =
+        port.value() instanceof String digits
+            ? PortsReader.number(port, digits)
+            : port.integer(0, MAX_PORT);
     Field end = item.find("endPort");
     int last = end == null ? first : Math.max(first, end.integer(0, MAX_PORT));
     return new Ports.Port("", first, first == 0 ? 0 : last, protocol);
-  }
-
-  private static Protocol transport(Field field) {
-    return switch (field.text().toUpperCase(Locale.ROOT)) {
-      case "TCP" -> Protocol.TCP;
-      case "UDP" -> Protocol.UDP;
-      case "SCTP" -> Protocol.SCTP;
-      default -> throw field.wanted("TCP, UDP or SCTP");
-    };
   }
 
   static CidrGroup cidrGroup(ResourceName resource, Field object) {

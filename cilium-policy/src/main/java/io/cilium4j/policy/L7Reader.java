@@ -18,6 +18,8 @@ final class L7Reader {
       Set.of("path", "method", "host", "headers", "headerMatches");
   private static final Set<String> HEADER_FIELDS = Set.of("name", "value", "secret", "mismatch");
 
+  private static final Set<String> DNS_FIELDS = Set.of("matchName", "matchPattern");
+
   /** Longest DNS name or pattern. */
   private static final int MAX_NAME_CHARS = 255;
 
@@ -35,9 +37,10 @@ final class L7Reader {
     }
     field.only(Set.of("http", "dns"));
     List<HttpRule> http = field.each("http", L7Reader::http);
-    List<DnsRule> dns = field.each("dns", L7Reader::dns);
-    if (!http.isEmpty() && !dns.isEmpty()) {
-      throw field.error("http and dns rules", "either");
+    List<DnsRule> dns = field.each("dns", L7Reader::dns).stream().flatMap(List::stream).toList();
+    boolean both = field.find("http") != null && field.find("dns") != null;
+    if (both && !(http.isEmpty() && dns.isEmpty())) {
+      throw field.error("http and dns", "either; an empty list counts");
     }
     if (!http.isEmpty()) {
       return new L7Rules.Http(http);
@@ -98,30 +101,45 @@ final class L7Reader {
     return new HeaderMatch(name.text(), field.text("value"), secretNamespace, secretName, mismatch);
   }
 
-  private static DnsRule dns(Field field) {
-    Peers.Fqdn name = fqdn(field);
-    return new DnsRule(name.text(), name.isPattern());
-  }
-
-  /** Reads a name or pattern; exactly one of the two fields must be there. */
-  static Peers.Fqdn fqdn(Field field) {
-    field.only(Set.of("matchName", "matchPattern"));
+  /** An item may have both a name and a pattern; each of them lets names through. */
+  private static List<DnsRule> dns(Field field) {
+    field.only(DNS_FIELDS);
     String name = field.text("matchName");
     String pattern = field.text("matchPattern");
     if (!name.isEmpty() && !pattern.isEmpty()) {
+      return List.of(
+          new DnsRule(checked(field, "matchName"), false),
+          new DnsRule(checked(field, "matchPattern"), true));
+    }
+    Peers.Fqdn either = fqdn(field);
+    return List.of(new DnsRule(either.text(), either.isPattern()));
+  }
+
+  /** Reads a name or a pattern, of which at most one may be there. */
+  static Peers.Fqdn fqdn(Field field) {
+    field.only(DNS_FIELDS);
+    boolean isPattern = field.text("matchName").isEmpty();
+    if (!isPattern && !field.text("matchPattern").isEmpty()) {
       throw field.error("matchName and matchPattern", "either");
     }
-    boolean isPattern = name.isEmpty();
-    String text = isPattern ? pattern : name;
-    if (!text.isEmpty()
-        && (text.length() > MAX_NAME_CHARS
-            || !(isPattern ? NAME_PATTERN : NAME).matcher(text).matches())) {
+    return new Peers.Fqdn(checked(field, isPattern ? "matchPattern" : "matchName"), isPattern);
+  }
+
+  private static String checked(Field field, String name) {
+    String text = field.text(name);
+    if (!text.isEmpty() && !isName(text, name.equals("matchPattern"))) {
       throw field
-          .need(isPattern ? "matchPattern" : "matchName")
+          .need(name)
           .wanted(
               "a DNS name of at most 255 letters, digits, '-', '_', '.'"
-                  + (isPattern ? ", '*'" : ""));
+                  + (name.equals("matchPattern") ? ", '*'" : ""));
     }
-    return new Peers.Fqdn(text, isPattern);
+    return text;
+  }
+
+  /** Whether a text can be a DNS name, or a pattern of them. */
+  static boolean isName(String text, boolean isPattern) {
+    return text.length() <= MAX_NAME_CHARS
+        && (isPattern ? NAME_PATTERN : NAME).matcher(text).matches();
   }
 }

@@ -46,6 +46,16 @@ public record LabelSelector(Map<String, String> matchLabels, List<Expression> ma
     return matchLabels.isEmpty() && matchExpressions.isEmpty();
   }
 
+  /** This selector without what {@code matchLabels} says under this very key. */
+  LabelSelector without(String key) {
+    if (!matchLabels.containsKey(key)) {
+      return this;
+    }
+    var labels = new TreeMap<>(matchLabels);
+    labels.remove(key);
+    return new LabelSelector(labels, matchExpressions);
+  }
+
   /** Every key that a condition names, as written. */
   Stream<String> keys() {
     return Stream.concat(

@@ -149,5 +149,8 @@ public sealed interface Peers {
 
     /** The services of these labels; an empty namespace is any. */
     record Selected(String namespace, LabelSelector selector) implements Service {}
+
+    /** An item that names no service. */
+    record Nothing() implements Service {}
   }
 }

@@ -54,13 +54,23 @@ public final class PolicyCompiler {
             (entry.direction() == TrafficDirection.INGRESS ? ingress : egress).add(entry);
           }
         });
-    return CompiledPolicy.of(
-        subject,
-        rules,
-        identities,
-        config.clusterId(),
-        plan(subject, TrafficDirection.INGRESS, ingress, isHost),
-        plan(subject, TrafficDirection.EGRESS, egress, isHost));
+    DirectionPlan in = plan(subject, TrafficDirection.INGRESS, ingress, isHost);
+    DirectionPlan out = plan(subject, TrafficDirection.EGRESS, egress, isHost);
+    PolicyConflict conflict = null;
+    if (in.posture() != Posture.NEVER_ENFORCED) {
+      conflict = Conflicts.find(namespace == null ? "" : namespace.value(), ingress, egress);
+      if (conflict != null) {
+        in = nothing(subject, TrafficDirection.INGRESS);
+        out = nothing(subject, TrafficDirection.EGRESS);
+      }
+    }
+    return CompiledPolicy.of(subject, rules, identities, config.clusterId(), in, out, conflict);
+  }
+
+  /** A plan by which nothing passes. */
+  private DirectionPlan nothing(PolicySubject subject, TrafficDirection direction) {
+    return new DirectionPlan(
+        direction, subject, config.clusterId(), List.of(), Posture.CLOSED, List.of());
   }
 
   /** The order of rules in a snapshot is arbitrary; that of cookies is not. */

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads policy objects from YAML or JSON, several documents a text, also lists as {@code kubectl
- * get -o yaml} prints them.
+ * get -o yaml} prints them, and lists of plain rules as the API of the agent takes them; those get
+ * the name of their source.
  *
  * <p>Either every object of a text is read or none: the first that is wrong is thrown as a {@link
  * PolicyParseException}. Inside {@code spec} and {@code specs} an unknown field is an error, since
@@ -90,8 +91,40 @@ public final class PolicyParser {
     return List.copyOf(resources);
   }
 
-  /** The objects of a document: the items of a {@code List}, else the document itself. */
+  /** Whether a tree is a rule, or a list of rules, as the API of the agent takes them. */
+  private static boolean isPlainRules(Object tree) {
+    return switch (tree) {
+      case Map<?, ?> map ->
+          !map.containsKey("kind")
+              && (map.containsKey("endpointSelector") || map.containsKey("nodeSelector"));
+      case List<?> list ->
+          list.stream().allMatch(item -> item instanceof Map<?, ?> && isPlainRules(item));
+      default -> false;
+    };
+  }
+
+  private static PolicyResource rules(
+      Object tree,
+      String source,
+      PolicyConfig config,
+      @Nullable List<PolicyParseException> problems) {
+    var resource = new ResourceName(CiliumPolicy.RULES_KIND, "", source);
+    Object list = tree instanceof Map<?, ?> ? List.of(tree) : tree;
+    var document =
+        new Field.Document(source, resource.toString(), config.referenceCompat(), problems);
+    return new CiliumPolicyReader(config).rules(resource, new Field(document, "", list));
+  }
+
+  /**
+   * The objects of a document: the items of a {@code List} or of a list, else the document itself.
+   */
   private static List<Object> objects(Object document, String source) {
+    if (isPlainRules(document)) {
+      return List.of(document);
+    }
+    if (document instanceof List<?> list) {
+      return objects(Map.of("kind", "List", "items", list), source);
+    }
     if (!(document instanceof Map<?, ?> map)
         || !"List".equals(map.get("kind"))
         || !(map.get("items") instanceof List<?> items)) {
@@ -113,6 +146,9 @@ public final class PolicyParser {
       String source,
       PolicyConfig config,
       @Nullable List<PolicyParseException> problems) {
+    if (isPlainRules(tree)) {
+      return rules(tree, source, config, problems);
+    }
     var unnamed = new Field(new Field.Document(source, "", true), "", tree);
     String apiVersion = unnamed.need("apiVersion").text();
     Field kindField = unnamed.need("kind");
@@ -131,8 +167,8 @@ public final class PolicyParser {
             "",
             tree);
     return switch (kind) {
-      case NetworkPolicy.KIND -> new KubernetesPolicyReader().read(resource, object);
-      case ClusterNetworkPolicy.KIND -> new ClusterPolicyReader().read(resource, object);
+      case NetworkPolicy.KIND -> new KubernetesPolicyReader(config).read(resource, object);
+      case ClusterNetworkPolicy.KIND -> new ClusterPolicyReader(config).read(resource, object);
       case CidrGroup.KIND -> KubernetesPolicyReader.cidrGroup(resource, object);
       default -> new CiliumPolicyReader(config).read(resource, object);
     };

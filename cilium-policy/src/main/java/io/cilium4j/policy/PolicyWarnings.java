@@ -11,6 +11,9 @@ import java.util.List;
  * select nobody, conditions that are overridden, selectors that are wider than they look.
  */
 public final class PolicyWarnings {
+  /** Longest text for the access log that the CRD's schema lets through. */
+  private static final int MAX_LOG_CHARS = 32;
+
   private final ResourceName resource;
   private final List<String> warnings = new ArrayList<>();
 
@@ -44,6 +47,10 @@ public final class PolicyWarnings {
                       + " does not reach other namespaces: the policy is about "
                       + resource.namespace()));
     }
+    if (rule.logValue().length() > MAX_LOG_CHARS
+        || !rule.logValue().chars().allMatch(c -> c >= ' ' && c < 0x7f)) {
+      warn(rule.path() + ".log.value", "an API server takes at most 32 printable characters");
+    }
     items(rule.ingress(), rule.path() + ".ingress");
     items(rule.ingressDeny(), rule.path() + ".ingressDeny");
     items(rule.egress(), rule.path() + ".egress");
@@ -74,6 +81,10 @@ public final class PolicyWarnings {
     String name = peers.getClass().getSimpleName();
     if (peers.items().isEmpty()) {
       warn(path, "the list of " + name + " is empty: it selects nobody");
+    }
+    if (peers instanceof Peers.Services(var services)
+        && services.stream().anyMatch(each -> each instanceof Peers.Service.Nothing)) {
+      warn(path, "an item of toServices names no service");
     }
     if (peers instanceof Peers.CidrSets(var sets)) {
       boolean wide =

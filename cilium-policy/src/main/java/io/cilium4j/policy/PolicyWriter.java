@@ -25,6 +25,9 @@ public final class PolicyWriter {
 
   /** The object as JSON on one line. */
   public static String toJson(PolicyResource policy) {
+    if (policy instanceof CiliumPolicy rules && rules.resource().isPlainRules()) {
+      return JsonWriter.write(rules.rules().stream().map(PolicyWriter::rule).toList());
+    }
     return JsonWriter.write(tree(policy));
   }
 
@@ -212,6 +215,7 @@ public final class PolicyWriter {
                   .putUnlessEmpty("serviceName", name)
                   .putUnlessEmpty("namespace", namespace)
                   .fields);
+      case Peers.Service.Nothing() -> Map.of();
       case Peers.Service.Selected(String namespace, LabelSelector labels) ->
           Map.of(
               "k8sServiceSelector",

@@ -25,6 +25,11 @@ final class PortsReader {
 
   private static final int MAX_NAME_CHARS = 15;
 
+  private static final Pattern NUMBER = Pattern.compile("[0-9](_?[0-9])*");
+
+  /** Longest text that is read as a number. */
+  private static final int MAX_DIGITS = 15;
+
   private static final String PORT_FORM = "0 to 65535";
 
   /** Protocols that a port may go with, and those that go with no port. */
@@ -63,7 +68,7 @@ final class PortsReader {
     field.only(section == Section.DENY ? Set.of("ports") : FIELDS);
     List<Field> portFields = field.items("ports");
     checkCount(portFields, field);
-    List<Ports.Port> ports = portFields.stream().map(PortsReader::port).toList();
+    List<Ports.Port> ports = field.each("ports", this::port);
     if (section == Section.DENY) {
       return Ports.of(ports);
     }
@@ -78,6 +83,9 @@ final class PortsReader {
             rules);
     if (!rules.isEmpty()) {
       checkRules(field.need("rules"), result);
+      if (rules instanceof L7Rules.Http) {
+        portFields.forEach(PortsReader::checkTcp);
+      }
     }
     checkListener(field, result);
     return result;
@@ -89,29 +97,47 @@ final class PortsReader {
     }
   }
 
-  private static Ports.Port port(Field field) {
+  private Ports.Port port(Field field) {
     field.only(PORT_FIELDS);
     Field protocolField = field.find("protocol");
-    Protocol protocol = Protocol.ANY;
-    if (protocolField != null && !protocolField.text().isEmpty()) {
-      protocol =
-          Protocol.tryParse(protocolField.text())
-              .filter(known -> WITH_PORTS.contains(known) || WITHOUT_PORTS.contains(known))
-              .orElseThrow(() -> protocolField.wanted("TCP, UDP, SCTP or ANY"));
+    String protocolText = protocolField == null ? "" : protocolField.text();
+    Protocol protocol = protocolField == null ? Protocol.ANY : protocol(protocolField);
+    String text = field.text("port").toLowerCase(Locale.ROOT);
+    if (text.isEmpty() && config.extendedProtocols()) {
+      return new Ports.Port("", 0, 0, protocol);
     }
     Field portField = field.need("port");
-    String text = portField.text().toLowerCase(Locale.ROOT);
-    if (WITHOUT_PORTS.contains(protocol) && !text.equals("0")) {
-      throw portField.wanted("0, since " + protocol + " has no ports");
-    }
-    Field endField = field.find("endPort");
-    int end = endField == null ? 0 : endField.integer(0, MAX_PORT);
     if (isName(text)) {
       return new Ports.Port(text, 0, 0, protocol);
     }
+    // Only the exact spelling is held to having no ports: the reference looks before it folds case.
+    if (WITHOUT_PORTS.contains(protocol)
+        && protocolText.equals(protocol.name())
+        && !text.equals("0")) {
+      throw portField.wanted("0, since " + protocol + " has no ports");
+    }
     int first = number(portField, text);
+    Field endField = field.find("endPort");
+    int end = endField == null ? 0 : end(endField);
     // A range has to begin at a port; one that ends before it begins is its first port.
     return new Ports.Port("", first, first == 0 ? 0 : Math.max(first, end), protocol);
+  }
+
+  /** The reference takes the lower 16 bits of whatever it is given. */
+  private int end(Field field) {
+    return config.referenceCompat()
+        ? field.integer(Integer.MIN_VALUE, Integer.MAX_VALUE) & MAX_PORT
+        : field.integer(0, MAX_PORT);
+  }
+
+  /** A protocol that rules on ports may name, in any case; the empty one is any. */
+  static Protocol protocol(Field field) {
+    if (field.text().isEmpty()) {
+      return Protocol.ANY;
+    }
+    return Protocol.tryParse(field.text())
+        .filter(known -> WITH_PORTS.contains(known) || WITHOUT_PORTS.contains(known))
+        .orElseThrow(() -> field.wanted("TCP, UDP, SCTP or ANY"));
   }
 
   /** Whether the text has the form of a service's name. */
@@ -119,14 +145,15 @@ final class PortsReader {
     return text.length() <= MAX_NAME_CHARS && NAME.matcher(text).matches() && !text.contains("--");
   }
 
-  /** Decimal, or octal behind a leading 0: the field's own reading. */
-  private static int number(Field field, String text) {
-    boolean octal = text.length() > 1 && text.charAt(0) == '0';
-    if (text.isEmpty() || text.length() > 12 || !text.chars().allMatch(c -> c >= '0' && c <= '9')) {
+  /** Decimal, or octal behind a leading 0, with {@code _} between digits: the field's reading. */
+  static int number(Field field, String text) {
+    if (text.length() > MAX_DIGITS || !NUMBER.matcher(text).matches()) {
       throw field.wanted(PORT_FORM);
     }
+    String digits = text.replace("_", "");
+    boolean octal = digits.length() > 1 && digits.charAt(0) == '0';
     try {
-      long number = Long.parseLong(text, octal ? 8 : 10);
+      long number = Long.parseLong(digits, octal ? 8 : 10);
       if (number > MAX_PORT) {
         throw field.wanted(PORT_FORM);
       }
@@ -155,7 +182,7 @@ final class PortsReader {
         config.text("kind"),
         config.need("name").text(),
         field.need("name").text(),
-        priority == null ? 0 : priority.integer(0, 100));
+        priority == null ? 0 : priority.integer(0, 255));
   }
 
   private static Ports.@Nullable Secret secret(@Nullable Field field) {
@@ -186,9 +213,6 @@ final class PortsReader {
       throw rules.error("dns rules without ports", "at least one port");
     }
     for (Ports.Port port : ports.ports()) {
-      if (http && port.protocol() != Protocol.TCP) {
-        throw rules.error("http rules on protocol " + port.protocol(), "TCP");
-      }
       if (!http && port.last() != port.first()) {
         throw rules.error("dns rules on a range of ports", "single ports");
       }
@@ -199,6 +223,16 @@ final class PortsReader {
     if (!ports.serverNames().isEmpty() && ports.terminatingTls() == null) {
       throw rules.error(
           "rules on requests beside serverNames", "terminatingTLS, to see into the connection");
+    }
+  }
+
+  /** Requests are looked at in TCP only, and it has to be spelled so. */
+  private static void checkTcp(Field port) {
+    if (!port.text("protocol").equals("TCP")) {
+      throw port.error(
+          "http rules on protocol "
+              + (port.text("protocol").isEmpty() ? "ANY" : port.text("protocol")),
+          "protocol TCP");
     }
   }
 
@@ -216,14 +250,13 @@ final class PortsReader {
   }
 
   /** Reads one item of {@code icmps}. */
-  static List<Ports.Icmp> icmps(Field field) {
+  List<Ports.Icmp> icmps(Field field) {
     field.only(Set.of("fields"));
-    List<Field> fields = field.items("fields");
-    checkCount(fields, field);
-    return fields.stream().map(PortsReader::icmp).toList();
+    checkCount(field.items("fields"), field);
+    return field.each("fields", this::icmp);
   }
 
-  private static Ports.Icmp icmp(Field field) {
+  private Ports.Icmp icmp(Field field) {
     field.only(ICMP_FIELDS);
     Field familyField = field.find("family");
     IpFamily family =
@@ -235,19 +268,25 @@ final class PortsReader {
               default -> throw familyField.wanted("IPv4 or IPv6");
             };
     Field type = field.need("type");
-    if (type.value() instanceof String name) {
-      Integer known = IcmpTypes.number(family, name);
-      if (known != null) {
-        return new Ports.Icmp(family, known);
-      }
-      if (!name.isEmpty() && name.length() <= 5 && name.chars().allMatch(Character::isDigit)) {
-        int number = Integer.parseInt(name);
-        if (number <= MAX_PORT) {
-          return new Ports.Icmp(family, number);
-        }
-      }
+    return new Ports.Icmp(
+        family, type.value() instanceof String name ? named(type, family, name) : type(type));
+  }
+
+  /** Beyond 255 a number is no type that any packet has; the reference takes it all the same. */
+  private int type(Field type) {
+    int number = type.integer(config.referenceCompat() ? Integer.MIN_VALUE : 0, Integer.MAX_VALUE);
+    return Math.clamp(number, 0, MAX_PORT);
+  }
+
+  private static int named(Field type, IpFamily family, String name) {
+    Integer known = IcmpTypes.number(family, name);
+    if (known != null) {
+      return known;
+    }
+    boolean digits = name.equals("0") || name.matches("0*[1-9][0-9]{0,8}");
+    if (!digits) {
       throw type.wanted("a number, or the name of an ICMP type of " + family);
     }
-    return new Ports.Icmp(family, type.integer(0, MAX_PORT));
+    return Math.min(Integer.parseInt(name), MAX_PORT);
   }
 }

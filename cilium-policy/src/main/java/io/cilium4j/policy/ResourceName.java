@@ -24,6 +24,11 @@ public record ResourceName(String kind, String namespace, String name)
     return namespace.isEmpty();
   }
 
+  /** Whether the name is that of a list of plain rules, which nobody's namespace bounds. */
+  boolean isPlainRules() {
+    return kind.equals(CiliumPolicy.RULES_KIND);
+  }
+
   /** {@code kind/namespace/name}, as rule origins spell it. */
   public String slashed() {
     return namespace.isEmpty() ? kind + "/" + name : kind + "/" + namespace + "/" + name;

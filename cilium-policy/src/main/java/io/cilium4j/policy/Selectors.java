@@ -16,7 +16,6 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +41,9 @@ final class Selectors {
 
   private static final Requirement IN_SOME_NAMESPACE =
       Requirement.exists(LabelSource.K8S, NAMESPACE);
+
+  /** Selects nobody: no identity has the label. */
+  static final Selector NOBODY = Selector.of(reserved("none"));
 
   private final PolicyConfig config;
   private final List<Requirement> inLocalCluster;
@@ -84,19 +86,22 @@ final class Selectors {
    */
   Selector subject(ResourceName resource, CiliumPolicy.Subject subject) {
     LabelSelector written = subject.selector();
-    if (resource.isClusterScoped()) {
+    if (resource.isClusterScoped() || resource.isPlainRules()) {
       return Selector.of(written.resolve(LabelSource.ANY));
     }
-    var labels = new TreeMap<>(written.matchLabels());
-    labels.remove(LabelSource.K8S + ":" + NAMESPACE);
-    var kept = new LabelSelector(labels, written.matchExpressions());
     return Selector.of(
-        kept.resolve(LabelSource.ANY).and(List.of(inNamespace(resource.namespace()))));
+        written
+            .without(LabelSource.K8S + ":" + NAMESPACE)
+            .resolve(LabelSource.ANY)
+            .and(List.of(inNamespace(resource.namespace()))));
   }
 
   /** Peers of a Cilium policy by label. */
   Selector endpoints(ResourceName resource, CiliumPolicy.Subject subject, LabelSelector written) {
     EndpointSelector selector = written.resolve(LabelSource.ANY);
+    if (resource.isPlainRules()) {
+      return Selector.of(selector);
+    }
     if (written.keys().anyMatch(key -> LabelSelector.sourceOf(key).equals(LabelSource.RESERVED))) {
       return Selector.of(selector);
     }
@@ -162,6 +167,10 @@ final class Selectors {
       String ownNamespace,
       boolean inCluster) {
     LabelSelector podLabels = pods == null ? LabelSelector.EMPTY : pods;
+    if (namespaces == null) {
+      // The namespace is the policy's, whatever the author writes under that key.
+      podLabels = podLabels.without(NAMESPACE);
+    }
     var requirements = new ArrayList<>(podLabels.resolve(LabelSource.K8S).requirements());
     if (namespaces == null) {
       requirements.add(inNamespace(ownNamespace));
@@ -176,13 +185,20 @@ final class Selectors {
     return Selector.of(new EndpointSelector(requirements));
   }
 
-  /** Nodes as ClusterNetworkPolicy names them: the host and the others. */
+  /** Nodes as ClusterNetworkPolicy names them: the host and the others of the cluster. */
   Selector clusterNodes(LabelSelector written) {
     EndpointSelector labels = written.resolve(LabelSource.NODE);
     return Selector.anyOf(
         List.of(
             labels.and(List.of(Requirement.exists(LabelSource.RESERVED, "host"))),
-            labels.and(List.of(Requirement.exists(LabelSource.RESERVED, "remote-node")))));
+            labels
+                .and(List.of(Requirement.exists(LabelSource.RESERVED, "remote-node")))
+                .and(localCluster(written.keys()))));
+  }
+
+  /** The cluster's name servers, which must be asked before a name can be reached. */
+  static Selector nameServers() {
+    return Selector.of(EndpointSelector.of(new Label(LabelSource.ANY, "k8s-app", "kube-dns")));
   }
 
   /** The world label of a family: with one family only, there is but one world. */
@@ -197,22 +213,48 @@ final class Selectors {
     return new Requirement(LabelSource.CIDR, CidrLabels.key(prefix), operator, List.of());
   }
 
-  /** Addresses outside the cluster, with holes. */
+  /**
+   * Addresses, with holes: those outside the cluster, and of the cluster's own those that the
+   * configuration lets rules by address reach.
+   */
   Selector cidr(IpPrefix prefix, List<IpPrefix> except) {
-    var requirements = new ArrayList<Requirement>();
-    requirements.add(Requirement.exists(LabelSource.RESERVED, world(prefix)));
+    var inside = new ArrayList<Requirement>();
     if (prefix.length() > 0) {
-      requirements.add(requirement(prefix, Operator.EXISTS));
+      inside.add(requirement(prefix, Operator.EXISTS));
     }
-    for (IpPrefix hole : except) {
-      // A hole of the whole size leaves nothing.
-      requirements.add(
-          hole.length() == 0
-              ? new Requirement(
-                  LabelSource.RESERVED, world(hole), Operator.DOES_NOT_EXIST, List.of())
-              : requirement(hole, Operator.DOES_NOT_EXIST));
+    inside.addAll(outside(except));
+    return reachable(List.of(world(prefix)), List.of(new EndpointSelector(inside)));
+  }
+
+  private List<Requirement> outside(List<IpPrefix> except) {
+    // A hole of the whole size leaves nothing of its family.
+    return except.stream()
+        .map(hole ->
+            hole.length() == 0
+                ? new Requirement(
+                    LabelSource.RESERVED, world(hole), Operator.DOES_NOT_EXIST, List.of())
+                : requirement(hole, Operator.DOES_NOT_EXIST))
+        .toList();
+  }
+
+  /** Each of these conditions for each kind of identity that stands for addresses. */
+  private Selector reachable(List<String> worlds, List<EndpointSelector> conditions) {
+    var kinds = new ArrayList<Requirement>();
+    worlds.forEach(world -> kinds.add(Requirement.exists(LabelSource.RESERVED, world)));
+    if (config.cidrMatch().contains(PolicyConfig.CidrMatch.NODES)) {
+      kinds.add(Requirement.exists(LabelSource.RESERVED, "host"));
+      kinds.add(Requirement.exists(LabelSource.RESERVED, "remote-node"));
     }
-    return Selector.of(new EndpointSelector(requirements));
+    if (config.cidrMatch().contains(PolicyConfig.CidrMatch.PODS)) {
+      kinds.add(IN_SOME_NAMESPACE);
+    }
+    var alternatives = new ArrayList<EndpointSelector>();
+    for (Requirement kind : kinds) {
+      conditions.forEach(each -> alternatives.add(each.and(List.of(kind))));
+    }
+    return alternatives.size() == 1
+        ? Selector.of(alternatives.getFirst())
+        : Selector.anyOf(alternatives);
   }
 
   /** Addresses of CIDR groups, with holes. */
@@ -285,18 +327,20 @@ final class Selectors {
       // The reference's reading of a group selector without conditions.
       return Selector.ALL;
     }
-    var alternatives = new ArrayList<EndpointSelector>();
-    for (String world : List.of("world", "world-ipv4", "world-ipv6")) {
-      var added = new ArrayList<Requirement>();
-      added.add(Requirement.exists(LabelSource.RESERVED, world));
-      except.forEach(hole -> added.add(requirement(hole, Operator.DOES_NOT_EXIST)));
-      labels.forEach(each -> alternatives.add(each.and(added)));
-    }
-    return Selector.anyOf(alternatives);
+    List<Requirement> outside = outside(except);
+    return reachable(
+        List.of("world", "world-ipv4", "world-ipv6"),
+        labels.stream().map(each -> each.and(outside)).toList());
   }
 
-  /** Addresses seen under a DNS name; the label is the text of the rule, as written. */
+  /**
+   * Addresses seen under a DNS name; the label is the text of the rule, as written. The empty name
+   * is nobody's.
+   */
   Selector fqdn(String text) {
+    if (text.isEmpty()) {
+      return NOBODY;
+    }
     return Selector.of(new EndpointSelector(List.of(Requirement.exists(LabelSource.FQDN, text))));
   }
 
@@ -313,7 +357,7 @@ final class Selectors {
       byte[] digest =
           MessageDigest.getInstance("SHA-224")
               .digest(canonicalJson.getBytes(StandardCharsets.UTF_8));
-      return EXTERNAL_GROUP + Base64.getUrlEncoder().encodeToString(digest);
+      return EXTERNAL_GROUP + Base64.getUrlEncoder().withoutPadding().encodeToString(digest);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java platform has SHA-224", e);
     }

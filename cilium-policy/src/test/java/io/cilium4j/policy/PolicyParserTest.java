@@ -153,9 +153,10 @@ class PolicyParserTest {
 
   @Test
   void toJson_ofEverything_readsBackEqual() {
-    for (PolicyResource policy : PolicyParser.parse(Samples.EVERYTHING, "samples")) {
+    PolicyConfig config = PolicyConfig.DEFAULT.toBuilder().nodeSelectorLabels(true).build();
+    for (PolicyResource policy : PolicyParser.parse(Samples.EVERYTHING, "samples", config)) {
       String json = PolicyWriter.toJson(policy);
-      assertEquals(List.of(policy), PolicyParser.parse(json, json));
+      assertEquals(List.of(policy), PolicyParser.parse(json, json, config));
     }
   }
 
