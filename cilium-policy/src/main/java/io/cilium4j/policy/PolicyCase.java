@@ -113,6 +113,11 @@ public final class PolicyCase {
     return policies;
   }
 
+  /** The services that {@code toServices} may mean. */
+  public List<PolicyService> services() {
+    return services;
+  }
+
   /** The flows in their order. */
   public List<FlowSpec> flows() {
     return flows;

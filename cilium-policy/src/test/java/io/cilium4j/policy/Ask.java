@@ -130,8 +130,13 @@ final class Ask {
 
   /** The policy of pod a under rules that need not be those of the case. */
   static CompiledPolicy compileA(PolicyCase world, RulesSnapshot rules) {
+    return compileA(world, rules, world.config());
+  }
+
+  /** As {@link #compileA(PolicyCase, RulesSnapshot)}, under another configuration. */
+  static CompiledPolicy compileA(PolicyCase world, RulesSnapshot rules, PolicyConfig config) {
     Labels labels = world.identities().labels(id("a")).orElseThrow();
-    return new PolicyCompiler(world.config())
+    return new PolicyCompiler(config)
         .compile(PolicySubject.of(new Identity(id("a"), labels)), rules, world.identities());
   }
 

@@ -28,6 +28,8 @@ class WitnessTest {
   private static final int[][] PACKETS = {
     {6, 80},
     {6, 64},
+    {6, 443},
+    {17, 444},
     {6, 91},
     {6, 8080},
     {6, 1},
@@ -57,13 +59,28 @@ class WitnessTest {
     check(seed, PolicyConfig.DEFAULT.withReferenceCompat().withoutLocalhostAccess());
   }
 
+  @Property(tries = 60, shrinking = ShrinkingMode.OFF)
+  void verdict_ofTheWholeLanguage_isTheSameByAllWitnesses(@ForAll long seed) {
+    PolicyConfig config = PolicyConfig.DEFAULT.toBuilder().nodeSelectorLabels(true).build();
+    check(new RandomWorld(seed, RandomWorld.Range.EVERYTHING), config);
+    check(
+        new RandomWorld(seed, RandomWorld.Range.EVERYTHING),
+        config.withReferenceCompat().withoutLocalhostAccess());
+  }
+
   private static void check(long seed, PolicyConfig config) {
-    var world = new RandomWorld(seed);
+    check(new RandomWorld(seed), config);
+  }
+
+  private static void check(RandomWorld world, PolicyConfig config) {
     Map<Integer, NaiveEvaluator.Peer> identities = world.identities();
     List<Map<String, Object>> policies = world.policies();
+    List<Map<String, Object>> services = config.nodeSelectorLabels() ? world.services() : List.of();
     var naive =
-        new NaiveEvaluator(policies, identities, config.allowLocalhost(), config.referenceCompat());
+        new NaiveEvaluator(
+            policies, identities, config.allowLocalhost(), config.referenceCompat(), services);
     var repository = new PolicyRepository(config);
+    repository.setServices(services.stream().map(WitnessTest::service).toList());
     for (Map<String, Object> policy : policies) {
       repository.add(PolicyParser.parse(JsonWriter.write(policy), "random", config));
     }
@@ -72,6 +89,7 @@ class WitnessTest {
     List<Integer> peers = new ArrayList<>(identities.keySet());
     peers.add(60_000); // A pod and an address that the node has not heard of.
     peers.add((1 << 24) + 500);
+    peers.add((2 << 24) + 500);
     for (int subject : List.of(1000, 1001, 1003, 4, 5)) {
       IdentityRow row = snapshot.row(subject);
       if (row == null) {
@@ -92,6 +110,11 @@ class WitnessTest {
       }
     }
     WORLDS.incrementAndGet();
+  }
+
+  private static PolicyService service(Map<String, Object> tree) {
+    String text = JsonWriter.write(Map.of("services", List.of(tree)));
+    return PolicyCase.parse(text, "service", PolicyConfig.DEFAULT).services().getFirst();
   }
 
   /** The same policy, by identities that come and go one at a time. */

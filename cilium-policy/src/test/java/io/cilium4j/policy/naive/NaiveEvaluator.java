@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy.naive;
 
+import static io.cilium4j.policy.naive.Trees.list;
+import static io.cilium4j.policy.naive.Trees.map;
+import static io.cilium4j.policy.naive.Trees.text;
+
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -15,12 +19,24 @@ import org.jspecify.annotations.Nullable;
  * @param identities by number
  * @param allowLocalhost whether the host reaches its pods unless denied
  * @param compat whether empty lists of DNS names, services and groups open their ports
+ * @param services what {@code toServices} may mean: {@code name}, {@code namespace}, {@code
+ *     labels}, and {@code selector} or {@code backends}
  */
 public record NaiveEvaluator(
     List<Map<String, Object>> policies,
     Map<Integer, Peer> identities,
     boolean allowLocalhost,
-    boolean compat) {
+    boolean compat,
+    List<Map<String, Object>> services) {
+
+  /** An evaluator of a cluster without services. */
+  public NaiveEvaluator(
+      List<Map<String, Object>> policies,
+      Map<Integer, Peer> identities,
+      boolean allowLocalhost,
+      boolean compat) {
+    this(policies, identities, allowLocalhost, compat, List.of());
+  }
 
   /**
    * An identity.
@@ -41,18 +57,6 @@ public record NaiveEvaluator(
   /** {@code ALLOWED}, {@code DENIED} or {@code REDIRECTED}. */
   public String decide(boolean ingress, int subject, int peer, int protocol, int port) {
     return new Flow(ingress, subject, peer, protocol, port).decide();
-  }
-
-  private static List<?> list(@Nullable Object value) {
-    return value instanceof List<?> list ? list : List.of();
-  }
-
-  private static Map<?, ?> map(@Nullable Object value) {
-    return value instanceof Map<?, ?> map ? map : Map.of();
-  }
-
-  private static String text(@Nullable Object value) {
-    return value == null ? "" : value.toString();
   }
 
   /** One flow, seen from one side. */
@@ -155,7 +159,7 @@ public record NaiveEvaluator(
         Map<?, ?> item = map(each);
         defaultDeny |= !Boolean.FALSE.equals(deny);
         boolean init = text(spec.get("endpointSelector")).contains("reserved:init");
-        boolean peerMatches = ciliumPeers(item, namespace, init);
+        boolean peerMatches = ciliumPeers(item, namespace, init, action.equals("deny"));
         candidates.add(new Candidate(200, 0, action, false));
         List<?> toPorts = list(item.get("toPorts"));
         List<?> icmps = list(item.get("icmps"));
@@ -167,7 +171,8 @@ public record NaiveEvaluator(
           boolean redirect =
               !list(rules.get("http")).isEmpty()
                   || !list(rules.get("dns")).isEmpty()
-                  || !list(map(portRule).get("serverNames")).isEmpty();
+                  || !list(map(portRule).get("serverNames")).isEmpty()
+                  || map(portRule).get("listener") != null;
           boolean portMatches =
               list(map(portRule).get("ports")).stream().anyMatch(p -> ciliumPort(map(p)));
           String what = redirect && action.equals("allow") ? "redirect" : action;
@@ -180,7 +185,7 @@ public record NaiveEvaluator(
       }
     }
 
-    private boolean ciliumPeers(Map<?, ?> item, String namespace, boolean init) {
+    private boolean ciliumPeers(Map<?, ?> item, String namespace, boolean init, boolean deny) {
       String side = ingress ? "from" : "to";
       boolean hasPorts = !list(item.get("toPorts")).isEmpty() || !list(item.get("icmps")).isEmpty();
       boolean anyField = false;
@@ -188,7 +193,8 @@ public record NaiveEvaluator(
       boolean opening = true;
       boolean found = false;
       for (String kind :
-          List.of("Endpoints", "CIDR", "CIDRSet", "Entities", "FQDNs", "Services", "Groups")) {
+          List.of(
+              "Endpoints", "CIDR", "CIDRSet", "Entities", "Nodes", "FQDNs", "Services", "Groups")) {
         Object field = item.get(side + kind);
         if (field == null) {
           continue;
@@ -200,12 +206,15 @@ public record NaiveEvaluator(
         }
         opening &= opens;
         for (Object each : list(field)) {
-          anyItem = true;
+          // An item of toServices counts for as much as there is behind it.
+          anyItem |= !kind.equals("Services") || (!(deny && compat) && isService(map(each)));
           found |=
               switch (kind) {
                 case "Endpoints" -> endpoint(map(each), namespace, init);
                 case "CIDR" -> cidr(text(each), List.of());
-                case "CIDRSet" -> cidr(text(map(each).get("cidr")), list(map(each).get("except")));
+                case "CIDRSet" -> cidrSet(map(each));
+                case "Nodes" -> node(map(each));
+                case "Services" -> !(deny && compat) && behindService(map(each));
                 case "Entities" -> entity(text(each));
                 case "FQDNs" -> {
                   Object name = map(each).get("matchName");
@@ -247,6 +256,69 @@ public record NaiveEvaluator(
       return keys.contains("any:io.cilium.k8s.policy.cluster")
           || keys.contains("k8s:io.cilium.k8s.policy.cluster")
           || inLocalCluster(peer);
+    }
+
+    private boolean node(Map<?, ?> selector) {
+      return has(peer, "reserved", "remote-node")
+          && inLocalCluster(peer)
+          && matches(selector, "any", "", peer, List.of());
+    }
+
+    private List<Map<String, Object>> services(Map<?, ?> wanted) {
+      Map<?, ?> byLabel = map(wanted.get("k8sServiceSelector"));
+      Map<?, ?> byName = map(wanted.get("k8sService"));
+      String namespace =
+          text(byLabel.isEmpty() ? byName.get("namespace") : byLabel.get("namespace"));
+      return services.stream()
+          .filter(
+              service -> namespace.isEmpty() || text(service.get("namespace")).equals(namespace))
+          .filter(service ->
+              byLabel.isEmpty()
+                  ? text(service.get("name")).equals(text(byName.get("serviceName")))
+                  : matches(
+                      map(byLabel.get("selector")),
+                      "any",
+                      "",
+                      map(service.get("labels")).entrySet().stream()
+                          .map(label -> "k8s:" + label.getKey() + "=" + label.getValue())
+                          .toList(),
+                      List.of()))
+          .toList();
+    }
+
+    private boolean isService(Map<?, ?> wanted) {
+      return services(wanted).stream()
+          .anyMatch(service ->
+              !map(service.get("selector")).isEmpty() || !list(service.get("backends")).isEmpty());
+    }
+
+    private boolean behindService(Map<?, ?> wanted) {
+      for (Map<String, Object> service : services(wanted)) {
+        Map<?, ?> labels = map(service.get("selector"));
+        boolean isPod =
+            !labels.isEmpty()
+                && inNamespace(peer, text(service.get("namespace")))
+                && inLocalCluster(peer)
+                && matches(Map.of("matchLabels", labels), "k8s", "", peer, List.of());
+        boolean isAddress =
+            labels.isEmpty()
+                && list(service.get("backends")).stream()
+                    .anyMatch(backend -> cidr(text(backend), List.of()));
+        if (isPod || isAddress) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    private boolean cidrSet(Map<?, ?> set) {
+      if (set.get("cidrGroupRef") == null) {
+        return cidr(text(set.get("cidr")), list(set.get("except")));
+      }
+      return peer.stream().anyMatch(label -> label.startsWith("reserved:world"))
+          && has(
+              peer, "cidrgroup", "io.cilium.policy.cidrgroupname/" + text(set.get("cidrGroupRef")))
+          && list(set.get("except")).stream().noneMatch(hole -> insideOf(text(hole)));
     }
 
     private boolean entity(String entity) {

@@ -27,13 +27,63 @@ public final class RandomWorld {
           "2001:db8::/32",
           "2001:db8::1/128");
 
+  /** How much of the language the policies speak. */
+  public enum Range {
+    /** What needs nothing but identities, so that any datapath can be held against it. */
+    IDENTITIES,
+    /** All of it: services, groups, nodes, server names, listeners, authentication, DNS. */
+    EVERYTHING
+  }
+
+  private static final List<String> GROUPS = List.of("corp", "nobodys");
+
   private final Random random;
   private final boolean l7;
+  private final boolean everything;
+
+  /** A world of this seed, of identities alone. */
+  public RandomWorld(long seed) {
+    this(seed, Range.IDENTITIES);
+  }
 
   /** A world of this seed. */
-  public RandomWorld(long seed) {
+  public RandomWorld(long seed, Range range) {
     this.random = new Random(seed);
     this.l7 = random.nextBoolean();
+    this.everything = range == Range.EVERYTHING;
+  }
+
+  /** Services by pods and by addresses, as {@link NaiveEvaluator} takes them. */
+  public List<Map<String, Object>> services() {
+    return List.of(
+        Map.of(
+            "namespace",
+            "default",
+            "name",
+            "pods",
+            "labels",
+            Map.of("kind", "in"),
+            "selector",
+            Map.of("app", pick(APPS))),
+        Map.of(
+            "namespace",
+            "other",
+            "name",
+            "pods",
+            "labels",
+            Map.of("kind", "in"),
+            "selector",
+            Map.of("app", "b")),
+        Map.of(
+            "namespace",
+            "default",
+            "name",
+            "addresses",
+            "labels",
+            Map.of("kind", "out"),
+            "backends",
+            List.of("10.1.1.1", "2001:db8::1")),
+        Map.of("namespace", "default", "name", "empty", "labels", Map.of("kind", "none")));
   }
 
   private <T> T pick(List<T> items) {
@@ -102,8 +152,20 @@ public final class RandomWorld {
     for (String prefix : PREFIXES) {
       String world = prefix.contains(":") ? "reserved:world-ipv6" : "reserved:world-ipv4";
       if (!prefix.endsWith("/0")) {
-        all.put(++local, new NaiveEvaluator.Peer(List.of(label(prefix), world), Map.of()));
+        List<String> labels = new ArrayList<>(List.of(label(prefix), world));
+        if (everything && prefix.startsWith("10.1.")) {
+          labels.add("cidrgroup:io.cilium.policy.cidrgroupname/corp");
+        }
+        all.put(++local, new NaiveEvaluator.Peer(labels, Map.of()));
       }
+    }
+    if (everything) {
+      List<String> labels =
+          List.of(
+              "reserved:remote-node",
+              "node:zone=" + pick(APPS),
+              "k8s:io.cilium.k8s.policy.cluster=" + pick(List.of("default", "far")));
+      all.put((2 << 24) + 1, new NaiveEvaluator.Peer(labels, Map.of()));
     }
     all.put(
         ++local,
@@ -196,6 +258,10 @@ public final class RandomWorld {
     boolean ingress = section.startsWith("ingress");
     boolean deny = section.endsWith("Deny");
     String side = ingress ? "from" : "to";
+    if (everything && chance(35)) {
+      strangePeers(item, side);
+      return ports(item, deny);
+    }
     switch (random.nextInt(8)) {
       case 0, 1, 2 -> item.put(side + "Endpoints", maybeEmpty(() -> selector(true)));
       case 3 -> item.put(side + "CIDR", maybeEmpty(() -> pick(PREFIXES)));
@@ -223,12 +289,55 @@ public final class RandomWorld {
         // No peer field at all.
       }
     }
+    return ports(item, deny);
+  }
+
+  private Map<String, Object> ports(Map<String, Object> item, boolean deny) {
     if (chance(15)) {
       item.put("icmps", List.of(Map.of("fields", several(2, this::icmp))));
     } else if (chance(60)) {
       item.put("toPorts", several(2, () -> ports(deny)));
     }
+    if (everything && !deny && chance(10)) {
+      item.put("authentication", Map.of("mode", "required"));
+    }
     return item;
+  }
+
+  /** Peers that are more than identities and prefixes. */
+  private void strangePeers(Map<String, Object> item, String side) {
+    boolean egress = side.equals("to");
+    switch (random.nextInt(egress ? 4 : 3)) {
+      case 0 ->
+          item.put(
+              side + "Nodes",
+              maybeEmpty(() ->
+                  chance(50)
+                      ? Map.<String, Object>of()
+                      : Map.<String, Object>of("matchLabels", Map.of("node:zone", pick(APPS)))));
+      case 1 -> {
+        Map<String, Object> set = new TreeMap<>(Map.of("cidrGroupRef", pick(GROUPS)));
+        if (chance(40)) {
+          set.put("except", List.of(pick(PREFIXES.subList(2, 5))));
+        }
+        item.put(side + "CIDRSet", List.of(set));
+      }
+      case 2 -> item.put(side + "Groups", List.of());
+      default -> item.put("toServices", maybeEmpty(this::service));
+    }
+  }
+
+  private Map<String, Object> service() {
+    if (chance(50)) {
+      Map<String, Object> named = new TreeMap<>();
+      named.put("serviceName", pick(List.of("pods", "addresses", "empty", "nonsense")));
+      if (chance(50)) {
+        named.put("namespace", pick(NAMESPACES));
+      }
+      return Map.of("k8sService", named);
+    }
+    Map<String, Object> wanted = Map.of("kind", pick(List.of("in", "out", "none")));
+    return Map.of("k8sServiceSelector", Map.of("selector", Map.of("matchLabels", wanted)));
   }
 
   private <T> List<T> maybeEmpty(Supplier<T> maker) {
@@ -247,7 +356,16 @@ public final class RandomWorld {
 
   private Map<String, Object> ports(boolean deny) {
     Map<String, Object> ports = new LinkedHashMap<>();
-    if (l7 && !deny && chance(30)) {
+    if (everything && l7 && !deny && chance(20)) {
+      // Each kind of proxy has ports of its own here: two of a kind never contradict each other.
+      if (chance(50)) {
+        ports.put("ports", List.of(Map.of("port", "443", "protocol", "TCP")));
+        ports.put("serverNames", List.of("a.example"));
+      } else {
+        ports.put("ports", List.of(Map.of("port", "444", "protocol", "ANY")));
+        ports.put("serverNames", List.of("*.example"));
+      }
+    } else if (l7 && !deny && chance(30)) {
       ports.put("ports", List.of(Map.of("port", pick(List.of("80", "web")), "protocol", "TCP")));
       ports.put("rules", Map.of("http", List.of(Map.of("method", "GET"))));
     } else {
