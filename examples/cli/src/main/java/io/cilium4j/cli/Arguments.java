@@ -10,24 +10,28 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What stands behind a command. Options may stand anywhere, as {@code --name value} or {@code
- * --name=value}; behind {@code --} everything is an operand.
+ * What stands behind a command. Options may stand anywhere, as {@code --name value}, {@code
+ * --name=value}, {@code -n value} or {@code -nvalue}; a switch also as {@code --name=true} or
+ * {@code =false}. Behind {@code --} everything is an operand.
  */
 final class Arguments {
   private final String command;
-  private final Map<String, String> options;
+  private final Map<String, List<String>> options;
   private final List<String> operands;
 
-  private Arguments(String command, Map<String, String> options, List<String> operands) {
+  private Arguments(String command, Map<String, List<String>> options, List<String> operands) {
     this.command = command;
     this.options = Map.copyOf(options);
     this.operands = List.copyOf(operands);
   }
 
-  /** Reads the words behind a command; what does not fit its specification is refused. */
-  static Arguments parse(String group, Spec spec, List<String> words) {
-    String command = "cilium " + group + " " + spec.name();
-    Map<String, String> options = new HashMap<>();
+  /**
+   * Reads the words behind a command; what does not fit its specification is refused.
+   *
+   * @param command the whole command, for what is said when it is refused
+   */
+  static Arguments parse(String command, Spec spec, List<String> words) {
+    Map<String, List<String>> options = new HashMap<>();
     List<String> operands = new ArrayList<>();
     for (int i = 0; i < words.size(); i++) {
       String word = words.get(i);
@@ -35,31 +39,24 @@ final class Arguments {
         operands.addAll(words.subList(i + 1, words.size()));
         break;
       }
-      if (!word.startsWith("-") || word.equals("-")) {
+      // Behind a dash a digit begins a number: endpoint ids of no agent, but no option either.
+      if (!word.startsWith("-") || word.length() == 1 || Character.isDigit(word.charAt(1))) {
         operands.add(word);
         continue;
       }
-      int equals = word.indexOf('=');
-      String name = equals < 0 ? word : word.substring(0, equals);
-      Option option =
-          spec.options().stream()
-              .filter(each -> each.name().equals(name))
-              .findFirst()
-              .orElseThrow(() -> misuse(command, "unknown option " + name));
-      String value = "";
+      int split = nameEnd(word);
+      String name = word.substring(0, split);
+      Option option = option(command, spec, name);
+      String rest = word.substring(split);
+      String given = rest.startsWith("=") ? rest.substring(1) : rest;
       if (option.isSwitch()) {
-        if (equals >= 0) {
-          throw misuse(command, "option " + name + " takes no value");
-        }
-      } else if (equals >= 0) {
-        value = word.substring(equals + 1);
+        takeSwitch(command, option, rest.isEmpty() ? "true" : given, options);
+      } else if (!rest.isEmpty()) {
+        put(command, option, given, options);
       } else if (++i < words.size()) {
-        value = words.get(i);
+        put(command, option, words.get(i), options);
       } else {
         throw misuse(command, "option " + name + ": wanted " + option.value() + " behind it");
-      }
-      if (options.put(name, value) != null) {
-        throw misuse(command, "option " + name + " twice");
       }
     }
     if (operands.size() < spec.minOperands() || operands.size() > spec.maxOperands()) {
@@ -72,6 +69,43 @@ final class Arguments {
     return new Arguments(command, options, operands);
   }
 
+  /** Where an option's name ends: at the equals sign, or behind the one letter of a short one. */
+  private static int nameEnd(String word) {
+    if (!word.startsWith("--")) {
+      return 2;
+    }
+    int equals = word.indexOf('=');
+    return equals < 0 ? word.length() : equals;
+  }
+
+  private static Option option(String command, Spec spec, String name) {
+    return spec.options().stream()
+        .filter(each -> each.isCalled(name))
+        .findFirst()
+        .orElseThrow(() -> misuse(command, "unknown option " + name));
+  }
+
+  private static void takeSwitch(
+      String command, Option option, String value, Map<String, List<String>> options) {
+    switch (value) {
+      case "true" -> put(command, option, "", options);
+      case "false" -> {}
+      default -> throw misuse(command, "option " + option.name() + " takes no value");
+    }
+  }
+
+  private static void put(
+      String command, Option option, String value, Map<String, List<String>> options) {
+    List<String> values = options.computeIfAbsent(option.name(), _ -> new ArrayList<>());
+    if (option.isList()) {
+      values.addAll(List.of(value.split(",", -1)));
+    } else if (values.isEmpty()) {
+      values.add(value);
+    } else {
+      throw misuse(command, "option " + option.name() + " twice");
+    }
+  }
+
   private static UsageException misuse(String command, String what) {
     return new UsageException(what + "; see " + command + " --help");
   }
@@ -81,6 +115,11 @@ final class Arguments {
     return operands;
   }
 
+  /** The first operand; the empty text where there is none. */
+  String operand() {
+    return operands.isEmpty() ? "" : operands.getFirst();
+  }
+
   /** Whether a switch or option is given. */
   boolean has(String option) {
     return options.containsKey(option);
@@ -88,7 +127,12 @@ final class Arguments {
 
   /** The value of an option, if it is given. */
   Optional<String> find(String option) {
-    return Optional.ofNullable(options.get(option));
+    return Optional.ofNullable(options.get(option)).map(List::getFirst);
+  }
+
+  /** All values of an option that may have several. */
+  List<String> all(String option) {
+    return options.getOrDefault(option, List.of());
   }
 
   /** The value of an option that must be given. */
@@ -96,9 +140,26 @@ final class Arguments {
     return find(option).orElseThrow(() -> misuse(command, "option " + option + " is missing"));
   }
 
+  /** A whole number of 0 or more, or {@code otherwise} where the option is not given. */
+  long number(String option, long otherwise) {
+    Optional<String> text = find(option);
+    if (text.isEmpty()) {
+      return otherwise;
+    }
+    if (!text.get().matches("[0-9]{1,18}")) {
+      throw wrong(option, "a number");
+    }
+    return Long.parseLong(text.get());
+  }
+
   /** What is wrong with an option's value. */
   UsageException wrong(String option, String wanted) {
     return misuse(
         command, "option " + option + " " + find(option).orElse("") + ": wanted " + wanted);
+  }
+
+  /** What is wrong with the operands. */
+  UsageException wrong(String what) {
+    return misuse(command, what);
   }
 }

@@ -4,8 +4,15 @@ package io.cilium4j.cli;
 import java.io.IOException;
 import java.util.List;
 
-/** Commands about one thing. */
+/**
+ * Commands about one thing. A group that is one command itself, as {@code cilium version} is, has a
+ * command of the name {@code ""}; one with groups within has names of several words, such as {@code
+ * ct list} in {@code cilium bpf}.
+ */
 interface CommandGroup {
+
+  /** {@code -o}, which every command takes that shows something. */
+  Option OUTPUT = new Option("--output", "-o", "FORMAT", "json, yaml or jsonpath=TEMPLATE");
 
   /** Its commands, in the order in which help lists them. */
   List<Spec> commands();
@@ -16,7 +23,7 @@ interface CommandGroup {
    * @param command the name of one of {@link #commands}
    * @return the exit code
    */
-  int run(String command, Arguments arguments, Console console) throws IOException;
+  int run(String command, Arguments arguments, Session session) throws IOException;
 
   /**
    * What a command is called with.
@@ -38,18 +45,41 @@ interface CommandGroup {
     public Spec {
       options = List.copyOf(options);
     }
+
+    /** A command without operands. */
+    Spec(String name, String summary, Option... options) {
+      this(name, "", 0, 0, summary, List.of(options));
+    }
+
+    /** A command with exactly one operand. */
+    Spec(String name, String operand, String summary, Option... options) {
+      this(name, operand, 1, 1, summary, List.of(options));
+    }
   }
 
   /**
-   * An option.
+   * An option. One whose value ends with {@code …} may be given several times, or once with commas.
    *
    * @param name with its dashes
+   * @param letter the short form with its dash; empty for none
    * @param value what stands behind it, for help; empty for a switch
    * @param summary one line
    */
-  record Option(String name, String value, String summary) {
+  record Option(String name, String letter, String value, String summary) {
+    Option(String name, String value, String summary) {
+      this(name, "", value, summary);
+    }
+
     boolean isSwitch() {
       return value.isEmpty();
+    }
+
+    boolean isList() {
+      return value.endsWith("…");
+    }
+
+    boolean isCalled(String word) {
+      return name.equals(word) || (!letter.isEmpty() && letter.equals(word));
     }
   }
 }

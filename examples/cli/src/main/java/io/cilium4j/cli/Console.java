@@ -19,16 +19,45 @@ final class Console {
   private final InputStream in;
   private final PrintStream out;
   private final PrintStream err;
+  private final boolean isTerminal;
 
+  /** One that is no terminal. */
   Console(InputStream in, PrintStream out, PrintStream err) {
+    this(in, out, err, false);
+  }
+
+  private Console(InputStream in, PrintStream out, PrintStream err, boolean isTerminal) {
     this.in = in;
     this.out = out;
     this.err = err;
+    this.isTerminal = isTerminal;
   }
 
   /** That of this process. */
   static Console ofSystem() {
-    return new Console(System.in, stream(FileDescriptor.out), stream(FileDescriptor.err));
+    return new Console(
+        System.in, stream(FileDescriptor.out), stream(FileDescriptor.err), outIsTerminal());
+  }
+
+  /** The link that the kernel shows for our output costs less than a console's classes. */
+  private static boolean outIsTerminal() {
+    try {
+      String target = Files.readSymbolicLink(Path.of("/proc/self/fd/1")).toString();
+      return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty");
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /**
+   * A text in a colour, where a person looks at it who did not ask for none (no-color.org).
+   *
+   * @param code of the colour as ANSI has it: 31 red, 32 green, 33 yellow
+   */
+  String coloured(String text, int code) {
+    return isTerminal && System.getenv("NO_COLOR") == null
+        ? "\033[" + code + "m" + text + "\033[0m"
+        : text;
   }
 
   private static PrintStream stream(FileDescriptor descriptor) {
@@ -50,6 +79,14 @@ final class Console {
   /** Writes a line for people about what went wrong. */
   void error(String text) {
     err.print("cilium: " + text + "\n");
+  }
+
+  /** Asks for a yes; anything else is a no. */
+  boolean confirm(String question) throws IOException {
+    print(question + " [y/N] ");
+    flush();
+    int answer = in.read();
+    return answer == 'y' || answer == 'Y';
   }
 
   /** Brings everything written on its way. */

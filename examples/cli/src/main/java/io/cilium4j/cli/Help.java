@@ -3,24 +3,33 @@ package io.cilium4j.cli;
 
 import io.cilium4j.cli.CommandGroup.Option;
 import io.cilium4j.cli.CommandGroup.Spec;
-import java.util.stream.Collectors;
+import java.util.List;
 
 /** Writes help out of what commands say of themselves. */
 final class Help {
+  private static final List<Option> GLOBAL =
+      List.of(
+          new Option("--host", "-H", "URI", "the agent's socket, unix:///PATH; or set CILIUM_SOCK"),
+          new Option("--config", "FILE", "a file of host: and debug:; default ~/.cilium.yaml"),
+          new Option("--debug", "-D", "", "tell all that is known of an error"));
+
   private Help() {}
+
+  /** What is typed for a command. */
+  static String commandLine(String group, Spec spec) {
+    return "cilium " + group + (spec.name().isEmpty() ? "" : " " + spec.name());
+  }
 
   /** The commands of a group, one a line. */
   static String of(String name, CommandGroup group) {
-    int width = group.commands().stream().mapToInt(spec -> spec.name().length()).max().orElse(0);
-    return group.commands().stream()
-        .map(spec ->
-            "  cilium %s %s   %s%n".formatted(name, pad(spec.name(), width), spec.summary()))
-        .collect(Collectors.joining());
+    var table = new TextTable();
+    group.commands().forEach(spec -> table.row("  " + commandLine(name, spec), spec.summary()));
+    return table.toString();
   }
 
-  /** One command with its options. */
-  static String of(String group, Spec spec) {
-    var text = new StringBuilder("cilium ").append(group).append(' ').append(spec.name());
+  /** One command with its options; of a group's own command also the others. */
+  static String of(String name, CommandGroup group, Spec spec) {
+    var text = new StringBuilder(commandLine(name, spec));
     if (!spec.options().isEmpty()) {
       text.append(" [OPTION…]");
     }
@@ -28,22 +37,20 @@ final class Help {
       text.append(' ').append(spec.operands());
     }
     text.append("\n\n").append(spec.summary()).append("\n\n");
-    int width = spec.options().stream().mapToInt(option -> shown(option).length()).max().orElse(0);
-    for (Option option : spec.options()) {
-      text.append("  ")
-          .append(pad(shown(option), width))
-          .append("   ")
-          .append(option.summary())
-          .append('\n');
+    text.append(options(spec.options()));
+    text.append("\nOf every command:\n").append(options(GLOBAL));
+    if (spec.name().isEmpty() && group.commands().size() > 1) {
+      text.append("\nFurther commands:\n").append(of(name, group));
     }
     return text.toString();
   }
 
-  private static String shown(Option option) {
-    return option.isSwitch() ? option.name() : option.name() + " " + option.value();
-  }
-
-  private static String pad(String text, int width) {
-    return text + " ".repeat(width - text.length());
+  private static TextTable options(List<Option> options) {
+    var table = new TextTable();
+    for (Option option : options) {
+      String letter = option.letter().isEmpty() ? "    " : option.letter() + ", ";
+      table.row("  " + letter + option.name() + " " + option.value(), option.summary());
+    }
+    return table;
   }
 }

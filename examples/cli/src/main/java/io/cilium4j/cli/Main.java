@@ -10,7 +10,7 @@ public final class Main {
   /** Runs one command and ends with its exit code. */
   public static void main(String[] args) {
     Console console = Console.ofSystem();
-    int code = new Cli(console).run(List.of(args));
+    int code = new Cli(console, System.getenv()).run(List.of(args));
     console.flush();
     System.exit(code);
   }

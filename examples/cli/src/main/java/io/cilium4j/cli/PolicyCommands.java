@@ -14,7 +14,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** {@code cilium policy …}: what policies say, asked without an agent or a cluster. */
+/**
+ * {@code cilium policy …}: what policies say. Those here need no agent and no cluster; {@link
+ * AgentPolicyCommands} has the rest.
+ */
 final class PolicyCommands implements CommandGroup {
   private static final Option COMPAT =
       new Option(
@@ -25,42 +28,57 @@ final class PolicyCommands implements CommandGroup {
   /** Most policy files in one folder. */
   private static final int MAX_FILES = 100_000;
 
+  private static final List<Spec> OFFLINE =
+      List.of(
+          new Spec(
+              "verdict",
+              "< CASE.json",
+              0,
+              0,
+              "decides the flows of a policy case, one JSON line a flow",
+              List.of(new Option("--explain", "", "say why, rule by rule"), COMPAT)),
+          new Spec(
+              "validate",
+              "FILE…",
+              1,
+              Integer.MAX_VALUE,
+              "checks policies in YAML or JSON files or folders, one line an error; 1 if there is one",
+              List.of(
+                  new Option("--print", "", "print each policy file"),
+                  new Option("--verbose", "-v", "", "name each file"),
+                  COMPAT)),
+          new Spec(
+              "explain",
+              "",
+              0,
+              0,
+              "says whether one flow passes under the policies of a file or folder, and why",
+              List.of(
+                  new Option("--policies", "PATH", "a file or folder of policies"),
+                  new Option(
+                      "--from",
+                      "PEER",
+                      "who sends: KEY=VALUE,… of a pod, an address, or reserved:…"),
+                  new Option("--to", "PEER", "who receives, likewise"),
+                  new Option(
+                      "--port", "PORT/PROTOCOL", "for example 80/TCP, or ICMP's type: 8/ICMP"),
+                  new Option(
+                      "--namespace", "NAME", "where pods are that name none; default: default"),
+                  COMPAT)));
+
   @Override
   public List<Spec> commands() {
-    return List.of(
-        new Spec(
-            "verdict",
-            "< CASE.json",
-            0,
-            0,
-            "decides the flows of a policy case, one JSON line a flow",
-            List.of(new Option("--explain", "", "say why, rule by rule"), COMPAT)),
-        new Spec(
-            "validate",
-            "FILE…",
-            1,
-            Integer.MAX_VALUE,
-            "checks policies in YAML or JSON files or folders, one line an error; 1 if there is one",
-            List.of(COMPAT)),
-        new Spec(
-            "explain",
-            "",
-            0,
-            0,
-            "says whether one flow passes under the policies of a file or folder, and why",
-            List.of(
-                new Option("--policies", "PATH", "a file or folder of policies"),
-                new Option(
-                    "--from", "PEER", "who sends: KEY=VALUE,… of a pod, an address, or reserved:…"),
-                new Option("--to", "PEER", "who receives, likewise"),
-                new Option("--port", "PORT/PROTOCOL", "for example 80/TCP, or ICMP's type: 8/ICMP"),
-                new Option(
-                    "--namespace", "NAME", "where pods are that name none; default: default"),
-                COMPAT)));
+    var specs = new ArrayList<>(AgentPolicyCommands.SPECS);
+    specs.addAll(OFFLINE);
+    return specs;
   }
 
   @Override
-  public int run(String command, Arguments arguments, Console console) throws IOException {
+  public int run(String command, Arguments arguments, Session session) throws IOException {
+    if (OFFLINE.stream().noneMatch(each -> each.name().equals(command))) {
+      return AgentPolicyCommands.run(command, arguments, session);
+    }
+    Console console = session.console();
     PolicyConfig config =
         PolicyConfig.DEFAULT.toBuilder().referenceCompat(arguments.has(COMPAT.name())).build();
     return switch (command) {
@@ -92,8 +110,14 @@ final class PolicyCommands implements CommandGroup {
     int errors = 0;
     for (String operand : arguments.operands()) {
       for (Path file : files(Path.of(operand))) {
-        PolicyParser.Checked checked =
-            PolicyParser.check(console.read(file), file.toString(), config);
+        String text = console.read(file);
+        if (arguments.has("--verbose")) {
+          console.line(file.toString());
+        }
+        if (arguments.has("--print")) {
+          console.print(text);
+        }
+        PolicyParser.Checked checked = PolicyParser.check(text, file.toString(), config);
         checked.errors().forEach(error -> console.line(error.getMessage()));
         errors += checked.errors().size();
         for (PolicyResource resource : checked.resources()) {

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import io.cilium4j.cli.json.Json;
+import io.cilium4j.cli.json.JsonReader;
+import io.cilium4j.cli.json.JsonWriter;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/** Asks the agent behind a UNIX socket; each request has a connection of its own. */
+final class AgentClient {
+  /** How long the agent may take: the creation of an endpoint is its slowest answer. */
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private static final String BASE_PATH = "/v1";
+  private static final int MAX_REASON_CHARS = 1000;
+
+  private final Path socket;
+  private final Duration patience;
+
+  AgentClient(Path socket) {
+    this(socket, PATIENCE);
+  }
+
+  private AgentClient(Path socket, Duration patience) {
+    this.socket = socket;
+    this.patience = patience;
+  }
+
+  /** The same agent, asked for no longer than this. */
+  AgentClient within(Duration limit) {
+    return new AgentClient(socket, limit);
+  }
+
+  /**
+   * An answer.
+   *
+   * @param status the HTTP status
+   * @param body what came with it
+   */
+  record Reply(int status, String body) {
+    boolean isSuccess() {
+      return status >= 200 && status < 300;
+    }
+
+    /** The body as JSON; absent where there is none. */
+    Json json() {
+      if (body.isBlank()) {
+        return Json.absent();
+      }
+      try {
+        return JsonReader.parse(body);
+      } catch (IllegalArgumentException e) {
+        throw new CommandException("the agent's answer: " + e.getMessage(), e);
+      }
+    }
+
+    /** Why the agent refuses, in its own words where it has any. */
+    String reason() {
+      String words = body;
+      if (body.startsWith("\"")) {
+        words = json().text();
+      }
+      String line = words.replaceAll("\\p{Cntrl}+", " ").strip();
+      if (line.isEmpty()) {
+        return switch (status) {
+          case 400 -> "the agent cannot read the request";
+          case 403 -> "the agent does not allow it";
+          case 404 -> "not found";
+          case 429 -> "the agent has too many requests; try again";
+          case 501 -> "this agent does not do that";
+          default -> "the agent answers " + status;
+        };
+      }
+      return line.length() > MAX_REASON_CHARS ? line.substring(0, MAX_REASON_CHARS) + "…" : line;
+    }
+  }
+
+  /** What {@code GET} answers; a refusal ends the command. */
+  Json get(String path) throws IOException {
+    return call("GET", path, Json.absent());
+  }
+
+  /** Sends a request and reads what comes back; a refusal ends the command. */
+  Json call(String method, String path, Json body) throws IOException {
+    Reply reply = send(method, path, Map.of(), body);
+    if (!reply.isSuccess()) {
+      throw new CommandException(subject(path) + ": " + reply.reason());
+    }
+    return reply.json();
+  }
+
+  /** A path without its query, as a user may read it. */
+  private static String subject(String path) {
+    int query = path.indexOf('?');
+    return (query < 0 ? path : path.substring(0, query)).substring(1);
+  }
+
+  /** Sends a request; a refusal is an answer like any other. */
+  Reply send(String method, String path, Map<String, String> headers, Json body)
+      throws IOException {
+    var text = new StringBuilder();
+    int status = exchange(method, path, headers, body, text::append);
+    return new Reply(status, text.toString());
+  }
+
+  /** Hands on a long answer piece by piece as it comes; a refusal ends the command. */
+  void stream(String path, Consumer<String> pieces) throws IOException {
+    var refusal = new StringBuilder();
+    int[] status = new int[1];
+    try (var connection = new HttpConnection(socket, patience)) {
+      status[0] = connection.send(request("GET", path, Map.of(), Json.absent()));
+      connection.readBody(status[0] == 200 ? pieces : refusal::append);
+    }
+    if (status[0] != 200) {
+      throw new CommandException(
+          subject(path) + ": " + new Reply(status[0], refusal.toString()).reason());
+    }
+  }
+
+  private int exchange(
+      String method, String path, Map<String, String> headers, Json body, Consumer<String> pieces)
+      throws IOException {
+    try (var connection = new HttpConnection(socket, patience)) {
+      int status = connection.send(request(method, path, headers, body));
+      connection.readBody(pieces);
+      return status;
+    }
+  }
+
+  private static String request(
+      String method, String path, Map<String, String> headers, Json body) {
+    String content = body.equals(Json.absent()) ? "" : JsonWriter.compact(body);
+    Map<String, String> all = new LinkedHashMap<>();
+    all.put("Host", "localhost");
+    all.put("Accept", "application/json");
+    all.put("Connection", "close");
+    all.putAll(headers);
+    if (!content.isEmpty()) {
+      all.put("Content-Type", "application/json");
+    }
+    all.put("Content-Length", Integer.toString(HttpConnection.utf8(content).length));
+    var head = new StringBuilder();
+    head.append(method).append(' ').append(BASE_PATH).append(path).append(" HTTP/1.1\r\n");
+    all.forEach((name, value) -> head.append(name).append(": ").append(value).append("\r\n"));
+    return head.append("\r\n").append(content).toString();
+  }
+
+  /** A value as a part of a path or query: everything but the plainest characters is encoded. */
+  static String encode(String value) {
+    var encoded = new StringBuilder();
+    for (byte b : HttpConnection.utf8(value)) {
+      char c = (char) (b & 0xff);
+      if (c < 128 && (Character.isLetterOrDigit(c) || "-._~:".indexOf(c) >= 0)) {
+        encoded.append(c);
+      } else {
+        encoded.append('%').append("0123456789ABCDEF".charAt(c >> 4));
+        encoded.append("0123456789ABCDEF".charAt(c & 0xf));
+      }
+    }
+    return encoded.toString();
+  }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import io.cilium4j.cli.json.Json;
+import io.cilium4j.cli.json.JsonReader;
+import java.io.IOException;
+import java.util.List;
+
+/** {@code cilium map …}: the agent's view of eBPF maps; {@code cilium bpf} reads the kernel's. */
+final class MapCommands implements CommandGroup {
+
+  @Override
+  public List<Spec> commands() {
+    return List.of(
+        new Spec(
+            "list",
+            "the maps that the agent keeps",
+            new Option("--verbose", "", "with what is in them"),
+            OUTPUT),
+        new Spec("get", "NAME", "the entries of a map", OUTPUT),
+        new Spec(
+            "events",
+            "NAME",
+            "what happened to a map's entries",
+            new Option("--follow", "-f", "", "go on as things happen"),
+            OUTPUT));
+  }
+
+  @Override
+  public int run(String command, Arguments arguments, Session session) throws IOException {
+    Output.of(arguments);
+    return switch (command) {
+      case "list" -> list(arguments, session);
+      case "get" -> {
+        Json map = session.agent().get("/map/" + AgentClient.encode(arguments.operand()));
+        yield session.show(arguments, map, () -> entries(map).toString());
+      }
+      case "events" -> events(arguments, session);
+      default -> throw new IllegalArgumentException(command);
+    };
+  }
+
+  private static int list(Arguments arguments, Session session) throws IOException {
+    Json maps = session.agent().get("/map");
+    boolean verbose = arguments.has("--verbose");
+    return session.show(
+        arguments,
+        maps,
+        () -> {
+          var text = new StringBuilder();
+          var table = new TextTable("Name", "Num entries", "Num errors", "Cache enabled");
+          for (Json map : maps.get("maps").items()) {
+            List<Json> cache = map.get("cache").items();
+            String path = map.get("path").text();
+            String name = path.substring(path.lastIndexOf('/') + 1);
+            long errors =
+                cache.stream().filter(each -> !each.get("last-error").text().isEmpty()).count();
+            table.row(name, cache.size(), errors, map.get("cache").isPresent());
+            if (verbose) {
+              text.append("## ").append(name).append('\n').append(entries(map)).append('\n');
+            }
+          }
+          return verbose ? text.toString() : table.toString();
+        });
+  }
+
+  private static TextTable entries(Json map) {
+    var table = new TextTable("Key", "Value", "State", "Error");
+    for (Json entry : map.get("cache").items()) {
+      String action = entry.get("desired-action").text();
+      table.row(
+          entry.get("key").text(),
+          entry.get("value").text(),
+          action.equals("ok") ? "sync" : action,
+          entry.get("last-error").text());
+    }
+    return table;
+  }
+
+  private static int events(Arguments arguments, Session session) throws IOException {
+    boolean asText = Output.of(arguments).isText();
+    String follow = arguments.has("--follow") ? "?follow=true" : "";
+    var pending = new StringBuilder();
+    session.agent().stream(
+        "/map/" + AgentClient.encode(arguments.operand()) + "/events" + follow,
+        piece -> {
+          pending.append(piece);
+          for (int end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
+            String line = pending.substring(0, end);
+            pending.delete(0, end + 1);
+            if (!line.isBlank()) {
+              session.console().print(event(line, arguments, asText));
+              session.console().flush();
+            }
+          }
+        });
+    return 0;
+  }
+
+  private static String event(String line, Arguments arguments, boolean asText) {
+    Json event = JsonReader.parse(line);
+    if (!asText) {
+      return Output.of(arguments).print(event, () -> "");
+    }
+    String error = event.get("last-error").text();
+    return TextTable.clean(
+            "key=%s value=%s time=%s action=%s desiredState=%s%s"
+                .formatted(
+                    event.get("key").text(),
+                    event.get("value").text(),
+                    event.get("timestamp").text(),
+                    event.get("action").text(),
+                    event.get("desired-action").text(),
+                    error.isEmpty() ? "" : " lastError=" + error))
+        + "\n";
+  }
+}

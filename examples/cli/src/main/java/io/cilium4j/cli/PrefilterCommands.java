@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import io.cilium4j.cli.json.Json;
+import java.io.IOException;
+import java.util.List;
+
+/** {@code cilium prefilter …}: addresses whose packets are dropped at the device. */
+final class PrefilterCommands implements CommandGroup {
+  private static final Option CIDR = new Option("--cidr", "CIDR…", "prefixes");
+  private static final Option REVISION =
+      new Option("--revision", "N", "the list's revision that this change is for");
+
+  @Override
+  public List<Spec> commands() {
+    return List.of(
+        new Spec("list", "the prefixes that are dropped", OUTPUT),
+        new Spec("update", "drops more prefixes", CIDR, REVISION),
+        new Spec("delete", "drops prefixes no longer", CIDR, REVISION));
+  }
+
+  @Override
+  public int run(String command, Arguments arguments, Session session) throws IOException {
+    Output.of(arguments);
+    Json answer;
+    if (command.equals("list")) {
+      answer = session.agent().get("/prefilter");
+    } else {
+      if (arguments.all(CIDR.name()).isEmpty()) {
+        throw arguments.wrong("option --cidr is missing");
+      }
+      Json spec =
+          Json.object("revision", Json.of(revision(arguments, session)))
+              .with("deny", Json.ofTexts(arguments.all(CIDR.name())));
+      answer =
+          session.agent().call(command.equals("update") ? "PATCH" : "DELETE", "/prefilter", spec);
+    }
+    return session.show(arguments, answer, () -> text(answer));
+  }
+
+  /** Unsaid, the change is for the list as it is now. */
+  private static long revision(Arguments arguments, Session session) throws IOException {
+    return arguments.has(REVISION.name())
+        ? arguments.number(REVISION.name(), 0)
+        : spec(session.agent().get("/prefilter")).get("revision").number();
+  }
+
+  private static Json spec(Json prefilter) {
+    Json realized = prefilter.get("status", "realized");
+    return realized.isPresent() ? realized : prefilter.get("spec");
+  }
+
+  private static String text(Json prefilter) {
+    var text = new StringBuilder();
+    text.append("Revision: ").append(spec(prefilter).get("revision").text("0")).append('\n');
+    spec(prefilter).get("deny").texts().forEach(each -> text.append(each).append('\n'));
+    return text.toString();
+  }
+}

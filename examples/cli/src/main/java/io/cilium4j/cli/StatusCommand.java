@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import io.cilium4j.cli.json.Json;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/** {@code cilium status}: how the agent is. Fails where the agent is not well. */
+final class StatusCommand implements CommandGroup {
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  @Override
+  public List<Spec> commands() {
+    return List.of(
+        new Spec(
+            "",
+            "how the agent is; 1 if it is not well",
+            new Option("--brief", "", "one line"),
+            new Option("--verbose", "", "everything, as all the --all options together"),
+            new Option("--all-addresses", "", "each allocated address"),
+            new Option("--all-clusters", "", "each cluster"),
+            new Option("--all-controllers", "", "each controller, not only those that fail"),
+            new Option("--all-health", "", "each part's health, not only where it is bad"),
+            new Option("--all-nodes", "", "each node"),
+            new Option("--all-redirects", "", "each redirect to a proxy"),
+            new Option("--timeout", "DURATION", "how long the agent may take; default 30s"),
+            OUTPUT));
+  }
+
+  @Override
+  public int run(String command, Arguments arguments, Session session) throws IOException {
+    Output.of(arguments);
+    boolean brief = arguments.has("--brief");
+    AgentClient agent = session.agent().within(Durations.of(arguments, "--timeout", PATIENCE));
+    AgentClient.Reply reply =
+        agent.send("GET", "/healthz", Map.of("brief", Boolean.toString(brief)), Json.absent());
+    if (!reply.isSuccess()) {
+      throw new CommandException("status: " + reply.reason());
+    }
+    Json status = reply.json();
+    String state = status.get("cilium", "state").text();
+    if (brief && Output.of(arguments).isText()) {
+      session.console().line(brief(status));
+    } else {
+      session.show(
+          arguments, status, () -> new StatusReport(status, arguments, session.console()).print());
+    }
+    return state.equals("Ok") || state.equals("Disabled") ? 0 : Cli.FAILED;
+  }
+
+  private static String brief(Json status) {
+    for (String part : List.of("kvstore", "container-runtime", "kubernetes", "cilium")) {
+      String state = status.get(part, "state").text();
+      if (!state.isEmpty() && !state.equals("Ok") && !state.equals("Disabled")) {
+        return TextTable.clean(
+            "error: " + part + " not healthy: " + status.get(part, "msg").text(state));
+      }
+    }
+    return "OK";
+  }
+}

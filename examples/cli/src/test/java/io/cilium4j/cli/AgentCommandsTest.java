@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class AgentCommandsTest extends CommandTest {
+  private static final String ENDPOINTS =
+      """
+      [{"id": 7, "status": {"state": "ready", "identity": {"id": 1234},
+        "labels": {"security-relevant": ["k8s:b=2", "k8s:a=1"]},
+        "networking": {"addressing": [{"ipv4": "10.0.0.7", "ipv6": "fd00::7"}]},
+        "policy": {"realized": {"policy-enabled": "audit-ingress", "policy-revision": 3}}}},
+       {"id": 3, "status": {"state": "not-ready"}}]
+      """;
+
+  @Test
+  void endpointList_ofTwo_isSortedTableWithALineForEachLabel() {
+    agent.on("GET /endpoint", 200, ENDPOINTS);
+    assertEquals(0, run("endpoint", "list"));
+    assertEquals(
+        """
+        ENDPOINT   POLICY (ingress)   POLICY (egress)   IDENTITY        LABELS (source:key[=value])   IPv6      IPv4       STATUS
+                   ENFORCEMENT        ENFORCEMENT
+        3          Unknown            Unknown           <no label id>   no labels                                          not-ready
+        7          Disabled (Audit)   Disabled          1234            k8s:a=1                       fd00::7   10.0.0.7   ready
+                                                                        k8s:b=2
+        """,
+        out());
+  }
+
+  @Test
+  void endpointList_withJsonPath_printsWhatItSelects() {
+    agent.on("GET /endpoint", 200, ENDPOINTS);
+    assertEquals(0, run("endpoint", "ls", "-o", "jsonpath={[?(@.id==7)].status.state}"));
+    assertEquals("ready\n", out());
+    assertEquals(0, run("endpoint", "list", "-o", "jsonpath={range [*]}{.id}{\"\\n\"}{end}"));
+    assertEquals("3\n7\n", out());
+  }
+
+  @Test
+  void endpointGet_ofUnknownId_failsInOneLine() {
+    assertEquals(Cli.FAILED, run("endpoint", "get", "99"));
+    assertEquals("cilium: endpoint/99: not found\n", err());
+  }
+
+  @Test
+  void endpointConfig_change_isSentInTheAgentsSpelling() {
+    agent.on("PATCH /endpoint/7/config", 200, "");
+    assertEquals(0, run("endpoint", "config", "7", "Debug=ON", "Level=3"));
+    assertEquals(
+        List.of("PATCH /endpoint/7/config {\"options\":{\"Debug\":\"Enabled\",\"Level\":\"3\"}}"),
+        agent.requests());
+  }
+
+  @Test
+  void endpointLabels_addAndDelete_keepTheOthers() {
+    agent
+        .on("GET /endpoint/7/labels", 200, "{\"spec\":{\"user\":[\"a\",\"b\"]},\"status\":{}}")
+        .on("PATCH /endpoint/7/labels", 200, "");
+    assertEquals(0, run("endpoint", "labels", "7", "-a", "c", "-d", "a"));
+    assertEquals("PATCH /endpoint/7/labels {\"user\":[\"b\",\"c\"]}", agent.requests().get(1));
+  }
+
+  @Test
+  void status_unwell_fails() {
+    agent.on(
+        "GET /healthz",
+        200,
+        """
+        {"cilium": {"state": "Failure", "msg": "no datapath"}, "cni-chaining": {"mode": "none"},
+         "controllers": [{"name": "sync", "status": {"consecutive-failure-count": 2,
+           "last-failure-msg": "refused"}}]}
+        """);
+    assertEquals(Cli.FAILED, run("status"));
+    assertTrue(out().contains("Cilium:                  Failure   no datapath\n"), out());
+    assertTrue(out().contains("Controller Status:       0/1 healthy\n"), out());
+    assertTrue(out().contains("  sync   never          never        2       refused\n"), out());
+    assertEquals(Cli.FAILED, run("status", "--brief"));
+    assertEquals("error: cilium not healthy: no datapath\n", out());
+  }
+
+  @Test
+  void version_withoutAgent_saysItsOwn() {
+    int code = runAs(Map.of("CILIUM_SOCK", folder.resolve("none") + ""), "", "version");
+    assertEquals(0, code, err());
+    assertTrue(out().startsWith("Client: "), out());
+    assertTrue(out().endsWith("Daemon: not reachable\n"), out());
+  }
+
+  @Test
+  void anyCommand_withoutAgent_saysWhereItLooked() {
+    String nowhere = folder.resolve("none.sock").toString();
+    assertEquals(Cli.FAILED, runAs(Map.of(), "", "-H", "unix://" + nowhere, "ip", "list"));
+    assertEquals(
+        "cilium: cannot reach the agent at unix://"
+            + nowhere
+            + ": no such socket; does the agent run?\n",
+        err());
+    assertEquals(Cli.MISUSED, runAs(Map.of(), "", "-H", "tcp://x", "ip", "list"));
+  }
+
+  @Test
+  void hostileAgent_isToldInOneLine() {
+    for (String answer :
+        List.of(
+            "",
+            "SSH-2.0-x\r\n",
+            "HTTP/1.1 200 X\r\nContent-Length: -5\r\n\r\n",
+            "HTTP/1.1 200 X\r\nContent-Length: 50\r\n\r\n[]",
+            "HTTP/1.1 200 X\r\nContent-Length: 99999999999\r\n\r\n[]",
+            "HTTP/1.1 200 X\r\n\r\n[{\"id\": ",
+            "HTTP/1.1 200 X\r\n\r\n" + "[".repeat(100_000))) {
+      agent.onRaw("GET /endpoint", answer);
+      assertEquals(Cli.FAILED, run("endpoint", "list"), answer);
+      assertEquals(1, err().lines().count(), err());
+    }
+  }
+
+  @Test
+  void endpointList_chunkedAnswer_isRead() {
+    agent.onRaw(
+        "GET /endpoint",
+        """
+        HTTP/1.1 200 X
+        Transfer-Encoding: chunked
+
+        4
+        [{"i
+        8;x=y
+        d":5}]\s\s
+        0
+
+        """
+            .replace("\n", "\r\n"));
+    assertEquals(0, run("endpoint", "list", "-o", "jsonpath={[0].id}"), err());
+    assertEquals("5\n", out());
+  }
+
+  @Test
+  void policyImport_sendsTheRulesAsText() throws Exception {
+    var file = folder.resolve("rules.json");
+    java.nio.file.Files.writeString(file, "[{\"labels\": [{\"key\": \"a\"}]}]");
+    agent.on("PUT /policy?replace=true", 200, "{\"revision\": 5}");
+    assertEquals(0, run("policy", "import", "--replace", file.toString()), err());
+    assertEquals("Revision: 5\n", out());
+    assertEquals(
+        "PUT /policy?replace=true \"[{\\\"labels\\\":[{\\\"key\\\":\\\"a\\\"}]}]\"",
+        agent.requests().getFirst());
+  }
+
+  @Test
+  void policyWait_untilRevisionIsEverywhere_ends() {
+    agent.on(
+        "GET /endpoint", 200, "[" + ENDPOINTS.substring(1, ENDPOINTS.indexOf("},\n {")) + "}]");
+    assertEquals(0, run("policy", "wait", "3"), err());
+    assertEquals(Cli.FAILED, run("policy", "wait", "4", "--max-wait-time", "0"));
+  }
+
+  @Test
+  void serviceUpdate_isOneSpec() {
+    agent.on("PUT /service/5", 201, "");
+    assertEquals(
+        0,
+        run(
+            "service",
+            "update",
+            "--id",
+            "5",
+            "--frontend",
+            "[fd00::1]:80/UDP",
+            "--backends",
+            "10.0.0.1:8080,10.0.0.2:8080",
+            "--k8s-node-port"),
+        err());
+    assertEquals("Added service with id 5 and 2 backends\n", out());
+    assertTrue(agent.requests().getFirst().contains("\"type\":\"NodePort\""));
+    assertEquals(Cli.MISUSED, run("service", "update", "--id", "5", "--frontend", "nonsense"));
+  }
+
+  @Test
+  void mapEvents_comeLineByLine() {
+    agent.on(
+        "GET /map/cilium_ipcache/events?follow=true",
+        200,
+        """
+        {"key":"a","action":"update"}
+        {"key":"b","action":"delete"}
+        """);
+    assertEquals(0, run("map", "events", "-f", "cilium_ipcache"), err());
+    assertEquals(2, out().lines().count(), out());
+  }
+
+  @Test
+  void everyCommand_namesItselfInHelpAndCompletion() {
+    for (String name : Groups.NAMES) {
+      Groups.find(name)
+          .ifPresent(group ->
+              group
+                  .commands()
+                  .forEach(spec -> {
+                    String command = name + " " + spec.name() + " --help";
+                    assertEquals(0, run(command.split(" +", -1)), command + err());
+                  }));
+    }
+    for (String shell : List.of("bash", "zsh", "fish")) {
+      assertEquals(0, run("completion", shell));
+      assertTrue(out().contains("endpoint"));
+    }
+  }
+}
