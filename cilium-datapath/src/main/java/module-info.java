@@ -8,6 +8,7 @@ module io.cilium4j.datapath {
   requires org.slf4j;
 
   exports io.cilium4j.datapath.bpf;
+  exports io.cilium4j.datapath.ebpf;
   exports io.cilium4j.datapath.memory;
   exports io.cilium4j.datapath.net;
 

@@ -5,5 +5,6 @@
 module io.cilium4j.cli {
   requires static transitive org.jspecify;
   requires io.cilium4j.core;
+  requires io.cilium4j.datapath;
   requires io.cilium4j.policy;
 }

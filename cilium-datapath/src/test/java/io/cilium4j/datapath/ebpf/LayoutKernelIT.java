@@ -29,6 +29,9 @@ class LayoutKernelIT {
         PolicyRecordKey.CODEC.layout(),
         PolicyEntryCodec.CODEC.layout(),
         MetricsRecord.CODEC.layout(),
+        ConntrackKey.IPV4.layout(),
+        ConntrackKey.IPV6.layout(),
+        ConntrackRecord.CODEC.layout(),
         EventCodec.LAYOUT);
   }
 

@@ -10,22 +10,30 @@ final class Groups {
   /** The first words of all commands, in the order in which help and completion list them. */
   static final List<String> NAMES =
       List.of(
+          "agent",
+          "bpf",
           "build-config",
           "cgroups",
+          "cleanup",
           "completion",
           "config",
+          "debuginfo",
           "encrypt",
           "endpoint",
           "fqdn",
+          "help",
           "identity",
           "ip",
+          "kvstore",
           "lrp",
           "map",
           "metrics",
+          "monitor",
           "node",
           "nodeid",
           "policy",
           "prefilter",
+          "preflight",
           "recorder",
           "service",
           "statedb",
@@ -39,22 +47,29 @@ final class Groups {
     return """
     cilium: looks at and changes what Cilium4j does on this machine.
 
+      agent          runs the agent of this node
+      bpf            what the kernel has: reads the eBPF maps themselves, with no agent running
       build-config   gathers the agent's options into a folder
       cgroups        cgroups of pods
+      cleanup        removes what an agent left in the kernel and on disk
       completion     completion for bash, zsh and fish
       config         the agent's options
+      debuginfo      gathers what helps to find a fault, without secrets
       encrypt        encryption between nodes
       endpoint       the pods of this node
       fqdn           names and addresses from DNS
       identity       numbers for sets of labels
       ip             which identity stands behind an address
+      kvstore        keys of the cluster's store
       lrp            local redirect policies
       map            the agent's view of eBPF maps
       metrics        counters and gauges
+      monitor        flows and drops as they happen
       node           the nodes of the cluster
       nodeid         numbers of nodes
       policy         what policies say: import, check, ask for verdicts
       prefilter      addresses dropped at the device
+      preflight      checks before an upgrade
       recorder       packet recorders
       service        services and their backends
       statedb        the agent's tables
@@ -69,22 +84,27 @@ final class Groups {
   static Optional<CommandGroup> find(String name) {
     return Optional.ofNullable(
         switch (name) {
+          case "bpf" -> new BpfCommands();
           case "build-config" -> new BuildConfigCommand();
           case "cgroups" -> new CgroupsCommands();
           case "completion" -> new CompletionCommand();
           case "config" -> new ConfigCommands();
+          case "debuginfo" -> new DebuginfoCommand();
           case "encrypt" -> new EncryptCommands();
           case "endpoint" -> new EndpointCommands();
           case "fqdn" -> new FqdnCommands();
           case "identity" -> new IdentityCommands();
           case "ip" -> new IpCommands();
+          case "kvstore" -> new KvstoreCommands();
           case "lrp" -> new LrpCommands();
           case "map" -> new MapCommands();
           case "metrics" -> new MetricsCommands();
+          case "monitor" -> new MonitorCommand();
           case "node" -> new NodeCommands();
           case "nodeid" -> new NodeIdCommands();
           case "policy" -> new PolicyCommands();
           case "prefilter" -> new PrefilterCommands();
+          case "preflight" -> new PreflightCommands();
           case "recorder" -> new RecorderCommands();
           case "service" -> new ServiceCommands();
           case "statedb" -> new StatedbCommands();

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.DropReason;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.datapath.bpf.BpfException;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.bpf.Codec;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+
+/**
+ * Reads what an instance has in the kernel, by the pins of its maps: no agent need run, and nothing
+ * is changed. Each call opens the map that it reads and closes it again.
+ *
+ * <p>What is read counts at the moment of reading; maps change meanwhile, and two calls need not
+ * fit together.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class MapDump {
+  private final Path folder;
+
+  private MapDump(Path folder) {
+    this.folder = folder;
+  }
+
+  /** The maps of an instance under {@code /sys/fs/bpf}. */
+  public static MapDump of(String instance) {
+    return in(BpfFs.DEFAULT_MOUNT.resolve(instance));
+  }
+
+  /** The maps that are pinned in a folder. */
+  public static MapDump in(Path folder) {
+    return new MapDump(folder);
+  }
+
+  /** Where the pins are. */
+  public Path folder() {
+    return folder;
+  }
+
+  /** Whether a map of this name is pinned. */
+  public boolean has(String map) {
+    return Files.exists(folder.resolve(map));
+  }
+
+  // ---- rows ----
+
+  /**
+   * An endpoint as the programs know it.
+   *
+   * @param ifindex its device on the node's side
+   * @param identity at the present epoch; 0 where it does not exist any more
+   * @param policy the number of its compiled policy
+   */
+  public record EndpointRow(
+      int id,
+      int ifindex,
+      int identity,
+      int policy,
+      MacAddress mac,
+      MacAddress hostMac,
+      List<IpAddress> addresses) {
+    public EndpointRow {
+      addresses = List.copyOf(addresses);
+    }
+  }
+
+  /** An address prefix and the identity behind it. */
+  public record IpcacheRow(IpPrefix prefix, int identity) {}
+
+  /** An entry of a compiled policy. */
+  public record PolicyRow(PolicyKey key, PolicyEntry entry) {}
+
+  /**
+   * A counter of all CPUs together.
+   *
+   * @param reason absent for packets that were forwarded
+   * @param code the reason's number, 0 for none; also where the programs count what Java does not
+   *     know
+   */
+  public record MetricsRow(
+      Optional<DropReason> reason,
+      int code,
+      TrafficDirection direction,
+      long packets,
+      long bytes) {}
+
+  /** The endpoints, by id. */
+  public List<EndpointRow> endpoints() {
+    long epoch = epoch();
+    List<EndpointRow> rows = new ArrayList<>();
+    each(
+        KernelMaps.ENDPOINTS,
+        Codec.u32(),
+        EndpointRecord.CODEC,
+        (_, record) -> {
+          EndpointRecord.Version now = record.at(epoch);
+          rows.add(
+              new EndpointRow(
+                  record.id(),
+                  record.ifindex(),
+                  now.identity(),
+                  now.policy(),
+                  record.mac(),
+                  record.hostMac(),
+                  record.addresses()));
+        });
+    rows.sort(Comparator.comparingInt(EndpointRow::id));
+    return rows;
+  }
+
+  /** The local addresses and the devices behind them. */
+  public Map<IpAddress, Integer> addresses() {
+    Map<IpAddress, Integer> rows = new HashMap<>();
+    each(KernelMaps.ADDRESSES, AddressKey.CODEC, Codec.u32(), rows::put);
+    return rows;
+  }
+
+  /** The prefixes and their identities, by prefix. */
+  public List<IpcacheRow> ipcache() {
+    long epoch = epoch();
+    List<IpcacheRow> rows = new ArrayList<>();
+    each(
+        KernelMaps.IPCACHE,
+        PrefixKey.CODEC,
+        IpcacheRecord.CODEC,
+        (prefix, record) -> rows.add(new IpcacheRow(prefix, record.at(epoch))));
+    rows.sort(Comparator.comparing(row -> row.prefix().toString()));
+    return rows;
+  }
+
+  /** The entries of all compiled policies, by the policy's number. */
+  public Map<Integer, List<PolicyRow>> policies() {
+    Map<Integer, List<PolicyRow>> rows = new HashMap<>();
+    each(
+        KernelMaps.POLICY,
+        PolicyRecordKey.CODEC,
+        PolicyEntryCodec.CODEC,
+        (key, entry) ->
+            rows.computeIfAbsent(key.policy(), _ -> new ArrayList<>())
+                .add(new PolicyRow(key.key(), entry)));
+    return rows;
+  }
+
+  /** The counters that are not 0. */
+  public List<MetricsRow> metrics() {
+    List<MetricsRow> rows = new ArrayList<>();
+    each(
+        KernelMaps.METRICS,
+        Codec.u32(),
+        Codec.perCpu(MetricsRecord.CODEC),
+        (key, cpus) -> {
+          long packets = cpus.stream().mapToLong(MetricsRecord::packets).sum();
+          long bytes = cpus.stream().mapToLong(MetricsRecord::bytes).sum();
+          if (packets > 0) {
+            int code = key >> 1;
+            rows.add(
+                new MetricsRow(
+                    DropReason.ofCode(code),
+                    code,
+                    TrafficDirection.ofCode(key & 1),
+                    packets,
+                    bytes));
+          }
+        });
+    return rows;
+  }
+
+  /** The flows that are known, of both families. */
+  public List<ConntrackRow> conntrack() {
+    List<ConntrackRow> rows = new ArrayList<>();
+    each(
+        KernelMaps.CONNTRACK4,
+        ConntrackKey.IPV4,
+        ConntrackRecord.CODEC,
+        (key, record) -> rows.add(ConntrackRow.of(key, record)));
+    each(
+        KernelMaps.CONNTRACK6,
+        ConntrackKey.IPV6,
+        ConntrackRecord.CODEC,
+        (key, record) -> rows.add(ConntrackRow.of(key, record)));
+    return rows;
+  }
+
+  /** Which verdicts count now; rows with an older one are decided anew. */
+  public long epoch() {
+    try (var map = BpfMap.openPinned(folder.resolve(KernelMaps.EPOCH), Codec.u32(), Codec.u64())) {
+      return map.lookup(0).orElse(0L);
+    }
+  }
+
+  private <K, V> void each(String name, Codec<K> key, Codec<V> value, BiConsumer<K, V> action) {
+    try (BpfMap<K, V> map = BpfMap.openPinned(folder.resolve(name), key, value)) {
+      map.forEach(action);
+    }
+  }
+
+  /**
+   * Forgets the known flows, of one endpoint or of all; each is decided anew by its next packet.
+   *
+   * @param endpointId 0 for all
+   * @return how many were forgotten
+   * @throws BpfException if the maps cannot be opened
+   */
+  public int flushConntrack(int endpointId) {
+    return flush(KernelMaps.CONNTRACK4, ConntrackKey.IPV4, endpointId)
+        + flush(KernelMaps.CONNTRACK6, ConntrackKey.IPV6, endpointId);
+  }
+
+  private int flush(String name, Codec<ConntrackKey> codec, int endpointId) {
+    int[] count = new int[1];
+    try (var map = BpfMap.openPinned(folder.resolve(name), codec, ConntrackRecord.CODEC)) {
+      map.forEach((key, record) -> {
+        boolean meant =
+            endpointId == 0
+                || record.low().endpoint() == endpointId
+                || record.high().endpoint() == endpointId;
+        if (meant && map.delete(key)) {
+          count[0]++;
+        }
+      });
+    }
+    return count[0];
+  }
+}

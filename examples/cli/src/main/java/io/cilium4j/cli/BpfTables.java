@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import io.cilium4j.cli.json.Json;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.datapath.ebpf.ConntrackRow;
+import io.cilium4j.datapath.ebpf.MapDump;
+import io.cilium4j.datapath.ebpf.MapDump.EndpointRow;
+import io.cilium4j.datapath.ebpf.MapDump.IpcacheRow;
+import io.cilium4j.datapath.ebpf.MapDump.MetricsRow;
+import io.cilium4j.datapath.ebpf.MapDump.PolicyRow;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** The kernel's maps as tables. */
+final class BpfTables {
+  private final MapDump maps;
+  private final Arguments arguments;
+  private final Session session;
+
+  BpfTables(String instance, Arguments arguments, Session session) {
+    this.maps = MapDump.of(instance);
+    this.arguments = arguments;
+    this.session = session;
+    if (!Files.isDirectory(maps.folder())) {
+      throw new CommandException(
+          maps.folder() + ": no maps are pinned there; name another instance with --instance");
+    }
+  }
+
+  private int show(List<Json> rows, TextTable table) {
+    return session.show(arguments, new Json.Arr(rows), table::toString);
+  }
+
+  // ---- conntrack ----
+
+  int conntrack() {
+    String what = arguments.operand();
+    int endpoint = 0;
+    if (what.equals("endpoint")) {
+      endpoint = number(arguments.operands().size() > 1 ? arguments.operands().get(1) : "");
+    } else if (!what.equals("global")) {
+      throw arguments.wrong(what + ": wanted global, or endpoint and its id");
+    }
+    double now = uptimeSeconds();
+    var table = new TextTable();
+    List<Json> rows = new ArrayList<>();
+    long epoch = maps.epoch();
+    for (ConntrackRow row : maps.conntrack()) {
+      if (endpoint != 0
+          && row.sourceEndpoint() != endpoint
+          && row.destinationEndpoint() != endpoint) {
+        continue;
+      }
+      String expires =
+          arguments.has("--time-diff")
+              ? "expires in %ds".formatted(Math.max(0, row.expires() - (long) now))
+              : "expires=" + row.expires();
+      String flags =
+          (row.state().isReplied() ? "SeenReply " : "")
+              + (row.state().isClosing() ? "Closing " : "")
+              + (row.epoch() == epoch ? "" : "Stale ");
+      table.row(
+          protocol(row.protocol()),
+          end(row.source(), row.sourcePort())
+              + " -> "
+              + end(row.destination(), row.destinationPort()),
+          expires,
+          "SourceEndpoint=" + row.sourceEndpoint(),
+          "DestinationEndpoint=" + row.destinationEndpoint(),
+          "Flags=[ " + flags + "]");
+      rows.add(
+          Json.object("protocol", Json.of(protocol(row.protocol())))
+              .with("source", Json.of(end(row.source(), row.sourcePort())))
+              .with("destination", Json.of(end(row.destination(), row.destinationPort())))
+              .with("source-endpoint", Json.of(row.sourceEndpoint()))
+              .with("destination-endpoint", Json.of(row.destinationEndpoint()))
+              .with("expires", Json.of(row.expires()))
+              .with("seen-reply", Json.of(row.state().isReplied()))
+              .with("closing", Json.of(row.state().isClosing()))
+              .with("stale", Json.of(row.epoch() != epoch)));
+    }
+    return show(rows, table);
+  }
+
+  int flushConntrack() {
+    String what = arguments.operand();
+    int count = maps.flushConntrack(what.equals("global") ? 0 : number(what));
+    session.console().line("Flushed " + count + " entries");
+    return 0;
+  }
+
+  private int number(String text) {
+    if (!text.matches("[0-9]{1,5}") || text.matches("0+")) {
+      throw arguments.wrong("endpoint " + text + ": wanted its number");
+    }
+    return Integer.parseInt(text);
+  }
+
+  private static double uptimeSeconds() {
+    try {
+      return Double.parseDouble(Files.readString(Path.of("/proc/uptime")).split(" ", -1)[0]);
+    } catch (IOException e) {
+      return 0;
+    }
+  }
+
+  private static String end(IpAddress address, int port) {
+    return (address.isV4() ? address.toString() : "[" + address + "]") + ":" + port;
+  }
+
+  private static String protocol(int number) {
+    return Protocol.ofNumber(number)
+        .map(known -> known.toString().toUpperCase(Locale.ROOT))
+        .orElse(Integer.toString(number));
+  }
+
+  // ---- endpoints and identities ----
+
+  int endpoints() {
+    var table = new TextTable("IP ADDRESS", "LOCAL ENDPOINT INFO");
+    List<Json> rows = new ArrayList<>();
+    for (EndpointRow row : maps.endpoints()) {
+      for (IpAddress address : row.addresses()) {
+        String info =
+            "id=%d sec_id=%d ifindex=%d mac=%s nodemac=%s policy=%d"
+                .formatted(
+                    row.id(),
+                    row.identity(),
+                    row.ifindex(),
+                    row.mac(),
+                    row.hostMac(),
+                    row.policy());
+        table.row(address, info);
+        rows.add(
+            Json.object("address", Json.of(address.toString()))
+                .with("id", Json.of(row.id()))
+                .with("identity", Json.of(row.identity()))
+                .with("ifindex", Json.of(row.ifindex()))
+                .with("mac", Json.of(row.mac().toString()))
+                .with("node-mac", Json.of(row.hostMac().toString()))
+                .with("policy", Json.of(row.policy())));
+      }
+    }
+    return show(rows, table);
+  }
+
+  int ipcache() {
+    var table = new TextTable("IP PREFIX/ADDRESS", "IDENTITY");
+    List<Json> rows = new ArrayList<>();
+    for (IpcacheRow row : maps.ipcache()) {
+      table.row(row.prefix(), "identity=" + row.identity());
+      rows.add(
+          Json.object("prefix", Json.of(row.prefix().toString()))
+              .with("identity", Json.of(row.identity())));
+    }
+    return show(rows, table);
+  }
+
+  /** As a packet is looked up: the longest prefix that holds the address. */
+  int ipcacheEntry() {
+    IpAddress address =
+        IpAddress.tryParse(arguments.operand())
+            .orElseThrow(() -> arguments.wrong(arguments.operand() + ": no address"));
+    Optional<IpcacheRow> found =
+        maps.ipcache().stream()
+            .filter(row -> row.prefix().contains(address))
+            .max(Comparator.comparingInt(row -> row.prefix().length()));
+    if (found.isEmpty()) {
+      throw new CommandException(address + ": no entry; its identity is the world's");
+    }
+    IpPrefix prefix = found.get().prefix();
+    int identity = found.get().identity();
+    return session.show(
+        arguments,
+        Json.object("prefix", Json.of(prefix.toString())).with("identity", Json.of(identity)),
+        () -> address + " maps to identity " + identity + " (" + prefix + ")\n");
+  }
+
+  // ---- policy ----
+
+  int policies() {
+    var table = new TextTable("ENDPOINT", "IDENTITY", "POLICY", "ENTRIES");
+    List<Json> rows = new ArrayList<>();
+    Map<Integer, List<PolicyRow>> entries = maps.policies();
+    for (EndpointRow row : maps.endpoints()) {
+      int count = entries.getOrDefault(row.policy(), List.of()).size();
+      table.row(row.id(), row.identity(), row.policy(), count);
+      rows.add(
+          Json.object("endpoint", Json.of(row.id()))
+              .with("identity", Json.of(row.identity()))
+              .with("policy", Json.of(row.policy()))
+              .with("entries", Json.of(count)));
+    }
+    return show(rows, table);
+  }
+
+  int policyEntries() {
+    boolean all = arguments.has("--all");
+    if (all != arguments.operands().isEmpty()) {
+      throw arguments.wrong("wanted either an endpoint's number or --all");
+    }
+    List<EndpointRow> endpoints =
+        maps.endpoints().stream()
+            .filter(row -> all || row.id() == number(arguments.operand()))
+            .toList();
+    if (endpoints.isEmpty() && !all) {
+      throw new CommandException("endpoint " + arguments.operand() + ": not in the kernel");
+    }
+    boolean asText = Output.of(arguments).isText();
+    Map<Integer, String> names =
+        asText && !arguments.has("--numeric") ? BpfCommands.identityNames(session) : Map.of();
+    Map<Integer, List<PolicyRow>> entries = maps.policies();
+    var text = new StringBuilder();
+    List<Json> rows = new ArrayList<>();
+    for (EndpointRow endpoint : endpoints) {
+      List<PolicyRow> own =
+          entries.getOrDefault(endpoint.policy(), List.of()).stream()
+              .sorted(
+                  Comparator.<PolicyRow>comparingInt(row -> row.key().direction().code())
+                      .thenComparingInt(row -> row.key().identity())
+                      .thenComparingInt(row -> row.key().protocol())
+                      .thenComparingInt(row -> row.key().port()))
+              .toList();
+      if (all) {
+        text.append("Endpoint ID: ").append(endpoint.id()).append("\n\n");
+      }
+      text.append(table(own, names)).append(all ? "\n" : "");
+      own.forEach(row -> rows.add(json(endpoint.id(), row)));
+    }
+    return session.show(arguments, new Json.Arr(rows), text::toString);
+  }
+
+  private static TextTable table(List<PolicyRow> rows, Map<Integer, String> names) {
+    var table =
+        new TextTable(
+            "POLICY",
+            "DIRECTION",
+            names.isEmpty() ? "IDENTITY" : "LABELS (source:key[=value])",
+            "PORT/PROTO",
+            "PROXY PORT",
+            "AUTH TYPE",
+            "PRECEDENCE",
+            "COOKIE");
+    for (PolicyRow row : rows) {
+      int identity = row.key().identity();
+      table.row(
+          row.entry().isDeny() ? "Deny" : "Allow",
+          title(row.key().direction().toString()),
+          identity == 0 ? "ANY" : names.getOrDefault(identity, Integer.toUnsignedString(identity)),
+          ports(row.key()),
+          row.entry().proxyPort() == 0 ? "NONE" : row.entry().proxyPort(),
+          row.entry().auth().type() == 0 ? "disabled" : row.entry().auth(),
+          Integer.toUnsignedString(row.entry().precedence()),
+          row.entry().cookie());
+    }
+    return table;
+  }
+
+  private static Json json(int endpoint, PolicyRow row) {
+    return Json.object("endpoint", Json.of(endpoint))
+        .with("policy", Json.of(row.entry().isDeny() ? "Deny" : "Allow"))
+        .with("direction", Json.of(title(row.key().direction().toString())))
+        .with("identity", Json.of(Integer.toUnsignedLong(row.key().identity())))
+        .with("ports", Json.of(ports(row.key())))
+        .with("proxy-port", Json.of(row.entry().proxyPort()))
+        .with("precedence", Json.of(Integer.toUnsignedLong(row.entry().precedence())))
+        .with("cookie", Json.of(row.entry().cookie()));
+  }
+
+  private static String title(String word) {
+    String lower = word.toLowerCase(Locale.ROOT);
+    return lower.isEmpty() ? "" : Character.toUpperCase(lower.charAt(0)) + lower.substring(1);
+  }
+
+  private static String ports(PolicyKey key) {
+    if (key.protocol() == 0) {
+      return "ANY";
+    }
+    String protocol = protocol(key.protocol());
+    if (key.portPrefixLength() == 0) {
+      return "ANY/" + protocol;
+    }
+    int last = key.port() | 0xffff >>> key.portPrefixLength();
+    return last == key.port()
+        ? key.port() + "/" + protocol
+        : key.port() + "-" + last + "/" + protocol;
+  }
+
+  // ---- counters, programs, files ----
+
+  int metrics() {
+    var table = new TextTable("REASON", "DIRECTION", "PACKETS", "BYTES");
+    List<Json> rows = new ArrayList<>();
+    for (MetricsRow row : maps.metrics()) {
+      String reason =
+          row.code() == 0
+              ? "Forwarded"
+              : row.reason().map(Object::toString).orElse("Reason " + row.code());
+      String direction = title(row.direction().toString());
+      table.row(reason, direction, row.packets(), row.bytes());
+      rows.add(
+          Json.object("reason", Json.of(reason))
+              .with("direction", Json.of(direction))
+              .with("packets", Json.of(row.packets()))
+              .with("bytes", Json.of(row.bytes())));
+    }
+    return show(rows, table);
+  }
+
+  int config() {
+    return show(
+        List.of(Json.object("Epoch", Json.of(maps.epoch()))),
+        new TextTable("KEY", "VALUE").row("Epoch", maps.epoch()));
+  }
+
+  int fileSystem() throws IOException {
+    List<String> pins = new ArrayList<>();
+    try (Stream<Path> found = Files.list(maps.folder())) {
+      found.sorted().forEach(pin -> pins.add(pin.toString()));
+    }
+    return session.show(
+        arguments,
+        Json.object("Folder", Json.of(maps.folder().toString())).with("Pins", Json.ofTexts(pins)),
+        () ->
+            "Folder:   "
+                + maps.folder()
+                + "\nPins:     "
+                + String.join("\n          ", pins)
+                + "\n");
+  }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import io.cilium4j.cli.json.Json;
+import io.cilium4j.cli.json.JsonReader;
+import io.cilium4j.cli.json.JsonWriter;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * {@code cilium monitor}: flows and drops as they happen. The agent sends JSON, an event a line;
+ * what to show of it is decided here, so that readers cost the agent nothing but the sending.
+ */
+final class MonitorCommand implements CommandGroup {
+  private static final String DEFAULT_SOCKET = "/var/run/cilium/monitor1_2.sock";
+
+  /** Everything that may be asked for; not all of it is sent by this version. */
+  private static final Set<String> TYPES =
+      Set.of("agent", "capture", "debug", "drop", "l7", "policy-verdict", "recorder", "trace");
+
+  private static final int RED = 31;
+
+  @Override
+  public List<Spec> commands() {
+    return List.of(
+        new Spec(
+            "",
+            "flows and drops as they happen, until interrupted",
+            new Option("--from", "ID…", "only from these endpoints"),
+            new Option("--to", "ID…", "only to these endpoints"),
+            new Option("--related-to", "ID…", "only from or to these endpoints"),
+            new Option("--type", "-t", "TYPE…", "agent, capture, drop, l7, policy-verdict, trace"),
+            new Option("--json", "-j", "", "a JSON object a line"),
+            new Option("--numeric", "-n", "", "identities as numbers"),
+            new Option("--verbose", "-v", "", "with labels and the rule that decided"),
+            new Option("--hex", "", "payloads in hexadecimal; this version keeps none"),
+            new Option("--monitor-socket", "PATH", "default " + DEFAULT_SOCKET)));
+  }
+
+  /** What is wanted of the events. */
+  private record Filter(Set<Long> from, Set<Long> to, Set<Long> related, Set<String> types) {
+
+    static Filter of(Arguments arguments) {
+      Set<String> types = Set.copyOf(arguments.all("--type"));
+      if (!TYPES.containsAll(types)) {
+        throw arguments.wrong(
+            "--type", "some of " + String.join(", ", TYPES.stream().sorted().toList()));
+      }
+      return new Filter(
+          ids(arguments, "--from"), ids(arguments, "--to"), ids(arguments, "--related-to"), types);
+    }
+
+    private static Set<Long> ids(Arguments arguments, String option) {
+      Set<Long> ids = new HashSet<>();
+      for (String id : arguments.all(option)) {
+        if (!id.matches("[0-9]{1,5}")) {
+          throw arguments.wrong(option, "numbers of endpoints");
+        }
+        ids.add(Long.parseLong(id));
+      }
+      return ids;
+    }
+
+    boolean wants(Json event) {
+      String type = event.get("type").text();
+      if (type.equals("lost")) {
+        return true; // A gap concerns everybody.
+      }
+      if (!types.isEmpty() && !types.contains(type)) {
+        return false;
+      }
+      long source = event.get("source", "endpoint").number();
+      long destination = event.get("destination", "endpoint").number();
+      long own = event.get("endpoint").number();
+      return (from.isEmpty() || from.contains(source))
+          && (to.isEmpty() || to.contains(destination))
+          && (related.isEmpty()
+              || related.contains(source)
+              || related.contains(destination)
+              || related.contains(own));
+    }
+  }
+
+  @Override
+  public int run(String command, Arguments arguments, Session session) throws IOException {
+    Filter filter = Filter.of(arguments);
+    if (arguments.has("--hex")) {
+      session.console().error("monitor --hex: payloads are not kept, so none is shown");
+    }
+    Path socket = Path.of(arguments.find("--monitor-socket").orElse(DEFAULT_SOCKET));
+    if (!Files.exists(socket)) {
+      throw new CommandException(
+          "cannot reach the monitor at " + socket + ": no such socket; does the agent run?");
+    }
+    try (var channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
+        var reader = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8))) {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        Json event = parse(line);
+        if (filter.wants(event)) {
+          String text =
+              arguments.has("--json") ? JsonWriter.compact(event) : text(event, arguments);
+          session
+              .console()
+              .line(
+                  event.get("type").text().equals("drop")
+                      ? session.console().coloured(text, RED)
+                      : text);
+          // A person waits for each line; a pipe may have them as they come as well.
+          session.console().flush();
+        }
+      }
+    }
+    throw new CommandException("monitor: the agent has closed the connection");
+  }
+
+  private static Json parse(String line) {
+    try {
+      return JsonReader.parse(line);
+    } catch (IllegalArgumentException e) {
+      throw new CommandException("monitor: the agent sent no event: " + e.getMessage(), e);
+    }
+  }
+
+  private static String text(Json event, Arguments arguments) {
+    String type = event.get("type").text();
+    String text =
+        switch (type) {
+          case "lost" ->
+              ">> " + event.get("count").text() + " events lost: this reader is too slow";
+          case "agent" -> ">> " + event.get("message").text();
+          case "drop" -> "xx drop (" + event.get("reason").text() + ") " + flow(event, arguments);
+          case "policy-verdict" ->
+              "Policy verdict log: local EP ID %s, %s, action %s, %s"
+                  .formatted(
+                      event.get("endpoint").text(),
+                      event.get("direction").text(),
+                      event.get("verdict").text(),
+                      flow(event, arguments));
+          default -> type + " " + flow(event, arguments);
+        };
+    if (arguments.has("--verbose") && event.get("rule").isPresent()) {
+      text +=
+          "\n   rule: "
+              + event.get("rule").text()
+              + "\n   from: "
+              + String.join(" ", event.get("source", "labels").texts())
+              + "\n   to:   "
+              + String.join(" ", event.get("destination", "labels").texts());
+    }
+    String suppressed = event.get("suppressed").text();
+    return clean(text) + (suppressed.isEmpty() ? "" : " (" + suppressed + " like it left out)");
+  }
+
+  private static String clean(String text) {
+    return text.replaceAll("[\\p{Cntrl}&&[^\n]]", "?");
+  }
+
+  private static String flow(Json event, Arguments arguments) {
+    boolean numeric = arguments.has("--numeric");
+    return "identity %s->%s: %s -> %s %s"
+        .formatted(
+            identity(event.get("source"), numeric),
+            identity(event.get("destination"), numeric),
+            event.get("source", "address").text(),
+            event.get("destination", "address").text(),
+            event.get("protocol").text());
+  }
+
+  /** Reserved identities have names; others are numbers in any case. */
+  private static String identity(Json end, boolean numeric) {
+    List<String> labels = end.get("labels").texts();
+    boolean isReserved = labels.size() == 1 && labels.getFirst().startsWith("reserved:");
+    return !numeric && isReserved
+        ? labels.getFirst().substring("reserved:".length())
+        : end.get("identity").text();
+  }
+}

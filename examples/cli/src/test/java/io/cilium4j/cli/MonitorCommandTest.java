@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class MonitorCommandTest extends CommandTest {
+  private static final String EVENTS =
+      """
+      {"type":"drop","reason":"Policy denied","direction":"ingress","verdict":"denied","endpoint":7,"source":{"endpoint":5,"identity":2,"address":"10.0.0.5:1234","labels":["reserved:world"]},"destination":{"endpoint":7,"identity":1234,"address":"10.0.0.7:80","labels":["k8s:a=b"]},"protocol":"TCP","rule":"default/deny-all"}
+      {"type":"policy-verdict","direction":"egress","verdict":"allowed","endpoint":5,"source":{"endpoint":5,"identity":2,"address":"10.0.0.5:1234"},"destination":{"endpoint":9,"identity":3,"address":"10.0.0.9:80"},"protocol":"TCP"}
+      {"type":"lost","count":12}
+      """;
+
+  /** Serves the events once, then closes. */
+  private List<String> monitor(String... options) throws IOException {
+    Path path = folder.resolve("monitor.sock");
+    java.nio.file.Files.deleteIfExists(path);
+    try (var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+      server.bind(UnixDomainSocketAddress.of(path));
+      Thread.ofVirtual()
+          .start(() -> {
+            try (var client = server.accept()) {
+              client.write(ByteBuffer.wrap(EVENTS.getBytes(StandardCharsets.UTF_8)));
+            } catch (IOException e) {
+              // The test sees that events are missing.
+            }
+          });
+      List<String> words = new ArrayList<>(List.of("monitor", "--monitor-socket", path.toString()));
+      words.addAll(List.of(options));
+      // The end of the stream is the agent's end, and a failure.
+      assertEquals(Cli.FAILED, run(words.toArray(String[]::new)));
+      return out().lines().toList();
+    }
+  }
+
+  @Test
+  void events_asText_areALineEach() throws IOException {
+    assertEquals(
+        List.of(
+            "xx drop (Policy denied) identity world->1234: 10.0.0.5:1234 -> 10.0.0.7:80 TCP",
+            "Policy verdict log: local EP ID 5, egress, action allowed, "
+                + "identity 2->3: 10.0.0.5:1234 -> 10.0.0.9:80 TCP",
+            ">> 12 events lost: this reader is too slow"),
+        monitor());
+  }
+
+  @Test
+  void events_verbose_haveRuleAndLabels() throws IOException {
+    assertTrue(monitor("-v").contains("   rule: default/deny-all"), out());
+    assertTrue(out().contains("identity world->"), out());
+    assertTrue(monitor("-n").getFirst().contains("identity 2->1234"), out());
+  }
+
+  @Test
+  void filters_leaveOutWhatIsNotAskedFor() throws IOException {
+    assertEquals(2, monitor("--to", "7").size(), out());
+    assertEquals(3, monitor("--from", "5").size(), out());
+    assertEquals(2, monitor("--related-to", "9").size(), out());
+    assertEquals(2, monitor("--type", "drop,trace").size(), out());
+    assertEquals(1, monitor("--type", "trace", "-j").size(), out());
+  }
+
+  @Test
+  void wrongOptions_areMisuse() {
+    assertEquals(Cli.MISUSED, run("monitor", "--type", "nonsense"));
+    assertEquals(Cli.MISUSED, run("monitor", "--from", "x"));
+  }
+}
