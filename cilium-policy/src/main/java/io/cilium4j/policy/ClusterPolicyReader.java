@@ -146,11 +146,8 @@ final class ClusterPolicyReader {
     }
     Field range = port.need("range").only(Set.of("start", "end"));
     int first = range.need("start").integer(1, MAX_PORT);
-    Field end = range.need("end");
-    int last = end.integer(1, MAX_PORT);
-    if (last < first) {
-      throw end.wanted(first + " to " + MAX_PORT);
-    }
+    // One that ends before it begins is its first port, as everywhere in the language.
+    int last = Math.max(first, range.need("end").integer(1, MAX_PORT));
     return new Ports.Port("", first, last, protocol);
   }
 }

@@ -129,6 +129,11 @@ public final class CompiledPolicy {
     return new Explainer(this, direction, identity, protocol, port).explain();
   }
 
+  /** What the rules say of the requests inside of flows that are sent through a proxy. */
+  public RequestPolicy requests(TrafficDirection direction) {
+    return new RequestPolicy(this, plan(direction));
+  }
+
   DirectionPlan plan(TrafficDirection direction) {
     return direction == TrafficDirection.INGRESS ? ingress : egress;
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
-import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
@@ -28,6 +27,7 @@ final class Explainer {
   private final @Nullable IdentityRow peer;
   private final int protocol;
   private final int port;
+  private final FlowMatch flow;
 
   Explainer(
       CompiledPolicy policy, TrafficDirection direction, int identity, int protocol, int port) {
@@ -37,6 +37,7 @@ final class Explainer {
     this.peer = policy.identities().row(identity);
     this.protocol = protocol;
     this.port = port;
+    this.flow = new FlowMatch(plan, policy.subject(), identity, peer, protocol, port);
   }
 
   Explanation explain() {
@@ -107,8 +108,8 @@ final class Explainer {
     if (rule.peers().isEmpty()) {
       return "it selects no peer";
     }
-    boolean peerMatches = peer != null && rule.peers().stream().anyMatch(s -> selects(s, peer));
-    boolean portMatches = rule.ports().stream().anyMatch(this::covers);
+    boolean peerMatches = flow.isWithPeerOf(rule);
+    boolean portMatches = flow.isOnPortOf(rule);
     String peerName = peer == null ? "identity " + identity : peer.identity().toString();
     if (!peerMatches) {
       return (portMatches ? "" : "neither peer nor port match: ")
@@ -142,27 +143,6 @@ final class Explainer {
       return "a rule that looks at requests wins over it";
     }
     return "it says the same";
-  }
-
-  private boolean selects(Selector selector, IdentityRow row) {
-    return selector.matches(row) || selector.selectsAggregate(plan.aggregateOf(row.id()));
-  }
-
-  private boolean covers(L4 l4) {
-    if (l4.protocol() == 0) {
-      return true;
-    }
-    if (l4.protocol() != protocol) {
-      return false;
-    }
-    if (!l4.isNamed()) {
-      return l4.first() <= port && port <= l4.last();
-    }
-    NamedPort named =
-        plan.direction() == TrafficDirection.INGRESS
-            ? policy.subject().namedPorts().get(l4.name())
-            : peer == null ? null : peer.namedPorts().get(l4.name());
-    return named != null && named.protocol() == protocol && named.port() == port;
   }
 
   private static String ports(Entry rule) {

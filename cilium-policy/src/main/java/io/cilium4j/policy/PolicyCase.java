@@ -195,7 +195,8 @@ public final class PolicyCase {
         .verdict(direction, peer(flow, direction), flow.protocol, flow.port);
   }
 
-  private Explanation explain(RulesSnapshot rules, FlowSpec flow, TrafficDirection direction) {
+  /** Why one side decides as it does. */
+  Explanation explain(RulesSnapshot rules, FlowSpec flow, TrafficDirection direction) {
     return policy(rules, flow, direction)
         .explain(direction, peer(flow, direction), flow.protocol, flow.port);
   }

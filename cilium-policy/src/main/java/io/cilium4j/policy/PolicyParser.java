@@ -160,7 +160,8 @@ public final class PolicyParser {
       throw metadata.need("name").wanted("a name");
     }
     Field namespaceField = metadata.find("namespace");
-    var resource = new ResourceName(kind, namespace(namespaced, namespaceField), name);
+    var resource =
+        new ResourceName(kind, namespace(kind, namespaced, namespaceField, config), name);
     var object =
         new Field(
             new Field.Document(source, resource.toString(), config.referenceCompat(), problems),
@@ -174,12 +175,18 @@ public final class PolicyParser {
     };
   }
 
-  /** A namespaced object without a namespace is in {@code default}, as for {@code kubectl}. */
-  private static String namespace(boolean namespaced, @Nullable Field field) {
+  /**
+   * A namespaced object without a namespace is in {@code default}, as for {@code kubectl}. To the
+   * reference a Cilium policy without one is of the whole cluster; no API server stores such.
+   */
+  private static String namespace(
+      String kind, boolean namespaced, @Nullable Field field, PolicyConfig config) {
+    String given = field == null ? "" : field.text();
+    boolean ofCluster = config.referenceCompat() && kind.equals(CiliumPolicy.KIND);
     if (!namespaced) {
       return "";
     }
-    return field == null || field.text().isEmpty() ? "default" : field.text();
+    return given.isEmpty() && !ofCluster ? "default" : given;
   }
 
   /** Whether the kind is namespaced; refuses what is not read here. */

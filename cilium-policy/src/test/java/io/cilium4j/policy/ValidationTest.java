@@ -14,7 +14,8 @@ class ValidationTest {
 
   private static List<String> errors(PolicyConfig config, String spec) {
     String text =
-        "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p}\nspec:\n"
+        "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n"
+            + "metadata: {name: p, namespace: default}\nspec:\n"
             + spec.indent(2);
     return PolicyParser.check(text, "f", config).errors().stream()
         .map(PolicyParseException::getMessage)
@@ -245,6 +246,16 @@ class ValidationTest {
   void nodesAsPeers_needTheOption() {
     refused(ingress("fromNodes: [{}]"));
     accepted(ingress("fromNodes: []"));
+  }
+
+  @Test
+  void namespace_absent_isDefaultAndAsTheReferenceTheCluster() {
+    String text =
+        "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p}\n"
+            + "spec: {endpointSelector: {}, ingress: [{}]}\n";
+    PolicyConfig compat = PolicyConfig.DEFAULT.withReferenceCompat();
+    assertEquals("default", PolicyParser.parse(text, "f").getFirst().resource().namespace());
+    assertEquals("", PolicyParser.parse(text, "f", compat).getFirst().resource().namespace());
   }
 
   @Test

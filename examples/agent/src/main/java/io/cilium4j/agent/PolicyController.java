@@ -302,6 +302,11 @@ final class PolicyController implements Lifecycle.Part {
               new PolicySubject(subject.identity(), subject.namedPorts(), null),
               snapshot,
               identities.snapshot());
+      if (before != null && policy.conflict().isPresent()) {
+        // Nobody can say what contradicting rules mean; what held before holds on.
+        LOG.warn("policy conflict identity={}: {}", subject.identity(), policy.conflict().get());
+        return;
+      }
       if (before != null
           && before.state().equals(policy.state())
           && before.policy().isAudited() == policy.isAudited()) {
