@@ -251,8 +251,12 @@ class ValidationTest {
   @Test
   void namespace_absent_isDefaultAndAsTheReferenceTheCluster() {
     String text =
-        "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p}\n"
-            + "spec: {endpointSelector: {}, ingress: [{}]}\n";
+        """
+        apiVersion: cilium.io/v2
+        kind: CiliumNetworkPolicy
+        metadata: {name: p}
+        spec: {endpointSelector: {}, ingress: [{}]}
+        """;
     PolicyConfig compat = PolicyConfig.DEFAULT.withReferenceCompat();
     assertEquals("default", PolicyParser.parse(text, "f").getFirst().resource().namespace());
     assertEquals("", PolicyParser.parse(text, "f", compat).getFirst().resource().namespace());
