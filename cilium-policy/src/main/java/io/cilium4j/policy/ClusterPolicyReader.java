@@ -56,7 +56,7 @@ final class ClusterPolicyReader {
             item.text("name"),
             action,
             item.each(peers, peer -> peer(peer, egress)),
-            item.each("protocols", ClusterPolicyReader::port));
+            item.each("protocols", this::port));
     boolean names = rule.peers().stream().anyMatch(peer -> peer instanceof Peer.DomainNames);
     if (names && action != Action.ACCEPT) {
       throw actionField.wanted("Accept, beside domainNames");
@@ -100,6 +100,9 @@ final class ClusterPolicyReader {
         if (!config.l7Proxy()) {
           throw names.error("domain names", "a proxy, which learns their addresses");
         }
+        if (names.list().isEmpty()) {
+          throw names.error("no name", "at least one");
+        }
         return new Peer.DomainNames(names.each(ClusterPolicyReader::domainName));
       }
     }
@@ -115,7 +118,7 @@ final class ClusterPolicyReader {
     return name;
   }
 
-  private static Ports.Port port(Field item) {
+  private Ports.Port port(Field item) {
     Field named = item.find("destinationNamedPort");
     if (named != null) {
       item.only(Set.of("destinationNamedPort"));
@@ -137,7 +140,7 @@ final class ClusterPolicyReader {
     throw item.error("no protocol", "tcp, udp, sctp or destinationNamedPort");
   }
 
-  private static Ports.Port numbers(Field port, Protocol protocol) {
+  private Ports.Port numbers(Field port, Protocol protocol) {
     port.only(Set.of("number", "range"));
     Field number = port.find("number");
     if (number != null) {

@@ -75,12 +75,15 @@ final class KubernetesPolicyReader {
     return List.of(pods, block(block));
   }
 
-  private static NetworkPolicy.Peer block(Field block) {
+  private NetworkPolicy.Peer block(Field block) {
     block.only(Set.of("cidr", "except"));
     IpPrefix prefix = block.need("cidr").parse(IpPrefix::parse, "ADDRESS/LENGTH");
     List<IpPrefix> except =
         block.each("except", each -> each.parse(IpPrefix::parse, "ADDRESS/LENGTH"));
-    CiliumPolicyReader.checkInside(block, prefix, except);
+    // The API server refuses it; the reference leaves that to it.
+    if (!config.referenceCompat()) {
+      CiliumPolicyReader.checkInside(block, prefix, except);
+    }
     return new NetworkPolicy.Peer.Block(prefix, except);
   }
 

@@ -107,6 +107,9 @@ final class PortsReader {
       return new Ports.Port("", 0, 0, protocol);
     }
     Field portField = field.need("port");
+    Field endField = field.find("endPort");
+    int end = endField == null ? 0 : end(endField);
+    // A name is a port of its own, so what it says of an end goes unheard.
     if (isName(text)) {
       return new Ports.Port(text, 0, 0, protocol);
     }
@@ -117,8 +120,6 @@ final class PortsReader {
       throw portField.wanted("0, since " + protocol + " has no ports");
     }
     int first = number(portField, text);
-    Field endField = field.find("endPort");
-    int end = endField == null ? 0 : end(endField);
     // A range has to begin at a port; one that ends before it begins is its first port.
     return new Ports.Port("", first, first == 0 ? 0 : Math.max(first, end), protocol);
   }
@@ -190,7 +191,9 @@ final class PortsReader {
       return null;
     }
     field.only(Set.of("secret", "trustedCA", "certificate", "privateKey"));
-    field.need("secret").only(Set.of("namespace", "name")).need("name").text();
+    Field secret = field.need("secret").only(Set.of("namespace", "name"));
+    secret.need("name").text();
+    secret.text("namespace");
     return new Ports.Secret(field.canonicalJson());
   }
 

@@ -320,4 +320,46 @@ class ValidationTest {
     assertTrue(Ask.flows(names.replace("Accept", "Deny")).getFirst().contains("rejected"));
     assertTrue(Ask.flows(names.replace("a.b", "\"a b\"")).getFirst().contains("rejected"));
   }
+
+  @Test
+  void ports_endAndSecret_areOfTheirTypeAlsoWhereNobodyAsks() {
+    refused(
+        ingress(ports("port: web, endPort: x", "")),
+        ingress(ports("port: web, endPort: []", "")),
+        ingress(ports("port: \"80\"", ", originatingTLS: {secret: {namespace: 1, name: s}}")));
+    accepted(ingress(ports("port: web, endPort: 90", "")));
+  }
+
+  /** An API server refuses it, so the reference never looks. */
+  @Test
+  void holeOutsideOfItsBlock_isAcceptedOnlyAsTheReferenceDoes() {
+    String hole =
+        """
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: p}
+        spec:
+          podSelector: {}
+          ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/8]}}]}]
+        """;
+    assertEquals(1, PolicyParser.check(hole, "f", PolicyConfig.DEFAULT).errors().size());
+    PolicyConfig compat = PolicyConfig.DEFAULT.withReferenceCompat();
+    assertEquals(List.of(), PolicyParser.check(hole, "f", compat).errors());
+  }
+
+  @Test
+  void domainNames_none_isRefused() {
+    String text =
+        """
+        apiVersion: policy.networking.k8s.io/v1alpha2
+        kind: ClusterNetworkPolicy
+        metadata: {name: p}
+        spec:
+          tier: Admin
+          priority: 1
+          subject: {namespaces: {}}
+          egress: [{action: Accept, to: [{domainNames: []}]}]
+        """;
+    assertEquals(1, PolicyParser.check(text, "f", PolicyConfig.DEFAULT).errors().size());
+  }
 }
