@@ -4,9 +4,15 @@
 @org.jspecify.annotations.NullMarked
 module io.cilium4j.agent {
   requires static transitive org.jspecify;
+  requires transitive io.cilium4j.api;
   requires transitive io.cilium4j.core;
   requires transitive io.cilium4j.policy;
   requires io.cilium4j.identity;
+  requires io.netty.buffer;
+  requires io.netty.codec;
+  requires io.netty.codec.http;
+  requires io.netty.common;
+  requires io.netty.transport;
   requires org.slf4j;
   requires tools.jackson.databind;
   // Found by ServiceLoader; named here so that whoever has the agent has one of each.
@@ -15,6 +21,7 @@ module io.cilium4j.agent {
   requires io.cilium4j.k8s;
 
   exports io.cilium4j.agent;
+  exports io.cilium4j.agent.rest;
 
   uses io.cilium4j.core.spi.DatapathProvider;
   uses io.cilium4j.core.spi.IdentityBackendProvider;

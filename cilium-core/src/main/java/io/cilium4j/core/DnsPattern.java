@@ -98,6 +98,11 @@ public final class DnsPattern {
     return pattern.map(each -> each.matches(canonical)).orElseGet(() -> canonical.equals(name));
   }
 
+  /** The regular expression that a name, in lower case and with its closing dot, has to match. */
+  public String regex() {
+    return pattern.map(Pattern::pattern).orElseGet(() -> Pattern.quote(name));
+  }
+
   /** The text as the rule has it. */
   @Override
   public String toString() {

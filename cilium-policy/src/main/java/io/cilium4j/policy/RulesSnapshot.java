@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
+import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.RuleOrigin;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * All rules at one moment. It never changes; any number of threads may compile from it while the
@@ -89,6 +92,16 @@ public final class RulesSnapshot {
       }
     }
     return prefixes;
+  }
+
+  /** The selectors by which rules name their peers, and whom each selects among these. */
+  public List<SelectorUse> peerSelectors(Collection<Identity> identities) {
+    return SelectorUse.of(this, entry -> entry.peers().stream(), identities);
+  }
+
+  /** The selectors by which rules say whom they are about, and whom each selects among these. */
+  public List<SelectorUse> subjectSelectors(Collection<Identity> identities) {
+    return SelectorUse.of(this, entry -> Stream.of(entry.subject()), identities);
   }
 
   void forEach(Consumer<Stored> action) {

@@ -37,6 +37,25 @@ public interface Datapath extends AutoCloseable {
    */
   EndpointInterface connect(ConnectRequest request);
 
+  /**
+   * Takes over a pair of devices that somebody else made, as a CNI plugin does: from now on the
+   * endpoint's packets are this datapath's business, and the pair goes with {@link #disconnect}.
+   * The endpoint's side, with its addresses and routes, stays as it is. The endpoint's packets are
+   * dropped until {@link #apply} brings its row.
+   *
+   * @return the devices as the kernel has them
+   * @throws DatapathException if there is no such pair, or this datapath takes over none; the
+   *     devices are left as they were
+   */
+  default EndpointInterface adopt(AdoptRequest request) {
+    throw new DatapathException(
+        "device "
+            + request.device().hostName()
+            + ": the datapath "
+            + name()
+            + " takes over no devices that others made");
+  }
+
   /** Removes the endpoint's devices; no error if they are gone. */
   void disconnect(EndpointInterface device);
 
@@ -87,6 +106,19 @@ public interface Datapath extends AutoCloseable {
   record ConnectRequest(
       int endpointId, String netns, String podDeviceName, List<IpAddress> addresses, int mtuBytes) {
     public ConnectRequest {
+      addresses = List.copyOf(addresses);
+    }
+  }
+
+  /**
+   * Which devices to take over.
+   *
+   * @param endpointId the endpoint's id
+   * @param device the pair, as whoever made it describes it
+   * @param addresses the endpoint's addresses, at most one of a family
+   */
+  record AdoptRequest(int endpointId, EndpointInterface device, List<IpAddress> addresses) {
+    public AdoptRequest {
       addresses = List.copyOf(addresses);
     }
   }

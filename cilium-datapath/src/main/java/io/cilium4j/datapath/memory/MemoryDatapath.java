@@ -96,12 +96,21 @@ public final class MemoryDatapath implements Datapath {
 
   @Override
   public synchronized EndpointInterface connect(ConnectRequest request) {
+    return network().connect(request);
+  }
+
+  @Override
+  public synchronized EndpointInterface adopt(AdoptRequest request) {
+    return network().adopt(request);
+  }
+
+  private PodNetwork network() {
     checkOpen();
     if (network == null) {
       network = new PodNetwork(config, decider);
       LOG.info("forwarding packets in user space instance={}", config.instance());
     }
-    return network.connect(request);
+    return network;
   }
 
   @Override
@@ -138,6 +147,14 @@ public final class MemoryDatapath implements Datapath {
     return addresses;
   }
 
+  private Set<String> devicesInRows() {
+    Set<String> devices = new HashSet<>();
+    for (LocalEndpoint endpoint : decider.state().endpoints().values()) {
+      devices.add(endpoint.endpoint().device().hostName());
+    }
+    return devices;
+  }
+
   @Override
   public synchronized void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
     checkOpen();
@@ -148,7 +165,7 @@ public final class MemoryDatapath implements Datapath {
     prefixes.removeAll(ipcache);
     apply(new Change(List.of(), ids, List.of(), prefixes));
     if (network != null) {
-      network.prune(endpointIds, addressesInRows());
+      network.prune(endpointIds, devicesInRows(), addressesInRows());
     }
   }
 

@@ -4,6 +4,7 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.datapath.net.DeviceManifest;
@@ -95,6 +96,14 @@ final class PodNetwork implements AutoCloseable {
     }
   }
 
+  /** Forwards for a pair that somebody else made. */
+  EndpointInterface adopt(AdoptRequest request) {
+    EndpointInterface device = connector.adopt(request.device(), this::prepare);
+    request.addresses().forEach(this::route);
+    connected.put(device.hostIfindex(), request.addresses());
+    return device;
+  }
+
   /**
    * Before the device is up: the kernel must not see a packet that the forwarder does not. The
    * device gets an Ethernet address that the pod does not know. The pod writes to the one it was
@@ -157,9 +166,11 @@ final class PodNetwork implements AutoCloseable {
   /**
    * Removes the devices and routes of endpoints that are not among these, those of an earlier
    * process included.
+   *
+   * @param inUse the devices of rows: those that were taken over have a name of their maker's
    */
-  void prune(Set<Integer> endpointIds, Set<IpAddress> inRows) {
-    Set<String> kept = new HashSet<>();
+  void prune(Set<Integer> endpointIds, Set<String> inUse, Set<IpAddress> inRows) {
+    Set<String> kept = new HashSet<>(inUse);
     kept.add(names.hostDevice());
     endpointIds.forEach(id -> kept.add(names.podDevice(id)));
     manifest

@@ -83,6 +83,34 @@ public final class PodConnector {
   }
 
   /**
+   * Takes over a pair that somebody else made; nothing but the node's side is looked at, and it is
+   * set up once {@code beforeUp} is done. The device on the pod's side may be in any namespace.
+   *
+   * @param device the pair as its maker describes it; the Ethernet address of the node's side is
+   *     the kernel's
+   * @throws DatapathException if there is no such device, or it is none of a pair
+   */
+  public synchronized EndpointInterface adopt(
+      EndpointInterface device, Consumer<EndpointInterface> beforeUp) {
+    Link host =
+        node.linkByName(device.hostName())
+            .filter(link -> link.index() == device.hostIfindex() && link.kind().equals("veth"))
+            .orElseThrow(() ->
+                new DatapathException(
+                    "device "
+                        + device.hostName()
+                        + " with index "
+                        + device.hostIfindex()
+                        + ": there is no such end of a veth pair"));
+    var adopted =
+        new EndpointInterface(
+            host.name(), host.index(), host.mac(), device.podMac(), device.netns());
+    beforeUp.accept(adopted);
+    node.setUp(host.index());
+    return adopted;
+  }
+
+  /**
    * Removes the pair, and with the pod's device its addresses and routes; false if it is gone. A
    * device of the same name that is not this one stays.
    */

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.api.model.RecorderSpec;
+import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath.Subscription;
@@ -15,6 +19,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
+import io.cilium4j.policy.RulesSnapshot;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
@@ -23,6 +28,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -208,11 +214,46 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint createEndpoint(EndpointRequest request) {
     AgentRuntime running = running();
-    return running.manager().create(request, running.relevantLabels(request), config.mtuBytes());
+    return running.manager().create(request, running.labelsOf(request), config.mtuBytes());
   }
 
-  /** Removes an endpoint with its devices; false if there is none of this id. */
+  /**
+   * Makes a pod an endpoint whose devices and addresses a CNI plugin has prepared.
+   *
+   * @param wait whether to return only once its policy is enforced and it is {@code READY}
+   * @throws EndpointExistsException if there is one of its name or wanted id
+   * @throws AgentException if it cannot; devices and addresses are left as they were
+   */
+  public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
+    AgentRuntime running = running();
+    return running.manager().adopt(wanted, running.labelsOf(wanted), wait);
+  }
+
+  /** Whether a caller waits until the datapath enforces what he asked for. */
+  public enum Wait {
+    UNTIL_READY,
+    NOT
+  }
+
+  /**
+   * Removes an endpoint with its devices; false if there is none of this id.
+   *
+   * @throws AgentException if something is left of it; it is no endpoint any more all the same
+   */
   public boolean deleteEndpoint(int id) {
+    Optional<List<String>> problems = removeEndpoint(id);
+    if (problems.isPresent() && !problems.get().isEmpty()) {
+      throw new AgentException("endpoint " + id + ": " + String.join("; ", problems.get()));
+    }
+    return problems.isPresent();
+  }
+
+  /**
+   * As {@link #deleteEndpoint}.
+   *
+   * @return what is left of it and why, one line each; absent if there is none of this id
+   */
+  public Optional<List<String>> removeEndpoint(int id) {
     return running().manager().delete(id);
   }
 
@@ -225,9 +266,75 @@ public final class Agent implements AutoCloseable {
    */
   public boolean changeLabels(EndpointRequest pod) {
     AgentRuntime running = running();
+    PreparedLabels labels = running.labelsOf(pod);
     return endpoint(pod.namespace(), pod.name())
-        .map(endpoint -> running.manager().changeLabels(endpoint.id(), running.relevantLabels(pod)))
+        .map(endpoint ->
+            running
+                .manager()
+                .changeLabels(
+                    endpoint.id(),
+                    details -> details.withDerivedLabels(labels.all()),
+                    AgentRuntime::relevant))
         .orElse(false);
+  }
+
+  /**
+   * Gives an endpoint labels by hand, in place of those given so before. Returns once its new
+   * identity is enforced.
+   *
+   * @return false if there is no such endpoint
+   */
+  public boolean setUserLabels(int endpointId, Labels labels) {
+    return running()
+        .manager()
+        .changeLabels(
+            endpointId, details -> details.withUserLabels(labels), AgentRuntime::relevant);
+  }
+
+  /**
+   * Sets some of an endpoint's own options.
+   *
+   * @return false if there is no such endpoint
+   */
+  public boolean setOptions(int endpointId, Map<AgentOption, Boolean> options) {
+    Map<String, Boolean> byName = new TreeMap<>();
+    options.forEach((option, on) -> byName.put(option.toString(), on));
+    return running().manager().changeOptions(endpointId, byName);
+  }
+
+  /**
+   * Changes the names by which others know an endpoint.
+   *
+   * @param change the new names from the present ones
+   * @return false if there is no such endpoint
+   */
+  public boolean changeNames(int endpointId, UnaryOperator<EndpointDetails.Names> change) {
+    return running().manager().changeNames(endpointId, change);
+  }
+
+  /** What else is known of each endpoint, by id. */
+  public Table<Integer, EndpointDetails> endpointDetails() {
+    return running().manager().details();
+  }
+
+  /** The last steps of an endpoint's life, the newest first. */
+  public List<EndpointEvent> endpointLog(int id) {
+    return running().manager().log(id);
+  }
+
+  /** How far an endpoint's policy is; absent until it is compiled. */
+  public Optional<PolicyStanding> policyStanding(Endpoint endpoint) {
+    AgentRuntime running = running();
+    // The revision first: what is enforced after it was read is at least as new.
+    long revision = running.controller().rulesRevision();
+    return running
+        .controller()
+        .policyOf(endpoint)
+        .map(policy ->
+            new PolicyStanding(
+                policy,
+                running.reconciler().status(new DesiredKey.EndpointKey(endpoint.id())),
+                revision));
   }
 
   /** The endpoints, by id. */
@@ -323,6 +430,31 @@ public final class Agent implements AutoCloseable {
             new AgentException("endpoint " + endpoint.podName() + ": no policy compiled yet"));
   }
 
+  /** The policy objects in force, with the revision of the rules. */
+  public RulesSnapshot rules() {
+    return running().rules().snapshot();
+  }
+
+  /** Rules that users give by hand. */
+  public GivenRules givenRules() {
+    return running().givenRules();
+  }
+
+  /**
+   * Waits until rules given by hand count.
+   *
+   * @param revision what {@link GivenRules#add} gave
+   * @return the rules from then on
+   * @throws AgentException if they do not by the end of {@code atMost}
+   */
+  public RulesSnapshot awaitGivenRules(long revision, Duration atMost) throws InterruptedException {
+    AgentRuntime running = running();
+    if (running.controller().awaitGivenRules(revision, atMost).isEmpty()) {
+      throw new AgentException("rules not compiled within " + atMost.toSeconds() + " s");
+    }
+    return running.rules().snapshot();
+  }
+
   /** Every identity that this node knows. */
   public Table<Integer, Identity> identities() {
     return running().identities();
@@ -331,6 +463,69 @@ public final class Agent implements AutoCloseable {
   /** Which identity stands behind each prefix. */
   public Table<IpPrefix, IpcacheEntry> ipcache() {
     return running().ipcache();
+  }
+
+  /** The node's addresses. */
+  public AddressBook addresses() {
+    return running().addresses();
+  }
+
+  // ---- the agent itself ----
+
+  /** What the agent was told of its node. */
+  public NodeFacts facts() {
+    AgentRuntime running = running();
+    return new NodeFacts(
+        config.instance(),
+        config.nodeName(),
+        config.clusterName(),
+        config.clusterId(),
+        config.mtuBytes(),
+        running.source().map(KubernetesSource::name).orElse(""),
+        folder.root(),
+        running.startedAt());
+  }
+
+  /** What can be changed while the agent runs. */
+  public AgentOptions options() {
+    return running().options();
+  }
+
+  /** How each task fares that the agent repeats. */
+  public Table<String, ControllerState> controllers() {
+    return running().controllers().states();
+  }
+
+  /** A pod as Kubernetes knows it. */
+  public Optional<Pod> pod(String namespace, String name) {
+    return running().pod(namespace, name);
+  }
+
+  /** Where objects of Kubernetes come from. */
+  public Optional<KubernetesSource> source() {
+    return running().source();
+  }
+
+  // ---- what is kept and not carried out yet ----
+
+  /** Services, by number. */
+  public SpecStore<ServiceSpec> services() {
+    return running().services();
+  }
+
+  /** Recordings of packets, by number. */
+  public SpecStore<RecorderSpec> recorders() {
+    return running().recorders();
+  }
+
+  /** What endpoints were told for DNS names. */
+  public DnsCache dnsCache() {
+    return running().dnsCache();
+  }
+
+  /** Prefixes whose packets are to be dropped first of all. */
+  public PrefilterList prefilter() {
+    return running().prefilter();
   }
 
   // ---- the datapath ----
@@ -344,6 +539,11 @@ public final class Agent implements AutoCloseable {
   public String datapathDescription() {
     AgentRuntime running = running();
     return running.description() + " (" + running.reason() + ")";
+  }
+
+  /** What the datapath is to hold, and how far it is with it. */
+  public DatapathRows datapathRows() {
+    return running().datapathRows();
   }
 
   /** The datapath's counters, by name. */

@@ -2,7 +2,7 @@
 package io.cilium4j.agent;
 
 /** The agent could not do what it was asked; the message is one line that says what and where. */
-public final class AgentException extends RuntimeException {
+public sealed class AgentException extends RuntimeException permits EndpointExistsException {
   private static final long serialVersionUID = 1L;
 
   AgentException(String message) {

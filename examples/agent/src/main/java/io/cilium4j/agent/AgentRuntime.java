@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.api.model.PrefilterSpec;
+import io.cilium4j.api.model.RecorderSpec;
+import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
@@ -10,8 +13,10 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
@@ -21,6 +26,7 @@ import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.RowStatus;
@@ -32,6 +38,9 @@ import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.LabelFilter;
 import io.cilium4j.policy.PolicyConfig;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -63,6 +72,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class AgentRuntime implements AutoCloseable {
 
+  /** How often reservations of addresses are looked at, whose deadline is minutes away. */
+  private static final Duration RESERVATION_SWEEP = Duration.ofSeconds(30);
+
   private final Opened opened;
   private final AgentConfig config;
   private final DatapathChoice choice;
@@ -78,6 +90,17 @@ final class AgentRuntime implements AutoCloseable {
   private final EndpointManager manager;
   private final Table<String, Namespace> namespaces;
   private final FlowLog flows;
+  private final AddressBook addresses;
+  private final GivenRules givenRules;
+  private final AgentOptions options;
+  private final Controllers controllers;
+  private final Reconciler<DesiredKey, Desired> reconciler;
+  private final SpecStore<ServiceSpec> services;
+  private final SpecStore<RecorderSpec> recorders;
+  private final PrefilterList prefilter;
+  private final DnsCache dnsCache = new DnsCache();
+  private final DatapathRows datapathRows;
+  private final Instant startedAt = Instant.now();
   private final Lifecycle lifecycle = new Lifecycle();
 
   private AgentRuntime(
@@ -94,15 +117,22 @@ final class AgentRuntime implements AutoCloseable {
         opened.add(new IdentityAllocator(openBackend(identityThread), identityThread));
     this.ipcache = new Ipcache(identities, ipam.families(), Set.of(HostAddresses.INPUT));
     this.source = config.source().map(this::openSource);
-    this.rules = new PolicyRules(policyConfig(config, ipam.families()), ipcache);
+    PolicyConfig policyConfig = policyConfig(config, ipam.families());
+    this.rules = new PolicyRules(policyConfig, ipcache);
+    this.givenRules = new GivenRules(policyConfig);
+    this.addresses = new AddressBook(ipam, config.podCidrs(), System::nanoTime);
     Scheduler controllerThread = thread("controller");
     this.controller =
         new PolicyController(
             controllerThread,
             rules,
             new PolicyController.Inputs(
-                endpoints.table(), resources(), identities.identities(), ipcache.table()));
-    Reconciler<DesiredKey, Desired> reconciler =
+                endpoints.table(),
+                resources(),
+                givenRules.objects(),
+                identities.identities(),
+                ipcache.table()));
+    this.reconciler =
         Reconciler.create(
             controller.desired(), new DatapathOperations(datapath), thread("reconciler"));
     this.realisation = new Realisation(controller, reconciler);
@@ -114,11 +144,22 @@ final class AgentRuntime implements AutoCloseable {
             new EndpointStore(folder),
             datapath,
             realisation);
-    this.flows = new FlowLog(cookie -> rules.snapshot().origin(cookie));
+    this.options =
+        new AgentOptions(manager.details(), policyConfig.enforcement(), controller::setEnforcement);
+    this.flows = new FlowLog(cookie -> rules.snapshot().origin(cookie), options::isWanted);
+    this.services = new SpecStore<>("services", folder, ServiceSpec.class);
+    this.recorders = new SpecStore<>("recorders", folder, RecorderSpec.class);
+    this.prefilter = new PrefilterList(new SpecStore<>("prefilter", folder, PrefilterSpec.class));
+    this.datapathRows = new DatapathRows(controller.desired(), reconciler, Clock.systemUTC());
+    var hostAddresses = new HostAddresses(ipcache, new HashSet<>(routers));
+    this.controllers =
+        new Controllers(thread("controllers"), Clock.systemUTC())
+            .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::tell)
+            .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire);
     lifecycle
         .add("flow log", new FlowFollower(datapath, flows))
-        .add("endpoints", new EndpointFollower(manager, reconciler.statuses(), controllerThread))
-        .add("host addresses", new HostAddresses(ipcache, controllerThread, new HashSet<>(routers)))
+        .add("endpoints", new StatusFollower(this, controllerThread))
+        .add("controllers", controllers)
         .add("controller", controller)
         .add("reconciler", reconciler);
     source.ifPresent(each -> lifecycle.add("source", each));
@@ -184,16 +225,116 @@ final class AgentRuntime implements AutoCloseable {
     return manager;
   }
 
-  /** The labels that make a pod's identity. */
-  Labels relevantLabels(EndpointRequest pod) {
-    Map<String, String> namespaceLabels =
-        namespaces.get(pod.namespace()).map(Namespace::labels).orElse(Map.of());
-    return LabelFilter.DEFAULT.relevant(
+  /** The labels of a pod that a program tells of. */
+  PreparedLabels labelsOf(EndpointRequest pod) {
+    return prepared(
         PodLabels.prepare(
             pod.labels(),
             new PodLabels.Origin(
-                pod.namespace(), namespaceLabels, pod.serviceAccount(), config.clusterName()),
+                pod.namespace(),
+                namespaceLabels(pod.namespace()),
+                pod.serviceAccount(),
+                config.clusterName()),
             pod.namedPorts()));
+  }
+
+  private Map<String, String> namespaceLabels(String namespace) {
+    return namespaces.get(namespace).map(Namespace::labels).orElse(Map.of());
+  }
+
+  /** A pod as Kubernetes knows it. */
+  Optional<Pod> pod(String namespace, String name) {
+    return namespace.isEmpty()
+        ? Optional.empty()
+        : source.flatMap(each -> each.pods().get(new ResourceKey("Pod", namespace, name)));
+  }
+
+  /**
+   * The labels of an endpoint that a container runtime tells of: those of its pod where Kubernetes
+   * knows it; else what the runtime says, with what the cluster vouches for where it has a
+   * namespace.
+   */
+  PreparedLabels labelsOf(EndpointAttachment wanted) {
+    Optional<Pod> pod = pod(wanted.namespace(), wanted.kubernetesName());
+    if (pod.isPresent()) {
+      return prepared(pod.get().labels());
+    }
+    if (wanted.namespace().isEmpty()) {
+      return prepared(wanted.labels());
+    }
+    Labels vouched =
+        PodLabels.prepare(
+            Map.of(),
+            new PodLabels.Origin(
+                wanted.namespace(),
+                namespaceLabels(wanted.namespace()),
+                EndpointRequest.DEFAULT_SERVICE_ACCOUNT,
+                config.clusterName()),
+            wanted.namedPorts());
+    return prepared(wanted.labels().with(vouched.sorted()));
+  }
+
+  private static PreparedLabels prepared(Labels all) {
+    return new PreparedLabels(all, relevant(all, Labels.EMPTY));
+  }
+
+  /** An endpoint of which nothing is known yet gets an identity for that state. */
+  private static Labels relevant(Labels derived, Labels user) {
+    Labels relevant = LabelFilter.DEFAULT.relevant(derived).with(user.sorted());
+    return relevant.isEmpty() ? ReservedIdentity.INIT.identity().labels() : relevant;
+  }
+
+  /** The labels that make an endpoint's identity. */
+  static Labels relevant(EndpointDetails details) {
+    return relevant(details.derivedLabels(), details.userLabels());
+  }
+
+  AddressBook addresses() {
+    return addresses;
+  }
+
+  GivenRules givenRules() {
+    return givenRules;
+  }
+
+  AgentOptions options() {
+    return options;
+  }
+
+  Controllers controllers() {
+    return controllers;
+  }
+
+  Reconciler<DesiredKey, Desired> reconciler() {
+    return reconciler;
+  }
+
+  SpecStore<ServiceSpec> services() {
+    return services;
+  }
+
+  SpecStore<RecorderSpec> recorders() {
+    return recorders;
+  }
+
+  PrefilterList prefilter() {
+    return prefilter;
+  }
+
+  DnsCache dnsCache() {
+    return dnsCache;
+  }
+
+  DatapathRows datapathRows() {
+    return datapathRows;
+  }
+
+  AgentConfig config() {
+    return config;
+  }
+
+  Instant startedAt() {
+    return startedAt;
   }
 
   PolicyRules rules() {
@@ -315,28 +456,27 @@ final class AgentRuntime implements AutoCloseable {
   }
 
   /** Brings the endpoints of an earlier run back, then their states in line with the datapath. */
-  private static final class EndpointFollower implements Lifecycle.Part {
-    private final EndpointManager manager;
-    private final Table<DesiredKey, RowStatus> statuses;
+  private static final class StatusFollower implements Lifecycle.Part {
+    private final AgentRuntime runtime;
     private final Scheduler scheduler;
     private @Nullable Watch<DesiredKey, RowStatus> watch;
 
-    EndpointFollower(
-        EndpointManager manager, Table<DesiredKey, RowStatus> statuses, Scheduler scheduler) {
-      this.manager = manager;
-      this.statuses = statuses;
+    StatusFollower(AgentRuntime runtime, Scheduler scheduler) {
+      this.runtime = runtime;
       this.scheduler = scheduler;
     }
 
     @Override
     public void start() {
-      manager.restore();
-      watch = statuses.watch(() -> scheduler.execute(this::look));
+      runtime.manager.restore();
+      watch = runtime.reconciler.statuses().watch(() -> scheduler.execute(this::look));
     }
 
     private void look() {
       if (watch != null && !watch.isClosed()) {
-        manager.follow(watch.poll());
+        Changes<DesiredKey, RowStatus> changes = watch.poll();
+        runtime.manager.follow(changes);
+        runtime.datapathRows.follow(changes);
       }
     }
 

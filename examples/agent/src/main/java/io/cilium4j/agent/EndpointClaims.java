@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
@@ -78,16 +79,52 @@ final class EndpointClaims {
   }
 
   /**
+   * Claims everything for a new endpoint whose addresses were chosen before, by {@link
+   * AddressBook#allocate} as a rule.
+   *
+   * @throws EndpointExistsException if the pod is an endpoint already, or another has its id
+   */
+  Claim claimGiven(EndpointAttachment wanted, Labels relevant, Undo undo) {
+    String pod = wanted.podName();
+    int id = wanted.wantedId() == 0 ? reserve(pod) : reserve(pod, wanted.wantedId());
+    undo.add(() -> forget(pod, id));
+    Identity identity = identities.allocate(relevant);
+    undo.add(() -> identities.release(identity.id()));
+    if (wanted.addressOwner() == AddressOwner.AGENT) {
+      for (IpAddress address : wanted.addresses()) {
+        claimGiven(address, wanted, undo);
+      }
+    }
+    return new Claim(id, identity, wanted.addresses());
+  }
+
+  /** Whoever took the address for the endpoint is its owner still if this comes to nothing. */
+  private void claimGiven(IpAddress address, EndpointAttachment wanted, Undo undo) {
+    String pod = wanted.podName();
+    String holder = ipam.allocations().get(address).orElse(AddressBook.NOBODY);
+    boolean isForIt = holder.equals(AddressBook.NOBODY) || wanted.isOf(holder);
+    if (isForIt && !holder.equals(pod) && ipam.release(address, holder)) {
+      undo.add(() -> ipam.claim(address, holder));
+    }
+    ipam.claim(address, pod);
+    if (!holder.equals(pod)) {
+      undo.add(() -> ipam.release(address, pod));
+    }
+  }
+
+  /**
    * Claims again what an endpoint of an earlier run had.
    *
    * @return the endpoint, with another number if that of its identity is another's by now
    */
-  Endpoint claimAgain(Endpoint former, Undo undo) {
+  Endpoint claimAgain(Endpoint former, AddressOwner owner, Undo undo) {
     reserveAgain(former);
     undo.add(() -> forget(former.podName(), former.id()));
-    for (IpAddress address : former.addresses()) {
-      ipam.claim(address, former.podName());
-      undo.add(() -> ipam.release(address, former.podName()));
+    if (owner == AddressOwner.AGENT) {
+      for (IpAddress address : former.addresses()) {
+        ipam.claim(address, former.podName());
+        undo.add(() -> ipam.release(address, former.podName()));
+      }
     }
     Identity identity = identities.restore(new Identity(former.identity(), former.labels()));
     undo.add(() -> identities.release(identity.id()));
@@ -141,10 +178,7 @@ final class EndpointClaims {
   private int reserve(String pod) {
     lock.lock();
     try {
-      Integer taken = pods.get(pod);
-      if (taken != null) {
-        throw new AgentException("endpoint " + pod + " exists already, with id " + taken);
-      }
+      requireNew(pod);
       if (ids.size() == Endpoint.MAX_ID) {
         throw new AgentException(
             "endpoint " + pod + ": all " + Endpoint.MAX_ID + " endpoint ids are in use");
@@ -156,6 +190,28 @@ final class EndpointClaims {
       return lastId;
     } finally {
       lock.unlock();
+    }
+  }
+
+  private int reserve(String pod, int wantedId) {
+    lock.lock();
+    try {
+      requireNew(pod);
+      if (!ids.add(wantedId)) {
+        throw new EndpointExistsException(
+            "endpoint " + pod + ": another one has the id " + wantedId);
+      }
+      pods.put(pod, wantedId);
+      return wantedId;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void requireNew(String pod) {
+    Integer taken = pods.get(pod);
+    if (taken != null) {
+      throw new EndpointExistsException("endpoint " + pod + " exists already, with id " + taken);
     }
   }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.EndpointDetails.AddressOwner;
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.EndpointStore.Kept;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.EndpointInterface;
@@ -28,7 +31,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class EndpointFile {
 
   /** Raised when the meaning of a field changes or one is added that must be there. */
-  static final int VERSION = 1;
+  static final int VERSION = 2;
 
   private static final JsonMapper JSON =
       JsonMapper.builder()
@@ -40,7 +43,8 @@ final class EndpointFile {
   private EndpointFile() {}
 
   /** The endpoint as text; its state is left out, since it is another one after a restart. */
-  static byte[] write(Endpoint endpoint) {
+  static byte[] write(Kept kept) {
+    Endpoint endpoint = kept.endpoint();
     ObjectNode root = JSON.createObjectNode();
     root.put("version", VERSION);
     root.put("id", endpoint.id());
@@ -62,7 +66,26 @@ final class EndpointFile {
         .namedPorts()
         .forEach((name, port) ->
             ports.putObject(name).put("protocol", port.protocol()).put("port", port.port()));
+    writeDetails(kept.details(), root.putObject("details"));
     return JSON.writeValueAsBytes(root);
+  }
+
+  private static void writeDetails(EndpointDetails details, ObjectNode node) {
+    Names names = details.names();
+    node.put("containerId", names.containerId());
+    node.put("containerName", names.containerName());
+    node.put("containerInterface", names.containerInterface());
+    node.put("dockerEndpointId", names.dockerEndpointId());
+    node.put("dockerNetworkId", names.dockerNetworkId());
+    node.put("podUid", names.podUid());
+    node.put("attachmentOnly", names.attachmentOnly());
+    var derived = node.putArray("derivedLabels");
+    details.derivedLabels().forEach(label -> derived.add(label.toString()));
+    var user = node.putArray("userLabels");
+    details.userLabels().forEach(label -> user.add(label.toString()));
+    ObjectNode options = node.putObject("options");
+    details.options().forEach(options::put);
+    node.put("addressOwner", details.addressOwner().name());
   }
 
   /**
@@ -71,7 +94,7 @@ final class EndpointFile {
    * @throws IllegalArgumentException if anything is missing, of another type or out of range; the
    *     message is one line
    */
-  static Endpoint read(byte[] text) {
+  static Kept read(byte[] text) {
     JsonNode root;
     try {
       root = JSON.readTree(text);
@@ -82,6 +105,38 @@ final class EndpointFile {
     if (version != VERSION) {
       throw new IllegalArgumentException("version " + version + ": wanted " + VERSION);
     }
+    return new Kept(readEndpoint(root), readDetails(need(root, "details")));
+  }
+
+  private static EndpointDetails readDetails(JsonNode node) {
+    var options = new HashMap<String, Boolean>();
+    for (Map.Entry<String, JsonNode> option : need(node, "options").properties()) {
+      options.put(option.getKey(), truth(need(node, "options"), option.getKey()));
+    }
+    return new EndpointDetails(
+        new Names(
+            text(node, "containerId"),
+            text(node, "containerName"),
+            text(node, "containerInterface"),
+            text(node, "dockerEndpointId"),
+            text(node, "dockerNetworkId"),
+            text(node, "podUid"),
+            truth(node, "attachmentOnly")),
+        Labels.parse(texts(node, "derivedLabels")),
+        Labels.parse(texts(node, "userLabels")),
+        options,
+        AddressOwner.valueOf(text(node, "addressOwner")));
+  }
+
+  private static boolean truth(JsonNode parent, String field) {
+    JsonNode node = need(parent, field);
+    if (!node.isBoolean()) {
+      throw new IllegalArgumentException("field " + field + ": wanted true or false");
+    }
+    return node.booleanValue();
+  }
+
+  private static Endpoint readEndpoint(JsonNode root) {
     JsonNode device = need(root, "device");
     return new Endpoint(
         integer(root, "id"),

@@ -1,25 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.Agent.Wait;
 import io.cilium4j.agent.DesiredKey.EndpointKey;
 import io.cilium4j.agent.EndpointClaims.Claim;
+import io.cilium4j.agent.EndpointDetails.AddressOwner;
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.EndpointEvent.Outcome;
 import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,10 +56,16 @@ final class EndpointManager {
   /** The name of the device inside each pod. */
   private static final String POD_DEVICE = "eth0";
 
+  /** Where the kernel lists the devices of our namespace. */
+  private static final Path DEVICES = Path.of("/sys/class/net");
+
   /** How long a datapath may take for one endpoint before the caller is told that it failed. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private final TableWriter<Integer, Endpoint> endpoints;
+  private final TableWriter<Integer, EndpointDetails> details =
+      TableWriter.create("endpoint-details");
+  private final EndpointLog log = new EndpointLog(Clock.systemUTC());
   private final EndpointClaims claims;
   private final EndpointStore store;
   private final Datapath datapath;
@@ -73,14 +91,70 @@ final class EndpointManager {
   /**
    * Makes a pod an endpoint and waits until it is ready.
    *
-   * @param relevant the labels that make its identity
    * @throws AgentException if it cannot; nothing is left of the attempt
    */
-  Endpoint create(EndpointRequest request, Labels relevant, int mtuBytes) {
+  Endpoint create(EndpointRequest request, PreparedLabels labels, int mtuBytes) {
+    var details = EndpointDetails.of(Names.NONE, labels.all(), AddressOwner.AGENT);
+    return bringAbout(
+        request.podName(),
+        Wait.UNTIL_READY,
+        undo -> {
+          Claim claim = claims.claim(request.podName(), labels.relevant(), undo);
+          EndpointInterface device =
+              datapath.connect(
+                  new ConnectRequest(
+                      claim.id(), request.netns(), POD_DEVICE, claim.addresses(), mtuBytes));
+          undo.add(() -> datapath.disconnect(device));
+          var pod = new PodName(request.namespace(), request.name());
+          return keep(endpoint(pod, claim, device, request.namedPorts()), details, undo);
+        });
+  }
+
+  /**
+   * Makes a pod an endpoint whose devices and addresses are there already.
+   *
+   * @throws EndpointExistsException if there is one of its name or wanted id
+   * @throws AgentException if it cannot; devices and addresses are left as they were
+   */
+  Endpoint adopt(EndpointAttachment wanted, PreparedLabels labels, Wait wait) {
+    var details = EndpointDetails.of(wanted.names(), labels.all(), wanted.addressOwner());
+    return bringAbout(
+        wanted.podName(),
+        wait,
+        undo -> {
+          Claim claim = claims.claimGiven(wanted, labels.relevant(), undo);
+          EndpointInterface device =
+              datapath.adopt(new AdoptRequest(claim.id(), wanted.device(), claim.addresses()));
+          var pod = new PodName(wanted.namespace(), wanted.name());
+          return keep(endpoint(pod, claim, device, wanted.namedPorts()), details, undo);
+        });
+  }
+
+  private record PodName(String namespace, String name) {}
+
+  private static Endpoint endpoint(
+      PodName pod, Claim claim, EndpointInterface device, Map<String, NamedPort> namedPorts) {
+    return new Endpoint(
+        claim.id(),
+        pod.namespace(),
+        pod.name(),
+        claim.identity().labels(),
+        claim.identity().id(),
+        claim.addresses(),
+        device,
+        namedPorts,
+        EndpointState.NOT_READY);
+  }
+
+  private Endpoint bringAbout(String pod, Wait wait, Function<Undo, Endpoint> make) {
     var undo = new Undo();
     try {
-      Endpoint made = make(request, relevant, mtuBytes, undo);
-      awaitEnforced(made, publish(made, undo));
+      Endpoint made = make.apply(undo);
+      long revision = publish(made, undo);
+      if (wait == Wait.NOT) {
+        return made;
+      }
+      awaitEnforced(made, revision);
       var _ = become(made.id(), EndpointState.READY);
       Endpoint ready =
           endpoints
@@ -98,38 +172,31 @@ final class EndpointManager {
       undo.run(e);
       throw e instanceof AgentException known
           ? known
-          : new AgentException("endpoint " + request.podName() + ": " + e.getMessage(), e);
+          : new AgentException("endpoint " + pod + ": " + e.getMessage(), e);
     }
   }
 
-  private Endpoint make(EndpointRequest request, Labels relevant, int mtuBytes, Undo undo) {
-    Claim claim = claims.claim(request.podName(), relevant, undo);
-    EndpointInterface device =
-        datapath.connect(
-            new ConnectRequest(
-                claim.id(), request.netns(), POD_DEVICE, claim.addresses(), mtuBytes));
-    undo.add(() -> datapath.disconnect(device));
-    Endpoint endpoint =
-        new Endpoint(
-            claim.id(),
-            request.namespace(),
-            request.name(),
-            claim.identity().labels(),
-            claim.identity().id(),
-            claim.addresses(),
-            device,
-            request.namedPorts(),
-            EndpointState.NOT_READY);
-    undo.add(() -> store.remove(claim.id()));
-    store.put(endpoint);
+  /** What the next start of the agent knows of. */
+  private Endpoint keep(Endpoint endpoint, EndpointDetails about, Undo undo) {
+    undo.add(() -> forget(endpoint.id()));
+    details.put(endpoint.id(), about);
+    store.put(endpoint, about);
     return endpoint;
+  }
+
+  private void forget(int id) {
+    store.remove(id);
+    details.remove(id);
+    log.remove(id);
   }
 
   /** From here on everybody knows of the endpoint. */
   private long publish(Endpoint endpoint, Undo undo) {
     undo.add(() -> withdraw(endpoint));
     claims.announce(endpoint);
-    return endpoints.put(endpoint.id(), endpoint);
+    long revision = endpoints.put(endpoint.id(), endpoint);
+    log.add(endpoint.id(), Outcome.OK, "created", endpoint.state());
+    return revision;
   }
 
   /** Takes the endpoint's rows away and waits until the datapath has none of it any more. */
@@ -154,31 +221,56 @@ final class EndpointManager {
         });
   }
 
-  /** Removes an endpoint with everything it has; false if there is none, or another is at it. */
-  boolean delete(int id) {
+  /**
+   * Removes an endpoint with everything it has, also where a step of it fails.
+   *
+   * @return what went wrong on the way, one line each; absent if there is no such endpoint, or
+   *     another is at it
+   */
+  Optional<List<String>> delete(int id) {
     Optional<Endpoint> leaving = become(id, EndpointState.DISCONNECTING);
     if (leaving.isEmpty()) {
-      return false;
+      return Optional.empty();
     }
     Endpoint endpoint = leaving.get();
+    List<String> problems = new ArrayList<>();
     // The row first: without one the devices drop everything. The file last of what can fail, so
     // that a crash on the way leaves an endpoint that the next start knows of.
-    withdraw(endpoint);
-    datapath.disconnect(endpoint.device());
-    store.remove(id);
-    claims.release(endpoint);
-    LOG.info("endpoint gone id={} pod={}", id, endpoint.podName());
-    return true;
+    attempt(problems, () -> withdraw(endpoint));
+    attempt(problems, () -> datapath.disconnect(endpoint.device()));
+    attempt(problems, () -> forget(id));
+    attempt(problems, () -> claims.release(endpoint));
+    if (problems.isEmpty()) {
+      LOG.info("endpoint gone id={} pod={}", id, endpoint.podName());
+    } else {
+      LOG.warn("endpoint gone id={} pod={} errors={}", id, endpoint.podName(), problems);
+    }
+    return Optional.of(List.copyOf(problems));
+  }
+
+  private static void attempt(List<String> problems, Runnable step) {
+    try {
+      step.run();
+    } catch (RuntimeException e) {
+      problems.add(String.valueOf(e.getMessage()));
+    }
   }
 
   /**
-   * Gives an endpoint the labels that its pod has now, and waits until its new identity is
-   * enforced.
+   * Gives an endpoint other labels, and waits until its new identity is enforced.
    *
+   * @param change its details from the present ones; must not change anything else
+   * @param relevant the labels that make its identity, from its details
    * @return false if there is no such endpoint
    */
-  boolean changeLabels(int id, Labels relevant) {
-    Identity next = claims.claimIdentity(relevant);
+  boolean changeLabels(
+      int id, UnaryOperator<EndpointDetails> change, Function<EndpointDetails, Labels> relevant) {
+    Optional<EndpointDetails> present = details.table().get(id);
+    if (present.isEmpty()) {
+      return false;
+    }
+    EndpointDetails changedDetails = change.apply(present.get());
+    Identity next = claims.claimIdentity(relevant.apply(changedDetails));
     Optional<Endpoint> before = replace(id, endpoint -> Optional.of(endpoint.withIdentity(next)));
     if (before.isEmpty()) {
       claims.releaseIdentity(next.id());
@@ -186,18 +278,66 @@ final class EndpointManager {
     }
     long revision = endpoints.table().revision();
     Endpoint changed = before.get().withIdentity(next);
+    details.put(id, changedDetails);
     claims.announce(changed);
-    store.put(changed);
+    store.put(changed, changedDetails);
+    log.add(id, Outcome.OK, "identity " + next.id() + " by labels", changed.state());
     awaitEnforced(changed, revision);
     claims.releaseIdentity(before.get().identity());
     return true;
   }
 
+  /**
+   * Sets some of an endpoint's own options.
+   *
+   * @return false if there is no such endpoint
+   */
+  boolean changeOptions(int id, Map<String, Boolean> changed) {
+    return changeDetails(
+        id, "options " + new TreeMap<>(changed), details -> details.withOptions(changed));
+  }
+
+  /**
+   * Changes the names by which others know an endpoint.
+   *
+   * @return false if there is no such endpoint
+   */
+  boolean changeNames(int id, UnaryOperator<Names> change) {
+    return changeDetails(id, "names", details -> details.withNames(change.apply(details.names())));
+  }
+
+  /** Changes of details that decide nothing of packets. */
+  private boolean changeDetails(int id, String what, UnaryOperator<EndpointDetails> change) {
+    Optional<Endpoint> endpoint = endpoints.table().get(id);
+    Optional<EndpointDetails> present = details.table().get(id);
+    if (endpoint.isEmpty() || present.isEmpty()) {
+      return false;
+    }
+    EndpointDetails next = change.apply(present.get());
+    if (!next.equals(present.get())) {
+      details.put(id, next);
+      store.put(endpoint.get(), next);
+      log.add(id, Outcome.OK, what, endpoint.get().state());
+    }
+    return true;
+  }
+
+  /** What else is known of each endpoint, by id. */
+  Table<Integer, EndpointDetails> details() {
+    return details.table();
+  }
+
+  /** The last steps of an endpoint's life, the newest first. */
+  List<EndpointEvent> log(int id) {
+    return log.of(id);
+  }
+
   /** Takes up the endpoints of an earlier run, with the ids, addresses and identities they had. */
   void restore() {
-    for (Endpoint former : store.load()) {
+    for (EndpointStore.Kept kept : store.load()) {
+      Endpoint former = kept.endpoint();
       try {
-        restore(former);
+        restore(former, kept.details());
       } catch (RuntimeException e) {
         // Its devices stay and drop everything, as they do for any endpoint without a row.
         LOG.warn(
@@ -210,8 +350,8 @@ final class EndpointManager {
     endpoints.synced(RESTORED);
   }
 
-  private void restore(Endpoint former) {
-    if (!Files.exists(Path.of(former.device().netns()))) {
+  private void restore(Endpoint former, EndpointDetails about) {
+    if (isGone(former)) {
       datapath.disconnect(former.device());
       store.remove(former.id());
       LOG.info(
@@ -223,9 +363,11 @@ final class EndpointManager {
     }
     var undo = new Undo();
     try {
-      Endpoint endpoint = claims.claimAgain(former, undo);
+      Endpoint endpoint = claims.claimAgain(former, about.addressOwner(), undo);
       claims.announce(endpoint);
+      details.put(endpoint.id(), about);
       endpoints.put(endpoint.id(), endpoint);
+      log.add(endpoint.id(), Outcome.OK, "restored", endpoint.state());
       LOG.info(
           "endpoint restored id={} pod={} identity={}",
           endpoint.id(),
@@ -237,20 +379,40 @@ final class EndpointManager {
     }
   }
 
+  /**
+   * Devices that others made are known by the node's side, since their namespace may be unknown.
+   */
+  private static boolean isGone(Endpoint former) {
+    String netns = former.device().netns();
+    return netns.isEmpty()
+        ? !Files.exists(DEVICES.resolve(former.device().hostName()))
+        : !Files.exists(Path.of(netns));
+  }
+
   /** Follows how far the datapath is with each endpoint. */
   void follow(Changes<DesiredKey, RowStatus> statuses) {
     for (Change<DesiredKey, RowStatus> change : statuses.list()) {
       if (change instanceof Change.Put<DesiredKey, RowStatus> put
           && put.key() instanceof EndpointKey key) {
-        var _ =
-            become(
-                key.endpointId(),
-                switch (put.value()) {
-                  case RowStatus.Pending _ -> EndpointState.REGENERATING;
-                  case RowStatus.Done _ -> EndpointState.READY;
-                  case RowStatus.Failed _ -> EndpointState.NOT_READY;
-                });
+        follow(key.endpointId(), put.value());
       }
+    }
+  }
+
+  private void follow(int id, RowStatus status) {
+    switch (status) {
+      case RowStatus.Pending _ ->
+          reach(id, EndpointState.REGENERATING, Outcome.OK, "policy changes");
+      case RowStatus.Done _ -> reach(id, EndpointState.READY, Outcome.OK, "policy enforced");
+      case RowStatus.Failed failed ->
+          reach(id, EndpointState.NOT_READY, Outcome.FAILED, failed.message());
+    }
+  }
+
+  private void reach(int id, EndpointState next, Outcome outcome, String message) {
+    boolean stepped = become(id, next).isPresent();
+    if (stepped || outcome == Outcome.FAILED) {
+      endpoints.table().get(id).ifPresent(there -> log.add(id, outcome, message, there.state()));
     }
   }
 

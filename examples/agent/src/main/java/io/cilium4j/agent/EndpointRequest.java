@@ -23,6 +23,9 @@ public record EndpointRequest(
     String netns,
     Map<String, NamedPort> namedPorts) {
 
+  /** The account of a pod that names none. */
+  static final String DEFAULT_SERVICE_ACCOUNT = "default";
+
   /** What Kubernetes takes for the name of an object, without its bound of 253 characters. */
   private static final Pattern OBJECT_NAME = Pattern.compile("[a-z0-9]([-.a-z0-9]*[a-z0-9])?");
 
@@ -42,7 +45,7 @@ public record EndpointRequest(
 
   /** A pod of the default service account, without named ports. */
   public EndpointRequest(String namespace, String name, Map<String, String> labels, String netns) {
-    this(namespace, name, "default", labels, netns, Map.of());
+    this(namespace, name, DEFAULT_SERVICE_ACCOUNT, labels, netns, Map.of());
   }
 
   /** The name under which people know it: {@code namespace/name}. */

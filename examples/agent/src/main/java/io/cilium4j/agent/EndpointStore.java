@@ -30,10 +30,13 @@ final class EndpointStore {
     return folder.endpoints().resolve(id + SUFFIX);
   }
 
+  /** An endpoint as it was kept. */
+  record Kept(Endpoint endpoint, EndpointDetails details) {}
+
   /** Keeps an endpoint, in place of what was kept of it before. */
-  void put(Endpoint endpoint) {
+  void put(Endpoint endpoint, EndpointDetails details) {
     try {
-      folder.write(file(endpoint.id()), EndpointFile.write(endpoint));
+      folder.write(file(endpoint.id()), EndpointFile.write(new Kept(endpoint, details)));
     } catch (IOException e) {
       throw new AgentException(
           "write state of endpoint " + endpoint.podName() + ": " + e.getMessage(), e);
@@ -50,15 +53,15 @@ final class EndpointStore {
   }
 
   /** Every endpoint that can be read. One that cannot is told in the log and set aside. */
-  List<Endpoint> load() {
-    var endpoints = new ArrayList<Endpoint>();
+  List<Kept> load() {
+    var endpoints = new ArrayList<Kept>();
     for (Path file : StateFolder.list(folder.endpoints(), SUFFIX)) {
       try {
-        Endpoint endpoint = EndpointFile.read(StateFolder.read(file));
-        if (!file.equals(file(endpoint.id()))) {
-          throw new IllegalArgumentException("it holds endpoint " + endpoint.id());
+        Kept kept = EndpointFile.read(StateFolder.read(file));
+        if (!file.equals(file(kept.endpoint().id()))) {
+          throw new IllegalArgumentException("it holds endpoint " + kept.endpoint().id());
         }
-        endpoints.add(endpoint);
+        endpoints.add(kept);
       } catch (IOException | IllegalArgumentException e) {
         LOG.warn("endpoint state lost file={} error=\"{}\"", file, e.getMessage());
         setAside(file);

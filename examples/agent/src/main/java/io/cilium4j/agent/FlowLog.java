@@ -12,6 +12,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,15 +34,22 @@ final class FlowLog implements FlowSink {
 
   private final List<Consumer<? super ReportedFlow>> listeners = new CopyOnWriteArrayList<>();
 
+  private final Predicate<Flow> wanted;
+
   /**
    * @param rules finds the rule behind a cookie
+   * @param wanted which flows anybody wants to hear of
    */
-  FlowLog(IntFunction<Optional<RuleOrigin>> rules) {
+  FlowLog(IntFunction<Optional<RuleOrigin>> rules, Predicate<Flow> wanted) {
     this.rules = rules;
+    this.wanted = wanted;
   }
 
   @Override
   public void accept(Flow flow) {
+    if (!wanted.test(flow)) {
+      return;
+    }
     var reported = new ReportedFlow(flow, ruleOf(flow.cookie()));
     lock.lock();
     try {

@@ -4,8 +4,6 @@ package io.cilium4j.agent;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.ReservedIdentity;
-import io.cilium4j.core.state.Lifecycle;
-import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.IpcacheSource;
 import java.net.NetworkInterface;
@@ -21,41 +19,30 @@ import org.slf4j.LoggerFactory;
  * Keeps the ipcache told of the machine's own addresses: whoever has one of them is the identity
  * {@code host}. They are few and change rarely, so they are simply read again from time to time.
  */
-final class HostAddresses implements Lifecycle.Part {
+final class HostAddresses {
   private static final Logger LOG = LoggerFactory.getLogger(HostAddresses.class);
 
   /** The input that the ipcache waits for. */
   static final String INPUT = "host-addresses";
 
-  private static final Duration INTERVAL = Duration.ofSeconds(10);
+  static final Duration INTERVAL = Duration.ofSeconds(10);
 
   private final Ipcache ipcache;
-  private final Scheduler scheduler;
   private final Set<IpAddress> always;
 
-  /** What the ipcache was told last; used on the scheduler's thread. */
+  /** What the ipcache was told last; used on one thread. */
   private Set<IpAddress> told = Set.of();
 
   /**
    * @param always addresses that are the node's whether a device has them yet or not
    */
-  HostAddresses(Ipcache ipcache, Scheduler scheduler, Set<IpAddress> always) {
+  HostAddresses(Ipcache ipcache, Set<IpAddress> always) {
     this.ipcache = ipcache;
-    this.scheduler = scheduler;
     this.always = Set.copyOf(always);
   }
 
-  @Override
-  public void start() {
-    scheduler.execute(this::tell);
-  }
-
-  @Override
-  public void stop() {
-    // Ends with its scheduler.
-  }
-
-  private void tell() {
+  /** Reads the addresses and tells what changed. */
+  void tell() {
     Set<IpAddress> now = find();
     ipcache.update(batch -> {
       told.stream()
@@ -72,7 +59,6 @@ final class HostAddresses implements Lifecycle.Part {
     });
     told = now;
     ipcache.synced(INPUT);
-    scheduler.schedule(INTERVAL, this::tell);
   }
 
   /** Every address of a device here that others can reach: no loopback, no link-local one. */

@@ -22,6 +22,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
+import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicySubject;
 import io.cilium4j.policy.RulesSnapshot;
@@ -36,6 +37,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -64,12 +66,14 @@ final class PolicyController implements Lifecycle.Part {
    *
    * @param endpoints this node's endpoints
    * @param resources policy objects, among others
+   * @param givenRules policy objects made of rules that were given by hand
    * @param identities all identities
    * @param ipcache what stands behind each prefix
    */
   record Inputs(
       Table<Integer, Endpoint> endpoints,
       Table<ResourceKey, RawResource> resources,
+      Table<ResourceKey, RawResource> givenRules,
       Table<Integer, Identity> identities,
       Table<IpPrefix, IpcacheEntry> ipcache) {}
 
@@ -91,11 +95,16 @@ final class PolicyController implements Lifecycle.Part {
   private record Compiled(CompiledPolicy policy, PolicyMapState state, long revision) {}
 
   /** Revisions of the inputs that the last round had seen, and of what followed from them. */
-  private record Progress(long endpoints, long resources, long desired) {}
+  private record Progress(
+      long endpoints, long resources, long givenRules, long rules, long desired) {}
 
   private final Scheduler scheduler;
   private final PolicyRules rules;
-  private final PolicyCompiler compiler;
+  private volatile PolicyCompiler compiler;
+
+  /** Whether everything is to be compiled anew because the compiler is another one. */
+  private final AtomicBoolean modeChanged = new AtomicBoolean();
+
   private final Inputs inputs;
   private final TableWriter<DesiredKey, Desired> desired =
       TableWriter.create("desired", Comparator.naturalOrder(), Set.of(CONTROLLER));
@@ -113,12 +122,13 @@ final class PolicyController implements Lifecycle.Part {
 
   private final ReentrantLock progressLock = new ReentrantLock();
   private final Condition progressed = progressLock.newCondition();
-  private Progress progress = new Progress(-1, -1, 0);
+  private Progress progress = new Progress(-1, -1, -1, 0, 0);
 
   /** The watches of a started controller. */
   private record Following(
       Watch<Integer, Endpoint> endpoints,
       Watch<ResourceKey, RawResource> resources,
+      Watch<ResourceKey, RawResource> givenRules,
       Watch<Integer, Identity> identities,
       Watch<IpPrefix, IpcacheEntry> ipcache) {}
 
@@ -127,6 +137,13 @@ final class PolicyController implements Lifecycle.Part {
     this.rules = rules;
     this.compiler = new PolicyCompiler(rules.config());
     this.inputs = inputs;
+  }
+
+  /** Restricts endpoints by another mode from now on. */
+  void setEnforcement(EnforcementMode mode) {
+    compiler = new PolicyCompiler(rules.config().withEnforcement(mode));
+    modeChanged.set(true);
+    scheduleRound();
   }
 
   /** What the datapath is to hold. */
@@ -151,6 +168,7 @@ final class PolicyController implements Lifecycle.Part {
         new Following(
             inputs.endpoints().watch(this::scheduleRound),
             inputs.resources().watch(this::scheduleRound),
+            inputs.givenRules().watch(this::scheduleRound),
             inputs.identities().watch(this::scheduleRound),
             inputs.ipcache().watch(this::scheduleRound));
   }
@@ -159,6 +177,7 @@ final class PolicyController implements Lifecycle.Part {
     if (following != null) {
       following.endpoints().close();
       following.resources().close();
+      following.givenRules().close();
       following.identities().close();
       following.ipcache().close();
       following = null;
@@ -199,7 +218,10 @@ final class PolicyController implements Lifecycle.Part {
    */
   private void round(Following watches) {
     Changes<ResourceKey, RawResource> resources = watches.resources().poll();
-    boolean rulesChanged = rules.take(resources);
+    Changes<ResourceKey, RawResource> givenRules = watches.givenRules().poll();
+    boolean rulesChanged = rules.take(resources, key -> !GivenRules.isGiven(key));
+    rulesChanged |= rules.take(givenRules, GivenRules::isGiven);
+    rulesChanged |= modeChanged.getAndSet(false);
     Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
     Set<Integer> dirty = takeEndpoints(endpointChanges);
     Changes<Integer, Identity> identityChanges = watches.identities().poll();
@@ -222,7 +244,11 @@ final class PolicyController implements Lifecycle.Part {
     }
     report(
         new Progress(
-            endpointChanges.snapshot().revision(), resources.snapshot().revision(), revision));
+            endpointChanges.snapshot().revision(),
+            resources.snapshot().revision(),
+            givenRules.snapshot().revision(),
+            rules.snapshot().revision(),
+            revision));
   }
 
   /** The ids of endpoints that are new, gone, or different in more than their state. */
@@ -370,16 +396,38 @@ final class PolicyController implements Lifecycle.Part {
    */
   Optional<Long> awaitSeen(long endpointRevision, long resourceRevision, Duration atMost)
       throws InterruptedException {
+    return awaitProgress(
+        made -> made.endpoints() >= endpointRevision && made.resources() >= resourceRevision,
+        atMost);
+  }
+
+  /** As {@link #awaitSeen}, of rules given by hand. */
+  Optional<Long> awaitGivenRules(long revision, Duration atMost) throws InterruptedException {
+    return awaitProgress(made -> made.givenRules() >= revision, atMost);
+  }
+
+  private Optional<Long> awaitProgress(Predicate<Progress> enough, Duration atMost)
+      throws InterruptedException {
     long nanos = atMost.toNanos();
     progressLock.lockInterruptibly();
     try {
-      while (progress.endpoints() < endpointRevision || progress.resources() < resourceRevision) {
+      while (!enough.test(progress)) {
         if (nanos <= 0) {
           return Optional.empty();
         }
         nanos = progressed.awaitNanos(nanos);
       }
       return Optional.of(progress.desired());
+    } finally {
+      progressLock.unlock();
+    }
+  }
+
+  /** The revision of the rules that the desired state follows from. */
+  long rulesRevision() {
+    progressLock.lock();
+    try {
+      return progress.rules();
     } finally {
       progressLock.unlock();
     }

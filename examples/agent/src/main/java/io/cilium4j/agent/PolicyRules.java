@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,8 +71,12 @@ final class PolicyRules {
     return applied.table();
   }
 
-  /** Takes over what changed; whether any rule did. */
-  boolean take(Changes<ResourceKey, RawResource> changes) {
+  /**
+   * Takes over what changed in one of the tables that objects come from; whether any rule did.
+   *
+   * @param ofTable which objects are of this table
+   */
+  boolean take(Changes<ResourceKey, RawResource> changes, Predicate<ResourceKey> ofTable) {
     List<PolicyResource> added = new ArrayList<>();
     List<ResourceName> removed = new ArrayList<>();
     List<AppliedPolicy> outcomes = new ArrayList<>();
@@ -86,7 +91,7 @@ final class PolicyRules {
       }
     }
     if (changes.fromScratch()) {
-      removed.addAll(vanished(changes));
+      removed.addAll(vanished(changes, ofTable));
     }
     if (added.isEmpty() && removed.isEmpty() && outcomes.isEmpty()) {
       return false;
@@ -112,10 +117,11 @@ final class PolicyRules {
   }
 
   /** Objects that went while the reader was too far behind to be told. */
-  private List<ResourceName> vanished(Changes<ResourceKey, RawResource> changes) {
+  private List<ResourceName> vanished(
+      Changes<ResourceKey, RawResource> changes, Predicate<ResourceKey> ofTable) {
     List<ResourceName> gone = new ArrayList<>();
     for (Row<ResourceKey, AppliedPolicy> row : applied.table().snapshot()) {
-      if (!changes.snapshot().contains(row.key())) {
+      if (ofTable.test(row.key()) && !changes.snapshot().contains(row.key())) {
         gone.add(nameOf(row.key()));
       }
     }

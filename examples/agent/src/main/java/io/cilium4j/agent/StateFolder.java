@@ -25,6 +25,7 @@ import java.util.stream.Stream;
  * <pre>
  *   FOLDER/lock               held while the agent runs
  *   FOLDER/endpoints/ID.json  one file an endpoint
+ *   FOLDER/specs/NAME/ID.json one file a service, recorder, …
  *   FOLDER/datapath-name      which datapath enforces
  *   FOLDER/datapath/          the datapath's own: its manifest
  * </pre>
@@ -66,6 +67,15 @@ final class StateFolder {
 
   Path endpoints() {
     return root.resolve("endpoints");
+  }
+
+  /** The folder of a table of what users asked for. */
+  Path specs(String name) {
+    return specs().resolve(name);
+  }
+
+  private Path specs() {
+    return root.resolve("specs");
   }
 
   /** The name of the datapath that an earlier run used; absent if none did. */
@@ -167,9 +177,15 @@ final class StateFolder {
       for (Path file : list(endpoints(), "")) {
         Files.deleteIfExists(file);
       }
+      for (Path table : list(specs(), "")) {
+        for (Path file : list(table, "")) {
+          Files.deleteIfExists(file);
+        }
+        deleteIfEmpty(table);
+      }
       Files.deleteIfExists(datapathNameFile());
       Files.deleteIfExists(lock());
-      for (Path folder : List.of(endpoints(), datapath(), root)) {
+      for (Path folder : List.of(endpoints(), specs(), datapath(), root)) {
         deleteIfEmpty(folder);
       }
     } catch (IOException e) {

@@ -44,6 +44,16 @@ class EndpointStoreTest {
           Map.of("http", new NamedPort(6, 8080)),
           EndpointState.RESTORING);
 
+  private static final EndpointDetails DETAILS =
+      new EndpointDetails(
+          new EndpointDetails.Names("0af3", "web", "eth0", "", "", "u-1", true),
+          Labels.parse("k8s:app=web", "k8s:pod-template-hash=12"),
+          Labels.parse("user:tier=gold"),
+          Map.of("DropNotification", false),
+          EndpointDetails.AddressOwner.OTHERS);
+
+  private static final EndpointStore.Kept KEPT = new EndpointStore.Kept(ENDPOINT, DETAILS);
+
   @TempDir Path temp;
   private StateFolder folder;
   private EndpointStore store;
@@ -57,8 +67,8 @@ class EndpointStoreTest {
 
   @Test
   void load_whatWasPut_isTheSame() {
-    store.put(ENDPOINT);
-    assertEquals(List.of(ENDPOINT), store.load());
+    store.put(ENDPOINT, DETAILS);
+    assertEquals(List.of(KEPT), store.load());
     store.remove(ENDPOINT.id());
     store.remove(ENDPOINT.id());
     assertEquals(List.of(), store.load());
@@ -66,7 +76,7 @@ class EndpointStoreTest {
 
   @Test
   void put_filesAndFolders_areTheUsersAlone() throws Exception {
-    store.put(ENDPOINT);
+    store.put(ENDPOINT, DETAILS);
     assertEquals(
         "rwx------",
         PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.endpoints())));
@@ -77,11 +87,11 @@ class EndpointStoreTest {
 
   @Test
   void load_writingWasCutShort_keepsTheOldContent() throws Exception {
-    store.put(ENDPOINT);
+    store.put(ENDPOINT, DETAILS);
     Files.writeString(folder.endpoints().resolve(ENDPOINT.id() + ".json.tmp"), "{\"version\"");
-    assertEquals(List.of(ENDPOINT), store.load());
-    store.put(ENDPOINT);
-    assertEquals(List.of(ENDPOINT), store.load());
+    assertEquals(List.of(KEPT), store.load());
+    store.put(ENDPOINT, DETAILS);
+    assertEquals(List.of(KEPT), store.load());
   }
 
   @ParameterizedTest
@@ -91,30 +101,30 @@ class EndpointStoreTest {
         "null",
         "[]",
         "{}",
-        "{\"version\": 2}",
-        "{\"version\": 1, \"id\": \"12\"}",
-        "{\"version\": 1} trailing",
+        "{\"version\": 3}",
+        "{\"version\": 2, \"id\": \"12\"}",
+        "{\"version\": 2} trailing",
         "\u0000\u0001\u0002"
       })
   void load_damagedFile_isSetAsideAndTheOthersAreRead(String content) throws Exception {
-    store.put(ENDPOINT);
+    store.put(ENDPOINT, DETAILS);
     Path damaged = folder.endpoints().resolve("9.json");
     Files.writeString(damaged, content);
-    assertEquals(List.of(ENDPOINT), store.load());
+    assertEquals(List.of(KEPT), store.load());
     assertFalse(Files.exists(damaged));
     assertTrue(Files.exists(folder.endpoints().resolve("9.json.damaged")));
   }
 
   @Test
   void load_fileOfAnotherEndpoint_isRefused() throws Exception {
-    Files.write(folder.endpoints().resolve("9.json"), EndpointFile.write(ENDPOINT));
+    Files.write(folder.endpoints().resolve("9.json"), EndpointFile.write(KEPT));
     assertEquals(List.of(), store.load());
   }
 
   @Test
   void read_everyFieldTakenAway_isRefusedInOneLine() {
-    String text = new String(EndpointFile.write(ENDPOINT), StandardCharsets.UTF_8);
-    for (String field : List.of("id", "name", "labels", "addresses", "device", "hostMac", "port")) {
+    String text = new String(EndpointFile.write(KEPT), StandardCharsets.UTF_8);
+    for (String field : List.of("id", "name", "labels", "addresses", "device", "hostMac", "port", "details", "podUid")) {
       String without = text.replaceFirst("\"" + field + "\"", "\"other\"");
       var refusal =
           assertThrows(
@@ -140,7 +150,7 @@ class EndpointStoreTest {
 
   @Test
   void remove_strangersFile_staysWithItsFolder() throws Exception {
-    store.put(ENDPOINT);
+    store.put(ENDPOINT, DETAILS);
     Path strange = folder.root().resolve("notes");
     Files.writeString(strange, "mine");
     folder.remove();

@@ -60,6 +60,15 @@ final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
+  public synchronized EndpointInterface adopt(AdoptRequest request) {
+    if (refusedDevices.contains(request.endpointId())) {
+      throw new DatapathException("no device for " + request.device().hostName());
+    }
+    devices.add(request.device().hostIfindex());
+    return request.device();
+  }
+
+  @Override
   public synchronized void disconnect(EndpointInterface device) {
     devices.remove(device.hostIfindex());
   }

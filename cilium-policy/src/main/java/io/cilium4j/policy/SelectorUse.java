@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy;
+
+import io.cilium4j.core.Identity;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Stream;
+
+/**
+ * A selector of the rules in force.
+ *
+ * @param selector its text, the same for selectors that ask for the same
+ * @param identities the numbers that it selects, ascending
+ * @param users how many rules use it
+ */
+public record SelectorUse(String selector, List<Integer> identities, int users) {
+
+  public SelectorUse {
+    identities = List.copyOf(identities);
+  }
+
+  /** Every selector that {@code ofEntry} finds in a rule, in the order of their texts. */
+  static List<SelectorUse> of(
+      RulesSnapshot rules,
+      Function<Entry, Stream<Selector>> ofEntry,
+      Collection<Identity> identities) {
+    Map<Selector, Integer> users = new HashMap<>();
+    rules.forEach(stored ->
+        stored.entries().stream()
+            .flatMap(entry -> ofEntry.apply(entry).distinct())
+            .forEach(selector -> users.merge(selector, 1, Integer::sum)));
+    IdentitiesSnapshot snapshot =
+        IdentitiesSnapshot.reserved()
+            .with(
+                identities.stream()
+                    .map(each -> new IdentitiesSnapshot.Peer(each, Map.of()))
+                    .toList());
+    Map<String, SelectorUse> uses = new TreeMap<>();
+    users.forEach((selector, count) -> {
+      List<Integer> selected = new ArrayList<>();
+      snapshot.select(selector, row -> selected.add(row.id()));
+      selected.sort(null);
+      uses.put(selector.toString(), new SelectorUse(selector.toString(), selected, count));
+    });
+    return List.copyOf(uses.values());
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.Flow;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.policy.EnforcementMode;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * What can be changed while the agent runs. An endpoint's own options go before the agent's.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class AgentOptions {
+  private final Table<Integer, EndpointDetails> details;
+  private final Consumer<EnforcementMode> enforce;
+  private volatile Map<AgentOption, Boolean> options;
+  private volatile EnforcementMode enforcement;
+
+  /**
+   * @param enforce carries another mode out
+   */
+  AgentOptions(
+      Table<Integer, EndpointDetails> details,
+      EnforcementMode enforcement,
+      Consumer<EnforcementMode> enforce) {
+    this.details = details;
+    this.enforcement = enforcement;
+    this.enforce = enforce;
+    var all = new EnumMap<AgentOption, Boolean>(AgentOption.class);
+    for (AgentOption option : AgentOption.values()) {
+      all.put(option, true);
+    }
+    this.options = Map.copyOf(all);
+  }
+
+  /** Every option of the agent. */
+  public Map<AgentOption, Boolean> options() {
+    return options;
+  }
+
+  /** Changes some of the agent's options. */
+  public synchronized void change(Map<AgentOption, Boolean> changed) {
+    var all = new EnumMap<>(options);
+    all.putAll(changed);
+    options = Map.copyOf(all);
+  }
+
+  /** Every option as it holds for an endpoint. */
+  public Map<AgentOption, Boolean> optionsOf(int endpointId) {
+    var all = new EnumMap<AgentOption, Boolean>(AgentOption.class);
+    for (AgentOption option : AgentOption.values()) {
+      all.put(option, isOn(option, endpointId));
+    }
+    return all;
+  }
+
+  private boolean isOn(AgentOption option, int endpointId) {
+    boolean ofAgent = options.getOrDefault(option, true);
+    return details
+        .get(endpointId)
+        .map(each -> each.options().getOrDefault(option.toString(), ofAgent))
+        .orElse(ofAgent);
+  }
+
+  /** Whether somebody wants to hear of a flow. */
+  boolean isWanted(Flow flow) {
+    AgentOption option =
+        flow.drop().isPresent()
+            ? AgentOption.DROP_NOTIFICATION
+            : AgentOption.POLICY_VERDICT_NOTIFICATION;
+    return isOn(option, flow.endpointId());
+  }
+
+  /** When endpoints are restricted. */
+  public EnforcementMode enforcement() {
+    return enforcement;
+  }
+
+  /** Restricts endpoints by another mode, soon. */
+  public synchronized void setEnforcement(EnforcementMode mode) {
+    if (mode != enforcement) {
+      enforcement = mode;
+      enforce.accept(mode);
+    }
+  }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import java.nio.file.Path;
+import java.time.Instant;
+
+/**
+ * What an agent was told of its node, and since when it runs.
+ *
+ * @param instance the agent's instance
+ * @param nodeName the node's name in Kubernetes
+ * @param clusterName its cluster's name
+ * @param clusterId its cluster's id
+ * @param mtuBytes largest packet of the endpoints' devices
+ * @param kubernetes where objects of Kubernetes come from, {@code directory}; empty for nowhere
+ * @param stateFolder where the agent keeps what outlives it
+ * @param startedAt when it was started
+ */
+public record NodeFacts(
+    String instance,
+    String nodeName,
+    String clusterName,
+    int clusterId,
+    int mtuBytes,
+    String kubernetes,
+    Path stateFolder,
+    Instant startedAt) {}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.api.ApiJson;
+import io.cilium4j.api.model.DebugInfo;
+import io.cilium4j.api.model.Policy;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.policy.RulesSnapshot;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What a bug report wants. Nothing is in it that a stranger must not read. */
+final class DebugView {
+
+  /** Of the environment only our own settings are told, and of those none that may be a secret. */
+  private static final String ENVIRONMENT_PREFIX = "CILIUM_";
+
+  private static final List<String> SECRET_WORDS =
+      List.of("TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "AUTH");
+
+  private DebugView() {}
+
+  static DebugInfo of(Agent agent) {
+    var view = new EndpointView(agent);
+    RulesSnapshot rules = agent.rules();
+    return DebugInfo.builder()
+        .ciliumVersion(version())
+        .kernelVersion(System.getProperty("os.version", ""))
+        .ciliumStatus(StatusView.of(agent))
+        .endpointList(
+            agent.endpoints().snapshot().stream().map(Row::value).map(view::full).toList())
+        .serviceList(
+            agent.services().table().snapshot().stream()
+                .map(Row::value)
+                .map(ServiceOperations::view)
+                .toList())
+        .policy(new Policy(rules.revision(), RuleText.json(RuleText.of(rules))))
+        .environmentVariables(environment(System.getenv()))
+        .subsystem(subsystems(agent))
+        .build();
+  }
+
+  /** The version of the agent's own module; it is absent where nothing was packaged. */
+  static String version() {
+    var descriptor = Agent.class.getModule().getDescriptor();
+    return descriptor == null ? "" : descriptor.rawVersion().orElse("");
+  }
+
+  static List<String> environment(Map<String, String> all) {
+    List<String> told = new ArrayList<>();
+    new TreeMap<>(all)
+        .forEach((name, value) -> {
+          if (name.startsWith(ENVIRONMENT_PREFIX)) {
+            told.add(name + "=" + (maySecret(name) ? "(not shown)" : value));
+          }
+        });
+    return told;
+  }
+
+  private static boolean maySecret(String name) {
+    String upper = name.toUpperCase(Locale.ROOT);
+    return SECRET_WORDS.stream().anyMatch(upper::contains);
+  }
+
+  private static Map<String, String> subsystems(Agent agent) {
+    return Map.of(
+        "datapath", agent.datapathDescription(),
+        "counters", agent.counters().toString(),
+        "settings", ApiJson.mapper().writeValueAsString(ConfigView.settings(agent)));
+  }
+}

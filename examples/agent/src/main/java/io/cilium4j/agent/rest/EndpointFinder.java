@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.api.EndpointId;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.state.Row;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/** Finds the endpoint that a client means. */
+final class EndpointFinder {
+  private final Agent agent;
+
+  EndpointFinder(Agent agent) {
+    this.agent = agent;
+  }
+
+  /**
+   * Reads an endpoint's id.
+   *
+   * @throws Refusal if it is not well formed
+   */
+  static EndpointId parse(String text) {
+    try {
+      return EndpointId.parse(text);
+    } catch (IllegalArgumentException e) {
+      throw Refusal.invalid(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /**
+   * The endpoint that the parameter {@code id} of a path names.
+   *
+   * @throws Refusal if there is none, or the parameter is not well formed
+   */
+  Endpoint need(Request request) {
+    return find(parse(request.path("id"))).orElseThrow(Refusal::notFound);
+  }
+
+  /** The endpoint of this id. */
+  Optional<Endpoint> find(EndpointId id) {
+    return switch (id.kind()) {
+      case LOCAL -> agent.endpoints().get(id.number());
+      case GLOBAL -> Optional.empty();
+      case CNI_ATTACHMENT ->
+          first(endpoint -> names(endpoint).attachment().filter(id.value()::equals).isPresent());
+      case CONTAINER_ID -> legacy(id, Names::containerId);
+      case CONTAINER_NAME -> legacy(id, Names::containerName);
+      case DOCKER_ENDPOINT -> legacy(id, Names::dockerEndpointId);
+      case POD_NAME ->
+          first(each -> each.podName().equals(id.value()) && !names(each).attachmentOnly());
+      case CEP_NAME -> first(each -> each.podName().equals(id.value()));
+      case IPV4, IPV6 -> ofAddress(id.value());
+    };
+  }
+
+  private Optional<Endpoint> ofAddress(String text) {
+    IpAddress address =
+        IpAddress.tryParse(text)
+            .orElseThrow(() -> Refusal.invalid("endpoint id: wanted an address after the prefix"));
+    return first(each -> each.addresses().contains(address));
+  }
+
+  /** A name that stands for several endpoints once a pod has several devices. */
+  private Optional<Endpoint> legacy(
+      EndpointId id, java.util.function.Function<Names, String> nameOf) {
+    return first(each -> {
+      Names names = names(each);
+      return !names.attachmentOnly() && nameOf.apply(names).equals(id.value());
+    });
+  }
+
+  /** Every endpoint of a container. */
+  List<Endpoint> ofContainer(String containerId) {
+    return agent.endpoints().snapshot().stream()
+        .map(Row::value)
+        .filter(each -> names(each).containerId().equals(containerId))
+        .toList();
+  }
+
+  private Optional<Endpoint> first(Predicate<Endpoint> wanted) {
+    return agent.endpoints().snapshot().stream().map(Row::value).filter(wanted).findFirst();
+  }
+
+  private Names names(Endpoint endpoint) {
+    return agent.endpointDetails().get(endpoint.id()).map(each -> each.names()).orElse(Names.NONE);
+  }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.agent.AddressBook;
+import io.cilium4j.agent.AddressBook.Taken;
+import io.cilium4j.agent.AddressBook.Term;
+import io.cilium4j.agent.Agent;
+import io.cilium4j.api.model.AddressPair;
+import io.cilium4j.api.model.IPAMAddressResponse;
+import io.cilium4j.api.model.IPAMResponse;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.state.Row;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** {@code /ipam}: addresses for who has no endpoint yet. */
+final class IpamOperations {
+
+  private static final int CONFLICT = 409;
+  private static final int FAILED = 500;
+  private static final int FAMILY_DISABLED = 501;
+  private static final int NOT_ALLOCATED = 502;
+
+  /** The one pool of the node. */
+  private static final String POOL = "default";
+
+  private final Agent agent;
+  private final AddressBook book;
+  private final KeyedLocks locks;
+
+  IpamOperations(Agent agent, KeyedLocks locks) {
+    this.agent = agent;
+    this.book = agent.addresses();
+    this.locks = locks;
+  }
+
+  Response allocate(Request request) {
+    checkPool(request, NOT_ALLOCATED);
+    String owner = request.query("owner").orElse(AddressBook.NOBODY);
+    Term term = request.headerFlag("expiration") ? Term.UNTIL_DEADLINE : Term.PERMANENT;
+    Map<IpFamily, Taken> taken = new EnumMap<>(IpFamily.class);
+    try {
+      for (IpFamily family : wantedFamilies(request)) {
+        taken.put(family, book.allocate(family, owner, term));
+      }
+    } catch (IpamException | IllegalArgumentException e) {
+      taken.values().forEach(each -> book.release(each.address()));
+      throw new Refusal(NOT_ALLOCATED, String.valueOf(e.getMessage()));
+    }
+    return Response.json(Response.CREATED, view(taken));
+  }
+
+  private List<IpFamily> wantedFamilies(Request request) {
+    String family = request.query("family").orElse("").toLowerCase(Locale.ROOT);
+    return switch (family) {
+      case "" -> book.families().stream().sorted().toList();
+      case "ipv4" -> List.of(IpFamily.IPV4);
+      case "ipv6" -> List.of(IpFamily.IPV6);
+      default -> throw Refusal.invalid("family: wanted ipv4 or ipv6");
+    };
+  }
+
+  private static void checkPool(Request request, int status) {
+    request
+        .query("pool")
+        .ifPresent(pool -> {
+          if (!pool.equals(POOL)) {
+            throw new Refusal(status, "pool: there is none but " + POOL);
+          }
+        });
+  }
+
+  private IPAMResponse view(Map<IpFamily, Taken> taken) {
+    var pair = AddressPair.builder();
+    Taken v4 = taken.get(IpFamily.IPV4);
+    Taken v6 = taken.get(IpFamily.IPV6);
+    if (v4 != null) {
+      pair.ipv4(v4.address().toString()).ipv4PoolName(POOL).ipv4ExpirationUuid(reservation(v4));
+    }
+    if (v6 != null) {
+      pair.ipv6(v6.address().toString()).ipv6PoolName(POOL).ipv6ExpirationUuid(reservation(v6));
+    }
+    return new IPAMResponse(pair.build(), view(v4), view(v6), NodeView.addressing(agent));
+  }
+
+  private static String reservation(Taken taken) {
+    return taken.reservation().map(UUID::toString).orElse("");
+  }
+
+  private @Nullable IPAMAddressResponse view(@Nullable Taken taken) {
+    if (taken == null) {
+      return null;
+    }
+    IpAddress address = taken.address();
+    List<String> prefixes =
+        book.podCidrs().stream()
+            .filter(each -> each.contains(address))
+            .map(IpPrefix::toString)
+            .toList();
+    String gateway = book.router(address.family()).map(IpAddress::toString).orElse("");
+    return new IPAMAddressResponse(
+        address.toString(), gateway, prefixes, "", reservation(taken), "");
+  }
+
+  Response claim(Request request) throws Exception {
+    IpAddress address = address(request);
+    checkPool(request, FAILED);
+    String owner = request.query("owner").orElse(AddressBook.NOBODY);
+    return locks.with(
+        keys(address),
+        () -> {
+          if (book.allocations().snapshot().contains(address)) {
+            throw new Refusal(CONFLICT, "");
+          }
+          try {
+            book.claim(address, owner);
+          } catch (IpamException | IllegalArgumentException e) {
+            throw new Refusal(FAILED, String.valueOf(e.getMessage()));
+          }
+          return Response.done();
+        });
+  }
+
+  Response release(Request request) throws Exception {
+    IpAddress address = address(request);
+    checkPool(request, FAILED);
+    return locks.with(
+        keys(address),
+        () -> {
+          Optional<Endpoint> user =
+              agent.endpoints().snapshot().stream()
+                  .map(Row::value)
+                  .filter(each -> each.addresses().contains(address))
+                  .findFirst();
+          if (user.isPresent()) {
+            throw new Refusal(
+                FAILED, "address " + address + ": endpoint " + user.get().id() + " uses it");
+          }
+          if (!book.release(address)) {
+            throw Refusal.notFound();
+          }
+          return Response.done();
+        });
+  }
+
+  private static List<String> keys(IpAddress address) {
+    return List.of("address " + address);
+  }
+
+  private IpAddress address(Request request) {
+    IpAddress address =
+        IpAddress.tryParse(request.path("ip"))
+            .orElseThrow(() -> Refusal.invalid("address: wanted an IPv4 or IPv6 address"));
+    if (!book.families().contains(address.family())) {
+      throw new Refusal(FAMILY_DISABLED, "");
+    }
+    return address;
+  }
+}

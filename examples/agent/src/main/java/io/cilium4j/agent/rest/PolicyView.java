@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.agent.PolicyStanding;
+import io.cilium4j.api.ApiJson;
+import io.cilium4j.api.model.CIDRPolicy;
+import io.cilium4j.api.model.EndpointPolicy;
+import io.cilium4j.api.model.EndpointPolicyStatus;
+import io.cilium4j.api.model.L4Policy;
+import io.cilium4j.api.model.PolicyRule;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.policy.CompiledPolicy;
+import io.cilium4j.policy.EnforcementMode;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** An endpoint's policy as the API shows it, from the map that decides its packets. */
+final class PolicyView {
+
+  /** Asked of to find out whether a direction is restricted at all; any would do. */
+  private static final int SOME_PORT = 1;
+
+  private PolicyView() {}
+
+  static EndpointPolicyStatus of(Endpoint endpoint, PolicyStanding standing, EnforcementMode mode) {
+    CompiledPolicy policy = standing.compiled();
+    EndpointPolicy shown =
+        EndpointPolicy.builder()
+            .policyRevision(standing.rulesRevision())
+            .id(endpoint.identity())
+            .policyEnabled(enabled(policy, mode))
+            .build(policy.revision())
+            .allowedIngressIdentities(identities(policy, TrafficDirection.INGRESS, false))
+            .deniedIngressIdentities(identities(policy, TrafficDirection.INGRESS, true))
+            .allowedEgressIdentities(identities(policy, TrafficDirection.EGRESS, false))
+            .deniedEgressIdentities(identities(policy, TrafficDirection.EGRESS, true))
+            .l4(
+                new L4Policy(
+                    ports(policy, TrafficDirection.INGRESS),
+                    ports(policy, TrafficDirection.EGRESS)))
+            .cidrPolicy(new CIDRPolicy(List.of(), List.of()))
+            .build();
+    return new EndpointPolicyStatus(shown, standing.isEnforced() ? shown : notYet(), 0, List.of());
+  }
+
+  /** Of an endpoint of whose enforced policy nothing can be said; 0 is before every revision. */
+  private static EndpointPolicy notYet() {
+    return EndpointPolicy.builder().policyEnabled("none").build();
+  }
+
+  private static String enabled(CompiledPolicy policy, EnforcementMode mode) {
+    boolean ingress = isRestricted(policy, mode, TrafficDirection.INGRESS);
+    boolean egress = isRestricted(policy, mode, TrafficDirection.EGRESS);
+    if (ingress && egress) {
+      return "both";
+    }
+    return ingress ? "ingress" : egress ? "egress" : "none";
+  }
+
+  private static boolean isRestricted(
+      CompiledPolicy policy, EnforcementMode mode, TrafficDirection direction) {
+    return switch (mode) {
+      case ALWAYS -> true;
+      case NEVER -> false;
+      case DEFAULT ->
+          !policy
+              .explain(direction, ReservedIdentity.UNMANAGED.id(), Protocol.TCP.number(), SOME_PORT)
+              .restrictedBy()
+              .isEmpty();
+    };
+  }
+
+  /** The identities of which a verdict holds for every protocol and port. */
+  private static List<Long> identities(
+      CompiledPolicy policy, TrafficDirection direction, boolean denied) {
+    var ids = new TreeSet<Long>();
+    policy
+        .state()
+        .forEach((key, entry) -> {
+          if (key.direction() == direction && key.shape() == 0 && entry.isDeny() == denied) {
+            ids.add((long) key.identity());
+          }
+        });
+    return List.copyOf(ids);
+  }
+
+  /** The ports that entries name, each once, with the rules that did. */
+  private static List<PolicyRule> ports(CompiledPolicy policy, TrafficDirection direction) {
+    Map<String, TreeSet<String>> byRule = new LinkedHashMap<>();
+    policy
+        .state()
+        .forEach((key, entry) -> {
+          if (key.direction() == direction && key.shape() > 0) {
+            byRule
+                .computeIfAbsent(rule(key, entry), _ -> new TreeSet<>())
+                .add(
+                    policy
+                        .origin(entry.cookie())
+                        .map(RuleOrigin::toString)
+                        .orElse("added by the agent"));
+          }
+        });
+    List<PolicyRule> rules = new ArrayList<>();
+    byRule.forEach((rule, origins) ->
+        rules.add(
+            new PolicyRule(rule, origins.stream().map(each -> List.of(each)).toList(), Map.of())));
+    return rules;
+  }
+
+  private static String rule(PolicyKey key, PolicyEntry entry) {
+    Map<String, @Nullable Object> rule = new LinkedHashMap<>();
+    if (key.portPrefixLength() > 0) {
+      rule.put("port", key.port());
+      if (key.lastPort() != key.port()) {
+        rule.put("endPort", key.lastPort());
+      }
+    }
+    rule.put("protocol", Protocol.nameOf(key.protocol()));
+    rule.put("verdict", entry.verdict().toString());
+    return ApiJson.mapper().writeValueAsString(rule);
+  }
+}

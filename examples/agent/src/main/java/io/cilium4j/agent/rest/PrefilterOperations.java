@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.api.model.Prefilter;
+import io.cilium4j.api.model.PrefilterSpec;
+import io.cilium4j.api.model.PrefilterStatus;
+import io.cilium4j.core.IpPrefix;
+import java.util.List;
+
+/**
+ * {@code /prefilter}. The list is kept and not carried out: no program looks at it yet, so what is
+ * realised is empty.
+ */
+final class PrefilterOperations {
+
+  private static final int WRONG_PREFIX = 461;
+  private static final int FAILED = 500;
+
+  private final Agent agent;
+
+  PrefilterOperations(Agent agent) {
+    this.agent = agent;
+  }
+
+  Response get(Request request) {
+    return Response.ok(view(agent.prefilter().wanted()));
+  }
+
+  private static Prefilter view(PrefilterSpec wanted) {
+    return new Prefilter(wanted, new PrefilterStatus(new PrefilterSpec(0, List.of())));
+  }
+
+  Response add(Request request) {
+    return change(request, (revision, prefixes) -> agent.prefilter().add(revision, prefixes));
+  }
+
+  Response remove(Request request) {
+    return change(request, (revision, prefixes) -> agent.prefilter().remove(revision, prefixes));
+  }
+
+  private interface Change {
+    PrefilterSpec make(long revision, List<IpPrefix> prefixes);
+  }
+
+  private static Response change(Request request, Change change) {
+    PrefilterSpec wanted = request.body(PrefilterSpec.class);
+    List<IpPrefix> prefixes =
+        wanted.deny().stream()
+            .map(text ->
+                IpPrefix.tryParse(text)
+                    .orElseThrow(() ->
+                        new Refusal(WRONG_PREFIX, "deny: wanted prefixes such as 192.0.2.0/24")))
+            .toList();
+    try {
+      return Response.ok(view(change.make(wanted.revision(), prefixes)));
+    } catch (IllegalArgumentException e) {
+      throw new Refusal(FAILED, String.valueOf(e.getMessage()));
+    }
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.api.ApiJson;
+import java.io.IOException;
+
+/** What an operation answers. */
+sealed interface Response {
+
+  int OK = 200;
+  int CREATED = 201;
+
+  /** The HTTP status. */
+  int status();
+
+  /** An answer as a whole; {@code body} is JSON, or empty. */
+  @SuppressWarnings("ArrayRecordComponent") // Written once and compared by nobody.
+  record Whole(int status, byte[] body) implements Response {}
+
+  /** An answer that comes in pieces, as long as somebody reads it. */
+  record Pieces(int status, Producer producer) implements Response {}
+
+  /** Makes the pieces; runs until it has no more, or the reader is gone. */
+  interface Producer {
+    void produce(Sink sink) throws IOException, InterruptedException;
+  }
+
+  /** Where pieces go. */
+  interface Sink {
+    /** Sends a piece; waits until the reader took it, and fails when he does not. */
+    void write(byte[] piece) throws IOException;
+
+    /** Whether anybody still reads. */
+    boolean isOpen();
+  }
+
+  /** A value. */
+  static Response json(int status, Object value) {
+    return new Whole(status, ApiJson.mapper().writeValueAsBytes(value));
+  }
+
+  /** A value, and all is well. */
+  static Response ok(Object value) {
+    return json(OK, value);
+  }
+
+  /** All is well, and there is nothing to say. */
+  static Response done() {
+    return empty(OK);
+  }
+
+  /** A status alone. */
+  static Response empty(int status) {
+    return new Whole(status, new byte[0]);
+  }
+
+  /** An error: a JSON text, or nothing where there is none. */
+  static Response error(int status, String text) {
+    return text.isEmpty() ? empty(status) : json(status, text);
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.rest.RestConfig.Limits;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.handler.codec.http.HttpDecoderConfig;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.GlobalEventExecutor;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Path;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves an agent's API until it is closed.
+ *
+ * <pre>
+ *   agent.start();
+ *   try (var server = RestServer.start(agent, RestConfig.DEFAULT)) { … }
+ * </pre>
+ */
+public final class RestServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RestServer.class);
+
+  /** Threads that read and write sockets; the work itself is done on virtual threads. */
+  private static final int IO_THREADS = 2;
+
+  /** How long closing waits for requests that are at work. */
+  private static final long CLOSE_SECONDS = 5;
+
+  private final SocketFile file;
+  private final EventLoopGroup loops;
+  private final ExecutorService workers;
+  private final DefaultChannelGroup channels =
+      new DefaultChannelGroup("rest", GlobalEventExecutor.INSTANCE);
+
+  private RestServer(SocketFile file) {
+    this.file = file;
+    this.loops =
+        new MultiThreadIoEventLoopGroup(
+            IO_THREADS, new DefaultThreadFactory("rest", true), NioIoHandler.newFactory());
+    this.workers =
+        Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("rest-", 0).factory());
+  }
+
+  /**
+   * Opens the socket. An old socket that nobody listens on is replaced.
+   *
+   * @param agent a started agent
+   * @throws IOException if the socket is another agent's, or cannot be made
+   */
+  public static RestServer start(Agent agent, RestConfig config) throws IOException {
+    var file = new SocketFile(config.socket());
+    file.prepare();
+    var server = new RestServer(file);
+    try {
+      server.listen(Operations.of(agent), config.limits());
+      file.open();
+    } catch (IOException | RuntimeException e) {
+      server.close();
+      throw e;
+    }
+    LOG.info("API served socket={}", file.path());
+    return server;
+  }
+
+  /** The socket that it listens on. */
+  public Path socket() {
+    return file.path();
+  }
+
+  private void listen(Router router, Limits limits) throws IOException {
+    var shared =
+        new HttpConnection.Shared(
+            router, limits, new Admission(limits, System::nanoTime), workers, new AtomicLong());
+    var bind =
+        new ServerBootstrap()
+            .group(loops)
+            .channel(NioServerDomainSocketChannel.class)
+            .childHandler(
+                new ChannelInitializer<Channel>() {
+                  @Override
+                  protected void initChannel(Channel channel) {
+                    admit(channel, shared);
+                  }
+                })
+            .bind(UnixDomainSocketAddress.of(file.path()))
+            .awaitUninterruptibly();
+    if (!bind.isSuccess()) {
+      throw new IOException("socket " + file.path() + ": " + bind.cause(), bind.cause());
+    }
+    channels.add(bind.channel());
+  }
+
+  private void admit(Channel channel, HttpConnection.Shared shared) {
+    // The listening socket is one of them.
+    if (channels.size() > shared.limits().connections()) {
+      LOG.warn("connection refused open={}", shared.limits().connections());
+      var _ = channel.close();
+      return;
+    }
+    channels.add(channel);
+    channel
+        .pipeline()
+        .addLast(
+            new HttpServerCodec(
+                new HttpDecoderConfig()
+                    .setMaxInitialLineLength(shared.limits().headBytes())
+                    .setMaxHeaderSize(shared.limits().headBytes())))
+        .addLast(new HttpConnection(shared));
+  }
+
+  /** Stops listening, ends what is at work, and removes the socket. */
+  @Override
+  public void close() {
+    file.remove();
+    channels.close().awaitUninterruptibly();
+    workers.shutdownNow();
+    try {
+      if (!workers.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+        LOG.warn("requests are still at work after {} s", CLOSE_SECONDS);
+      }
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    loops.shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS).awaitUninterruptibly();
+  }
+}

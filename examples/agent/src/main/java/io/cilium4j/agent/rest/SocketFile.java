@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.GroupPrincipal;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipalNotFoundException;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The socket in the file system: who may open it, and what becomes of one that a crash left. Until
+ * its mode is set nobody but its owner can connect, since that takes the right to write.
+ */
+final class SocketFile {
+  private static final Logger LOG = LoggerFactory.getLogger(SocketFile.class);
+
+  /** Whose members may speak with the agent, where the machine has such a group. */
+  private static final String GROUP = "cilium";
+
+  private static final String MODE = "rw-rw----";
+
+  /** Longest path that the kernel takes for a socket, in bytes (sun_path without its last 0). */
+  private static final int MAX_PATH_BYTES = 107;
+
+  private final Path path;
+
+  /** What tells our socket from another one of its name; null before it is there. */
+  private @Nullable Object key;
+
+  SocketFile(Path path) {
+    this.path = path.toAbsolutePath();
+  }
+
+  Path path() {
+    return path;
+  }
+
+  /**
+   * Makes room for the socket: its folder is there afterwards, and nothing of its name.
+   *
+   * @throws IOException if somebody listens there, or something else than a socket is in the way
+   */
+  void prepare() throws IOException {
+    if (path.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8).length > MAX_PATH_BYTES) {
+      throw new IOException("socket " + path + ": its path is longer than " + MAX_PATH_BYTES);
+    }
+    Files.createDirectories(Objects.requireNonNull(path.getParent()));
+    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    if (!attributes().isOther()) {
+      throw new IOException("socket " + path + ": something else is in its place");
+    }
+    if (isAnswered()) {
+      throw new IOException("socket " + path + ": another agent listens there");
+    }
+    Files.deleteIfExists(path);
+    LOG.info("stale socket removed path={}", path);
+  }
+
+  /** A socket that a process left when it ended refuses every connection. */
+  private boolean isAnswered() {
+    try (var _ = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
+      return true;
+    } catch (IOException _) {
+      return false;
+    }
+  }
+
+  private BasicFileAttributes attributes() throws IOException {
+    return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** Lets those in who may; called once the socket is bound. */
+  void open() throws IOException {
+    key = attributes().fileKey();
+    var view =
+        Objects.requireNonNull(
+            Files.getFileAttributeView(path, PosixFileAttributeView.class),
+            "a file system without permissions");
+    try {
+      GroupPrincipal group =
+          path.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByGroupName(GROUP);
+      view.setGroup(group);
+    } catch (UserPrincipalNotFoundException _) {
+      LOG.debug("no group for the socket group={}", GROUP);
+    } catch (IOException e) {
+      // Who is not root may have no right to do so; his own group is as good.
+      LOG.info("socket stays in its group path={} error=\"{}\"", path, e.toString());
+    }
+    view.setPermissions(PosixFilePermissions.fromString(MODE));
+  }
+
+  /** Removes the socket, unless another one is in its place by now. */
+  void remove() {
+    try {
+      if (key != null && key.equals(attributes().fileKey())) {
+        Files.deleteIfExists(path);
+      }
+    } catch (IOException e) {
+      LOG.debug("socket not removed path={} error=\"{}\"", path, e.toString());
+    }
+  }
+}

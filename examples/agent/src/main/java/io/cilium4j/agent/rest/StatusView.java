@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.rest;
+
+import io.cilium4j.agent.AddressBook;
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.ControllerState;
+import io.cilium4j.agent.NodeFacts;
+import io.cilium4j.agent.PolicyStanding;
+import io.cilium4j.api.model.BandwidthManager;
+import io.cilium4j.api.model.CNIChainingStatus;
+import io.cilium4j.api.model.ClockSource;
+import io.cilium4j.api.model.ClusterStatus;
+import io.cilium4j.api.model.ControllerStatus;
+import io.cilium4j.api.model.EncryptionStatus;
+import io.cilium4j.api.model.HostFirewall;
+import io.cilium4j.api.model.HostRouting;
+import io.cilium4j.api.model.HubbleStatus;
+import io.cilium4j.api.model.IPAMStatus;
+import io.cilium4j.api.model.IPV4BigTCP;
+import io.cilium4j.api.model.IPV6BigTCP;
+import io.cilium4j.api.model.IdentityRange;
+import io.cilium4j.api.model.K8sStatus;
+import io.cilium4j.api.model.KubeProxyReplacement;
+import io.cilium4j.api.model.Masquerading;
+import io.cilium4j.api.model.ModuleHealth;
+import io.cilium4j.api.model.ModulesHealth;
+import io.cilium4j.api.model.Srv6;
+import io.cilium4j.api.model.Status;
+import io.cilium4j.api.model.StatusResponse;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.RowStatus;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * The agent's health as the API shows it. What the agent does not do is {@code Disabled}, so that
+ * nobody takes silence for success.
+ */
+final class StatusView {
+
+  private static final String OK = "Ok";
+  private static final String WARNING = "Warning";
+  private static final String DISABLED = "Disabled";
+
+  /** Bits of the cluster's id above a cluster-wide identity. */
+  private static final int CLUSTER_SHIFT = 16;
+
+  private StatusView() {}
+
+  /** Enough for a probe: whether all is well. */
+  static StatusResponse brief(Agent agent) {
+    return StatusResponse.builder().cilium(cilium(agent)).kubernetes(kubernetes(agent)).build();
+  }
+
+  static StatusResponse of(Agent agent) {
+    NodeFacts facts = agent.facts();
+    long firstIdentity = ((long) facts.clusterId() << CLUSTER_SHIFT) | Identity.MIN_CLUSTER_WIDE;
+    long lastIdentity = ((long) facts.clusterId() << CLUSTER_SHIFT) | Identity.MAX_CLUSTER_WIDE;
+    return StatusResponse.builder()
+        .cilium(cilium(agent))
+        .kvstore(new Status(DISABLED, "no key-value store is configured"))
+        .containerRuntime(new Status(DISABLED, "none is watched"))
+        .hostFirewall(new HostFirewall(DISABLED, List.of()))
+        .hubble(new HubbleStatus(DISABLED, "", null, null))
+        .kubernetes(kubernetes(agent))
+        .kubeProxyReplacement(KubeProxyReplacement.builder().mode("False").build())
+        .ipam(ipam(agent.addresses()))
+        .cluster(
+            new ClusterStatus(
+                new Status(DISABLED, "nodes are not probed"),
+                NodeView.name(facts, facts.nodeName()),
+                List.copyOf(NodeView.nodes(agent).values())))
+        .controllers(controllers(agent))
+        .identityRange(new IdentityRange(firstIdentity, lastIdentity))
+        .ipv4BigTcp(new IPV4BigTCP(false, 0, 0))
+        .ipv6BigTcp(new IPV6BigTCP(false, 0, 0))
+        .bandwidthManager(new BandwidthManager(false, List.of(), ""))
+        .masquerading(
+            Masquerading.builder()
+                .enabledProtocols(new Masquerading.Protocols(false, false))
+                .build())
+        .hostRouting(new HostRouting(agent.datapathName().equals("ebpf") ? "BPF" : "Legacy"))
+        .clockSource(new ClockSource("ktime", 0))
+        .srv6(new Srv6(false, ""))
+        .encryption(new EncryptionStatus(DISABLED, "", null, null))
+        .cniChaining(new CNIChainingStatus("none"))
+        .build();
+  }
+
+  /** Well as long as every task and every row of the datapath is. */
+  private static Status cilium(Agent agent) {
+    List<String> problems = new ArrayList<>();
+    for (ControllerStatus each : controllers(agent)) {
+      if (each.status() != null && each.status().consecutiveFailureCount() > 0) {
+        problems.add(each.name() + ": " + each.status().lastFailureMsg());
+      }
+    }
+    problems.addAll(agent.problems().values());
+    String running = agent.datapathDescription();
+    return problems.isEmpty()
+        ? new Status(OK, running)
+        : new Status(
+            WARNING,
+            running + "; " + problems.size() + " problems, the first: " + problems.getFirst());
+  }
+
+  private static K8sStatus kubernetes(Agent agent) {
+    String source = agent.facts().kubernetes();
+    return source.isEmpty()
+        ? new K8sStatus(DISABLED, List.of(), "no source of objects is configured")
+        : new K8sStatus(OK, List.of(), "objects come from the source " + source);
+  }
+
+  private static IPAMStatus ipam(AddressBook book) {
+    Map<String, String> allocations = new TreeMap<>();
+    for (Row<IpAddress, String> row : book.allocations().snapshot()) {
+      allocations.put(row.key().toString(), row.value());
+    }
+    List<String> parts = new ArrayList<>();
+    for (IpPrefix prefix : book.podCidrs()) {
+      long used = addresses(book, prefix.family()).size();
+      long free = book.free(prefix.family());
+      String all = free == Long.MAX_VALUE ? "many" : Long.toString(used + free);
+      parts.add(prefix.family() + ": " + used + "/" + all + " allocated from " + prefix);
+    }
+    return new IPAMStatus(
+        allocations,
+        addresses(book, IpFamily.IPV4),
+        addresses(book, IpFamily.IPV6),
+        String.join(", ", parts));
+  }
+
+  private static List<String> addresses(AddressBook book, IpFamily family) {
+    return book.allocations().snapshot().stream()
+        .map(Row::key)
+        .filter(each -> each.family() == family)
+        .map(IpAddress::toString)
+        .toList();
+  }
+
+  // ---- controllers ----
+
+  /** The tasks that the agent repeats, and the rows that it keeps trying to bring about. */
+  static List<ControllerStatus> controllers(Agent agent) {
+    List<ControllerStatus> all = new ArrayList<>();
+    for (Row<String, ControllerState> row : agent.controllers().snapshot()) {
+      all.add(view(row.value()));
+    }
+    for (Row<Integer, Endpoint> row : agent.endpoints().snapshot()) {
+      agent
+          .policyStanding(row.value())
+          .flatMap(PolicyStanding::status)
+          .filter(RowStatus.Failed.class::isInstance)
+          .map(RowStatus.Failed.class::cast)
+          .ifPresent(failed -> all.add(view(row.value(), failed)));
+    }
+    return all;
+  }
+
+  private static ControllerStatus view(ControllerState state) {
+    return new ControllerStatus(
+        state.name(),
+        state.uuid().toString(),
+        new ControllerStatus.Configuration(
+            text(state.interval()), text(Duration.ofSeconds(1)), true),
+        new ControllerStatus.Outcome(
+            state.successes(),
+            text(state.lastSuccess()),
+            state.failures(),
+            text(state.lastFailure()),
+            state.failuresInARow(),
+            state.lastError()));
+  }
+
+  private static ControllerStatus view(Endpoint endpoint, RowStatus.Failed failed) {
+    return new ControllerStatus(
+        "sync-policymap-" + endpoint.id(),
+        "",
+        new ControllerStatus.Configuration("", text(failed.retryIn()), true),
+        new ControllerStatus.Outcome(
+            0, "", failed.attempts(), "", failed.attempts(), failed.message()));
+  }
+
+  private static String text(Optional<Instant> time) {
+    return time.map(Instant::toString).orElse("");
+  }
+
+  /** As the field writes it, {@code 1m30s}. */
+  private static String text(Duration duration) {
+    var text = new StringBuilder();
+    if (duration.toHours() > 0) {
+      text.append(duration.toHours()).append('h');
+    }
+    if (duration.toMinutes() > 0) {
+      text.append(duration.toMinutesPart()).append('m');
+    }
+    int millis = duration.toMillisPart();
+    text.append(duration.toSecondsPart());
+    if (millis > 0) {
+      text.append('.').append(String.format(java.util.Locale.ROOT, "%03d", millis));
+    }
+    return text.append('s').toString();
+  }
+
+  // ---- modules ----
+
+  static ModulesHealth modules(Agent agent) {
+    List<ModuleHealth> modules = new ArrayList<>();
+    Instant now = Instant.now();
+    for (ControllerStatus each : controllers(agent)) {
+      modules.add(module(each, now));
+    }
+    modules.add(
+        new ModuleHealth("agent.datapath", "OK", agent.datapathDescription(), now + "", now + ""));
+    return new ModulesHealth(modules);
+  }
+
+  private static ModuleHealth module(ControllerStatus controller, Instant now) {
+    var outcome = controller.status();
+    boolean good = outcome == null || outcome.consecutiveFailureCount() == 0;
+    String lastOk = outcome == null ? "" : outcome.lastSuccessTimestamp();
+    return new ModuleHealth(
+        "agent.controllers." + controller.name(),
+        good ? "OK" : "Degraded",
+        outcome == null ? "" : outcome.lastFailureMsg(),
+        lastOk,
+        now.toString());
+  }
+}
