@@ -115,8 +115,7 @@ public final class DatapathRows {
     };
   }
 
-  private static List<Entry> entries(
-      Desired value, @Nullable RowStatus status) {
+  private static List<Entry> entries(Desired value, @Nullable RowStatus status) {
     Wanted wanted = status instanceof RowStatus.Done ? Wanted.OK : Wanted.INSERT;
     String error = status instanceof RowStatus.Failed failed ? failed.message() : "";
     return switch (value) {

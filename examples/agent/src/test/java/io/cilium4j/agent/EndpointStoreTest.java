@@ -124,7 +124,17 @@ class EndpointStoreTest {
   @Test
   void read_everyFieldTakenAway_isRefusedInOneLine() {
     String text = new String(EndpointFile.write(KEPT), StandardCharsets.UTF_8);
-    for (String field : List.of("id", "name", "labels", "addresses", "device", "hostMac", "port", "details", "podUid")) {
+    for (String field :
+        List.of(
+            "id",
+            "name",
+            "labels",
+            "addresses",
+            "device",
+            "hostMac",
+            "port",
+            "details",
+            "podUid")) {
       String without = text.replaceFirst("\"" + field + "\"", "\"other\"");
       var refusal =
           assertThrows(

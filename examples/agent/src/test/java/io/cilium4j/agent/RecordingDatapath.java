@@ -17,16 +17,22 @@ import java.util.Map;
 import java.util.Set;
 
 /** A datapath that remembers what it was told, outlives its agents, and fails on demand. */
-final class RecordingDatapath implements DatapathProvider, Datapath {
-  final Map<Integer, EndpointRow> endpoints = new HashMap<>();
+public final class RecordingDatapath implements DatapathProvider, Datapath {
+  public final Map<Integer, EndpointRow> endpoints = new HashMap<>();
   final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
-  final Set<Integer> devices = new HashSet<>();
+  public final Set<Integer> devices = new HashSet<>();
   final List<Set<Integer>> prunes = new ArrayList<>();
 
   /** Endpoints that it refuses to connect or to write. */
-  final Set<Integer> refusedDevices = new HashSet<>();
+  public final Set<Integer> refusedDevices = new HashSet<>();
 
-  final Set<Integer> refusedRows = new HashSet<>();
+  public final Set<Integer> refusedRows = new HashSet<>();
+
+  /** Devices that it refuses to remove, by index. */
+  public final Set<Integer> stuckDevices = new HashSet<>();
+
+  /** One that holds nothing and refuses nothing. */
+  public RecordingDatapath() {}
 
   @Override
   public String name() {
@@ -70,6 +76,9 @@ final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public synchronized void disconnect(EndpointInterface device) {
+    if (stuckDevices.contains(device.hostIfindex())) {
+      throw new DatapathException("device " + device.hostName() + " is stuck");
+    }
     devices.remove(device.hostIfindex());
   }
 

@@ -47,7 +47,8 @@ import org.slf4j.LoggerFactory;
  * request is answered nothing more is read; what was decoded already waits. All of it runs on the
  * connection's Netty thread, but for the operation itself.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // Netty closes what it cannot write to; nothing follows.
+@SuppressWarnings(
+    "FutureReturnValueIgnored") // Netty closes what it cannot write to; nothing follows.
 final class HttpConnection extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(HttpConnection.class);
 

@@ -27,8 +27,11 @@ final class ApiDescription {
   static ApiDescription load() throws IOException {
     var description = new ApiDescription();
     try (InputStream resource = ApiDescription.class.getResourceAsStream("api-v1.txt")) {
-      String text = new String(Objects.requireNonNull(resource).readAllBytes(), StandardCharsets.UTF_8);
-      text.lines().filter(line -> !line.startsWith("#") && !line.isBlank()).forEach(description::read);
+      String text =
+          new String(Objects.requireNonNull(resource).readAllBytes(), StandardCharsets.UTF_8);
+      text.lines()
+          .filter(line -> !line.startsWith("#") && !line.isBlank())
+          .forEach(description::read);
     }
     return description;
   }
@@ -117,11 +120,13 @@ final class ApiDescription {
         need(!field.required(), path + "." + name, "there", value, problems);
       }
     });
-    value.properties().forEach(entry -> {
-      if (!fields.containsKey(entry.getKey())) {
-        problems.add(path + "." + entry.getKey() + ": not in schema " + schema);
-      }
-    });
+    value
+        .properties()
+        .forEach(entry -> {
+          if (!fields.containsKey(entry.getKey())) {
+            problems.add(path + "." + entry.getKey() + ": not in schema " + schema);
+          }
+        });
   }
 
   private static void need(
