@@ -155,7 +155,7 @@ final class EndpointManager {
         return made;
       }
       awaitEnforced(made, revision);
-      var _ = become(made.id(), EndpointState.READY);
+      reach(made.id(), EndpointState.READY, Outcome.OK, "policy enforced");
       Endpoint ready =
           endpoints
               .table()

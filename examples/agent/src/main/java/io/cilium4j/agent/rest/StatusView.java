@@ -21,6 +21,7 @@ import io.cilium4j.api.model.IPV6BigTCP;
 import io.cilium4j.api.model.IdentityRange;
 import io.cilium4j.api.model.K8sStatus;
 import io.cilium4j.api.model.KubeProxyReplacement;
+import io.cilium4j.api.model.KubeProxyReplacement.Features;
 import io.cilium4j.api.model.Masquerading;
 import io.cilium4j.api.model.ModuleHealth;
 import io.cilium4j.api.model.ModulesHealth;
@@ -55,6 +56,23 @@ final class StatusView {
   /** Bits of the cluster's id above a cluster-wide identity. */
   private static final int CLUSTER_SHIFT = 16;
 
+  /** Every part of kube-proxy's work by name, since clients look at each without asking for it. */
+  private static final Features NO_SERVICES =
+      new Features(
+          new Features.NodePort(false, "", "", "", "", 0, 0, 0),
+          new Features.HostPort(false),
+          new Features.ExternalIPs(false),
+          new Features.HostReachableServices(false, List.of()),
+          new Features.SocketLB(false),
+          new Features.SessionAffinity(false),
+          new Features.GracefulTermination(false),
+          new Features.Nat46X64(
+              false,
+              new Features.Nat46X64.Service(false),
+              new Features.Nat46X64.Gateway(false, List.of())),
+          new Features.SocketLBTracing(false),
+          false);
+
   private StatusView() {}
 
   /** Enough for a probe: whether all is well. */
@@ -73,7 +91,8 @@ final class StatusView {
         .hostFirewall(new HostFirewall(DISABLED, List.of()))
         .hubble(new HubbleStatus(DISABLED, "", null, null))
         .kubernetes(kubernetes(agent))
-        .kubeProxyReplacement(KubeProxyReplacement.builder().mode("False").build())
+        .kubeProxyReplacement(
+            KubeProxyReplacement.builder().mode("False").features(NO_SERVICES).build())
         .ipam(ipam(agent.addresses()))
         .cluster(
             new ClusterStatus(
