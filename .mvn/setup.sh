@@ -150,6 +150,9 @@ build() {
   ) 9>target/.lock
 }
 
+# What a program that is over in a moment wants of the JVM; for launch.
+JAVA_FLAGS=()
+
 # Runs main class $2 of Java module $1, built in folder $3, with the arguments behind it, in place
 # of this shell. The datapath is the one module that calls native code.
 launch() {
@@ -157,7 +160,7 @@ launch() {
   shift 3
   [ -e "$folder/target/classes/${main//.//}.class" ] || die "$main is not part of this version yet"
   cd "$CALLED_FROM" || exit
-  exec "$JAVA_HOME/bin/java" --enable-native-access=io.cilium4j.datapath \
+  exec "$JAVA_HOME/bin/java" "${JAVA_FLAGS[@]}" --enable-native-access=io.cilium4j.datapath \
     -p "$folder/target/classes:$folder/target/lib" -m "$module/$main" "$@"
 }
 

@@ -35,7 +35,8 @@ final class CaseReader {
           "cidrGroups",
           "groups",
           "nodes",
-          "config");
+          "config",
+          "description");
   private static final int MAX_PORT = 0xffff;
 
   private final String source;
@@ -55,7 +56,9 @@ final class CaseReader {
       throw new PolicyParseException(
           source, "", "", documents.size() + " documents", "one JSON object: a policy case");
     }
-    var root = new Field(new Field.Document(source, "", false), "", documents.getFirst());
+    // As for policies: what the reference would pass over is passed over with it.
+    var document = new Field.Document(source, "", config.referenceCompat());
+    var root = new Field(document, "", documents.getFirst());
     root.only(FIELDS);
     Field options = root.find("config");
     if (options != null) {

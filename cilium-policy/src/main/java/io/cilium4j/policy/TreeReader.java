@@ -13,6 +13,7 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.TokenStreamFactory;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.dataformat.yaml.YAMLFactory;
 import tools.jackson.dataformat.yaml.YAMLParser;
@@ -28,6 +29,9 @@ import tools.jackson.dataformat.yaml.YAMLParser;
 final class TreeReader {
   /** Longest text, in characters. The API server takes objects of at most 1.5 MiB. */
   static final int MAX_TEXT_CHARS = 32 << 20;
+
+  /** Longest text that is read as YAML where it begins like JSON and is not. */
+  private static final int MAX_RETRY_CHARS = 1 << 20;
 
   /** Deepest nesting; policies need about twelve levels. */
   static final int MAX_DEPTH = 64;
@@ -74,8 +78,27 @@ final class TreeReader {
     }
     // JSON has its own reader since YAML's is an order of magnitude slower.
     String start = text.stripLeading();
-    boolean json = start.startsWith("{") || start.startsWith("[");
-    try (JsonParser parser = (json ? JSON : YAML).createParser(ObjectReadContext.empty(), text)) {
+    if (!start.startsWith("{") && !start.startsWith("[")) {
+      return read(text, source, YAML);
+    }
+    try {
+      return read(text, source, JSON);
+    } catch (PolicyParseException json) {
+      // What begins so may be YAML all the same; it is tried where that cannot take long.
+      if (text.length() > MAX_RETRY_CHARS || json.getCause() == null) {
+        throw json;
+      }
+      try {
+        return read(text, source, YAML);
+      } catch (PolicyParseException yaml) {
+        yaml.addSuppressed(json);
+        throw json;
+      }
+    }
+  }
+
+  private static List<Object> read(String text, String source, TokenStreamFactory format) {
+    try (JsonParser parser = format.createParser(ObjectReadContext.empty(), text)) {
       var reader = new TreeReader(parser, source);
       var documents = new ArrayList<Object>();
       while (parser.nextToken() != null) {
@@ -89,8 +112,11 @@ final class TreeReader {
     } catch (JacksonException e) {
       var where = e.getLocation();
       String line = where == null ? "" : "line " + where.getLineNr();
-      throw new PolicyParseException(
-          source, "", line, "\"" + e.getOriginalMessage() + "\"", json ? "JSON" : "YAML");
+      String wanted = format.getFormatName();
+      var told =
+          new PolicyParseException(source, "", line, "\"" + e.getOriginalMessage() + "\"", wanted);
+      told.initCause(e);
+      throw told;
     }
   }
 

@@ -134,6 +134,17 @@ class PolicyParserTest {
   }
 
   @Test
+  void parse_yamlThatBeginsLikeJson_isReadAsYaml() {
+    String text =
+        "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: p},"
+            + " spec: {endpointSelector: {}, ingress: [{}]}}";
+    assertEquals(1, PolicyParser.parse(text, "x").size());
+    PolicyParseException e =
+        assertThrows(PolicyParseException.class, () -> PolicyParser.parse("{\"a\": ]", "x"));
+    assertTrue(e.getMessage().endsWith("wanted JSON"), e.getMessage());
+  }
+
+  @Test
   void parse_portName_isNoNumber() {
     var policy =
         (CiliumPolicy) PolicyParser.parse(RULE1.replace("\"80\"", "\"0x50\""), "x").getFirst();
