@@ -8,7 +8,6 @@ module io.cilium4j.benchmarks {
   requires io.cilium4j.datapath;
   requires io.cilium4j.policy;
   requires jmh.core;
-  requires tools.jackson.databind;
 
   uses io.cilium4j.core.spi.DatapathProvider;
 }

@@ -9,17 +9,24 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.IdentitiesSnapshot;
-import io.cilium4j.policy.IdentitiesSnapshot.Peer;
+import io.cilium4j.policy.PolicyCase;
 import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyRepository;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PolicySubject;
+import io.cilium4j.policy.RulesSnapshot;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.GZIPInputStream;
 
 /**
  * What one case costs the engine, step by step: {@code benchmarks/policy-case} runs it. Each round
@@ -27,8 +34,6 @@ import java.util.concurrent.TimeUnit;
  * round left behind.
  */
 public final class PolicyCaseBenchmark {
-  private static final PolicyConfig CONFIG = PolicyConfig.DEFAULT;
-
   /** How long rounds are run before any is counted, on a case that is not the one measured. */
   private static final long WARM_UP_NANOS = TimeUnit.SECONDS.toNanos(12);
 
@@ -64,16 +69,17 @@ public final class PolicyCaseBenchmark {
       return;
     }
     boolean cold = args[0].equals("cold");
-    PolicyCase policyCase = PolicyCase.read(Path.of(args[1]), CONFIG);
+    PolicyCase policyCase = PolicyCase.parse(text(Path.of(args[1])), args[1], PolicyConfig.DEFAULT);
     var measured = new PolicyCaseBenchmark();
     if (cold) {
       measured.round(policyCase, 1);
     } else {
       PolicyCase other =
-          PolicyCase.of(
+          PolicyCase.parse(
               PolicyCaseGenerator.generate(
-                  policyCase.policies().size(), policyCase.identities().size(), WARM_UP_SEED),
-              CONFIG);
+                  policyCase.policies().size(), identityCount(policyCase), WARM_UP_SEED),
+              "warm-up",
+              PolicyConfig.DEFAULT);
       var warmUp = new PolicyCaseBenchmark();
       long start = System.nanoTime();
       while (System.nanoTime() - start < WARM_UP_NANOS) {
@@ -87,13 +93,27 @@ public final class PolicyCaseBenchmark {
     System.out.println((cold ? "cold " : "") + measured.line(policyCase));
   }
 
+  /** The identities of the file, without those that every cluster has. */
+  private static int identityCount(PolicyCase policyCase) {
+    return policyCase.identities().size() - IdentitiesSnapshot.reserved().size();
+  }
+
+  private static String text(Path file) {
+    try (InputStream raw = Files.newInputStream(file);
+        InputStream in = file.toString().endsWith(".gz") ? new GZIPInputStream(raw) : raw) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private String line(PolicyCase policyCase) {
     return String.format(
         Locale.ROOT,
         "rules %d identities %d mapstate %d add_rules_ms %.2f resolve_ms %.2f lookup_ns %.1f"
             + " incremental_identity_us %.2f",
         policyCase.policies().size(),
-        policyCase.identities().size(),
+        identityCount(policyCase),
         entries,
         add.median() / 1e6,
         resolve.median() / 1e6,
@@ -102,48 +122,54 @@ public final class PolicyCaseBenchmark {
   }
 
   private void round(PolicyCase policyCase, int lookupLoops) {
-    var repository = new PolicyRepository(CONFIG);
-    IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(policyCase.identities());
-    Peer peer = policyCase.subjectPeer();
-    var subject = new PolicySubject(peer.identity(), peer.namedPorts(), null);
+    PolicyConfig config = policyCase.config();
+    var repository = new PolicyRepository(config);
+    IdentitiesSnapshot identities = fresh(policyCase);
+    PolicySubject subject =
+        policyCase
+            .subject()
+            .orElseThrow(() -> new IllegalArgumentException("the case names no subject"));
+    List<PolicyResource> policies =
+        policyCase.policies().stream().flatMap(each -> each.resources().stream()).toList();
 
     long start = System.nanoTime();
-    for (PolicyResource policy : policyCase.policies()) {
+    for (PolicyResource policy : policies) {
       repository.add(policy);
     }
     add.addNanosSince(start);
 
     start = System.nanoTime();
     CompiledPolicy compiled =
-        new PolicyCompiler(CONFIG).compile(subject, repository.snapshot(), identities);
+        new PolicyCompiler(config).compile(subject, repository.snapshot(), identities);
     resolve.addNanosSince(start);
     entries = compiled.state().size();
 
-    lookup(compiled.state(), concerning(policyCase), lookupLoops);
-    incremental(compiled, identities, newcomers(policyCase));
+    lookup(compiled.state(), concerning(policyCase, subject.identity().id()), lookupLoops);
+    incremental(compiled, identities, newcomers(identities.peers().getLast().identity()));
+  }
+
+  /** The identities of the case in a snapshot that nobody has asked anything. */
+  private static IdentitiesSnapshot fresh(PolicyCase policyCase) {
+    return IdentitiesSnapshot.reserved().with(policyCase.identities().peers());
   }
 
   /** Warms what a round runs but once: compiles for many subjects. */
   private static void resolveSome(PolicyCase policyCase) {
-    var repository = new PolicyRepository(CONFIG);
-    repository.add(policyCase.policies());
-    IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(policyCase.identities());
-    for (Peer peer :
-        policyCase
-            .identities()
-            .subList(0, Math.min(WARM_UP_SUBJECTS, policyCase.identities().size()))) {
-      PolicySubject subject = PolicySubject.of(peer.identity());
-      new PolicyCompiler(CONFIG).compile(subject, repository.snapshot(), identities);
-    }
+    RulesSnapshot rules = policyCase.repository().snapshot();
+    IdentitiesSnapshot identities = fresh(policyCase);
+    identities.peers().stream()
+        .limit(WARM_UP_SUBJECTS)
+        .map(peer -> PolicySubject.of(peer.identity()))
+        .forEach(
+            subject -> new PolicyCompiler(policyCase.config()).compile(subject, rules, identities));
   }
 
   /** A flow as the subject sees it. */
   private record Packet(TrafficDirection direction, int peer, int protocol, int port) {}
 
-  private static List<Packet> concerning(PolicyCase policyCase) {
+  private static List<Packet> concerning(PolicyCase policyCase, int subject) {
     List<Packet> packets = new ArrayList<>();
-    int subject = policyCase.subject();
-    for (PolicyCase.Flow flow : policyCase.flows()) {
+    for (PolicyCase.FlowSpec flow : policyCase.flows()) {
       if (flow.to() == subject) {
         packets.add(
             new Packet(TrafficDirection.INGRESS, flow.from(), flow.protocol(), flow.port()));
@@ -177,9 +203,8 @@ public final class PolicyCaseBenchmark {
   }
 
   /** Identities with the labels of the case's last one and one more, each time another. */
-  private static List<Identity> newcomers(PolicyCase policyCase) {
+  private static List<Identity> newcomers(Identity last) {
     List<Identity> newcomers = new ArrayList<>();
-    Identity last = policyCase.identities().getLast().identity();
     for (int i = 1; i <= NEW_IDENTITIES; i++) {
       Labels labels = last.labels().with(Label.k8s("new", "n" + i));
       newcomers.add(new Identity(last.id() + i, labels));

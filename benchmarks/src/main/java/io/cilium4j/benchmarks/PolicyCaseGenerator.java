@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.benchmarks;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Makes large policy cases, of any number of policies and identities: pods of 20 teams and many
@@ -30,75 +28,79 @@ final class PolicyCaseGenerator {
   }
 
   /** A case in the case format. */
-  static JsonNode generate(int policies, int identities, int seed) {
-    return JsonMapper.shared()
-        .valueToTree(new PolicyCaseGenerator(seed).tree(policies, identities));
+  static String generate(int policies, int identities, int seed) {
+    var generator = new PolicyCaseGenerator(seed);
+    return """
+    {"identities": [
+    %s],
+    "policies": [
+    %s],
+    "flows": [
+    %s],
+    "subject": %d}
+    """
+        .formatted(
+            list(identities, PolicyCaseGenerator::identity),
+            list(policies, generator::policy),
+            list(FLOWS, i -> generator.flow(i, identities)),
+            FIRST_ID);
   }
 
-  private Map<String, Object> tree(int policyCount, int identityCount) {
-    List<Object> identities = new ArrayList<>();
-    for (int i = 0; i < identityCount; i++) {
-      identities.add(Map.of("id", FIRST_ID + i, "labels", labels(i), "namedPorts", Map.of()));
-    }
-    List<Object> policies = new ArrayList<>();
-    for (int i = 0; i < policyCount; i++) {
-      policies.add(policy(i));
-    }
-    List<Object> flows = new ArrayList<>();
-    for (int i = 0; i < FLOWS; i++) {
-      int peer = FIRST_ID + random.nextInt(identityCount);
-      flows.add(i < FLOWS / 2 ? flow(peer, FIRST_ID, port()) : flow(FIRST_ID, peer, egressPort(i)));
-    }
-    return Map.of(
-        "identities", identities, "policies", policies, "flows", flows, "subject", FIRST_ID);
+  private static String list(int count, IntFunction<String> item) {
+    return IntStream.range(0, count).mapToObj(item).collect(Collectors.joining(",\n"));
   }
 
-  private static List<String> labels(int i) {
+  private static String identity(int i) {
     String namespace = "ns" + i % NAMESPACES;
-    return List.of(
-        "k8s:app=app" + i / NAMESPACES,
-        "k8s:env=" + (i % 3 == 0 ? "dev" : "prod"),
-        "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=" + namespace,
-        "k8s:io.cilium.k8s.policy.cluster=default",
-        "k8s:io.cilium.k8s.policy.serviceaccount=default",
-        "k8s:io.kubernetes.pod.namespace=" + namespace,
-        "k8s:team=t" + i % TEAMS);
+    return """
+    {"id": %d, "namedPorts": {}, "labels": ["k8s:app=app%d", "k8s:env=%s", "k8s:team=t%d", \
+    "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=%s", \
+    "k8s:io.cilium.k8s.policy.cluster=default", \
+    "k8s:io.cilium.k8s.policy.serviceaccount=default", \
+    "k8s:io.kubernetes.pod.namespace=%s"]}\
+    """
+        .formatted(
+            FIRST_ID + i,
+            i / NAMESPACES,
+            i % 3 == 0 ? "dev" : "prod",
+            i % TEAMS,
+            namespace,
+            namespace);
   }
 
-  private Map<String, Object> policy(int i) {
-    String namespace = "ns" + i % NAMESPACES;
+  private String policy(int i) {
     // Every tenth is about all pods of its namespace.
-    Map<String, Object> selected =
-        i % 10 == 0 ? Map.of() : Map.of("matchLabels", Map.of("app", "app" + i / NAMESPACES));
-    Map<String, Object> ingress =
-        rule(
-            "fromEndpoints",
-            "team",
-            "t" + random.nextInt(TEAMS),
-            "ns" + random.nextInt(NAMESPACES),
-            port());
-    Map<String, Object> egress = rule("toEndpoints", "env", "prod", namespace, egressPort(i));
-    return Map.of(
-        "apiVersion",
-        "cilium.io/v2",
-        "kind",
-        "CiliumNetworkPolicy",
-        "metadata",
-        Map.of("name", "p" + i, "namespace", namespace),
-        "spec",
-        Map.of(
-            "endpointSelector", selected, "ingress", List.of(ingress), "egress", List.of(egress)));
+    String selected =
+        i % 10 == 0 ? "" : "\"matchLabels\": {\"app\": \"app%d\"}".formatted(i / NAMESPACES);
+    return """
+    {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", \
+    "metadata": {"name": "p%d", "namespace": "ns%d"}, \
+    "spec": {"endpointSelector": {%s}, \
+    "ingress": [{"fromEndpoints": [{"matchLabels": {"team": "t%d", \
+    "k8s:io.kubernetes.pod.namespace": "ns%d"}}], \
+    "toPorts": [{"ports": [{"port": "%d", "protocol": "TCP"}]}]}], \
+    "egress": [{"toEndpoints": [{"matchLabels": {"env": "prod", \
+    "k8s:io.kubernetes.pod.namespace": "ns%d"}}], \
+    "toPorts": [{"ports": [{"port": "%d", "protocol": "TCP"}]}]}]}}\
+    """
+        .formatted(
+            i,
+            i % NAMESPACES,
+            selected,
+            random.nextInt(TEAMS),
+            random.nextInt(NAMESPACES),
+            port(),
+            i % NAMESPACES,
+            egressPort(i));
   }
 
-  private static Map<String, Object> rule(
-      String field, String key, String value, String namespace, int port) {
-    var labels = Map.of(key, value, "k8s:io.kubernetes.pod.namespace", namespace);
-    var ports = Map.of("ports", List.of(Map.of("port", Integer.toString(port), "protocol", "TCP")));
-    return Map.of(field, List.of(Map.of("matchLabels", labels)), "toPorts", List.of(ports));
-  }
-
-  private static Map<String, Object> flow(int from, int to, int port) {
-    return Map.of("from", from, "to", to, "proto", "TCP", "port", port);
+  /** The first half comes to the subject, the other goes out from it. */
+  private String flow(int i, int identities) {
+    int peer = FIRST_ID + random.nextInt(identities);
+    boolean comes = i < FLOWS / 2;
+    return "{\"from\": %d, \"to\": %d, \"proto\": \"TCP\", \"port\": %d}"
+        .formatted(
+            comes ? peer : FIRST_ID, comes ? FIRST_ID : peer, comes ? port() : egressPort(i));
   }
 
   private int port() {

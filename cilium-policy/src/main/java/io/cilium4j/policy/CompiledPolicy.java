@@ -60,9 +60,14 @@ public final class CompiledPolicy {
    * policy, only what came and went is worked out.
    */
   public CompiledPolicy with(IdentitiesSnapshot newer) {
+    return with(rules, newer);
+  }
+
+  /** As {@link #with(IdentitiesSnapshot)}, under rules that say the same of the subject. */
+  CompiledPolicy with(RulesSnapshot alike, IdentitiesSnapshot newer) {
     IdentitiesSnapshot.Delta delta = newer.since(identities);
     if (delta == null) {
-      return of(subject, rules, newer, state.localClusterId(), ingress, egress, conflict);
+      return of(subject, alike, newer, state.localClusterId(), ingress, egress, conflict);
     }
     PolicyMapState.Builder map = null;
     for (DirectionPlan plan : List.of(ingress, egress)) {
@@ -82,7 +87,7 @@ public final class CompiledPolicy {
       }
     }
     PolicyMapState changed = map == null ? state : map.build();
-    return new CompiledPolicy(subject, rules, newer, ingress, egress, conflict, changed);
+    return new CompiledPolicy(subject, alike, newer, ingress, egress, conflict, changed);
   }
 
   /** Whose policy it is; what the configuration says of its denials is filled in. */
@@ -136,6 +141,10 @@ public final class CompiledPolicy {
 
   DirectionPlan plan(TrafficDirection direction) {
     return direction == TrafficDirection.INGRESS ? ingress : egress;
+  }
+
+  RulesSnapshot rules() {
+    return rules;
   }
 
   IdentitiesSnapshot identities() {

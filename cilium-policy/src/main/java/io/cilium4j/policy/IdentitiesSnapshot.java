@@ -100,14 +100,8 @@ public final class IdentitiesSnapshot {
     }
     target = new Store();
     synchronized (target) {
-      int copied = 0;
-      for (int i = 0; i < count; i++) {
-        if (rows[i].isThereAt(version)) {
-          target.add(new Peer(rows[i].identity(), rows[i].namedPorts()));
-          copied++;
-        }
-      }
-      return apply(target, copied, added, removed);
+      peers().forEach(target::add);
+      return apply(target, size, added, removed);
     }
   }
 
@@ -128,6 +122,13 @@ public final class IdentitiesSnapshot {
   /** The labels of a number. */
   public Optional<Labels> labels(int id) {
     return Optional.ofNullable(row(id)).map(row -> row.identity().labels());
+  }
+
+  /** All identities, in the order in which they came. */
+  public List<Peer> peers() {
+    List<Peer> peers = new ArrayList<>(size);
+    forEach(row -> peers.add(new Peer(row.identity(), row.namedPorts())));
+    return peers;
   }
 
   /** How many identities there are. */

@@ -42,23 +42,15 @@ public final class PolicyCompiler {
   public CompiledPolicy compile(
       PolicySubject asked, RulesSnapshot rules, IdentitiesSnapshot identities) {
     PolicySubject subject = asked.denial() == null ? asked.withDenial(config.denial()) : asked;
-    var ingress = new ArrayList<Entry>();
-    var egress = new ArrayList<Entry>();
-    var self = new IdentityRow(subject.identity(), subject.namedPorts(), 0, null);
-    boolean isHost = subject.identity().id() == ReservedIdentity.HOST.id();
-    Label namespace = self.label(Selectors.NAMESPACE);
-    rules.candidates(
-        namespace == null ? "" : namespace.value(),
-        entry -> {
-          if (entry.isNode() == isHost && entry.subject().matches(self)) {
-            (entry.direction() == TrafficDirection.INGRESS ? ingress : egress).add(entry);
-          }
-        });
-    DirectionPlan in = plan(subject, TrafficDirection.INGRESS, ingress, isHost);
-    DirectionPlan out = plan(subject, TrafficDirection.EGRESS, egress, isHost);
+    Selecting selecting = selecting(subject, rules);
+    DirectionPlan in = plan(subject, TrafficDirection.INGRESS, selecting.ingress);
+    DirectionPlan out = plan(subject, TrafficDirection.EGRESS, selecting.egress);
     PolicyConflict conflict = null;
     if (in.posture() != Posture.NEVER_ENFORCED) {
-      conflict = Conflicts.find(namespace == null ? "" : namespace.value(), ingress, egress);
+      Label namespace = row(subject).label(Selectors.NAMESPACE);
+      conflict =
+          Conflicts.find(
+              namespace == null ? "" : namespace.value(), selecting.ingress, selecting.egress);
       if (conflict != null) {
         in = nothing(subject, TrafficDirection.INGRESS);
         out = nothing(subject, TrafficDirection.EGRESS);
@@ -73,10 +65,57 @@ public final class PolicyCompiler {
         direction, subject, config.clusterId(), List.of(), Posture.CLOSED, List.of());
   }
 
+  /**
+   * The policy of the same subject under other rules and for other identities. The answer is that
+   * of {@link #compile}; where no rule that selects the subject came, went or changed, it costs
+   * little more than to find that out, however many rules there are.
+   *
+   * @param before the subject's policy so far, from this compiler
+   */
+  public CompiledPolicy recompile(
+      CompiledPolicy before, RulesSnapshot rules, IdentitiesSnapshot identities) {
+    PolicySubject subject = before.subject();
+    if (rules.isAlikeFor(row(subject), before.rules())) {
+      return before.with(rules, identities);
+    }
+    Selecting selecting = selecting(subject, rules);
+    boolean same =
+        before.conflict().isEmpty()
+            && before.plan(TrafficDirection.INGRESS).rules().equals(selecting.ingress)
+            && before.plan(TrafficDirection.EGRESS).rules().equals(selecting.egress);
+    return same ? before.with(rules, identities) : compile(subject, rules, identities);
+  }
+
+  /** The entries that select a subject, by direction. */
+  private record Selecting(List<Entry> ingress, List<Entry> egress) {}
+
   /** The order of rules in a snapshot is arbitrary; that of cookies is not. */
-  private DirectionPlan plan(
-      PolicySubject subject, TrafficDirection direction, List<Entry> rules, boolean isHost) {
-    rules.sort(BY_COOKIE);
+  private Selecting selecting(PolicySubject subject, RulesSnapshot rules) {
+    var ingress = new ArrayList<Entry>();
+    var egress = new ArrayList<Entry>();
+    IdentityRow self = row(subject);
+    rules.candidates(
+        self,
+        entry -> {
+          if (entry.isNode() == isHost(subject) && entry.subject().matches(self)) {
+            (entry.direction() == TrafficDirection.INGRESS ? ingress : egress).add(entry);
+          }
+        });
+    ingress.sort(BY_COOKIE);
+    egress.sort(BY_COOKIE);
+    return new Selecting(ingress, egress);
+  }
+
+  private static IdentityRow row(PolicySubject subject) {
+    return new IdentityRow(subject.identity(), subject.namedPorts(), 0, null);
+  }
+
+  private static boolean isHost(PolicySubject subject) {
+    return subject.identity().id() == ReservedIdentity.HOST.id();
+  }
+
+  private DirectionPlan plan(PolicySubject subject, TrafficDirection direction, List<Entry> rules) {
+    boolean isHost = isHost(subject);
     Posture posture = posture(subject, rules, isHost);
     var added = new ArrayList<Added>();
     switch (posture) {

@@ -88,7 +88,8 @@ public final class PolicyRepository {
 
   private RulesSnapshot publish(Edit edit) {
     lastCookie = edit.cookie;
-    RulesSnapshot next = new RulesSnapshot(snapshot.revision() + 1, edit.scopes, edit.cookies);
+    RulesSnapshot next =
+        new RulesSnapshot(snapshot.revision() + 1, edit.scopes, edit.clusterWide, edit.cookies);
     snapshot = next;
     return next;
   }
@@ -96,11 +97,13 @@ public final class PolicyRepository {
   /** A snapshot in the making. */
   private final class Edit {
     private PersistentMap<String, PersistentMap<ResourceName, Stored>> scopes;
+    private PersistentMap<String, PersistentMap<ResourceName, Stored>> clusterWide;
     private PersistentMap<Integer, RuleOrigin> cookies;
     private int cookie = lastCookie;
 
     Edit(RulesSnapshot from) {
       scopes = from.scopes();
+      clusterWide = from.clusterWide();
       cookies = from.cookies();
     }
 
@@ -123,23 +126,47 @@ public final class PolicyRepository {
       for (Entry entry : entries) {
         cookies = cookies.with(entry.origin().cookie(), entry.origin());
       }
-      PersistentMap<ResourceName, Stored> scope = scopes.get(name.namespace());
-      PersistentMap<ResourceName, Stored> base = scope == null ? PersistentMap.empty() : scope;
-      scopes = scopes.with(name.namespace(), base.with(name, new Stored(resource, entries)));
+      var stored = new Stored(resource, entries);
+      scopes = with(scopes, name.namespace(), name, stored);
+      if (name.isClusterScoped()) {
+        clusterWide = with(clusterWide, stored.neededLabel(), name, stored);
+      }
     }
 
     void remove(ResourceName name) {
-      PersistentMap<ResourceName, Stored> scope = scopes.get(name.namespace());
-      Stored old = scope == null ? null : scope.get(name);
-      if (scope == null || old == null) {
+      Stored old = find(name);
+      if (old == null) {
         return;
       }
       for (Entry entry : old.entries()) {
         cookies = cookies.without(entry.origin().cookie());
       }
-      PersistentMap<ResourceName, Stored> left = scope.without(name);
-      scopes =
-          left.size() == 0 ? scopes.without(name.namespace()) : scopes.with(name.namespace(), left);
+      scopes = without(scopes, name.namespace(), name);
+      if (name.isClusterScoped()) {
+        clusterWide = without(clusterWide, old.neededLabel(), name);
+      }
+    }
+
+    private static PersistentMap<String, PersistentMap<ResourceName, Stored>> with(
+        PersistentMap<String, PersistentMap<ResourceName, Stored>> groups,
+        String group,
+        ResourceName name,
+        Stored stored) {
+      PersistentMap<ResourceName, Stored> there = groups.get(group);
+      PersistentMap<ResourceName, Stored> base = there == null ? PersistentMap.empty() : there;
+      return groups.with(group, base.with(name, stored));
+    }
+
+    private static PersistentMap<String, PersistentMap<ResourceName, Stored>> without(
+        PersistentMap<String, PersistentMap<ResourceName, Stored>> groups,
+        String group,
+        ResourceName name) {
+      PersistentMap<ResourceName, Stored> there = groups.get(group);
+      if (there == null) {
+        return groups;
+      }
+      PersistentMap<ResourceName, Stored> left = there.without(name);
+      return left.size() == 0 ? groups.without(group) : groups.with(group, left);
     }
   }
 }

@@ -3,6 +3,7 @@ package io.cilium4j.policy;
 
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Label;
 import io.cilium4j.core.RuleOrigin;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -12,6 +13,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All rules at one moment. It never changes; any number of threads may compile from it while the
@@ -19,21 +21,29 @@ import java.util.stream.Stream;
  */
 public final class RulesSnapshot {
   static final RulesSnapshot EMPTY =
-      new RulesSnapshot(0, PersistentMap.empty(), PersistentMap.empty());
+      new RulesSnapshot(0, PersistentMap.empty(), PersistentMap.empty(), PersistentMap.empty());
 
   private final long revision;
 
   /** By namespace (empty for cluster scope), then by object. */
   private final PersistentMap<String, PersistentMap<ResourceName, Stored>> scopes;
 
+  /**
+   * The objects of cluster scope once more, by {@link Stored#neededLabel}, so that a subject is not
+   * held against all of them.
+   */
+  private final PersistentMap<String, PersistentMap<ResourceName, Stored>> clusterWide;
+
   private final PersistentMap<Integer, RuleOrigin> cookies;
 
   RulesSnapshot(
       long revision,
       PersistentMap<String, PersistentMap<ResourceName, Stored>> scopes,
+      PersistentMap<String, PersistentMap<ResourceName, Stored>> clusterWide,
       PersistentMap<Integer, RuleOrigin> cookies) {
     this.revision = revision;
     this.scopes = scopes;
+    this.clusterWide = clusterWide;
     this.cookies = cookies;
   }
 
@@ -43,7 +53,26 @@ public final class RulesSnapshot {
    * @param resource the object
    * @param entries its rules, flat
    */
-  record Stored(PolicyResource resource, List<Entry> entries) {}
+  record Stored(PolicyResource resource, List<Entry> entries) {
+
+    /** The label without which none of the rules selects a subject; empty where there is none. */
+    String neededLabel() {
+      String needed = "";
+      for (Entry entry : entries) {
+        Selector.Condition label = entry.subject().requiredLabel();
+        String text = label == null ? "" : text(label.key(), label.values().iterator().next());
+        if (text.isEmpty() || !(needed.isEmpty() || needed.equals(text))) {
+          return "";
+        }
+        needed = text;
+      }
+      return needed;
+    }
+
+    private static String text(String key, String value) {
+      return key + "=" + value;
+    }
+  }
 
   /** Grows by one with every change; 0 is the empty beginning. */
   public long revision() {
@@ -108,23 +137,48 @@ public final class RulesSnapshot {
     scopes.forEach((namespace, scope) -> scope.forEach((name, stored) -> action.accept(stored)));
   }
 
-  /** Calls {@code action} for each entry that may select a subject of this namespace. */
-  void candidates(String namespace, Consumer<Entry> action) {
-    inScope("", action);
-    if (!namespace.isEmpty()) {
-      inScope(namespace, action);
+  /** Calls {@code action} for each entry that may select a subject. */
+  void candidates(IdentityRow subject, Consumer<Entry> action) {
+    for (PersistentMap<ResourceName, Stored> objects : concerning(subject)) {
+      objects.forEach((name, stored) -> stored.entries.forEach(action));
     }
   }
 
-  private void inScope(String namespace, Consumer<Entry> action) {
-    PersistentMap<ResourceName, Stored> scope = scopes.get(namespace);
-    if (scope != null) {
-      scope.forEach((name, stored) -> stored.entries.forEach(action));
+  /**
+   * Whether the objects that may select a subject are those of another snapshot. To tell takes no
+   * longer where there are many: maps that were not changed are the same objects.
+   */
+  boolean isAlikeFor(IdentityRow subject, RulesSnapshot other) {
+    return concerning(subject).equals(other.concerning(subject));
+  }
+
+  private List<PersistentMap<ResourceName, Stored>> concerning(IdentityRow subject) {
+    var all = new ArrayList<PersistentMap<ResourceName, Stored>>();
+    Label namespace = subject.label(Selectors.NAMESPACE);
+    if (namespace != null && !namespace.value().isEmpty()) {
+      addIfAny(all, scopes.get(namespace.value()));
+    }
+    addIfAny(all, clusterWide.get(""));
+    if (clusterWide.size() > 0) {
+      for (Label label : subject.identity().labels()) {
+        addIfAny(all, clusterWide.get(Stored.text(label.key(), label.value())));
+      }
+    }
+    return all;
+  }
+
+  private static <T> void addIfAny(List<T> all, @Nullable T one) {
+    if (one != null) {
+      all.add(one);
     }
   }
 
   PersistentMap<String, PersistentMap<ResourceName, Stored>> scopes() {
     return scopes;
+  }
+
+  PersistentMap<String, PersistentMap<ResourceName, Stored>> clusterWide() {
+    return clusterWide;
   }
 
   PersistentMap<Integer, RuleOrigin> cookies() {
