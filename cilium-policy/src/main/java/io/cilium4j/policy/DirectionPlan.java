@@ -47,8 +47,7 @@ final class DirectionPlan {
   /** The selectors that ask for no one label. */
   private final List<Selector> otherSelectors = new ArrayList<>();
 
-  private final Map<Integer, List<Term>> aggregateTerms = new HashMap<>();
-  private final Map<Integer, ClassTable> aggregateTables = new HashMap<>();
+  private final Map<Integer, Common> commons = new HashMap<>();
 
   // What was met so far; several threads may compile for other identities at a time.
   private final Group nobody = new Group(null, List.of());
@@ -98,11 +97,23 @@ final class DirectionPlan {
       register(newTerm(level, each.action, null, List.of(L4.ANY)), List.of(each.peer));
     }
     bySelector.keySet().forEach(this::index);
+    Common common = Common.NOTHING;
     for (int aggregate : aggregates()) {
       List<Term> concerned = concerningAll(aggregate);
-      aggregateTerms.put(aggregate, concerned);
-      aggregateTables.put(aggregate, ClassTable.ofAggregate(concerned));
+      if (!concerned.equals(common.terms)) { // Seldom is more said of one than of another.
+        common = new Common(concerned, ClassTable.ofAggregate(concerned));
+      }
+      commons.put(aggregate, common);
     }
+  }
+
+  /** What concerns all identities of an aggregate. */
+  private record Common(List<Term> terms, ClassTable table) {
+    static final Common NOTHING = new Common(List.of(), ClassTable.EMPTY);
+  }
+
+  private Common common(int aggregate) {
+    return commons.getOrDefault(aggregate, Common.NOTHING);
   }
 
   private void index(Selector selector) {
@@ -244,7 +255,7 @@ final class DirectionPlan {
   /** Puts the entries of the aggregates and of all these identities. */
   synchronized void compile(IdentitiesSnapshot identities, PolicyMapState.Builder map) {
     for (int aggregate : aggregates()) {
-      put(map, aggregate, aggregateTables.getOrDefault(aggregate, ClassTable.EMPTY));
+      put(map, aggregate, common(aggregate).table);
     }
     Map<IdentityRow, Group> groups = new HashMap<>();
     for (Selector selector : bySelector.keySet()) {
@@ -346,10 +357,9 @@ final class DirectionPlan {
     return classes.computeIfAbsent(
         new ClassKey(aggregate, own),
         key -> {
-          Set<Term> all = new HashSet<>(aggregateTerms.getOrDefault(aggregate, List.of()));
+          Set<Term> all = new HashSet<>(common(aggregate).terms);
           all.addAll(own);
-          ClassTable beside = aggregateTables.getOrDefault(aggregate, ClassTable.EMPTY);
-          return ClassTable.beside(beside, sorted(all, Comparator.naturalOrder()));
+          return ClassTable.beside(common(aggregate).table, sorted(all, Comparator.naturalOrder()));
         });
   }
 
