@@ -21,6 +21,7 @@ import io.cilium4j.policy.Ports.Port;
 import io.cilium4j.policy.ResourceName;
 import io.cilium4j.policy.RulesSnapshot;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -46,7 +47,7 @@ final class PolicyClusterBenchmark {
   private PolicyClusterBenchmark() {}
 
   static void run(PrintStream out) {
-    var times = new Table("seconds", "policies", "identities", "maps", "all");
+    var times = new Table("seconds", "policies", "identities", "maps", "all", "of all CPUs");
     var bytes = new Table("memory", "kB each", "MB");
     for (int round = 1; round <= ROUNDS; round++) {
       round("round " + round, times, round == ROUNDS ? bytes : new Table("", "", ""));
@@ -61,17 +62,22 @@ final class PolicyClusterBenchmark {
     List<Peer> peers = peers();
     long heap = usedBytes();
 
+    double cpu = cpuSeconds();
     long start = System.nanoTime();
     var repository = new PolicyRepository(CONFIG);
     policies.forEach(repository::add);
     RulesSnapshot rules = repository.snapshot();
     double adding = seconds(start);
+    cpu -= cpuSeconds();
     heap = told(bytes, "a policy, beside what was parsed", policies.size(), heap);
+    cpu += cpuSeconds();
 
     start = System.nanoTime();
     IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(peers);
     double knowing = seconds(start);
+    cpu -= cpuSeconds();
     heap = told(bytes, "an identity, beside its labels", peers.size(), heap);
+    cpu += cpuSeconds();
 
     start = System.nanoTime();
     CompiledPolicy[] compiled = compiled(peers, rules, identities);
@@ -81,7 +87,8 @@ final class PolicyClusterBenchmark {
         "%.2f".formatted(adding),
         "%.2f".formatted(knowing),
         "%.2f".formatted(compiling),
-        "%.2f".formatted(adding + knowing + compiling));
+        "%.2f".formatted(adding + knowing + compiling),
+        "%.2f".formatted(cpuSeconds() - cpu));
     told(bytes, "a compiled policy, ready to explain and to change", compiled.length, heap);
 
     long entries = 0;
@@ -122,6 +129,11 @@ final class PolicyClusterBenchmark {
     if (!right) {
       throw new IllegalStateException("identity " + (FIRST_ID + i) + " is decided wrongly");
     }
+  }
+
+  /** What the process has used of all CPUs, the JIT compiler and the collector among it. */
+  private static double cpuSeconds() {
+    return ProcessHandle.current().info().totalCpuDuration().orElse(Duration.ZERO).toMillis() / 1e3;
   }
 
   private static double seconds(long start) {
