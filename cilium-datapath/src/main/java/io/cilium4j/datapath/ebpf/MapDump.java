@@ -12,6 +12,7 @@ import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
+import io.cilium4j.datapath.net.InstanceNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,7 +41,7 @@ public final class MapDump {
 
   /** The maps of an instance under {@code /sys/fs/bpf}. */
   public static MapDump of(String instance) {
-    return in(BpfFs.DEFAULT_MOUNT.resolve(instance));
+    return in(BpfFs.DEFAULT_MOUNT.resolve(new InstanceNames(instance).pinFolder()));
   }
 
   /** The maps that are pinned in a folder. */

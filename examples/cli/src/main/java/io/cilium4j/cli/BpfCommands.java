@@ -16,7 +16,7 @@ import java.util.Map;
 final class BpfCommands implements CommandGroup {
   /** Chooses among several agents of one machine. */
   static final Option INSTANCE =
-      new Option("--instance", "NAME", "whose maps, /sys/fs/bpf/NAME; default cilium4j");
+      new Option("--instance", "NAME", "whose maps, of an agent with --instance NAME");
 
   /** Commands for maps that this version's datapath does not have, and those maps. */
   private static final Map<String, String> WITHOUT_MAP =

@@ -4,6 +4,7 @@ package io.cilium4j.cli;
 import io.cilium4j.cli.json.Json;
 import io.cilium4j.cli.json.JsonReader;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 
 /** {@code cilium map …}: the agent's view of eBPF maps; {@code cilium bpf} reads the kernel's. */
@@ -41,7 +42,12 @@ final class MapCommands implements CommandGroup {
   }
 
   private static int list(Arguments arguments, Session session) throws IOException {
-    Json maps = session.agent().get("/map");
+    List<Json> found = new ArrayList<>();
+    for (Json map : session.agent().get("/map").get("maps").items()) {
+      // The list need not have the entries; each map has.
+      found.add(session.agent().get("/map/" + AgentClient.encode(name(map))));
+    }
+    Json maps = Json.object("maps", new Json.Arr(found));
     boolean verbose = arguments.has("--verbose");
     return session.show(
         arguments,
@@ -51,8 +57,7 @@ final class MapCommands implements CommandGroup {
           var table = new TextTable("Name", "Num entries", "Num errors", "Cache enabled");
           for (Json map : maps.get("maps").items()) {
             List<Json> cache = map.get("cache").items();
-            String path = map.get("path").text();
-            String name = path.substring(path.lastIndexOf('/') + 1);
+            String name = name(map);
             long errors =
                 cache.stream().filter(each -> !each.get("last-error").text().isEmpty()).count();
             table.row(name, cache.size(), errors, map.get("cache").isPresent());
@@ -62,6 +67,11 @@ final class MapCommands implements CommandGroup {
           }
           return verbose ? text.toString() : table.toString();
         });
+  }
+
+  private static String name(Json map) {
+    String path = map.get("path").text();
+    return path.substring(path.lastIndexOf('/') + 1);
   }
 
   private static TextTable entries(Json map) {

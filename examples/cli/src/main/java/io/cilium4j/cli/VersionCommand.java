@@ -52,14 +52,14 @@ final class VersionCommand implements CommandGroup {
                 .formatted(client(), java, found.isEmpty() ? "not reachable" : found));
   }
 
+  /** The short answer has the version in front, as the field's agents have; else the long one. */
   private static String agent(Session session) throws IOException {
-    Json status =
-        session
-            .agent()
-            .within(PATIENCE)
-            .send("GET", "/healthz", Map.of("brief", "true"), Json.absent())
-            .json();
-    // The agent's message begins with its version, as the field's does.
-    return TextTable.clean(status.get("cilium", "msg").text("unknown"));
+    AgentClient agent = session.agent().within(PATIENCE);
+    Json status = agent.send("GET", "/healthz", Map.of("brief", "true"), Json.absent()).json();
+    String message = status.get("cilium", "msg").text();
+    return TextTable.clean(
+        message.matches("[0-9]+\\..*")
+            ? message
+            : agent.get("/debuginfo").get("cilium-version").text("unknown"));
   }
 }

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.AgentBuilder;
+import io.cilium4j.agent.AgentException;
+import io.cilium4j.agent.rest.RestConfig;
+import io.cilium4j.agent.rest.RestServer;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.policy.EnforcementMode;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An agent with what is served around it: the API, the monitor and the metrics. Each part closes
+ * before those that it uses; what the datapath enforces stays.
+ */
+final class Daemon implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
+
+  private static final String AUTO = "auto";
+  private static final String AUTO_IPV4 = "10.0.0.0/24";
+  private static final String AUTO_IPV6 = "fd00:10::/112";
+
+  /** What was started, the last first. */
+  private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+
+  private final CountDownLatch end = new CountDownLatch(1);
+
+  private Daemon() {}
+
+  /**
+   * Starts everything; nothing half started is left when it fails.
+   *
+   * @throws AgentException if the agent cannot start
+   * @throws IOException if a socket cannot be made
+   */
+  static Daemon start(DaemonSettings settings) throws IOException {
+    settings.unknown().forEach(line -> LOG.warn("unknown option {}", line));
+    var daemon = new Daemon();
+    try {
+      daemon.startParts(settings);
+    } catch (IOException | RuntimeException e) {
+      daemon.close();
+      throw e;
+    }
+    return daemon;
+  }
+
+  private void startParts(DaemonSettings settings) throws IOException {
+    long begin = System.nanoTime();
+    Agent agent = agent(settings);
+    parts.addFirst(agent);
+    agent.start();
+    agent
+        .options()
+        .setEnforcement(
+            EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)));
+    var monitor =
+        MonitorServer.start(
+            settings.path("monitor-socket"), agent, settings.number("monitor-queue-size"));
+    parts.addFirst(monitor);
+    if (!settings.text("prometheus-serve-addr").isEmpty()) {
+      parts.addFirst(MetricsServer.start(settings.text("prometheus-serve-addr"), agent, monitor));
+    }
+    // Last: whoever finds the socket finds an agent that works.
+    parts.addFirst(RestServer.start(agent, RestConfig.at(settings.path("socket-path"))));
+    LOG.info(
+        "agent ready instance={} datapath=\"{}\" after={}ms",
+        settings.text("instance"),
+        agent.datapathDescription(),
+        (System.nanoTime() - begin) / 1_000_000);
+  }
+
+  /** The agent that the options ask for, not started. */
+  static Agent agent(DaemonSettings settings) {
+    AgentBuilder builder =
+        Agent.builder()
+            .instance(settings.text("instance"))
+            .datapath(settings.text("datapath"))
+            .nodeName(nodeName(settings))
+            .clusterName(settings.text("cluster-name"))
+            .clusterId(settings.number("cluster-id"))
+            .mtuBytes(settings.number("mtu"))
+            .podCidrs(podCidrs(settings).toArray(IpPrefix[]::new))
+            .limits(
+                new Limits(
+                    settings.number("bpf-policy-map-max"),
+                    Limits.DEFAULT.ipcacheEntries(),
+                    settings.number("bpf-ct-global-tcp-max")));
+    if (!settings.text("state-dir").isEmpty()) {
+      builder.stateFolder(settings.path("state-dir"));
+    }
+    if (!settings.text("static-cnp-path").isEmpty()) {
+      builder.manifests(settings.path("static-cnp-path"));
+    }
+    try {
+      return builder.build();
+    } catch (IllegalArgumentException e) {
+      // The library's own check; its message says which value it is about.
+      throw new OptionException(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private static List<IpPrefix> podCidrs(DaemonSettings settings) {
+    List<IpPrefix> cidrs = new ArrayList<>();
+    if (settings.isOn("enable-ipv4")) {
+      cidrs.add(prefix(settings, "ipv4-range", AUTO_IPV4));
+    }
+    if (settings.isOn("enable-ipv6")) {
+      cidrs.add(prefix(settings, "ipv6-range", AUTO_IPV6));
+    }
+    if (cidrs.isEmpty()) {
+      throw new OptionException("enable-ipv4: false, and enable-ipv6 as well: wanted one of them");
+    }
+    return cidrs;
+  }
+
+  private static IpPrefix prefix(DaemonSettings settings, String key, String auto) {
+    String text = settings.text(key);
+    try {
+      IpPrefix prefix = IpPrefix.parse(text.equals(AUTO) ? auto : text);
+      if (prefix.address().isV4() != key.equals("ipv4-range")) {
+        throw new OptionException(key + ": " + text + ": of the other address family");
+      }
+      return prefix;
+    } catch (IllegalArgumentException e) {
+      throw new OptionException(key + ": " + e.getMessage());
+    }
+  }
+
+  private static String nodeName(DaemonSettings settings) {
+    String given = settings.text("node-name");
+    if (!given.isEmpty()) {
+      return given;
+    }
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException e) {
+      throw new OptionException("node-name: not given, and this machine has no name");
+    }
+  }
+
+  /** Waits until it is closed. */
+  void awaitEnd() throws InterruptedException {
+    end.await();
+  }
+
+  @Override
+  public void close() {
+    for (AutoCloseable part = parts.pollFirst(); part != null; part = parts.pollFirst()) {
+      try {
+        part.close();
+      } catch (Exception e) {
+        LOG.warn("end of {} error=\"{}\"", part.getClass().getSimpleName(), e.toString());
+      }
+    }
+    LOG.info("agent ended; what it enforces stays");
+    end.countDown();
+  }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * One option of the agent, under the field's name. It is a flag {@code --key}, a variable {@code
+ * CILIUM_KEY} and a file {@code key} of a configuration folder.
+ *
+ * @param key its name
+ * @param group the heading under which help lists it
+ * @param kind what its value may be
+ * @param byDefault its value where none is given
+ * @param built the only values that this version can carry out; empty for all of the kind
+ * @param summary one line
+ */
+record DaemonOption(
+    String key, Group group, Kind kind, String byDefault, List<String> built, String summary) {
+  DaemonOption {
+    built = List.copyOf(built);
+  }
+
+  /** Headings of the help. */
+  enum Group {
+    GENERAL("General"),
+    CLUSTER("Cluster and identities"),
+    ADDRESSES("Addresses"),
+    POLICY("Policy"),
+    DATAPATH("Datapath"),
+    KUBERNETES("Kubernetes"),
+    REPORTS("Logs, metrics and monitor"),
+    LATER("Not built yet: any other value than the default ends the start");
+
+    private final String title;
+
+    Group(String title) {
+      this.title = title;
+    }
+
+    String title() {
+      return title;
+    }
+  }
+
+  /** What a value may be, as a pattern and in words. */
+  enum Kind {
+    TRUTH("(?i:true|false)", "true or false"),
+    NUMBER("[0-9]{1,9}", "a number"),
+    TEXT(".{0,4096}", "a text of one line"),
+    NAME("[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", "up to 32 of a-z, 0-9 and -"),
+    PATH(".{0,4096}", "a path"),
+    PREFIX("auto|[0-9a-fA-F.:]+/[0-9]{1,3}", "an address prefix, or auto"),
+    ADDRESS("(.*:[0-9]{1,5})?", "[HOST]:PORT");
+
+    private final Pattern pattern;
+    private final String words;
+
+    Kind(String pattern, String words) {
+      this.pattern = Pattern.compile(pattern);
+      this.words = words;
+    }
+  }
+
+  /** The variable of the environment that sets it. */
+  String variable() {
+    return "CILIUM_" + key.replace('-', '_').toUpperCase(java.util.Locale.ROOT);
+  }
+
+  /**
+   * The value as it is kept.
+   *
+   * @param source where it was read, for what is said when it is wrong
+   * @throws OptionException if it is no value, or one that this version cannot carry out
+   */
+  String check(String value, String source) {
+    String stripped = value.strip();
+    if (!kind.pattern.matcher(stripped).matches()) {
+      throw new OptionException(
+          key + ": \"" + shown(value) + "\" from " + source + ": wanted " + kind.words);
+    }
+    String kept = kind == Kind.TRUTH ? stripped.toLowerCase(java.util.Locale.ROOT) : stripped;
+    if (!built.isEmpty() && !built.contains(kept)) {
+      throw new OptionException(
+          key
+              + ": \""
+              + kept
+              + "\" from "
+              + source
+              + " is not built yet; wanted "
+              + String.join(
+                  " or ", built.stream().map(each -> each.isEmpty() ? "nothing" : each).toList()));
+    }
+    return kept;
+  }
+
+  private static String shown(String value) {
+    String line = value.replaceAll("\\p{Cntrl}", "?");
+    return line.length() > 60 ? line.substring(0, 60) + "…" : line;
+  }
+}

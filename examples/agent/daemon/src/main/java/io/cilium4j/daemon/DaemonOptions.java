@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import io.cilium4j.daemon.DaemonOption.Group;
+import io.cilium4j.daemon.DaemonOption.Kind;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Every option that the agent knows. Those of the field that it knows and cannot carry out are here
+ * as well: asking for them must not pass unheard.
+ */
+final class DaemonOptions {
+  private static final List<String> ALL = List.of();
+
+  private static final Map<String, DaemonOption> BY_KEY = new LinkedHashMap<>();
+
+  static {
+    general();
+    cluster();
+    addresses();
+    policy();
+    datapath();
+    kubernetes();
+    reports();
+    later();
+  }
+
+  private DaemonOptions() {}
+
+  /** All options, in the order in which help lists them. */
+  static List<DaemonOption> all() {
+    return List.copyOf(BY_KEY.values());
+  }
+
+  static Optional<DaemonOption> find(String key) {
+    return Optional.ofNullable(BY_KEY.get(key));
+  }
+
+  /** Adds an option that takes every value of its kind, or some only. */
+  private static void add(
+      Group group, String key, Kind kind, String byDefault, String summary, String... built) {
+    List<String> values = built.length == 0 ? ALL : List.of(built);
+    BY_KEY.put(key, new DaemonOption(key, group, kind, byDefault, values, summary));
+  }
+
+  private static void general() {
+    Group group = Group.GENERAL;
+    add(group, "config", Kind.PATH, "", "a file of options, a line \"key: value\" each");
+    add(group, "config-dir", Kind.PATH, "", "a folder of options, a file each");
+    add(group, "instance", Kind.NAME, "cilium4j", "name of this agent among others of the machine");
+    add(group, "state-dir", Kind.PATH, "", "what outlives the agent; default /run/INSTANCE");
+    add(group, "socket-path", Kind.PATH, "/var/run/cilium/cilium.sock", "the API's UNIX socket");
+    add(group, "debug", Kind.TRUTH, "false", "log more");
+  }
+
+  private static void cluster() {
+    Group group = Group.CLUSTER;
+    add(group, "cluster-name", Kind.NAME, "default", "the cluster's name, a label of every pod");
+    add(group, "cluster-id", Kind.NUMBER, "0", "the cluster's number, 0 to 255");
+    add(
+        group,
+        "identity-allocation-mode",
+        Kind.TEXT,
+        "memory",
+        "where identities are kept: memory, for a cluster of one node",
+        "memory");
+    add(group, "kvstore", Kind.TEXT, "", "the key-value store", "");
+  }
+
+  private static void addresses() {
+    Group group = Group.ADDRESSES;
+    add(group, "ipam", Kind.TEXT, "cluster-pool", "where addresses come from", "cluster-pool");
+    add(group, "enable-ipv4", Kind.TRUTH, "true", "whether endpoints have IPv4 addresses");
+    add(group, "enable-ipv6", Kind.TRUTH, "true", "whether endpoints have IPv6 addresses");
+    add(group, "ipv4-range", Kind.PREFIX, "auto", "the endpoints' prefix; auto is 10.0.0.0/24");
+    add(group, "ipv6-range", Kind.PREFIX, "auto", "the endpoints' prefix; auto is fd00:10::/112");
+    add(group, "mtu", Kind.NUMBER, "1500", "largest packet of the endpoints' devices, in bytes");
+  }
+
+  private static void policy() {
+    Group group = Group.POLICY;
+    add(
+        group,
+        "enable-policy",
+        Kind.TEXT,
+        "default",
+        "when traffic is restricted: default, always, never",
+        "default",
+        "always",
+        "never");
+    add(
+        group,
+        "policy-audit-mode",
+        Kind.TRUTH,
+        "false",
+        "report what would be dropped instead of dropping",
+        "false");
+  }
+
+  private static void datapath() {
+    Group group = Group.DATAPATH;
+    add(group, "datapath", Kind.TEXT, "auto", "ebpf, memory, or auto: the first that can run");
+    add(group, "datapath-mode", Kind.TEXT, "veth", "how pods are joined to the node", "veth");
+    add(group, "routing-mode", Kind.TEXT, "native", "how packets reach other nodes", "native");
+    add(group, "tunnel-protocol", Kind.TEXT, "", "none: nodes are not joined by tunnels", "");
+    add(
+        group,
+        "kube-proxy-replacement",
+        Kind.TEXT,
+        "false",
+        "whether services are balanced here",
+        "false",
+        "disabled");
+    add(group, "bpf-policy-map-max", Kind.NUMBER, "262144", "policy entries of all endpoints");
+    add(group, "bpf-ct-global-tcp-max", Kind.NUMBER, "131072", "flows remembered, each family");
+  }
+
+  private static void kubernetes() {
+    Group group = Group.KUBERNETES;
+    add(group, "node-name", Kind.TEXT, "", "this node's name; default K8S_NODE_NAME or the host's");
+    add(group, "static-cnp-path", Kind.PATH, "", "a folder of manifests to follow: policies, pods");
+    add(group, "enable-k8s", Kind.TRUTH, "false", "whether to ask the Kubernetes API", "false");
+    add(group, "k8s-kubeconfig-path", Kind.PATH, "", "how to reach the Kubernetes API", "");
+    add(group, "k8s-api-server", Kind.TEXT, "", "where the Kubernetes API is", "");
+  }
+
+  private static void reports() {
+    Group group = Group.REPORTS;
+    add(group, "log-format", Kind.TEXT, "text", "text or json, a line each", "text", "json");
+    add(
+        group,
+        "log-level",
+        Kind.TEXT,
+        "info",
+        "error, warn, info, debug or trace",
+        "error",
+        "warn",
+        "info",
+        "debug",
+        "trace");
+    add(group, "prometheus-serve-addr", Kind.ADDRESS, "", "where to serve metrics, such as :9962");
+    add(
+        group,
+        "monitor-socket",
+        Kind.PATH,
+        "/var/run/cilium/monitor1_2.sock",
+        "the UNIX socket that sends flows and drops");
+    add(group, "monitor-queue-size", Kind.NUMBER, "4096", "events kept for a slow reader");
+  }
+
+  /** Switches of the field that are all off. */
+  private static void later() {
+    for (String key :
+        List.of(
+            "enable-bandwidth-manager",
+            "enable-bgp-control-plane",
+            "enable-bpf-masquerade",
+            "enable-cilium-endpoint-slice",
+            "enable-clustermesh-api-server",
+            "enable-egress-gateway",
+            "enable-encryption-strict-mode",
+            "enable-endpoint-health-checking",
+            "enable-endpoint-routes",
+            "enable-envoy-config",
+            "enable-external-ips",
+            "enable-gateway-api",
+            "enable-health-checking",
+            "enable-host-firewall",
+            "enable-host-port",
+            "enable-hubble",
+            "enable-ingress-controller",
+            "enable-ip-masq-agent",
+            "enable-ipsec",
+            "enable-ipv4-big-tcp",
+            "enable-ipv4-masquerade",
+            "enable-ipv6-big-tcp",
+            "enable-ipv6-masquerade",
+            "enable-l2-announcements",
+            "enable-l7-proxy",
+            "enable-local-redirect-policy",
+            "enable-node-port",
+            "enable-recorder",
+            "enable-session-affinity",
+            "enable-srv6",
+            "enable-vtep",
+            "enable-wireguard",
+            "enable-xdp-prefilter",
+            "mesh-auth-enabled")) {
+      add(Group.LATER, key, Kind.TRUTH, "false", "", "false");
+    }
+  }
+
+  /** The help, by group. */
+  static String help() {
+    var text =
+        new StringBuilder(
+            """
+            cilium agent [--config-dir DIR | --config FILE] [--KEY VALUE]…
+
+            Runs the agent of this node until it is told to end (SIGTERM); what it enforces stays.
+            Each option is a flag --KEY, a variable CILIUM_KEY and a file KEY of a configuration
+            folder; a flag goes before a variable, and that before a file.
+            """);
+    for (Group group : Group.values()) {
+      text.append('\n').append(group.title()).append(":\n");
+      List<String> names = new ArrayList<>();
+      for (DaemonOption option : all()) {
+        if (option.group() == group && group == Group.LATER) {
+          names.add(option.key());
+        } else if (option.group() == group) {
+          String value = option.byDefault().isEmpty() ? "" : " (" + option.byDefault() + ")";
+          text.append("  --%-28s %s%s%n".formatted(option.key(), option.summary(), value));
+        }
+      }
+      names.forEach(name -> text.append("  --").append(name).append('\n'));
+    }
+    return text.toString();
+  }
+}

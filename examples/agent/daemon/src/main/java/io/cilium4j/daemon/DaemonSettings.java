@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * The agent's options with their values. Of several sources the first that says something counts:
+ * flags, the environment, the configuration folder or file, the defaults.
+ *
+ * @param values every option's value, by key
+ * @param unknown what was set and is no option, a line each: reported, and else without effect,
+ *     since a cluster's one configuration is read by agents of several versions
+ */
+record DaemonSettings(Map<String, String> values, List<String> unknown) {
+  /** Largest file of a configuration: that of a whole ConfigMap. */
+  private static final long MAX_BYTES = 1 << 20;
+
+  private static final String PREFIX = "CILIUM_";
+
+  /** The command line's own variable, which is none of the agent's. */
+  private static final String CLIENT_VARIABLE = "CILIUM_SOCK";
+
+  DaemonSettings {
+    values = Map.copyOf(values);
+    unknown = List.copyOf(unknown);
+  }
+
+  /**
+   * Reads all sources.
+   *
+   * @throws OptionException if a value makes no sense, or a flag is unknown
+   */
+  static DaemonSettings read(List<String> flags, Map<String, String> environment) {
+    Map<String, String> fromFlags = flags(flags);
+    List<String> unknown = new ArrayList<>();
+    Map<String, String> fromEnvironment = environment(environment, unknown);
+    Map<String, String> values = new LinkedHashMap<>();
+    DaemonOptions.all().forEach(option -> values.put(option.key(), option.byDefault()));
+    Map<String, String> above = new LinkedHashMap<>(fromEnvironment);
+    above.putAll(fromFlags);
+    values.putAll(files(above, unknown));
+    values.putAll(above);
+    return new DaemonSettings(values, unknown);
+  }
+
+  // ---- sources ----
+
+  private static Map<String, String> flags(List<String> words) {
+    Map<String, String> values = new LinkedHashMap<>();
+    for (int i = 0; i < words.size(); i++) {
+      String word = words.get(i);
+      int equals = word.indexOf('=');
+      String key =
+          word.startsWith("--") ? word.substring(2, equals < 0 ? word.length() : equals) : "";
+      DaemonOption option =
+          DaemonOptions.find(key)
+              .orElseThrow(
+                  () -> new OptionException(word + ": no such option; see cilium agent --help"));
+      String value;
+      if (equals >= 0) {
+        value = word.substring(equals + 1);
+      } else if (option.kind() == DaemonOption.Kind.TRUTH) {
+        // A lone switch is on; a truth may stand behind it as well.
+        boolean given = i + 1 < words.size() && words.get(i + 1).matches("(?i)true|false");
+        value = given ? words.get(++i) : "true";
+      } else if (++i < words.size()) {
+        value = words.get(i);
+      } else {
+        throw new OptionException(key + ": a value is missing behind --" + key);
+      }
+      values.put(key, option.check(value, "--" + key));
+    }
+    return values;
+  }
+
+  private static Map<String, String> environment(
+      Map<String, String> environment, List<String> unknown) {
+    Map<String, DaemonOption> byVariable = new TreeMap<>();
+    DaemonOptions.all().forEach(option -> byVariable.put(option.variable(), option));
+    Map<String, String> values = new LinkedHashMap<>();
+    new TreeMap<>(environment)
+        .forEach((variable, value) -> {
+          DaemonOption option = byVariable.get(variable);
+          if (option != null) {
+            values.put(option.key(), option.check(value, variable));
+          } else if (variable.startsWith(PREFIX) && !variable.equals(CLIENT_VARIABLE)) {
+            unknown.add(variable + ": no such option");
+          }
+        });
+    String node = environment.getOrDefault("K8S_NODE_NAME", "");
+    if (!node.isEmpty()) {
+      values.putIfAbsent("node-name", node);
+    }
+    return values;
+  }
+
+  private static Map<String, String> files(Map<String, String> above, List<String> unknown) {
+    String file = above.getOrDefault("config", "");
+    String folder = above.getOrDefault("config-dir", "");
+    if (!file.isEmpty() && !folder.isEmpty()) {
+      throw new OptionException("config-dir: either a folder or a file (config), not both");
+    }
+    Map<String, String> raw = new TreeMap<>();
+    try {
+      if (!folder.isEmpty()) {
+        readFolder(Path.of(folder), raw);
+      } else if (!file.isEmpty()) {
+        readFile(Path.of(file), raw);
+      }
+    } catch (IOException e) {
+      throw new OptionException(
+          (folder.isEmpty() ? "config: " : "config-dir: ") + "cannot be read: " + e.getMessage());
+    }
+    String from = folder.isEmpty() ? file : folder;
+    Map<String, String> values = new LinkedHashMap<>();
+    raw.forEach((key, value) -> {
+      Optional<DaemonOption> option = DaemonOptions.find(key);
+      if (option.isPresent()) {
+        values.put(key, option.get().check(value, from));
+      } else {
+        unknown.add(key + ": no such option, in " + from);
+      }
+    });
+    return values;
+  }
+
+  /** A file an option, as a mounted ConfigMap is; its own folders begin with dots. */
+  private static void readFolder(Path folder, Map<String, String> raw) throws IOException {
+    List<Path> files;
+    try (Stream<Path> found = Files.list(folder)) {
+      files = found.filter(Files::isRegularFile).toList();
+    }
+    for (Path file : files) {
+      String key = file.getFileName().toString();
+      if (!key.startsWith(".")) {
+        raw.put(key, read(file));
+      }
+    }
+  }
+
+  private static void readFile(Path file, Map<String, String> raw) throws IOException {
+    int number = 0;
+    for (String line : read(file).split("\n", -1)) {
+      number++;
+      String text = line.strip();
+      if (text.isEmpty() || text.startsWith("#") || text.equals("---")) {
+        continue;
+      }
+      int colon = text.indexOf(':');
+      if (colon <= 0) {
+        throw new OptionException("config: " + file + ":" + number + ": wanted \"key: value\"");
+      }
+      String value = text.substring(colon + 1).strip();
+      raw.put(text.substring(0, colon).strip(), value.replaceAll("^([\"'])(.*)\\1$", "$2"));
+    }
+  }
+
+  private static String read(Path file) throws IOException {
+    if (Files.size(file) > MAX_BYTES) {
+      throw new IOException(file + ": more than " + MAX_BYTES + " bytes");
+    }
+    return Files.readString(file);
+  }
+
+  // ---- values ----
+
+  String text(String key) {
+    String value = values.get(key);
+    if (value == null) {
+      throw new IllegalArgumentException(key + ": no such option");
+    }
+    return value;
+  }
+
+  boolean isOn(String key) {
+    return Boolean.parseBoolean(text(key));
+  }
+
+  int number(String key) {
+    return Integer.parseInt(text(key));
+  }
+
+  Path path(String key) {
+    return Path.of(text(key));
+  }
+}

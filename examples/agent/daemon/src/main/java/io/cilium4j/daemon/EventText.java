@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.ReportedFlow;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Flow;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.state.Snapshot;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Writes flows as lines of JSON. It is the inner side of the monitor's protocol; {@code cilium
+ * monitor} is the outer.
+ */
+final class EventText {
+  private final Agent agent;
+
+  /** Local addresses as of a state of the endpoints. */
+  private record Owners(long revision, Map<IpAddress, Integer> ids) {}
+
+  private volatile Owners owners = new Owners(-1, Map.of());
+
+  EventText(Agent agent) {
+    this.agent = agent;
+  }
+
+  /** A flow, ending with a line break. */
+  byte[] of(ReportedFlow reported) {
+    Flow flow = reported.flow();
+    var out = new StringBuilder(512);
+    out.append("{\"type\":\"").append(flow.drop().isPresent() ? "drop" : "policy-verdict");
+    out.append("\",\"time\":\"").append(time(flow)).append('"');
+    field(out, "verdict", flow.verdict().toString().toLowerCase(Locale.ROOT));
+    flow.drop().ifPresent(reason -> field(out, "reason", reason.toString()));
+    field(out, "direction", flow.direction().toString().toLowerCase(Locale.ROOT));
+    out.append(",\"endpoint\":").append(flow.endpointId());
+    boolean egress = flow.direction() == TrafficDirection.EGRESS;
+    end(
+        out,
+        "source",
+        flow.source(),
+        flow.sourcePort(),
+        flow.sourceIdentity(),
+        egress ? flow.endpointId() : 0);
+    end(
+        out,
+        "destination",
+        flow.destination(),
+        flow.destinationPort(),
+        flow.destinationIdentity(),
+        egress ? 0 : flow.endpointId());
+    field(
+        out,
+        "protocol",
+        Protocol.ofNumber(flow.protocol()).map(Protocol::toString).orElse(flow.protocol() + ""));
+    field(out, "rule", reported.rule().toString());
+    if (flow.suppressed() > 0) {
+      out.append(",\"suppressed\":").append(flow.suppressed());
+    }
+    return out.append("}\n").toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** A flow has the kernel's monotonic clock, which is that of {@code System.nanoTime}. */
+  private static Instant time(Flow flow) {
+    return Instant.now().minus(Duration.ofNanos(Math.max(0, System.nanoTime() - flow.timeNanos())));
+  }
+
+  private void end(
+      StringBuilder out, String name, IpAddress address, int port, int identity, int endpoint) {
+    int id = endpoint != 0 ? endpoint : owners().getOrDefault(address, 0);
+    out.append(",\"").append(name).append("\":{\"endpoint\":").append(id);
+    out.append(",\"identity\":").append(Integer.toUnsignedLong(identity));
+    String host = address.isV4() ? address.toString() : "[" + address + "]";
+    field(out, "address", host + ":" + port);
+    Labels labels = agent.identities().get(identity).map(Identity::labels).orElse(null);
+    if (labels != null) {
+      out.append(",\"labels\":[");
+      String comma = "";
+      for (Label label : labels) {
+        out.append(comma);
+        quote(out, label.toString());
+        comma = ",";
+      }
+      out.append(']');
+    }
+    out.append('}');
+  }
+
+  /** Read anew only when an endpoint has changed: flows are many, endpoints are few. */
+  private Map<IpAddress, Integer> owners() {
+    Snapshot<Integer, Endpoint> endpoints = agent.endpoints().snapshot();
+    Owners known = owners;
+    if (known.revision != endpoints.revision()) {
+      Map<IpAddress, Integer> ids = new HashMap<>();
+      endpoints.forEach(
+          row -> row.value().addresses().forEach(address -> ids.put(address, row.key())));
+      known = new Owners(endpoints.revision(), ids);
+      owners = known;
+    }
+    return known.ids;
+  }
+
+  private static void field(StringBuilder out, String name, String value) {
+    out.append(",\"").append(name).append("\":");
+    quote(out, value);
+  }
+
+  /** Appends a text as a JSON string. */
+  static void quote(StringBuilder out, String text) {
+    out.append('"');
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (c == '"' || c == '\\') {
+        out.append('\\').append(c);
+      } else if (c < ' ') {
+        out.append("\\u%04x".formatted((int) c));
+      } else {
+        out.append(c);
+      }
+    }
+    out.append('"');
+  }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.cilium4j.agent.Agent;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Serves the metrics for Prometheus at {@code /metrics}, and nothing else. */
+final class MetricsServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(MetricsServer.class);
+
+  private final HttpServer server;
+  private final ExecutorService threads;
+
+  private MetricsServer(HttpServer server, ExecutorService threads) {
+    this.server = server;
+    this.threads = threads;
+  }
+
+  /**
+   * Listens.
+   *
+   * @param address {@code HOST:PORT}; without a host on every address
+   */
+  static MetricsServer start(String address, Agent agent, MonitorServer monitor)
+      throws IOException {
+    int colon = address.lastIndexOf(':');
+    String host = address.substring(0, colon).replaceAll("^\\[(.*)]$", "$1");
+    int port = Integer.parseInt(address.substring(colon + 1));
+    var at = host.isEmpty() ? new InetSocketAddress(port) : new InetSocketAddress(host, port);
+    HttpServer server;
+    try {
+      server = HttpServer.create(at, 0);
+    } catch (IOException | IllegalArgumentException e) {
+      throw new IOException("prometheus-serve-addr: " + address + ": " + e.getMessage(), e);
+    }
+    var metrics = new AgentMetrics(agent, monitor);
+    ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+    server.setExecutor(threads);
+    server.createContext("/", exchange -> answer(exchange, metrics));
+    server.start();
+    LOG.info("metrics served address={}", server.getAddress());
+    return new MetricsServer(server, threads);
+  }
+
+  /** Where it listens. */
+  InetSocketAddress address() {
+    return server.getAddress();
+  }
+
+  private static void answer(HttpExchange exchange, AgentMetrics metrics) throws IOException {
+    try (exchange) {
+      boolean known = exchange.getRequestURI().getPath().equals("/metrics");
+      boolean isGet = exchange.getRequestMethod().equals("GET");
+      if (!known || !isGet) {
+        exchange.sendResponseHeaders(known ? 405 : 404, -1);
+        return;
+      }
+      byte[] body = metrics.scrape().getBytes(StandardCharsets.UTF_8);
+      exchange.getResponseHeaders().set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+      exchange.sendResponseHeaders(200, body.length);
+      exchange.getResponseBody().write(body);
+    }
+  }
+
+  @Override
+  public void close() {
+    server.stop(0);
+    threads.shutdownNow();
+  }
+}

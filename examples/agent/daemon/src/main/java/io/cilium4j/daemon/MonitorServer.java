@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.ReportedFlow;
+import io.cilium4j.core.spi.Datapath.Subscription;
+import java.io.IOException;
+import java.net.SocketException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sends flows and drops to whoever connects to a UNIX socket, JSON, an event a line.
+ *
+ * <p>Readers do not know of each other. Each has a queue; when it is full the reader loses events,
+ * itself alone, and is told how many as soon as it reads again. The datapath's thread, on which
+ * flows arrive, never waits: it writes one text and puts it into the queues.
+ */
+final class MonitorServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(MonitorServer.class);
+
+  /** Most readers at a time: each holds a queue. */
+  private static final int MAX_READERS = 64;
+
+  private final Path path;
+  private final ServerSocketChannel server;
+  private final EventText text;
+  private final int queueSize;
+  private final List<MonitorReader> readers = new CopyOnWriteArrayList<>();
+  private final Subscription subscription;
+  private final LongAdder sent = new LongAdder();
+  private final LongAdder lost = new LongAdder();
+
+  private MonitorServer(Path path, ServerSocketChannel server, Agent agent, int queueSize) {
+    this.path = path;
+    this.server = server;
+    this.text = new EventText(agent);
+    this.queueSize = Math.max(1, queueSize);
+    this.subscription = agent.onFlow(this::send);
+    Thread.ofVirtual().name("monitor-accept").start(this::accept);
+  }
+
+  /**
+   * Opens the socket; one that nobody listens on is replaced.
+   *
+   * @throws IOException if another listens there, or the socket cannot be made
+   */
+  static MonitorServer start(Path path, Agent agent, int queueSize) throws IOException {
+    Path parent = path.toAbsolutePath().getParent();
+    if (parent != null) {
+      Files.createDirectories(parent);
+    }
+    removeStale(path);
+    var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    try {
+      server.bind(UnixDomainSocketAddress.of(path));
+      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-rw----"));
+      return new MonitorServer(path, server, agent, queueSize);
+    } catch (IOException e) {
+      server.close();
+      throw new IOException("monitor-socket: " + path + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void removeStale(Path path) throws IOException {
+    if (Files.notExists(path)) {
+      return;
+    }
+    try (var other = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
+      throw new IOException("monitor-socket: " + path + ": another agent listens there: " + other);
+    } catch (SocketException e) {
+      Files.delete(path);
+    }
+  }
+
+  private void accept() {
+    try {
+      while (true) {
+        SocketChannel client = server.accept();
+        if (readers.size() >= MAX_READERS) {
+          LOG.warn("monitor reader refused open={}", readers.size());
+          client.close();
+          continue;
+        }
+        var reader = new MonitorReader(client, queueSize, lost::add);
+        readers.add(reader);
+        Thread.ofVirtual()
+            .name("monitor-reader")
+            .start(() -> {
+              reader.run();
+              readers.remove(reader);
+            });
+      }
+    } catch (ClosedChannelException e) {
+      // The agent ends.
+    } catch (IOException e) {
+      LOG.error("monitor ended error=\"{}\"", e.toString());
+    }
+  }
+
+  private void send(ReportedFlow flow) {
+    if (readers.isEmpty()) {
+      return; // Nobody looks: no text is written.
+    }
+    byte[] line = text.of(flow);
+    sent.increment();
+    readers.forEach(reader -> reader.offer(line));
+  }
+
+  /** How many events were written, whoever read them. */
+  long sent() {
+    return sent.sum();
+  }
+
+  /** How many events readers lost, of all readers together. */
+  long lost() {
+    return lost.sum();
+  }
+
+  /** How many read now. */
+  int readers() {
+    return readers.size();
+  }
+
+  @Override
+  public void close() throws IOException {
+    subscription.close();
+    server.close();
+    readers.forEach(MonitorReader::close);
+    Files.deleteIfExists(path);
+  }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The agent as a daemon. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.daemon {
+  requires static transitive org.jspecify;
+  requires io.cilium4j.agent;
+  requires io.cilium4j.core;
+  requires io.cilium4j.policy;
+  requires jdk.httpserver;
+  requires micrometer.core;
+  requires micrometer.registry.prometheus;
+  requires org.slf4j;
+
+  provides org.slf4j.spi.SLF4JServiceProvider with
+      io.cilium4j.daemon.log.LogProvider;
+}

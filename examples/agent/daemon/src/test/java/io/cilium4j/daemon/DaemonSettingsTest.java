@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DaemonSettingsTest {
+  @TempDir Path folder;
+
+  private static DaemonSettings read(String... flags) {
+    return DaemonSettings.read(List.of(flags), Map.of());
+  }
+
+  @Test
+  void read_ofSeveralSources_takesTheFirstThatSaysSomething() throws IOException {
+    Files.writeString(folder.resolve("cluster-name"), "from-file\n");
+    Files.writeString(folder.resolve("cluster-id"), "1");
+    Files.writeString(folder.resolve("mtu"), "1400");
+    Files.createDirectory(folder.resolve("..data"));
+    var settings =
+        DaemonSettings.read(
+            List.of("--config-dir", folder.toString(), "--cluster-name=from-flag"),
+            Map.of("CILIUM_CLUSTER_NAME", "from-environment", "CILIUM_CLUSTER_ID", "2"));
+    assertEquals("from-flag", settings.text("cluster-name"));
+    assertEquals(2, settings.number("cluster-id"));
+    assertEquals(1400, settings.number("mtu"));
+    assertEquals("default", settings.text("enable-policy"));
+    assertEquals(List.of(), settings.unknown());
+  }
+
+  @Test
+  void read_ofFile_takesLines() throws IOException {
+    Path file =
+        Files.writeString(folder.resolve("c.yaml"), "# x\nmtu: \"1300\"\nenable-ipv6: false\n");
+    var settings = read("--config", file.toString());
+    assertEquals(1300, settings.number("mtu"));
+    assertFalse(settings.isOn("enable-ipv6"));
+  }
+
+  @Test
+  void read_ofUnknownKeys_reportsThoseOfFilesAndRefusesFlags() throws IOException {
+    Files.writeString(folder.resolve("some-new-option"), "x");
+    var settings =
+        DaemonSettings.read(
+            List.of("--config-dir", folder.toString()),
+            Map.of("CILIUM_SOCK", "x", "CILIUM_NONSENSE", "x"));
+    assertEquals(
+        List.of("CILIUM_NONSENSE: no such option", "some-new-option: no such option, in " + folder),
+        settings.unknown());
+    assertThrows(OptionException.class, () -> read("--some-new-option", "x"));
+  }
+
+  @Test
+  void read_ofWrongValue_namesTheKey() {
+    for (String wrong :
+        List.of(
+            "mtu=big",
+            "enable-ipv4=perhaps",
+            "cluster-name=UPPER",
+            "enable-policy=sometimes",
+            "ipv4-range=nonsense",
+            "prometheus-serve-addr=9962",
+            "mtu=")) {
+      var refused = assertThrows(OptionException.class, () -> read("--" + wrong), wrong);
+      assertTrue(
+          refused.getMessage().startsWith(wrong.substring(0, wrong.indexOf('='))),
+          refused.getMessage());
+      assertEquals(1, refused.getMessage().lines().count());
+    }
+  }
+
+  @Test
+  void read_ofWhatIsNotBuilt_isRefused() {
+    for (String later :
+        List.of(
+            "routing-mode=tunnel",
+            "tunnel-protocol=vxlan",
+            "kube-proxy-replacement=true",
+            "k8s-kubeconfig-path=/x",
+            "identity-allocation-mode=crd",
+            "ipam=eni",
+            "enable-wireguard",
+            "policy-audit-mode")) {
+      var refused = assertThrows(OptionException.class, () -> read("--" + later), later);
+      assertTrue(refused.getMessage().contains("not built yet"), refused.getMessage());
+    }
+  }
+
+  @Test
+  void help_namesEveryOption() {
+    DaemonOptions.all()
+        .forEach(
+            option -> assertTrue(DaemonOptions.help().contains("--" + option.key()), option.key()));
+  }
+
+  @Test
+  void defaults_areValues() {
+    DaemonOptions.all()
+        .forEach(option ->
+            assertEquals(option.byDefault(), option.check(option.byDefault(), "default")));
+  }
+}

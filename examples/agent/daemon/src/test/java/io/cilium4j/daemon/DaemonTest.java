@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.api.ApiClient;
+import io.cilium4j.api.model.StatusResponse;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The whole daemon in this process, on the datapath that needs no privileges. */
+class DaemonTest {
+  @TempDir Path folder;
+
+  private DaemonSettings settings(String... more) {
+    List<String> flags =
+        new ArrayList<>(
+            List.of(
+                "--instance=daemont",
+                "--datapath=memory",
+                "--ipv4-range=10.99.0.0/24",
+                "--ipv6-range=fd99::/120",
+                "--state-dir=" + folder.resolve("state"),
+                "--socket-path=" + folder.resolve("api.sock"),
+                "--monitor-socket=" + folder.resolve("monitor.sock")));
+    flags.addAll(List.of(more));
+    return DaemonSettings.read(flags, Map.of());
+  }
+
+  @Test
+  void start_thenClose_servesAndLeavesNoSockets() throws IOException {
+    var settings = settings();
+    Daemon daemon = Daemon.start(settings);
+    try (daemon) {
+      var status =
+          new ApiClient(folder.resolve("api.sock"), Duration.ofSeconds(10))
+              .get("/healthz", StatusResponse.class);
+      assertTrue(status.cilium() != null && status.cilium().state().equals("Ok"), status + "");
+      assertTrue(Files.exists(folder.resolve("monitor.sock")));
+    }
+    assertTrue(Files.notExists(folder.resolve("api.sock")));
+    assertTrue(Files.notExists(folder.resolve("monitor.sock")));
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+    assertTrue(Files.notExists(folder.resolve("state")));
+  }
+
+  private List<String> cleanup() {
+    return List.of("-f", "--instance=daemont", "--state-dir=" + folder.resolve("state"));
+  }
+
+  @Test
+  void start_besideAnAgentOfTheSameInstance_isRefused() throws IOException {
+    try (Daemon daemon = Daemon.start(settings())) {
+      var refused = assertThrows(RuntimeException.class, () -> Daemon.start(settings()));
+      assertTrue(String.valueOf(refused.getMessage()).contains("daemont"), refused + "");
+      assertTrue(Files.exists(folder.resolve("api.sock")), daemon + "");
+    }
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+  }
+
+  @Test
+  void metrics_haveTheFieldsNames() throws IOException {
+    var settings = settings();
+    try (var agent = Daemon.agent(settings)) {
+      agent.start();
+      try (var monitor = MonitorServer.start(folder.resolve("m.sock"), agent, 10)) {
+        String text = new AgentMetrics(agent, monitor).scrape();
+        for (String name :
+            List.of(
+                "cilium_endpoint_state{endpoint_state=\"ready\"} 0.0",
+                "cilium_policy_max_revision ",
+                "cilium_ipcache_entries ",
+                "cilium_monitor_events_lost_total 0.0",
+                "jvm_memory_used_bytes")) {
+          assertTrue(text.contains(name), name + " in\n" + text);
+        }
+      }
+      agent.destroy();
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+class MonitorReaderTest {
+
+  /** Takes nothing before it is told to. */
+  private static final class SlowChannel implements WritableByteChannel {
+    final CountDownLatch open = new CountDownLatch(1);
+    final CountDownLatch told = new CountDownLatch(1);
+    final StringBuffer text = new StringBuffer();
+
+    @Override
+    public int write(ByteBuffer from) throws IOException {
+      try {
+        open.await();
+      } catch (InterruptedException e) {
+        throw new IOException(e);
+      }
+      byte[] bytes = new byte[from.remaining()];
+      from.get(bytes);
+      String line = new String(bytes, StandardCharsets.UTF_8);
+      text.append(line);
+      if (line.contains("lost")) {
+        told.countDown();
+      }
+      return bytes.length;
+    }
+
+    @Override
+    public boolean isOpen() {
+      return true;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Test
+  void offer_toSlowReader_losesAndTellsHowMany() throws InterruptedException {
+    var channel = new SlowChannel();
+    var counted = new AtomicLong();
+    var reader = new MonitorReader(channel, 10, counted::addAndGet);
+    for (int i = 0; i < 15; i++) {
+      reader.offer(("event " + i + "\n").getBytes(StandardCharsets.UTF_8));
+    }
+    Thread thread = Thread.ofVirtual().start(reader::run);
+    channel.open.countDown();
+    assertTrue(channel.told.await(10, TimeUnit.SECONDS));
+    assertTrue(
+        channel.text.toString().contains("{\"type\":\"lost\",\"count\":5}"), channel.text + "");
+    assertEquals(5, counted.get());
+    thread.interrupt();
+    thread.join();
+  }
+
+  @Test
+  void offer_afterAGap_isDeliveredAgain() throws InterruptedException {
+    var channel = new SlowChannel();
+    channel.open.countDown();
+    var reader = new MonitorReader(channel, 1, _ -> {});
+    reader.offer("a\n".getBytes(StandardCharsets.UTF_8));
+    reader.offer("b\n".getBytes(StandardCharsets.UTF_8));
+    Thread thread = Thread.ofVirtual().start(reader::run);
+    assertTrue(channel.told.await(10, TimeUnit.SECONDS));
+    assertEquals("a\n{\"type\":\"lost\",\"count\":1}\n", channel.text.toString());
+    thread.interrupt();
+    thread.join();
+  }
+}
