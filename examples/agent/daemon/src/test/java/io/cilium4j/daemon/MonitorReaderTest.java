@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -19,7 +21,11 @@ class MonitorReaderTest {
   private static final class SlowChannel implements WritableByteChannel {
     final CountDownLatch open = new CountDownLatch(1);
     final CountDownLatch told = new CountDownLatch(1);
-    final StringBuffer text = new StringBuffer();
+    final List<String> lines = new CopyOnWriteArrayList<>();
+
+    String text() {
+      return String.join("", lines);
+    }
 
     @Override
     public int write(ByteBuffer from) throws IOException {
@@ -31,7 +37,7 @@ class MonitorReaderTest {
       byte[] bytes = new byte[from.remaining()];
       from.get(bytes);
       String line = new String(bytes, StandardCharsets.UTF_8);
-      text.append(line);
+      lines.add(line);
       if (line.contains("lost")) {
         told.countDown();
       }
@@ -58,8 +64,7 @@ class MonitorReaderTest {
     Thread thread = Thread.ofVirtual().start(reader::run);
     channel.open.countDown();
     assertTrue(channel.told.await(10, TimeUnit.SECONDS));
-    assertTrue(
-        channel.text.toString().contains("{\"type\":\"lost\",\"count\":5}"), channel.text + "");
+    assertTrue(channel.text().contains("{\"type\":\"lost\",\"count\":5}"), channel.text());
     assertEquals(5, counted.get());
     thread.interrupt();
     thread.join();
@@ -74,7 +79,7 @@ class MonitorReaderTest {
     reader.offer("b\n".getBytes(StandardCharsets.UTF_8));
     Thread thread = Thread.ofVirtual().start(reader::run);
     assertTrue(channel.told.await(10, TimeUnit.SECONDS));
-    assertEquals("a\n{\"type\":\"lost\",\"count\":1}\n", channel.text.toString());
+    assertEquals("a\n{\"type\":\"lost\",\"count\":1}\n", channel.text());
     thread.interrupt();
     thread.join();
   }
