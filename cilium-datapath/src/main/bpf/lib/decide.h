@@ -306,6 +306,18 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 	return !is_disturbed(epoch, writes);
 }
 
+/* Who has the next hop's address: a question to the node, which has nothing to do with any flow. Only a pod
+ * whose devices somebody else made asks, the others are told beforehand.
+ */
+static __always_inline bool asks_for_neighbour(struct __sk_buff *skb, const struct packet *p)
+{
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return true;
+	return p->family == 6 && p->protocol == IPPROTO_ICMPV6 &&
+	       (p->icmp_type == ICMPV6_NEIGHBOUR_SOLICITATION ||
+		p->icmp_type == ICMPV6_NEIGHBOUR_ADVERTISEMENT);
+}
+
 /* The whole way of a packet, from either entry. */
 static __always_inline int handle_packet(struct __sk_buff *skb, enum origin origin)
 {
@@ -318,6 +330,9 @@ static __always_inline int handle_packet(struct __sk_buff *skb, enum origin orig
 	int result;
 
 	result = parse_packet(skb, &p);
+	if (origin == FROM_POD && asks_for_neighbour(skb, &p) &&
+	    endpoint_at(endpoint_of_device(skb->ifindex), epoch))
+		return TC_ACT_OK;
 	if (result) {
 		const struct endpoint *row = endpoint_of_device(skb->ifindex);
 		struct trace trace = { .direction = origin == FROM_POD ? POLICY_EGRESS : POLICY_INGRESS,

@@ -39,6 +39,10 @@ struct packet {
 	bool icmp_echo;
 };
 
+/* Neighbour discovery, which only the node's own stack answers. */
+#define ICMPV6_NEIGHBOUR_SOLICITATION 135
+#define ICMPV6_NEIGHBOUR_ADVERTISEMENT 136
+
 struct ports {
 	__be16 source;
 	__be16 destination;

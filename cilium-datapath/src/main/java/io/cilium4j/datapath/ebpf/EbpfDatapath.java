@@ -113,6 +113,14 @@ final class EbpfDatapath implements Datapath {
     return device;
   }
 
+  @Override
+  public EndpointInterface adopt(AdoptRequest request) {
+    EndpointInterface device = connector.adopt(request.device(), this::hook);
+    manifest.add(device.hostName(), device.hostIfindex());
+    request.addresses().forEach(nodeDevices::route);
+    return device;
+  }
+
   /** Before the device is up, so that no packet of the pod is undecided. */
   private void hook(EndpointInterface device) {
     NodeDevices.acceptPodPackets(device.hostName());
@@ -139,8 +147,7 @@ final class EbpfDatapath implements Datapath {
         .filter(row -> !endpointIds.contains(row.id()))
         .forEach(row ->
             node.linkByIndex(row.ifindex())
-                .filter(link -> link.name().equals(names.podDevice(row.id())))
-                .ifPresent(link -> node.deleteLink(link.index())));
+                .ifPresent(link -> deleteDevice(link.name(), link.index())));
     hooks.prune();
   }
 

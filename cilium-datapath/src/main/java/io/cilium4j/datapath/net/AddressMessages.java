@@ -35,6 +35,9 @@ final class AddressMessages {
   /** {@code NUD_PERMANENT}: never asked for, never aged. */
   private static final int PERMANENT = 0x80;
 
+  /** {@code NTF_PROXY}: the node answers for it. */
+  private static final int PROXY = 0x08;
+
   private AddressMessages() {}
 
   /** Adds an address; EXCLUSIVE, since the kernel would else change the one that is there. */
@@ -89,14 +92,25 @@ final class AddressMessages {
             NetlinkRequest.CREATE | NetlinkRequest.REPLACE,
             "RTM_NEWNEIGH",
             "neighbour " + address + " at " + mac + " on device " + ifindex);
-    return neighbour(request, ifindex, address, PERMANENT).bytes(NDA_LLADDR, mac.bytes());
+    return neighbour(request, ifindex, address, PERMANENT, 0).bytes(NDA_LLADDR, mac.bytes());
+  }
+
+  /** Has the node answer for an address on a device that does not have it. */
+  static NetlinkRequest answerForNeighbour(int ifindex, IpAddress address) {
+    var request =
+        new NetlinkRequest(
+            RTM_NEWNEIGH,
+            NetlinkRequest.CREATE | NetlinkRequest.REPLACE,
+            "RTM_NEWNEIGH",
+            "answers for " + address + " on device " + ifindex);
+    return neighbour(request, ifindex, address, PERMANENT, PROXY);
   }
 
   static NetlinkRequest deleteNeighbour(int ifindex, IpAddress address) {
     var request =
         new NetlinkRequest(
             RTM_DELNEIGH, 0, "RTM_DELNEIGH", "neighbour " + address + " on device " + ifindex);
-    return neighbour(request, ifindex, address, 0);
+    return neighbour(request, ifindex, address, 0, 0);
   }
 
   /** LOCAL and ADDRESS are the same where the link is not point-to-point; IPv6 wants either. */
@@ -113,14 +127,14 @@ final class AddressMessages {
   }
 
   private static NetlinkRequest neighbour(
-      NetlinkRequest request, int ifindex, IpAddress address, int state) {
+      NetlinkRequest request, int ifindex, IpAddress address, int state, int flags) {
     return request
         .u8(RouteMessages.family(address.family()))
         .u8(0)
         .u16(0)
         .u32(ifindex)
         .u16(state)
-        .u8(0)
+        .u8(flags)
         .u8(0)
         .address(NDA_DST, address);
   }

@@ -165,6 +165,11 @@ public final class Netlink implements AutoCloseable {
     socket.execute(AddressMessages.setNeighbour(ifindex, address, mac));
   }
 
+  /** Has the node answer for an address of its own on a device that does not have it (IPv6). */
+  public void answerForNeighbour(int ifindex, IpAddress address) {
+    socket.execute(AddressMessages.answerForNeighbour(ifindex, address));
+  }
+
   /** Forgets a neighbour; false if it was not known. */
   public boolean deleteNeighbour(int ifindex, IpAddress address) {
     return unless(Errno.ENOENT, AddressMessages.deleteNeighbour(ifindex, address));

@@ -106,8 +106,24 @@ public final class PodConnector {
         new EndpointInterface(
             host.name(), host.index(), host.mac(), device.podMac(), device.netns());
     beforeUp.accept(adopted);
+    answerForNextHop(adopted);
     node.setUp(host.index());
     return adopted;
+  }
+
+  /**
+   * A pod that was not told its next hop's Ethernet address asks for it. The node answers for any
+   * IPv4 address of its own on every device; for IPv6 it must be told to.
+   */
+  private void answerForNextHop(EndpointInterface device) {
+    nodeAddresses.stream()
+        .filter(address -> address.family() == IpFamily.IPV6)
+        .forEach(address -> {
+          Sysctl.writeIfPresent("net/ipv6/conf/" + device.hostName() + "/proxy_ndp", "1");
+          // At once, and not after a random time of up to 0.8 s.
+          Sysctl.writeIfPresent("net/ipv6/neigh/" + device.hostName() + "/proxy_delay", "0");
+          node.answerForNeighbour(device.hostIfindex(), address);
+        });
   }
 
   /**

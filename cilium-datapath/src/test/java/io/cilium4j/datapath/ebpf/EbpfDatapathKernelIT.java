@@ -80,6 +80,16 @@ class EbpfDatapathKernelIT {
   }
 
   @Test
+  void adoptedPod_asksForItsNextHopAndConnectsInBothFamilies() throws Exception {
+    Pod adopted = node.adopted(4, CLIENT, PolicyMapState.ALLOW_ALL);
+    node.enforce(server, ingressFrom(CLIENT, TCP, PORT));
+    assertTrue(tcp(adopted.netns(), server.netns(), server.v4()));
+    assertTrue(tcp(adopted.netns(), server.netns(), server.v6()));
+    assertTrue(tcp(client.netns(), adopted.netns(), adopted.v6()));
+    assertFalse(ping(adopted.netns(), server.v4()), "policy is asked about it as about any other");
+  }
+
+  @Test
   void node_toAndFromPod_isReachedInBothFamilies() throws Exception {
     try (Netns here = Netns.current()) {
       assertTrue(tcp(here, server.netns(), server.v4()));

@@ -11,12 +11,20 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.datapath.net.DuplicateCheck;
+import io.cilium4j.datapath.net.InterfaceAddress;
+import io.cilium4j.datapath.net.Link;
+import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
+import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.Route;
+import io.cilium4j.datapath.net.VethPair;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,8 +95,44 @@ final class TestNode implements AutoCloseable {
   Pod pod(int id, int identity, PolicyMapState policy) {
     Netns netns = Netns.create(folder, "pod" + id);
     List<IpAddress> addresses = List.of(NODE4.plus(id), NODE6.plus(id));
-    EndpointInterface device =
-        datapath.connect(new ConnectRequest(id, netns.path().toString(), "eth0", addresses, 1500));
+    return join(
+        id,
+        identity,
+        policy,
+        netns,
+        datapath.connect(new ConnectRequest(id, netns.path().toString(), "eth0", addresses, 1500)));
+  }
+
+  /** A pod whose devices somebody else made, who left it to ask for its next hop. */
+  Pod adopted(int id, int identity, PolicyMapState policy) {
+    Netns netns = Netns.create(folder, "pod" + id);
+    try (Netlink here = Netlink.open();
+        Netlink inside = Netlink.open(netns)) {
+      var pair =
+          new VethPair(
+              "dpadopt" + id, "eth0", PodConnector.randomMac(), PodConnector.randomMac(), 1500);
+      Link host = here.createVeth(pair, netns);
+      int pod = host.peerIndex();
+      inside.setUp(pod);
+      for (IpAddress nextHop : List.of(NODE4, NODE6)) {
+        IpPrefix everything = IpPrefix.parse(nextHop.isV4() ? "0.0.0.0/0" : "::/0");
+        var address = InterfaceAddress.host(nextHop.plus(id));
+        inside.ensureAddress(pod, address, DuplicateCheck.SKIP);
+        inside.replaceRoute(Route.to(IpPrefix.host(nextHop), pod));
+        inside.replaceRoute(Route.to(everything, pod).via(nextHop));
+      }
+      var device =
+          new EndpointInterface(
+              host.name(), host.index(), host.mac(), pair.peerMac(), netns.path().toString());
+      List<IpAddress> addresses = List.of(NODE4.plus(id), NODE6.plus(id));
+      return join(
+          id, identity, policy, netns, datapath.adopt(new AdoptRequest(id, device, addresses)));
+    }
+  }
+
+  private Pod join(
+      int id, int identity, PolicyMapState policy, Netns netns, EndpointInterface device) {
+    List<IpAddress> addresses = List.of(NODE4.plus(id), NODE6.plus(id));
     var pod =
         new Pod(
             netns,
