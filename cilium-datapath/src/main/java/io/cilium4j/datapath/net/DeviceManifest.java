@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
  * removes those, and no stranger's of the same name. One line a device: {@code NAME IFINDEX}. A
  * line that is anything else is passed over.
  *
- * <p>Not safe for use by several threads.
+ * <p>Safe for use by several threads: pods are connected side by side.
  */
 public final class DeviceManifest {
 
@@ -47,31 +47,31 @@ public final class DeviceManifest {
   }
 
   /** Notes a device that was made just now. */
-  public void add(String name, int ifindex) {
+  public synchronized void add(String name, int ifindex) {
     if (!Integer.valueOf(ifindex).equals(indexes.put(name, ifindex))) {
       write();
     }
   }
 
   /** Forgets a device that is gone. */
-  public void remove(String name, int ifindex) {
+  public synchronized void remove(String name, int ifindex) {
     if (indexes.remove(name, ifindex)) {
       write();
     }
   }
 
   /** Whether this instance made the device of this name and index. */
-  public boolean holds(String name, int ifindex) {
+  public synchronized boolean holds(String name, int ifindex) {
     return Integer.valueOf(ifindex).equals(indexes.get(name));
   }
 
   /** Names and indexes, as a copy. */
-  public Map<String, Integer> devices() {
+  public synchronized Map<String, Integer> devices() {
     return Map.copyOf(indexes);
   }
 
   /** Removes the file. */
-  public void delete() {
+  public synchronized void delete() {
     indexes.clear();
     try {
       Files.deleteIfExists(file);

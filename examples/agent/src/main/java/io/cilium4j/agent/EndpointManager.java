@@ -156,11 +156,13 @@ final class EndpointManager {
       }
       awaitEnforced(made, revision);
       reach(made.id(), EndpointState.READY, Outcome.OK, "policy enforced");
-      Endpoint ready =
+      Endpoint present =
           endpoints
               .table()
               .get(made.id())
               .orElseThrow(() -> new AgentException("it was deleted while it was created"));
+      // The next change may be on its way already; what was waited for is enforced all the same.
+      Endpoint ready = step(present, EndpointState.READY).orElse(present);
       LOG.info(
           "endpoint ready id={} pod={} identity={} addresses={}",
           ready.id(),

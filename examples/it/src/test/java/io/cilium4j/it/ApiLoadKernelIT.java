@@ -2,6 +2,7 @@
 package io.cilium4j.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.rest.RestConfig;
 import io.cilium4j.agent.rest.RestServer;
@@ -59,7 +60,8 @@ class ApiLoadKernelIT {
         try (Netlink node = Netlink.open()) {
           assertEquals(List.of(), node.listLinks("itl-").stream().map(Link::name).toList());
         }
-        assertEquals(descriptors, descriptors(), "descriptors");
+        long left = descriptors();
+        assertTrue(left <= descriptors, left + " descriptors, " + descriptors + " before");
       }
     }
   }

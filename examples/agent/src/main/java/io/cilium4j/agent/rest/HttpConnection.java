@@ -12,7 +12,6 @@ import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
@@ -236,7 +235,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
           new PieceWriter(context, shared.limits().patience().write()).send(pieces);
           context.executor().execute(() -> finish(context));
         } catch (Refusal e) {
-          var refused = new Response.Whole(e.status(), body(e));
+          var refused = new Response.Whole(e.status(), Response.Type.JSON, body(e));
           context.executor().execute(() -> write(context, refused));
         } catch (IOException e) {
           LOG.debug("reader gone uri={} error=\"{}\"", shorten(request.uri()), e.toString());
@@ -270,7 +269,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     keepAlive = false;
     state = State.ANSWERING;
     context.channel().config().setAutoRead(false);
-    write(context, new Response.Whole(refusal.status(), body(refusal)));
+    write(context, new Response.Whole(refusal.status(), Response.Type.JSON, body(refusal)));
   }
 
   private void write(ChannelHandlerContext context, Response.Whole whole) {
@@ -282,7 +281,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
             HttpVersion.HTTP_1_1,
             HttpResponseStatus.valueOf(whole.status()),
             Unpooled.wrappedBuffer(whole.body()));
-    setHeaders(answer);
+    setType(answer, whole);
     HttpUtil.setContentLength(answer, whole.body().length);
     HttpUtil.setKeepAlive(answer, keepAlive);
     startDeadline(context, shared.limits().patience().write(), context::close);
@@ -296,8 +295,8 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     });
   }
 
-  static void setHeaders(HttpResponse answer) {
-    answer.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
+  private static void setType(HttpResponse answer, Response response) {
+    answer.headers().set(HttpHeaderNames.CONTENT_TYPE, response.type().mediaType());
   }
 
   private void finish(ChannelHandlerContext context) {
@@ -374,7 +373,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
       var answer =
           new DefaultHttpResponse(
               HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(pieces.status()));
-      setHeaders(answer);
+      setType(answer, pieces);
       HttpUtil.setTransferEncodingChunked(answer, true);
       await(context.writeAndFlush(answer));
       pieces.producer().produce(this);

@@ -36,13 +36,20 @@ final class MapOperations {
 
   Response list(Request request) {
     return Response.ok(
-        new BPFMapList(rows.names().stream().map(name -> new BPFMap(name, List.of())).toList()));
+        new BPFMapList(
+            rows.names().stream()
+                .map(name -> view(name, rows.entries(name).orElseThrow()))
+                .toList()));
   }
 
   Response get(Request request) {
     String name = request.path("name");
     List<Entry> entries = rows.entries(name).orElseThrow(Refusal::notFound);
-    return Response.ok(new BPFMap(name, entries.stream().map(MapOperations::view).toList()));
+    return Response.ok(view(name, entries));
+  }
+
+  private static BPFMap view(String name, List<Entry> entries) {
+    return new BPFMap(name, entries.stream().map(MapOperations::view).toList());
   }
 
   private static BPFMapEntry view(Entry entry) {
@@ -61,6 +68,7 @@ final class MapOperations {
     }
     return new Response.Pieces(
         Response.OK,
+        Response.Type.BYTES,
         sink -> {
           long seen = 0;
           Duration wait = Duration.ZERO;
@@ -107,7 +115,8 @@ final class MapOperations {
   Response dump(Request request) {
     Map<String, Object> dump = new LinkedHashMap<>();
     tables().forEach((name, snapshot) -> dump.put(name, texts(snapshot)));
-    return Response.ok(dump);
+    return new Response.Whole(
+        Response.OK, Response.Type.BYTES, ApiJson.mapper().writeValueAsBytes(dump));
   }
 
   private static List<Map<String, Object>> texts(Snapshot<?, ?> snapshot) {
@@ -147,6 +156,7 @@ final class MapOperations {
         text.append(ApiJson.mapper().writeValueAsString(text(row))).append('\n');
       }
     }
-    return new Response.Whole(Response.OK, text.toString().getBytes(StandardCharsets.UTF_8));
+    return new Response.Whole(
+        Response.OK, Response.Type.BYTES, text.toString().getBytes(StandardCharsets.UTF_8));
   }
 }

@@ -13,12 +13,32 @@ sealed interface Response {
   /** The HTTP status. */
   int status();
 
-  /** An answer as a whole; {@code body} is JSON, or empty. */
+  /** What the body is. */
+  Type type();
+
+  /** What a body is: by it clients choose how to read it. */
+  enum Type {
+    JSON("application/json"),
+    /** Whatever a client hands on without reading it. */
+    BYTES("application/octet-stream");
+
+    private final String mediaType;
+
+    Type(String mediaType) {
+      this.mediaType = mediaType;
+    }
+
+    String mediaType() {
+      return mediaType;
+    }
+  }
+
+  /** An answer as a whole; an empty body is none. */
   @SuppressWarnings("ArrayRecordComponent") // Written once and compared by nobody.
-  record Whole(int status, byte[] body) implements Response {}
+  record Whole(int status, Type type, byte[] body) implements Response {}
 
   /** An answer that comes in pieces, as long as somebody reads it. */
-  record Pieces(int status, Producer producer) implements Response {}
+  record Pieces(int status, Type type, Producer producer) implements Response {}
 
   /** Makes the pieces; runs until it has no more, or the reader is gone. */
   interface Producer {
@@ -36,7 +56,7 @@ sealed interface Response {
 
   /** A value. */
   static Response json(int status, Object value) {
-    return new Whole(status, ApiJson.mapper().writeValueAsBytes(value));
+    return new Whole(status, Type.JSON, ApiJson.mapper().writeValueAsBytes(value));
   }
 
   /** A value, and all is well. */
@@ -51,7 +71,7 @@ sealed interface Response {
 
   /** A status alone. */
   static Response empty(int status) {
-    return new Whole(status, new byte[0]);
+    return new Whole(status, Type.JSON, new byte[0]);
   }
 
   /** An error: a JSON text, or nothing where there is none. */
