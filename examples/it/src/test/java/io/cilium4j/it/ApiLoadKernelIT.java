@@ -41,7 +41,7 @@ class ApiLoadKernelIT {
   private static final Duration PATIENCE = Duration.ofSeconds(90);
 
   @ParameterizedTest
-  @ValueSource(strings = "memory")
+  @ValueSource(strings = {"memory", "ebpf"})
   void endpoints_twoHundredBySixteenClients_leaveNothing(String datapath) throws Exception {
     try (var lab = new Lab("itl", datapath, 40)) {
       lab.agent().start();
