@@ -17,6 +17,7 @@ public final class Benchmarks {
         case "policy-maps" -> PolicyMapBenchmark.run(System.out);
         case "endpoints" -> EndpointBenchmark.run(System.out);
         case "policy-cluster" -> PolicyClusterBenchmark.run(System.out);
+        case "policy-growth" -> PolicyGrowthBenchmark.run(System.out);
         case "policy-changes" -> PolicyChangesBenchmark.run(System.out);
         default -> {
           System.err.println("no measurement \"" + name + "\"");

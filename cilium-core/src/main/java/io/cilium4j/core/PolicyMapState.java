@@ -300,10 +300,11 @@ public final class PolicyMapState {
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof PolicyMapState that
-        && localClusterId == that.localClusterId
-        && size() == that.size()
-        && toMap().equals(that.toMap());
+    return other == this
+        || other instanceof PolicyMapState that
+            && localClusterId == that.localClusterId
+            && size() == that.size()
+            && toMap().equals(that.toMap());
   }
 
   @Override
