@@ -301,10 +301,10 @@ public final class PolicyMapState {
   @Override
   public boolean equals(Object other) {
     return other == this
-        || other instanceof PolicyMapState that
+        || (other instanceof PolicyMapState that
             && localClusterId == that.localClusterId
             && size() == that.size()
-            && toMap().equals(that.toMap());
+            && toMap().equals(that.toMap()));
   }
 
   @Override
