@@ -23,13 +23,23 @@ jdk_version() {
   printf '%s' "$line"
 }
 
-# Exports JAVA_HOME: a JDK of MIN_JDK or newer, the user's own choice first.
+# Exports JAVA_HOME: a JDK of MIN_JDK or newer, the user's own choice first. Without one the search's
+# result is kept, since asking a JDK without a release file for its version takes as long as a command.
 use_jdk() {
-  local home on_path version
+  local home on_path version found=target/.jdk
+  if [ -z "${JAVA_HOME:-}" ] && [ -e $found ] && home=$(<$found) && [ -x "$home/bin/javac" ] &&
+    [ ! "$home/bin/javac" -nt $found ]; then
+    export JAVA_HOME=$home
+    export MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow ${MAVEN_OPTS:-}"
+    return
+  fi
   on_path=$(command -v java) && on_path=$(readlink -f "$on_path") && on_path=${on_path%/bin/java}
   for home in "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/* "${HOME:-}"/.sdkman/candidates/java/* "$on_path"; do
     version=$(jdk_version "$home")
     if [ "${version:-0}" -ge "$MIN_JDK" ]; then
+      if [ -z "${JAVA_HOME:-}" ] && mkdir -p target 2>/dev/null && [ -w target ]; then
+        printf '%s\n' "$home" >$found
+      fi
       export JAVA_HOME=$home
       # Maven 3 brings an old Guava of its own, which the JDK would warn of at each start. Not in
       # jvm.config: an older JVM does not know the flag and would not get as far as the enforcer.

@@ -125,7 +125,8 @@ final class StatusView {
       }
     }
     problems.addAll(agent.problems().values());
-    String running = agent.datapathDescription();
+    // The version comes first: it is what clients cut off to show it.
+    String running = (DebugView.version() + " " + agent.datapathDescription()).strip();
     return problems.isEmpty()
         ? new Status(OK, running)
         : new Status(
