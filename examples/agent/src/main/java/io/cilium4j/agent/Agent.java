@@ -299,7 +299,7 @@ public final class Agent implements AutoCloseable {
   public boolean setOptions(int endpointId, Map<AgentOption, Boolean> options) {
     Map<String, Boolean> byName = new TreeMap<>();
     options.forEach((option, on) -> byName.put(option.toString(), on));
-    return running().manager().changeOptions(endpointId, byName);
+    return running().setOptions(endpointId, byName);
   }
 
   /**

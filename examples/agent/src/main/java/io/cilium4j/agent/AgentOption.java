@@ -8,14 +8,22 @@ import java.util.Optional;
 /** What can be switched on and off while the agent runs, for all endpoints or for one. */
 public enum AgentOption {
   /** Whether dropped packets are reported as flows. */
-  DROP_NOTIFICATION("DropNotification"),
+  DROP_NOTIFICATION("DropNotification", true),
   /** Whether verdicts of policy that let a flow pass are reported as flows. */
-  POLICY_VERDICT_NOTIFICATION("PolicyVerdictNotification");
+  POLICY_VERDICT_NOTIFICATION("PolicyVerdictNotification", true),
+  /** Whether what policy denies goes on all the same, and is reported. */
+  POLICY_AUDIT_MODE("PolicyAuditMode", false);
 
   private final String text;
+  private final boolean onByDefault;
 
-  AgentOption(String text) {
+  AgentOption(String text, boolean onByDefault) {
     this.text = text;
+    this.onByDefault = onByDefault;
+  }
+
+  boolean isOnByDefault() {
+    return onByDefault;
   }
 
   /** The option of a name, however it is capitalised. */

@@ -2,6 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.Verdict;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.policy.EnforcementMode;
 import java.util.EnumMap;
@@ -16,22 +17,26 @@ import java.util.function.Consumer;
 public final class AgentOptions {
   private final Table<Integer, EndpointDetails> details;
   private final Consumer<EnforcementMode> enforce;
+  private final Runnable changed;
   private volatile Map<AgentOption, Boolean> options;
   private volatile EnforcementMode enforcement;
 
   /**
    * @param enforce carries another mode out
+   * @param changed told after each change of an option
    */
   AgentOptions(
       Table<Integer, EndpointDetails> details,
       EnforcementMode enforcement,
-      Consumer<EnforcementMode> enforce) {
+      Consumer<EnforcementMode> enforce,
+      Runnable changed) {
     this.details = details;
     this.enforcement = enforcement;
     this.enforce = enforce;
+    this.changed = changed;
     var all = new EnumMap<AgentOption, Boolean>(AgentOption.class);
     for (AgentOption option : AgentOption.values()) {
-      all.put(option, true);
+      all.put(option, option.isOnByDefault());
     }
     this.options = Map.copyOf(all);
   }
@@ -42,10 +47,11 @@ public final class AgentOptions {
   }
 
   /** Changes some of the agent's options. */
-  public synchronized void change(Map<AgentOption, Boolean> changed) {
+  public synchronized void change(Map<AgentOption, Boolean> wanted) {
     var all = new EnumMap<>(options);
-    all.putAll(changed);
+    all.putAll(wanted);
     options = Map.copyOf(all);
+    changed.run();
   }
 
   /** Every option as it holds for an endpoint. */
@@ -57,8 +63,9 @@ public final class AgentOptions {
     return all;
   }
 
-  private boolean isOn(AgentOption option, int endpointId) {
-    boolean ofAgent = options.getOrDefault(option, true);
+  /** Whether an option is on for an endpoint. */
+  boolean isOn(AgentOption option, int endpointId) {
+    boolean ofAgent = options.getOrDefault(option, option.isOnByDefault());
     return details
         .get(endpointId)
         .map(each -> each.options().getOrDefault(option.toString(), ofAgent))
@@ -68,7 +75,7 @@ public final class AgentOptions {
   /** Whether somebody wants to hear of a flow. */
   boolean isWanted(Flow flow) {
     AgentOption option =
-        flow.drop().isPresent()
+        flow.verdict() == Verdict.DENIED
             ? AgentOption.DROP_NOTIFICATION
             : AgentOption.POLICY_VERDICT_NOTIFICATION;
     return isOn(option, flow.endpointId());

@@ -145,7 +145,12 @@ final class AgentRuntime implements AutoCloseable {
             datapath,
             realisation);
     this.options =
-        new AgentOptions(manager.details(), policyConfig.enforcement(), controller::setEnforcement);
+        new AgentOptions(
+            manager.details(),
+            policyConfig.enforcement(),
+            controller::setEnforcement,
+            controller::auditChanged);
+    controller.auditBy(id -> options.isOn(AgentOption.POLICY_AUDIT_MODE, id));
     this.flows = new FlowLog(cookie -> rules.snapshot().origin(cookie), options::isWanted);
     this.services = new SpecStore<>("services", folder, ServiceSpec.class);
     this.recorders = new SpecStore<>("recorders", folder, RecorderSpec.class);
@@ -295,6 +300,13 @@ final class AgentRuntime implements AutoCloseable {
 
   GivenRules givenRules() {
     return givenRules;
+  }
+
+  /** Sets some of an endpoint's own options; false if there is no such endpoint. */
+  boolean setOptions(int endpointId, Map<String, Boolean> byName) {
+    boolean known = manager.changeOptions(endpointId, byName);
+    controller.auditChanged();
+    return known;
   }
 
   AgentOptions options() {

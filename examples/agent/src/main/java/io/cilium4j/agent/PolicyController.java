@@ -37,6 +37,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -105,6 +106,9 @@ final class PolicyController implements Lifecycle.Part {
   /** Whether everything is to be compiled anew because the compiler is another one. */
   private final AtomicBoolean modeChanged = new AtomicBoolean();
 
+  private final AtomicBoolean auditChanged = new AtomicBoolean();
+  private volatile IntPredicate audited = _ -> false;
+
   private final Inputs inputs;
   private final TableWriter<DesiredKey, Desired> desired =
       TableWriter.create("desired", Comparator.naturalOrder(), Set.of(CONTROLLER));
@@ -143,6 +147,19 @@ final class PolicyController implements Lifecycle.Part {
   void setEnforcement(EnforcementMode mode) {
     compiler = new PolicyCompiler(rules.config().withEnforcement(mode));
     modeChanged.set(true);
+    scheduleRound();
+  }
+
+  /**
+   * Has those endpoints audited for which this is true; asked again at each {@link #auditChanged}.
+   */
+  void auditBy(IntPredicate isAudited) {
+    audited = isAudited;
+  }
+
+  /** Other endpoints may be audited from now on. */
+  void auditChanged() {
+    auditChanged.set(true);
     scheduleRound();
   }
 
@@ -231,6 +248,9 @@ final class PolicyController implements Lifecycle.Part {
             dirty.stream().filter(endpoints::containsKey).map(endpoints::get).toList());
     Changes<IpPrefix, IpcacheEntry> ipcache = watches.ipcache().poll();
     compile(rulesChanged || identitiesChanged, dirty);
+    if (auditChanged.getAndSet(false)) {
+      dirty.addAll(endpoints.keySet());
+    }
     long revision =
         desired.write(batch -> {
           dirty.forEach(id -> putEndpoint(id, batch));
@@ -354,7 +374,10 @@ final class PolicyController implements Lifecycle.Part {
           new EndpointKey(id),
           new Desired.OfEndpoint(
               new EndpointRow(
-                  endpoint, policy.state(), policy.revision(), policy.policy().isAudited())));
+                  endpoint,
+                  policy.state(),
+                  policy.revision(),
+                  policy.policy().isAudited() || audited.test(id))));
     }
   }
 

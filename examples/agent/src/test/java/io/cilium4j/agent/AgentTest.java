@@ -233,6 +233,33 @@ class AgentTest {
     assertTrue(create("carol").identity() != alice.identity());
   }
 
+  @Test
+  void auditMode_ofOneEndpointOrOfAll_reachesTheDatapath() throws Exception {
+    int alice = create("alice").id();
+    int bob = create("bob").id();
+    assertFalse(isAudited(alice));
+    assertTrue(agent.setOptions(alice, Map.of(AgentOption.POLICY_AUDIT_MODE, true)));
+    awaitAudited(alice, true);
+    assertFalse(isAudited(bob));
+    agent.options().change(Map.of(AgentOption.POLICY_AUDIT_MODE, true));
+    awaitAudited(bob, true);
+    agent.setOptions(alice, Map.of(AgentOption.POLICY_AUDIT_MODE, false));
+    awaitAudited(alice, false);
+    assertTrue(isAudited(bob));
+  }
+
+  private boolean isAudited(int id) {
+    return Objects.requireNonNull(datapath.endpoints.get(id)).audited();
+  }
+
+  private void awaitAudited(int id, boolean audited) throws InterruptedException {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (isAudited(id) != audited) {
+      assertTrue(System.nanoTime() < end, "endpoint " + id + " audited: " + !audited);
+      Thread.sleep(5);
+    }
+  }
+
   private Endpoint awaitReady(String pod) throws InterruptedException {
     try (var watch = agent.endpoints().watch()) {
       while (true) {
