@@ -92,8 +92,10 @@ final class PolicyController implements Lifecycle.Part {
    * @param policy the newest, for those who ask why
    * @param state its map; the same object for as long as its content is the same
    * @param revision the rules' revision at which the content became this
+   * @param by who compiled it
    */
-  private record Compiled(CompiledPolicy policy, PolicyMapState state, long revision) {}
+  private record Compiled(
+      CompiledPolicy policy, PolicyMapState state, long revision, PolicyCompiler by) {}
 
   /** Revisions of the inputs that the last round had seen, and of what followed from them. */
   private record Progress(
@@ -338,16 +340,19 @@ final class PolicyController implements Lifecycle.Part {
   private void compile(boolean all, Set<Integer> dirty) {
     compiled.keySet().retainAll(members.keySet());
     RulesSnapshot snapshot = rules.snapshot();
+    PolicyCompiler by = compiler;
     members.forEach((subject, ids) -> {
       Compiled before = compiled.get(subject);
       if (before != null && !all) {
         return;
       }
       CompiledPolicy policy =
-          compiler.compile(
-              new PolicySubject(subject.identity(), subject.namedPorts(), null),
-              snapshot,
-              identities.snapshot());
+          before != null && before.by() == by
+              ? by.recompile(before.policy(), snapshot, identities.snapshot())
+              : by.compile(
+                  new PolicySubject(subject.identity(), subject.namedPorts(), null),
+                  snapshot,
+                  identities.snapshot());
       if (before != null && policy.conflict().isPresent()) {
         // Nobody can say what contradicting rules mean; what held before holds on.
         LOG.warn("policy conflict identity={}: {}", subject.identity(), policy.conflict().get());
@@ -356,9 +361,9 @@ final class PolicyController implements Lifecycle.Part {
       if (before != null
           && before.state().equals(policy.state())
           && before.policy().isAudited() == policy.isAudited()) {
-        compiled.put(subject, new Compiled(policy, before.state(), before.revision()));
+        compiled.put(subject, new Compiled(policy, before.state(), before.revision(), by));
       } else {
-        compiled.put(subject, new Compiled(policy, policy.state(), snapshot.revision()));
+        compiled.put(subject, new Compiled(policy, policy.state(), snapshot.revision(), by));
         dirty.addAll(ids);
       }
     });
