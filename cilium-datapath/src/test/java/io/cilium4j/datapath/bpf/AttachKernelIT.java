@@ -258,7 +258,8 @@ class AttachKernelIT {
     BpfException refused =
         assertThrows(BpfException.class, () -> RingBuffer.open(object, "c4j_array", data -> {}));
     assertTrue(String.valueOf(refused.getMessage()).contains("no ring buffer"));
-    assertEquals(before, Seam.openDescriptors());
+    // Fewer is no leak: the JVM may close files of its own meanwhile.
+    assertTrue(Seam.openDescriptors() <= before);
   }
 
   @Test

@@ -7,6 +7,7 @@ import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +32,8 @@ public final class AgentBuilder {
   private int clusterId;
   private int mtuBytes = DEFAULT_MTU_BYTES;
   private Limits limits = Limits.DEFAULT;
+  private EnforcementMode enforcement = EnforcementMode.DEFAULT;
+  private boolean audit;
 
   AgentBuilder() {}
 
@@ -126,6 +129,18 @@ public final class AgentBuilder {
     return this;
   }
 
+  /** When endpoints are restricted; {@code DEFAULT} by default: where a rule selects them. */
+  public AgentBuilder enforcement(EnforcementMode mode) {
+    this.enforcement = mode;
+    return this;
+  }
+
+  /** Whether what policy denies goes on all the same and is reported; false by default. */
+  public AgentBuilder audit(boolean on) {
+    this.audit = on;
+    return this;
+  }
+
   /**
    * The agent, not started.
    *
@@ -144,6 +159,8 @@ public final class AgentBuilder {
             clusterName,
             clusterId,
             mtuBytes,
-            limits));
+            limits,
+            enforcement,
+            audit));
   }
 }

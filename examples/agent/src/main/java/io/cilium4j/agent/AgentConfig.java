@@ -5,6 +5,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,8 @@ import java.util.function.Supplier;
  * @param clusterId its cluster's id, 0 to 255
  * @param mtuBytes largest packet of the endpoints' devices
  * @param limits how much the datapath may hold
+ * @param enforcement when endpoints are restricted, until that is changed
+ * @param audit whether what policy denies goes on and is reported, until that is changed
  */
 record AgentConfig(
     String instance,
@@ -35,7 +38,9 @@ record AgentConfig(
     String clusterName,
     int clusterId,
     int mtuBytes,
-    Limits limits) {
+    Limits limits,
+    EnforcementMode enforcement,
+    boolean audit) {
 
   /**
    * A source of Kubernetes objects.

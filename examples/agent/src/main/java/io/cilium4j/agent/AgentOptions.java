@@ -7,6 +7,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.policy.EnforcementMode;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -22,11 +23,13 @@ public final class AgentOptions {
   private volatile EnforcementMode enforcement;
 
   /**
+   * @param on those that are on though they are not by default
    * @param enforce carries another mode out
    * @param changed told after each change of an option
    */
   AgentOptions(
       Table<Integer, EndpointDetails> details,
+      Set<AgentOption> on,
       EnforcementMode enforcement,
       Consumer<EnforcementMode> enforce,
       Runnable changed) {
@@ -36,7 +39,7 @@ public final class AgentOptions {
     this.changed = changed;
     var all = new EnumMap<AgentOption, Boolean>(AgentOption.class);
     for (AgentOption option : AgentOption.values()) {
-      all.put(option, option.isOnByDefault());
+      all.put(option, option.isOnByDefault() || on.contains(option));
     }
     this.options = Map.copyOf(all);
   }

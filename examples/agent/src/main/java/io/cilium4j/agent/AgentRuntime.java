@@ -147,6 +147,7 @@ final class AgentRuntime implements AutoCloseable {
     this.options =
         new AgentOptions(
             manager.details(),
+            config.audit() ? Set.of(AgentOption.POLICY_AUDIT_MODE) : Set.of(),
             policyConfig.enforcement(),
             controller::setEnforcement,
             controller::auditChanged);
@@ -439,6 +440,7 @@ final class AgentRuntime implements AutoCloseable {
   private static PolicyConfig policyConfig(AgentConfig config, Set<IpFamily> families) {
     return PolicyConfig.DEFAULT.toBuilder()
         .cluster(config.clusterName(), config.clusterId())
+        .enforcement(config.enforcement())
         .families(families.contains(IpFamily.IPV4), families.contains(IpFamily.IPV6))
         .build();
   }

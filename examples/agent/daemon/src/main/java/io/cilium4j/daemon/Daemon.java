@@ -62,10 +62,6 @@ final class Daemon implements AutoCloseable {
     Agent agent = agent(settings);
     parts.addFirst(agent);
     agent.start();
-    agent
-        .options()
-        .setEnforcement(
-            EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)));
     var monitor =
         MonitorServer.start(
             settings.path("monitor-socket"), agent, settings.number("monitor-queue-size"));
@@ -92,6 +88,9 @@ final class Daemon implements AutoCloseable {
             .clusterName(settings.text("cluster-name"))
             .clusterId(settings.number("cluster-id"))
             .mtuBytes(settings.number("mtu"))
+            .enforcement(
+                EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
+            .audit(settings.isOn("policy-audit-mode"))
             .podCidrs(podCidrs(settings).toArray(IpPrefix[]::new))
             .limits(
                 new Limits(

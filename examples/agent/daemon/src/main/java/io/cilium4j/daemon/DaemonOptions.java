@@ -97,8 +97,7 @@ final class DaemonOptions {
         "policy-audit-mode",
         Kind.TRUTH,
         "false",
-        "report what would be dropped instead of dropping",
-        "false");
+        "report what would be dropped instead of dropping");
   }
 
   private static void datapath() {

@@ -89,8 +89,7 @@ class DaemonSettingsTest {
             "k8s-kubeconfig-path=/x",
             "identity-allocation-mode=crd",
             "ipam=eni",
-            "enable-wireguard",
-            "policy-audit-mode")) {
+            "enable-wireguard")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + later), later);
       assertTrue(refused.getMessage().contains("not built yet"), refused.getMessage());
     }
