@@ -9,6 +9,7 @@ import io.cilium4j.agent.rest.RestServer;
 import io.cilium4j.api.ApiClient;
 import io.cilium4j.api.model.EndpointChangeRequest;
 import io.cilium4j.api.model.IPAMResponse;
+import io.cilium4j.core.state.Row;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
@@ -66,6 +67,30 @@ class ApiLoadKernelIT {
     }
   }
 
+  /**
+   * The plugin's namespaces may lie elsewhere than the agent sees them; the pod is there all the
+   * same.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"memory", "ebpf"})
+  void endpoint_whoseNamespaceHasAnotherPathHere_staysOverARestart(String datapath)
+      throws Exception {
+    try (var lab = new Lab("itl", datapath, 40)) {
+      lab.agent().start();
+      io.cilium4j.api.model.Endpoint made;
+      try (var server =
+          RestServer.start(lab.agent(), RestConfig.at(lab.folder().resolve("api.sock")))) {
+        made = new Plugin(lab, new ApiClient(server.socket(), PATIENCE), 0).make(1);
+      }
+      lab.agent().stop();
+      lab.agent().start();
+      assertEquals(
+          List.of((int) made.id()),
+          lab.agent().endpoints().snapshot().stream().map(Row::key).toList());
+      assertTrue(lab.agent().deleteEndpoint((int) made.id()));
+    }
+  }
+
   private static void run(Lab lab, ApiClient client) throws Exception {
     var next = new AtomicInteger(1);
     List<Callable<Integer>> plugins = new ArrayList<>();
@@ -99,6 +124,19 @@ class ApiLoadKernelIT {
   private record Plugin(Lab lab, ApiClient client, int number) {
 
     void round(int n) throws Exception {
+      var made = make(n);
+      String pod = "pod-" + n;
+      assertEquals("ready", Objects.requireNonNull(made.status()).state());
+      assertEquals(
+          made.id(),
+          client
+              .get("/endpoint/pod-name:default%2F" + pod, io.cilium4j.api.model.Endpoint.class)
+              .id());
+      var _ =
+          client.call("DELETE", "/endpoint", Map.of("container-id", "container-" + pod)).orThrow();
+    }
+
+    io.cilium4j.api.model.Endpoint make(int n) throws Exception {
       String pod = "pod-" + n;
       IPAMResponse addresses =
           client
@@ -115,20 +153,9 @@ class ApiLoadKernelIT {
                     PodConnector.randomMac(),
                     MTU_BYTES),
                 netns);
-        var made =
-            client
-                .call("PUT", "/endpoint/cilium-local:0", request(pod, host, addresses))
-                .as(io.cilium4j.api.model.Endpoint.class);
-        assertEquals("ready", Objects.requireNonNull(made.status()).state());
-        assertEquals(
-            made.id(),
-            client
-                .get("/endpoint/pod-name:default%2F" + pod, io.cilium4j.api.model.Endpoint.class)
-                .id());
-        var _ =
-            client
-                .call("DELETE", "/endpoint", Map.of("container-id", "container-" + pod))
-                .orThrow();
+        return client
+            .call("PUT", "/endpoint/cilium-local:0", request(pod, host, addresses))
+            .as(io.cilium4j.api.model.Endpoint.class);
       }
     }
 
@@ -136,6 +163,7 @@ class ApiLoadKernelIT {
       return EndpointChangeRequest.builder()
           .containerId("container-" + pod)
           .containerInterfaceName("eth0")
+          .containerNetnsPath("/var/run/cilium/netns/elsewhere")
           .interfaceName(host.name())
           .interfaceIndex(host.index())
           .hostMac(host.mac().toString())

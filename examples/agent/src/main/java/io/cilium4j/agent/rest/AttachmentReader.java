@@ -138,12 +138,14 @@ final class AttachmentReader {
       throw new IllegalArgumentException(
           "interface-index " + wanted.interfaceIndex() + ": too large");
     }
+    // Without the namespace's path, which is the client's: in a container it may name another file
+    // than here, or none, and a restart would take the pod to be gone.
     return new EndpointInterface(
         wanted.interfaceName(),
         (int) wanted.interfaceIndex(),
         mac(wanted.hostMac()),
         mac(wanted.mac()),
-        wanted.containerNetnsPath());
+        "");
   }
 
   private static MacAddress mac(String text) {
