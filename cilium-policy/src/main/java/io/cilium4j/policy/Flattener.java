@@ -3,7 +3,6 @@ package io.cilium4j.policy;
 
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.L7Rules;
 import io.cilium4j.core.PolicyEntry.Auth;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
@@ -23,15 +22,7 @@ import org.jspecify.annotations.Nullable;
  * decision on what an absent, an empty and a full list mean is taken here, and nowhere after.
  */
 final class Flattener {
-  private static final List<Protocol> TRANSPORTS =
-      List.of(Protocol.TCP, Protocol.UDP, Protocol.SCTP);
-
-  /** Where name servers are asked, by the names that their ports have in every cluster. */
-  private static final List<L4> DNS_PORTS =
-      Stream.of("dns", "dns-tcp")
-          .flatMap(
-              name -> TRANSPORTS.stream().map(protocol -> new L4(protocol.number(), 0, 0, name)))
-          .toList();
+  static final List<Protocol> TRANSPORTS = List.of(Protocol.TCP, Protocol.UDP, Protocol.SCTP);
 
   private final PolicyConfig config;
   private final Selectors selectors;
@@ -67,7 +58,9 @@ final class Flattener {
     switch (policy) {
       case CiliumPolicy cilium -> cilium.rules().forEach(flattener::rule);
       case NetworkPolicy kubernetes -> flattener.networkPolicy(kubernetes);
-      case ClusterNetworkPolicy cluster -> flattener.clusterPolicy(cluster);
+      case ClusterNetworkPolicy cluster ->
+          new ClusterFlattener(flattener.selectors, flattener::origin, flattener.entries::add)
+              .flatten(cluster);
       case CidrGroup group -> {
         // A group labels addresses; it has no rules.
       }
@@ -254,7 +247,7 @@ final class Flattener {
     };
   }
 
-  private static List<L4> l4(List<Ports.Port> ports) {
+  static List<L4> l4(List<Ports.Port> ports) {
     return ports.stream().flatMap(port -> l4(port).stream()).toList();
   }
 
@@ -343,114 +336,5 @@ final class Flattener {
             Layer7.NONE,
             Auth.NONE,
             true));
-  }
-
-  // ---- ClusterNetworkPolicy
-
-  private void clusterPolicy(ClusterNetworkPolicy policy) {
-    Selector subject = clusterPeer(policy.subject(), true).getFirst();
-    for (int i = 0; i < policy.ingress().size(); i++) {
-      clusterRule(policy, subject, policy.ingress().get(i), TrafficDirection.INGRESS, i);
-    }
-    for (int i = 0; i < policy.egress().size(); i++) {
-      clusterRule(policy, subject, policy.egress().get(i), TrafficDirection.EGRESS, i);
-    }
-  }
-
-  private void clusterRule(
-      ClusterNetworkPolicy policy,
-      Selector subject,
-      ClusterNetworkPolicy.Rule rule,
-      TrafficDirection direction,
-      int index) {
-    Action action =
-        switch (rule.action()) {
-          case ACCEPT -> Action.ALLOW;
-          case DENY -> Action.DENY;
-          case PASS -> Action.PASS;
-        };
-    String path =
-        (direction == TrafficDirection.INGRESS ? "spec.ingress[" : "spec.egress[") + index + "]";
-    List<L4> ports = rule.ports().isEmpty() ? List.of(L4.ANY) : l4(rule.ports());
-    // Rules of one policy stand between its priority and the next one's.
-    double priority = policy.priority() + index / 100.0;
-    var at = new ClusterRule(policy.tier(), priority, direction, subject);
-    List<Selector> known =
-        rule.peers().isEmpty()
-            ? List.of(Selector.ALL)
-            : rule.peers().stream().flatMap(peer -> clusterPeer(peer, false).stream()).toList();
-    cluster(at, path, action, known, ports, Layer7.NONE);
-    for (int i = 0; i < rule.peers().size(); i++) {
-      String peerPath = path + ".to[" + i + "]";
-      switch (rule.peers().get(i)) {
-        case ClusterNetworkPolicy.Peer.Unknown u when action != Action.ALLOW ->
-            cluster(at, peerPath, Action.DENY, List.of(Selector.ALL), ports, Layer7.NONE);
-        case ClusterNetworkPolicy.Peer.DomainNames(var names) -> {
-          // Names are learned from the answers of the name servers, so asking is allowed as well.
-          var questions =
-              new L7Rules.Dns(names.stream().map(name -> dnsRule(domainPattern(name))).toList());
-          var layer7 = new Layer7(questions, List.of(), null, null, null);
-          cluster(at, peerPath, action, List.of(Selectors.nameServers()), DNS_PORTS, layer7);
-        }
-        default -> {
-          // Told together above.
-        }
-      }
-    }
-  }
-
-  /** What the entries of one rule have in common. */
-  private record ClusterRule(
-      ClusterNetworkPolicy.Tier tier,
-      double priority,
-      TrafficDirection direction,
-      Selector subject) {}
-
-  private void cluster(
-      ClusterRule at,
-      String path,
-      Action action,
-      List<Selector> peers,
-      List<L4> ports,
-      Layer7 layer7) {
-    entries.add(
-        new Entry(
-            origin(path),
-            at.tier == ClusterNetworkPolicy.Tier.ADMIN ? Entry.TIER_ADMIN : Entry.TIER_BASELINE,
-            at.priority,
-            action,
-            at.direction,
-            at.subject,
-            false,
-            peers,
-            ports,
-            layer7,
-            Auth.NONE,
-            false));
-  }
-
-  private static L7Rules.DnsRule dnsRule(String name) {
-    return new L7Rules.DnsRule(name, name.startsWith("*"));
-  }
-
-  /** A peer of a kind that is not known is nobody here; a denial of it is told apart. */
-  private List<Selector> clusterPeer(ClusterNetworkPolicy.Peer peer, boolean isSubject) {
-    return switch (peer) {
-      case ClusterNetworkPolicy.Peer.Namespaces(var namespaces) ->
-          List.of(selectors.pods(null, namespaces, "", false));
-      case ClusterNetworkPolicy.Peer.Pods(var namespaces, var pods) ->
-          List.of(selectors.pods(pods, namespaces, "", !isSubject));
-      case ClusterNetworkPolicy.Peer.Nodes(var nodes) -> List.of(selectors.clusterNodes(nodes));
-      case ClusterNetworkPolicy.Peer.Networks(var networks) ->
-          networks.stream().map(prefix -> selectors.cidr(prefix, List.of())).toList();
-      case ClusterNetworkPolicy.Peer.DomainNames(var names) ->
-          names.stream().map(name -> selectors.fqdn(domainPattern(name))).toList();
-      case ClusterNetworkPolicy.Peer.Unknown() -> List.of();
-    };
-  }
-
-  /** In that API a leading star stands for any number of labels; in ours two stars do. */
-  private static String domainPattern(String name) {
-    return name.startsWith("*") && !name.startsWith("**") ? "*" + name : name;
   }
 }
