@@ -307,15 +307,20 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin, __u64 epoch)
 }
 
 /* Who has the next hop's address: a question to the node, which has nothing to do with any flow. Only a pod
- * whose devices somebody else made asks, the others are told beforehand.
+ * whose devices somebody else made asks, the others are told beforehand. Only what ends at the node: sent
+ * to another destination such a packet would be routed on, past the policy.
  */
-static __always_inline bool asks_for_neighbour(struct __sk_buff *skb, const struct packet *p)
+static __always_inline bool asks_for_neighbour(struct __sk_buff *skb, const struct packet *p, __u64 epoch)
 {
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		return true;
-	return p->family == 6 && p->protocol == IPPROTO_ICMPV6 &&
-	       (p->icmp_type == ICMPV6_NEIGHBOUR_SOLICITATION ||
-		p->icmp_type == ICMPV6_NEIGHBOUR_ADVERTISEMENT);
+	if (p->family != 6 || p->protocol != IPPROTO_ICMPV6 ||
+	    (p->icmp_type != ICMPV6_NEIGHBOUR_SOLICITATION &&
+	     p->icmp_type != ICMPV6_NEIGHBOUR_ADVERTISEMENT))
+		return false;
+	/* ff02::/16 stays on the link. */
+	return (p->destination.word[0] & bpf_htonl(0xffff0000)) == bpf_htonl(0xff020000) ||
+	       identity_of_address(&p->destination, 6, epoch) == IDENTITY_HOST;
 }
 
 /* The whole way of a packet, from either entry. */
@@ -330,7 +335,7 @@ static __always_inline int handle_packet(struct __sk_buff *skb, enum origin orig
 	int result;
 
 	result = parse_packet(skb, &p);
-	if (origin == FROM_POD && asks_for_neighbour(skb, &p) &&
+	if (origin == FROM_POD && asks_for_neighbour(skb, &p, epoch) &&
 	    endpoint_at(endpoint_of_device(skb->ifindex), epoch))
 		return TC_ACT_OK;
 	if (result) {

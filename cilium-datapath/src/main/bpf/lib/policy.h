@@ -17,6 +17,7 @@
 
 /* Reserved identities that a program names; the rest are numbers like any other. */
 #define IDENTITY_UNKNOWN 0
+#define IDENTITY_HOST 1
 #define IDENTITY_WORLD 2
 #define IDENTITY_AGGREGATE_CLUSTER 11
 #define IDENTITY_AGGREGATE_CLUSTER_MESH 12

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyEntry;
@@ -13,6 +14,7 @@ import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.ebpf.EndpointRecord.Version;
+import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.memory.Frames;
 import java.util.List;
 import java.util.Set;
@@ -173,5 +175,27 @@ class ConsistencyKernelIT extends PacketsUnderChange {
     return PolicyMapState.builder(0)
         .put(PolicyKey.any(TrafficDirection.INGRESS, OTHER), PolicyEntry.allow(2))
         .put(PolicyKey.port(TrafficDirection.INGRESS, OTHER, UDP, 80), PolicyEntry.allow(2));
+  }
+
+  /**
+   * A question about neighbours ends at the node; one to anybody else is a packet like any other.
+   */
+  @Test
+  void neighbourDiscovery_toOthersThanTheNode_isAskedForByPolicy() {
+    enforce(a, A, PolicyMapState.DENY_ALL);
+    for (int type : List.of(135, 136)) {
+      assertEquals(PASSED, fromPod(a, icmp(a, IpAddress.parse("ff02::1:ff00:1"), type)));
+      assertEquals(PASSED, fromPod(a, icmp(a, TestNode.NODE6, type)));
+      assertEquals(DROPPED, fromPod(a, icmp(a, REMOTE6, type)));
+      assertEquals(DROPPED, fromPod(a, icmp(a, b.v6(), type)));
+    }
+  }
+
+  private static byte[] icmp(Pod from, IpAddress to, int type) {
+    byte[] frame = Frames.bytes(udp(from.v6(), to, 1000, 80));
+    frame[20] = 58; // the next header
+    frame[54] = (byte) type;
+    frame[55] = 0;
+    return frame;
   }
 }
