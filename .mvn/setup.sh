@@ -126,22 +126,21 @@ maven_quietly() {
   done
 }
 
-# The file that marks what is built in module $1. It stands in the folder that Maven makes anew at
-# each build, so that it never outlives what it marks.
-stamp_of() { printf '%s/target/lib/.built' "$1"; }
+# The file in a module that marks it as built. It stands in the folder that Maven makes anew at each
+# build, so that it never outlives what it marks.
+STAMP=target/lib/.built
 
 # Whether the built module $1 is newer than every source. Folders count, so that a deleted file is
 # seen as well; tests and documents do not.
 is_built() {
-  local stamp
-  stamp=$(stamp_of "$1")
+  local stamp=$1/$STAMP
   [ -e "$stamp" ] && [ -z "$(find pom.xml .mvn cilium-* examples \
     \( -name target -o -path '*/src/test' \) -prune -o \
     \( -name pom.xml -o -path '.mvn/*' -o -path '*/src/*' \) -newer "$stamp" -print -quit)" ]
 }
 
 # Marks module $1 as built from the sources as they were at the time of file $2.
-mark_built() { touch -r "$2" "$(stamp_of "$1")"; }
+mark_built() { touch -r "$2" "$1/$STAMP"; }
 
 # Builds module $1 and what it needs, without tests and format checks, unless that is done already.
 build() {
@@ -160,53 +159,57 @@ build() {
   ) 9>target/.lock
 }
 
-# Flags of a program that ends before a better compiler or collector would pay. The JVM's own lines would
-# stand amid the program's, as would SLF4J's that nobody takes the log.
-QUICK='-Dslf4j.internal.verbosity=ERROR -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xlog:disable'
+# Flags of a program that ends before a better compiler or collector would pay. The JVM's own lines
+# would stand amid the program's, as would SLF4J's that nobody takes the log. Reflection of the few
+# constructors that the JDK calls by it is not worth a class each.
+QUICK='-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xlog:disable
+  -Dslf4j.internal.verbosity=ERROR -Djdk.reflect.useNativeAccessorOnly=true'
 
-# Prints the module path of module $1's jars; a cache of classes takes jars only, no folders.
-jars_of() {
-  local jar path=''
+# Flags of a program that runs on: what it says on its own account goes where errors go.
+SERVICE='-XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=warning:stderr'
+
+# Sets JARS to the module path of module $1's jars; a cache of classes takes jars only, no folders.
+# A variable and not output, since a process of its own to catch it takes its time at each start.
+find_jars() {
+  local jar
+  JARS=''
   for jar in "$1"/target/*-SNAPSHOT.jar "$1"/target/lib/*.jar; do
-    case $jar in *-sources.jar | *-javadoc.jar | *-tests.jar) continue ;; esac
-    [ -e "$jar" ] && path=$path:$jar
+    JARS=$JARS:$jar
   done
-  printf '%s' "${path#:}"
+  JARS=${JARS#:}
 }
 
-# Makes the cache of classes of module $1 in folder $3 by a run of main class $2, unless it is there.
-# It holds for these very jars and this JDK; without it a program is slower, and no more.
+# Makes the cache of classes of module $1 in folder $3 by a run of main class $2 with the flags $4,
+# unless it is there. It holds for these very jars, flags and this JDK; without it a program is slower,
+# and no more.
 train() {
-  local module=$1 main=$2 folder=$3
+  local module=$1 main=$2 folder=$3 flags=$4
   local cache=$folder/target/classes.aot
-  [ ! -e "$cache" ] || [ "$(stamp_of "$folder")" -nt "$cache" ] || return 0
+  [ ! -e "$cache" ] || [ "$folder/$STAMP" -nt "$cache" ] || return 0
+  find_jars "$PWD/$folder"
+  # Beside it and renamed, since others may start meanwhile.
   # shellcheck disable=SC2086
-  "$JAVA_HOME/bin/java" $QUICK -XX:AOTCacheOutput="$cache" --enable-native-access=io.cilium4j.datapath \
-    -p "$(jars_of "$PWD/$folder")" -m "$module/$main" >/dev/null 2>&1 || rm -f "$cache"
+  if "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.$$" --enable-native-access=io.cilium4j.datapath \
+    -p "$JARS" -m "$module/$main" >/dev/null 2>&1; then
+    mv "$cache.$$" "$cache"
+  fi
+  rm -f "$cache.$$"
 }
 
-# Runs main class $2 of Java module $1, built in folder $3, with the arguments behind it, in place
-# of this shell. The datapath is the one module that calls native code.
+# Runs main class $2 of Java module $1, built in folder $3, with the JVM's flags $4 and the arguments
+# behind them, in place of this shell; with its cache of classes if there is one. The datapath is the
+# one module that calls native code.
 launch() {
-  local module=$1 main=$2 folder=$PWD/$3
-  shift 3
-  [ -e "$folder/target/classes/${main//.//}.class" ] || die "$main is not part of this version yet"
-  cd "$CALLED_FROM" || exit
-  exec "$JAVA_HOME/bin/java" --enable-native-access=io.cilium4j.datapath \
-    -p "$folder/target/classes:$folder/target/lib" -m "$module/$main" "$@"
-}
-
-# As launch, with the flags of a program that ends soon, and its cache of classes if there is one.
-launch_quick() {
-  local module=$1 main=$2 folder=$PWD/$3 cached=''
-  shift 3
+  local module=$1 main=$2 folder=$PWD/$3 flags=$4 cached=''
+  shift 4
   [ ! -e "$folder/target/classes.aot" ] || cached=-XX:AOTCache=$folder/target/classes.aot
+  find_jars "$folder"
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086
-  exec "$JAVA_HOME/bin/java" $QUICK $cached --enable-native-access=io.cilium4j.datapath \
-    -p "$(jars_of "$folder")" -m "$module/$main" "$@"
+  exec "$JAVA_HOME/bin/java" $flags $cached --enable-native-access=io.cilium4j.datapath \
+    -p "$JARS" -m "$module/$main" "$@"
 }
 
 CALLED_FROM=$PWD
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+cd "${BASH_SOURCE[0]%/*}/.." || exit
 set -euo pipefail

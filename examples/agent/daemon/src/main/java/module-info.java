@@ -11,6 +11,8 @@ module io.cilium4j.daemon {
   requires micrometer.core;
   requires micrometer.registry.prometheus;
   requires org.slf4j;
+  requires tools.jackson.databind;
+  requires tools.jackson.dataformat.yaml;
 
   provides org.slf4j.spi.SLF4JServiceProvider with
       io.cilium4j.daemon.log.LogProvider;

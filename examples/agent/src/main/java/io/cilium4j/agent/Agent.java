@@ -28,6 +28,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -79,18 +80,33 @@ public final class Agent implements AutoCloseable {
       if (runtime != null) {
         throw new AgentException("instance " + config.instance() + " is started already");
       }
-      AgentRuntime made = open();
+      AgentRuntime made = failing("start", this::open);
       try {
         made.start();
       } catch (RuntimeException e) {
         made.close();
-        throw new AgentException(
-            "start of instance " + config.instance() + ": " + e.getMessage(), e);
+        throw failure("start", e);
       }
       runtime = made;
     } finally {
       lock.unlock();
     }
+  }
+
+  /** What a part throws becomes what this class promises to throw. */
+  private <T> T failing(String what, Supplier<T> part) {
+    try {
+      return part.get();
+    } catch (AgentException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw failure(what, e);
+    }
+  }
+
+  private AgentException failure(String what, RuntimeException cause) {
+    return new AgentException(
+        what + " of instance " + config.instance() + ": " + cause.getMessage(), cause);
   }
 
   private AgentRuntime open() {
@@ -161,7 +177,7 @@ public final class Agent implements AutoCloseable {
           removeFolder();
           return;
         }
-        ended = openToDestroy(former.get());
+        ended = failing("removal", () -> openToDestroy(former.get()));
       }
       ended.destroy();
       folder.remove();

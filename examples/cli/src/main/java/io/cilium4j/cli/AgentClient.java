@@ -134,7 +134,7 @@ final class AgentClient {
 
   private static String request(
       String method, String path, Map<String, String> headers, Json body) {
-    String content = body.equals(Json.absent()) ? "" : JsonWriter.compact(body);
+    String content = body.isAbsent() ? "" : JsonWriter.compact(body);
     Map<String, String> all = new LinkedHashMap<>();
     all.put("Host", "localhost");
     all.put("Accept", "application/json");

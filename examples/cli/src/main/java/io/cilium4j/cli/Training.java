@@ -77,9 +77,9 @@ public final class Training {
         var nowhere =
             new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
         var console = new Console(new ByteArrayInputStream(new byte[0]), nowhere, nowhere);
-        new Cli(console, System.getenv()).run(words);
+        Main.run(console, words);
       }
-      Console.ofSystem().flush();
+      Main.run(Console.ofSystem(), List.of("-H", folder.resolve("nobody").toString(), "version"));
     } finally {
       Files.deleteIfExists(socket);
       Files.delete(folder);

@@ -11,6 +11,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.TokenStreamLocation;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /**
  * The agent's options with their values. Of several sources the first that says something counts:
@@ -23,6 +28,9 @@ import java.util.stream.Stream;
 record DaemonSettings(Map<String, String> values, List<String> unknown) {
   /** Largest file of a configuration: that of a whole ConfigMap. */
   private static final long MAX_BYTES = 1 << 20;
+
+  private static final YAMLMapper YAML =
+      YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
   private static final String PREFIX = "CILIUM_";
 
@@ -147,21 +155,32 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
     }
   }
 
+  /** A map of YAML, of a scalar a key. An empty file sets nothing. */
   private static void readFile(Path file, Map<String, String> raw) throws IOException {
-    int number = 0;
-    for (String line : read(file).split("\n", -1)) {
-      number++;
-      String text = line.strip();
-      if (text.isEmpty() || text.startsWith("#") || text.equals("---")) {
-        continue;
-      }
-      int colon = text.indexOf(':');
-      if (colon <= 0) {
-        throw new OptionException("config: " + file + ":" + number + ": wanted \"key: value\"");
-      }
-      String value = text.substring(colon + 1).strip();
-      raw.put(text.substring(0, colon).strip(), value.replaceAll("^([\"'])(.*)\\1$", "$2"));
+    JsonNode tree;
+    try {
+      tree = YAML.readTree(read(file));
+    } catch (JacksonException e) {
+      throw new OptionException("config: " + file + ": " + oneLine(e));
     }
+    if (tree.isMissingNode() || tree.isNull()) {
+      return;
+    }
+    if (!tree.isObject()) {
+      throw new OptionException("config: " + file + ": wanted \"key: value\" lines");
+    }
+    for (Map.Entry<String, JsonNode> entry : tree.properties()) {
+      if (!entry.getValue().isValueNode()) {
+        throw new OptionException(entry.getKey() + ": not a single value, in " + file);
+      }
+      raw.put(entry.getKey(), entry.getValue().asString());
+    }
+  }
+
+  private static String oneLine(JacksonException e) {
+    TokenStreamLocation at = e.getLocation();
+    String text = String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse("no YAML");
+    return (at == null ? "" : "line " + at.getLineNr() + ": ") + text;
   }
 
   private static String read(Path file) throws IOException {

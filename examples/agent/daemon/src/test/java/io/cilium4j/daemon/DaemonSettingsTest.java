@@ -38,13 +38,27 @@ class DaemonSettingsTest {
     assertEquals(List.of(), settings.unknown());
   }
 
+  private DaemonSettings readFile(String yaml) throws IOException {
+    return read("--config", Files.writeString(folder.resolve("c.yaml"), yaml).toString());
+  }
+
   @Test
-  void read_ofFile_takesLines() throws IOException {
-    Path file =
-        Files.writeString(folder.resolve("c.yaml"), "# x\nmtu: \"1300\"\nenable-ipv6: false\n");
-    var settings = read("--config", file.toString());
+  void read_ofFile_takesItsScalars() throws IOException {
+    var settings =
+        readFile("# x\nmtu: \"1300\" # bytes\nenable-ipv6: false\ncluster-name: 'a-b'\n");
     assertEquals(1300, settings.number("mtu"));
     assertFalse(settings.isOn("enable-ipv6"));
+    assertEquals("a-b", settings.text("cluster-name"));
+    assertEquals("default", readFile("").text("cluster-name"));
+  }
+
+  @Test
+  void read_ofFileThatIsNoMapOfScalars_saysWhere() {
+    for (String wrong : List.of("mtu", "- mtu: 1300", "mtu: [1300]", "mtu: 1\nmtu: 2", "mtu: {")) {
+      var refused = assertThrows(OptionException.class, () -> readFile(wrong), wrong);
+      assertTrue(refused.getMessage().contains("c.yaml"), refused.getMessage());
+      assertEquals(1, refused.getMessage().lines().count(), refused.getMessage());
+    }
   }
 
   @Test

@@ -25,13 +25,28 @@ public sealed interface Json {
   }
 
   /** A string. */
-  record Text(String value) implements Json {}
+  record Text(String value) implements Json {
+    @Override
+    public String text() {
+      return value;
+    }
+  }
 
   /** A number, as it was written: 64 bits of an id survive. */
-  record Num(String digits) implements Json {}
+  record Num(String digits) implements Json {
+    @Override
+    public String text() {
+      return digits;
+    }
+  }
 
   /** A truth. */
-  record Bool(boolean value) implements Json {}
+  record Bool(boolean value) implements Json {
+    @Override
+    public String text() {
+      return Boolean.toString(value);
+    }
+  }
 
   /** The two values without one. */
   enum Nothing implements Json {
@@ -74,7 +89,7 @@ public sealed interface Json {
   /** This object with a field more, or with another value of it; absent values are left out. */
   default Json with(String name, Json value) {
     Map<String, Json> fields = new LinkedHashMap<>(fields());
-    if (value.equals(absent())) {
+    if (value.isAbsent()) {
       fields.remove(name);
     } else {
       fields.put(name, value);
@@ -112,12 +127,7 @@ public sealed interface Json {
 
   /** A scalar as text; of anything else, and of nothing, the empty text. */
   default String text() {
-    return switch (this) {
-      case Text text -> text.value;
-      case Num number -> number.digits;
-      case Bool truth -> Boolean.toString(truth.value);
-      case Obj _, Arr _, Nothing _ -> "";
-    };
+    return "";
   }
 
   /** As {@link #text()}, with something to say where that is empty. */
@@ -143,6 +153,11 @@ public sealed interface Json {
   /** Whether this is {@code true}. */
   default boolean isTrue() {
     return this instanceof Bool truth && truth.value;
+  }
+
+  /** Whether nothing stands here; {@code null} is something. */
+  default boolean isAbsent() {
+    return this == Nothing.ABSENT;
   }
 
   /** Whether there is a value here; {@code null} is none. */

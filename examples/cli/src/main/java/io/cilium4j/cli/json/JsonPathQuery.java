@@ -101,7 +101,7 @@ final class JsonPathQuery {
     }
     return (from, to) -> {
       Json value = from.get(name);
-      if (!value.equals(Json.absent())) {
+      if (!value.isAbsent()) {
         to.add(value);
       }
     };

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import io.cilium4j.agent.Agent;
+import io.cilium4j.api.ApiClient;
+import io.cilium4j.daemon.log.LogSetup;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Run once when the package is built, with {@code -XX:AOTCacheOutput}: starts an agent on the
+ * datapath that it would run on here, asks it what clients ask first, and removes it, so that the
+ * classes of a start are in the cache and need not be read and verified at each.
+ */
+public final class Training {
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private static final String RULES =
+      """
+      [{"endpointSelector": {"matchLabels": {"app": "a"}},
+        "ingress": [{"fromEndpoints": [{"matchLabels": {"app": "b"}}],
+                     "toPorts": [{"ports": [{"port": "80", "protocol": "TCP"}]}]}]}]
+      """;
+
+  private Training() {}
+
+  /** Starts, asks and removes; throws if one of them fails. */
+  public static void main(String[] args) throws IOException {
+    Path folder = Files.createTempDirectory("cilium-training");
+    Path socket = folder.resolve("agent.sock");
+    Path manifests = Files.createDirectory(folder.resolve("manifests"));
+    DaemonSettings settings =
+        DaemonSettings.read(
+            List.of(
+                // Not to meet anybody's agent, devices or addresses: documentation has these.
+                "--instance=training",
+                "--ipv4-range=192.0.2.0/24",
+                "--ipv6-range=2001:db8::/112",
+                "--state-dir=" + folder.resolve("state"),
+                "--socket-path=" + socket,
+                "--monitor-socket=" + folder.resolve("monitor.sock"),
+                "--static-cnp-path=" + manifests,
+                "--prometheus-serve-addr=127.0.0.1:0"),
+            Map.of());
+    LogSetup.use("text", "info");
+    try (Daemon _ = Daemon.start(settings)) {
+      var client = new ApiClient(socket, PATIENCE);
+      var _ = client.call("PUT", "/policy", Map.of(), RULES).orThrow();
+      for (String path : List.of("/healthz", "/config", "/endpoint", "/metrics/", "/policy")) {
+        var _ = client.call("GET", path, Map.of(), null).orThrow();
+      }
+    } finally {
+      try (Agent agent = Daemon.agent(settings)) {
+        agent.destroy();
+      }
+      Files.delete(manifests);
+      Files.delete(folder);
+    }
+  }
+}
