@@ -159,15 +159,6 @@ build() {
   ) 9>target/.lock
 }
 
-# Flags of a program that ends before a better compiler or collector would pay. The JVM's own lines
-# would stand amid the program's, as would SLF4J's that nobody takes the log. Reflection of the few
-# constructors that the JDK calls by it is not worth a class each.
-QUICK='-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xlog:disable
-  -Dslf4j.internal.verbosity=ERROR -Djdk.reflect.useNativeAccessorOnly=true'
-
-# Flags of a program that runs on: what it says on its own account goes where errors go.
-SERVICE='-XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=warning:stderr'
-
 # Sets JARS to the module path of module $1's jars; a cache of classes takes jars only, no folders.
 # A variable and not output, since a process of its own to catch it takes its time at each start.
 find_jars() {
@@ -181,19 +172,19 @@ find_jars() {
 
 # Makes the cache of classes of module $1 in folder $3 by a run of main class $2 with the flags $4,
 # unless it is there. It holds for these very jars, flags and this JDK; without it a program is slower,
-# and no more.
+# and no more: one that cannot be made is an empty file, so that nobody tries again at each start.
 train() {
   local module=$1 main=$2 folder=$3 flags=$4
   local cache=$folder/target/classes.aot
   [ ! -e "$cache" ] || [ "$folder/$STAMP" -nt "$cache" ] || return 0
+  [ -w "$folder/target" ] || return 0
   find_jars "$PWD/$folder"
   # Beside it and renamed, since others may start meanwhile.
   # shellcheck disable=SC2086
-  if "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.$$" --enable-native-access=io.cilium4j.datapath \
-    -p "$JARS" -m "$module/$main" >/dev/null 2>&1; then
-    mv "$cache.$$" "$cache"
-  fi
-  rm -f "$cache.$$"
+  "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.$$" --enable-native-access=io.cilium4j.datapath \
+    -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.$$"
+  [ -e "$cache.$$" ] || : >"$cache.$$"
+  mv "$cache.$$" "$cache"
 }
 
 # Runs main class $2 of Java module $1, built in folder $3, with the JVM's flags $4 and the arguments
@@ -202,7 +193,7 @@ train() {
 launch() {
   local module=$1 main=$2 folder=$PWD/$3 flags=$4 cached=''
   shift 4
-  [ ! -e "$folder/target/classes.aot" ] || cached=-XX:AOTCache=$folder/target/classes.aot
+  [ ! -s "$folder/target/classes.aot" ] || cached=-XX:AOTCache=$folder/target/classes.aot
   find_jars "$folder"
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086

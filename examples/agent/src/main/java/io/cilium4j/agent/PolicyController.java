@@ -4,15 +4,11 @@ package io.cilium4j.agent;
 import io.cilium4j.agent.DesiredKey.EndpointKey;
 import io.cilium4j.agent.DesiredKey.PrefixKey;
 import io.cilium4j.core.Endpoint;
-import io.cilium4j.core.Endpoint.NamedPort;
-import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
-import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
@@ -24,16 +20,10 @@ import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;
-import io.cilium4j.policy.PolicySubject;
-import io.cilium4j.policy.RulesSnapshot;
 import java.time.Duration;
 import java.util.Comparator;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -48,10 +38,10 @@ import org.slf4j.LoggerFactory;
  * of the table of desired state.
  *
  * <p>It works in rounds on its own thread. A round takes what changed in all inputs since the last
- * one, so that many changes cost one round; compiles each distinct subject once, however many
- * endpoints share it; and writes everything that follows in one step, so that a new identity, the
- * policies that name it and its address reach the datapath together. Nothing it writes is carried
- * out before all inputs have synced.
+ * one, so that many changes cost one round; has {@link SubjectPolicies} compile each distinct
+ * subject once, however many endpoints share it; and writes everything that follows in one step, so
+ * that a new identity, the policies that name it and its address reach the datapath together.
+ * Nothing it writes is carried out before all inputs have synced.
  */
 final class PolicyController implements Lifecycle.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PolicyController.class);
@@ -78,25 +68,6 @@ final class PolicyController implements Lifecycle.Part {
       Table<Integer, Identity> identities,
       Table<IpPrefix, IpcacheEntry> ipcache) {}
 
-  /** What endpoints of the same policy have in common. */
-  private record Subject(Identity identity, Map<String, NamedPort> namedPorts) {
-    static Subject of(Endpoint endpoint) {
-      return new Subject(
-          new Identity(endpoint.identity(), endpoint.labels()), endpoint.namedPorts());
-    }
-  }
-
-  /**
-   * A subject's policy.
-   *
-   * @param policy the newest, for those who ask why
-   * @param state its map; the same object for as long as its content is the same
-   * @param revision the rules' revision at which the content became this
-   * @param by who compiled it
-   */
-  private record Compiled(
-      CompiledPolicy policy, PolicyMapState state, long revision, PolicyCompiler by) {}
-
   /** Revisions of the inputs that the last round had seen, and of what followed from them. */
   private record Progress(
       long endpoints, long resources, long givenRules, long rules, long desired) {}
@@ -120,11 +91,7 @@ final class PolicyController implements Lifecycle.Part {
 
   // Used in rounds only, on the scheduler's thread.
   private final IdentityView identities = new IdentityView();
-  private final Map<Integer, Endpoint> endpoints = new HashMap<>();
-  private final Map<Subject, Set<Integer>> members = new HashMap<>();
-
-  /** Written in rounds; read by any thread that asks why. */
-  private final Map<Subject, Compiled> compiled = new ConcurrentHashMap<>();
+  private final SubjectPolicies policies = new SubjectPolicies();
 
   private final ReentrantLock progressLock = new ReentrantLock();
   private final Condition progressed = progressLock.newCondition();
@@ -242,20 +209,20 @@ final class PolicyController implements Lifecycle.Part {
     rulesChanged |= rules.take(givenRules, GivenRules::isGiven);
     rulesChanged |= modeChanged.getAndSet(false);
     Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
-    Set<Integer> dirty = takeEndpoints(endpointChanges);
+    Set<Integer> dirty = policies.take(endpointChanges);
     Changes<Integer, Identity> identityChanges = watches.identities().poll();
     boolean identitiesChanged = identities.take(identityChanges);
-    identitiesChanged |=
-        identities.takePorts(
-            dirty.stream().filter(endpoints::containsKey).map(endpoints::get).toList());
+    identitiesChanged |= identities.takePorts(policies.endpoints(dirty));
     Changes<IpPrefix, IpcacheEntry> ipcache = watches.ipcache().poll();
-    compile(rulesChanged || identitiesChanged, dirty);
+    dirty.addAll(
+        policies.compile(
+            compiler, rules.snapshot(), identities.snapshot(), rulesChanged || identitiesChanged));
     if (auditChanged.getAndSet(false)) {
-      dirty.addAll(endpoints.keySet());
+      dirty.addAll(policies.endpointIds());
     }
     long revision =
         desired.write(batch -> {
-          dirty.forEach(id -> putEndpoint(id, batch));
+          dirty.forEach(id -> put(id, batch));
           putIpcache(ipcache, batch);
         });
     if (resources.snapshot().isInitialised()
@@ -273,117 +240,12 @@ final class PolicyController implements Lifecycle.Part {
             revision));
   }
 
-  /** The ids of endpoints that are new, gone, or different in more than their state. */
-  private Set<Integer> takeEndpoints(Changes<Integer, Endpoint> changes) {
-    Set<Integer> dirty = new HashSet<>();
-    if (changes.fromScratch()) {
-      for (Integer id : Set.copyOf(endpoints.keySet())) {
-        if (!changes.snapshot().contains(id)) {
-          takeEndpoint(id, Optional.empty(), dirty);
-        }
-      }
-    }
-    for (Change<Integer, Endpoint> change : changes.list()) {
-      switch (change) {
-        case Change.Put<Integer, Endpoint> put ->
-            takeEndpoint(put.key(), enforced(put.value()), dirty);
-        case Change.Removed<Integer, Endpoint> gone ->
-            takeEndpoint(gone.key(), Optional.empty(), dirty);
-      }
-    }
-    return dirty;
-  }
-
-  /**
-   * The endpoint as the datapath sees it, whose states are fewer; absent for one on its way out.
-   */
-  private static Optional<Endpoint> enforced(Endpoint endpoint) {
-    return switch (endpoint.state()) {
-      case WAITING_FOR_IDENTITY, DISCONNECTING, DISCONNECTED, INVALID -> Optional.empty();
-      case NOT_READY, WAITING_TO_REGENERATE, REGENERATING, RESTORING, READY ->
-          Optional.of(
-              new Endpoint(
-                  endpoint.id(),
-                  endpoint.namespace(),
-                  endpoint.name(),
-                  endpoint.labels(),
-                  endpoint.identity(),
-                  endpoint.addresses(),
-                  endpoint.device(),
-                  endpoint.namedPorts(),
-                  EndpointState.READY));
-    };
-  }
-
-  private void takeEndpoint(int id, Optional<Endpoint> now, Set<Integer> dirty) {
-    Endpoint before = endpoints.get(id);
-    if (Optional.ofNullable(before).equals(now)) {
-      return;
-    }
-    dirty.add(id);
-    if (before != null) {
-      endpoints.remove(id);
-      members.computeIfPresent(
-          Subject.of(before),
-          (subject, ids) -> {
-            ids.remove(id);
-            return ids.isEmpty() ? null : ids;
-          });
-    }
-    if (now.isPresent()) {
-      endpoints.put(id, now.get());
-      members.computeIfAbsent(Subject.of(now.get()), subject -> new HashSet<>()).add(id);
-    }
-  }
-
-  /** Compiles what is missing or out of date; endpoints whose policy became another are dirty. */
-  private void compile(boolean all, Set<Integer> dirty) {
-    compiled.keySet().retainAll(members.keySet());
-    RulesSnapshot snapshot = rules.snapshot();
-    PolicyCompiler by = compiler;
-    members.forEach((subject, ids) -> {
-      Compiled before = compiled.get(subject);
-      if (before != null && !all) {
-        return;
-      }
-      CompiledPolicy policy =
-          before != null && before.by() == by
-              ? by.recompile(before.policy(), snapshot, identities.snapshot())
-              : by.compile(
-                  new PolicySubject(subject.identity(), subject.namedPorts(), null),
-                  snapshot,
-                  identities.snapshot());
-      if (before != null && policy.conflict().isPresent()) {
-        // Nobody can say what contradicting rules mean; what held before holds on.
-        LOG.warn("policy conflict identity={}: {}", subject.identity(), policy.conflict().get());
-        return;
-      }
-      if (before != null
-          && before.state().equals(policy.state())
-          && before.policy().isAudited() == policy.isAudited()) {
-        compiled.put(subject, new Compiled(policy, before.state(), before.revision(), by));
-      } else {
-        compiled.put(subject, new Compiled(policy, policy.state(), snapshot.revision(), by));
-        dirty.addAll(ids);
-      }
-    });
-  }
-
-  private void putEndpoint(int id, TableWriter.Batch<DesiredKey, Desired> batch) {
-    Endpoint endpoint = endpoints.get(id);
-    Compiled policy = endpoint == null ? null : compiled.get(Subject.of(endpoint));
-    if (endpoint == null || policy == null) {
-      batch.remove(new EndpointKey(id));
-    } else {
-      batch.put(
-          new EndpointKey(id),
-          new Desired.OfEndpoint(
-              new EndpointRow(
-                  endpoint,
-                  policy.state(),
-                  policy.revision(),
-                  policy.policy().isAudited() || audited.test(id))));
-    }
+  private void put(int id, TableWriter.Batch<DesiredKey, Desired> batch) {
+    policies
+        .row(id, audited)
+        .ifPresentOrElse(
+            row -> batch.put(new EndpointKey(id), new Desired.OfEndpoint(row)),
+            () -> batch.remove(new EndpointKey(id)));
   }
 
   private static void putIpcache(
@@ -463,6 +325,6 @@ final class PolicyController implements Lifecycle.Part {
 
   /** The newest policy of an endpoint; absent until it is compiled. */
   Optional<CompiledPolicy> policyOf(Endpoint endpoint) {
-    return Optional.ofNullable(compiled.get(Subject.of(endpoint))).map(Compiled::policy);
+    return policies.policyOf(endpoint);
   }
 }

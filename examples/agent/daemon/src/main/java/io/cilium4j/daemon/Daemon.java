@@ -12,6 +12,8 @@ import io.cilium4j.policy.EnforcementMode;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -60,8 +62,8 @@ final class Daemon implements AutoCloseable {
   private void startParts(DaemonSettings settings) throws IOException {
     long begin = System.nanoTime();
     Agent agent = agent(settings);
-    parts.addFirst(agent);
     agent.start();
+    parts.addFirst(agent);
     var monitor =
         MonitorServer.start(
             settings.path("monitor-socket"), agent, settings.number("monitor-queue-size"));
@@ -101,7 +103,11 @@ final class Daemon implements AutoCloseable {
       builder.stateFolder(settings.path("state-dir"));
     }
     if (!settings.text("static-cnp-path").isEmpty()) {
-      builder.manifests(settings.path("static-cnp-path"));
+      Path manifests = settings.path("static-cnp-path");
+      if (!Files.isDirectory(manifests)) {
+        throw new OptionException("static-cnp-path: " + manifests + ": no such folder");
+      }
+      builder.manifests(manifests);
     }
     try {
       return builder.build();
@@ -157,6 +163,7 @@ final class Daemon implements AutoCloseable {
 
   @Override
   public void close() {
+    boolean wasStarted = !parts.isEmpty();
     for (AutoCloseable part = parts.pollFirst(); part != null; part = parts.pollFirst()) {
       try {
         part.close();
@@ -164,7 +171,9 @@ final class Daemon implements AutoCloseable {
         LOG.warn("end of {} error=\"{}\"", part.getClass().getSimpleName(), e.toString());
       }
     }
-    LOG.info("agent ended; what it enforces stays");
+    if (wasStarted) {
+      LOG.info("agent ended; what it enforces stays");
+    }
     end.countDown();
   }
 }
