@@ -65,6 +65,7 @@ has_package() {
     libbpf1) any_exists /usr/lib/*/libbpf.so.1 /usr/lib64/libbpf.so.1 /usr/lib/libbpf.so.1 /usr/local/lib/libbpf.so.1 ;;
     libbpf-dev) any_exists /usr/include/bpf/bpf_helpers.h /usr/local/include/bpf/bpf_helpers.h ;;
     maven) command -v mvn >/dev/null ;;
+    etcd-server) command -v etcd >/dev/null ;;
     llvm) command -v llvm-strip >/dev/null ;;
     iproute2) command -v ip >/dev/null ;;
     iputils-ping) command -v ping >/dev/null ;;

@@ -7,4 +7,5 @@ module io.cilium4j.cli {
   requires io.cilium4j.core;
   requires io.cilium4j.datapath;
   requires io.cilium4j.policy;
+  requires java.net.http;
 }
