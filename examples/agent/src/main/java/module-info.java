@@ -21,6 +21,7 @@ module io.cilium4j.agent {
   requires io.cilium4j.k8s;
 
   exports io.cilium4j.agent;
+  exports io.cilium4j.agent.cluster;
   exports io.cilium4j.agent.rest;
 
   uses io.cilium4j.core.spi.DatapathProvider;

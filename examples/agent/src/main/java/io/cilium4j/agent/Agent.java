@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.cluster.ClusterNodes;
+import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.api.model.RecorderSpec;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.Endpoint;
@@ -484,6 +486,18 @@ public final class Agent implements AutoCloseable {
   /** The node's addresses. */
   public AddressBook addresses() {
     return running().addresses();
+  }
+
+  // ---- the cluster ----
+
+  /** The cluster's nodes. */
+  public ClusterNodes nodes() {
+    return running().nodes();
+  }
+
+  /** Which of them are reached; absent if they are not probed. */
+  public Optional<NodeHealth> nodeHealth() {
+    return running().nodeHealth();
   }
 
   // ---- the agent itself ----

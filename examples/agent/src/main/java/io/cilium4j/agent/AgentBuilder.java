@@ -2,6 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.agent.AgentConfig.Source;
+import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -34,6 +35,7 @@ public final class AgentBuilder {
   private Limits limits = Limits.DEFAULT;
   private EnforcementMode enforcement = EnforcementMode.DEFAULT;
   private boolean audit;
+  private Optional<HealthConfig> health = Optional.empty();
 
   AgentBuilder() {}
 
@@ -142,6 +144,15 @@ public final class AgentBuilder {
   }
 
   /**
+   * Probes the cluster's nodes, and answers their probes on the node's own addresses; without it
+   * neither is done.
+   */
+  public AgentBuilder nodeHealth(HealthConfig config) {
+    this.health = Optional.of(config);
+    return this;
+  }
+
+  /**
    * The agent, not started.
    *
    * @throws IllegalArgumentException if something does not fit, in one line
@@ -161,6 +172,7 @@ public final class AgentBuilder {
             mtuBytes,
             limits,
             enforcement,
-            audit));
+            audit,
+            health));
   }
 }

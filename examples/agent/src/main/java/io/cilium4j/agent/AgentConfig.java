@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
@@ -27,6 +28,7 @@ import java.util.function.Supplier;
  * @param limits how much the datapath may hold
  * @param enforcement when endpoints are restricted, until that is changed
  * @param audit whether what policy denies goes on and is reported, until that is changed
+ * @param health how the cluster's nodes are probed; absent if they are not
  */
 record AgentConfig(
     String instance,
@@ -40,7 +42,8 @@ record AgentConfig(
     int mtuBytes,
     Limits limits,
     EnforcementMode enforcement,
-    boolean audit) {
+    boolean audit,
+    Optional<HealthConfig> health) {
 
   /**
    * A source of Kubernetes objects.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.cluster.ClusterNodes;
+import io.cilium4j.agent.cluster.HealthConfig;
+import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.api.model.PrefilterSpec;
 import io.cilium4j.api.model.RecorderSpec;
 import io.cilium4j.api.model.ServiceSpec;
@@ -75,6 +78,9 @@ final class AgentRuntime implements AutoCloseable {
   /** How often reservations of addresses are looked at, whose deadline is minutes away. */
   private static final Duration RESERVATION_SWEEP = Duration.ofSeconds(30);
 
+  /** How often it is seen to that probes of other nodes are answered. */
+  private static final Duration ANSWER_CHECK = Duration.ofSeconds(5);
+
   private final Opened opened;
   private final AgentConfig config;
   private final DatapathChoice choice;
@@ -100,6 +106,8 @@ final class AgentRuntime implements AutoCloseable {
   private final PrefilterList prefilter;
   private final DnsCache dnsCache = new DnsCache();
   private final DatapathRows datapathRows;
+  private final ClusterNodes nodes;
+  private final Optional<NodeHealth> nodeHealth;
   private final Instant startedAt = Instant.now();
   private final Lifecycle lifecycle = new Lifecycle();
 
@@ -162,12 +170,19 @@ final class AgentRuntime implements AutoCloseable {
         new Controllers(thread("controllers"), Clock.systemUTC())
             .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::tell)
             .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire);
+    this.nodes =
+        new ClusterNodes(ciliumNodes(), new Node(config.nodeName(), routers, config.podCidrs()));
+    this.nodeHealth = config.health().map(this::openNodeHealth);
     lifecycle
         .add("flow log", new FlowFollower(datapath, flows))
         .add("endpoints", new StatusFollower(this, controllerThread))
         .add("controllers", controllers)
         .add("controller", controller)
         .add("reconciler", reconciler);
+    nodeHealth.ifPresent(each -> {
+      controllers.add(NodeHealth.CONTROLLER, ANSWER_CHECK, each::check);
+      lifecycle.add("node health", each);
+    });
     source.ifPresent(each -> lifecycle.add("source", each));
   }
 
@@ -346,6 +361,14 @@ final class AgentRuntime implements AutoCloseable {
     return config;
   }
 
+  ClusterNodes nodes() {
+    return nodes;
+  }
+
+  Optional<NodeHealth> nodeHealth() {
+    return nodeHealth;
+  }
+
   Instant startedAt() {
     return startedAt;
   }
@@ -435,6 +458,16 @@ final class AgentRuntime implements AutoCloseable {
     return source
         .map(KubernetesSource::namespaces)
         .orElseGet(() -> TableWriter.<String, Namespace>create("namespaces").table());
+  }
+
+  private Table<String, Node> ciliumNodes() {
+    return source
+        .map(KubernetesSource::ciliumNodes)
+        .orElseGet(() -> TableWriter.<String, Node>create("cilium-nodes").table());
+  }
+
+  private NodeHealth openNodeHealth(HealthConfig health) {
+    return new NodeHealth(health, nodes, thread("health"), config.instance() + "-probe-");
   }
 
   private static PolicyConfig policyConfig(AgentConfig config, Set<IpFamily> families) {

@@ -24,10 +24,15 @@ public final class ApiClient {
   /** Where the agent listens unless it was told otherwise. */
   public static final Path DEFAULT_SOCKET = Path.of("/var/run/cilium/cilium.sock");
 
+  /** Where the health API listens unless it was told otherwise. */
+  public static final Path DEFAULT_HEALTH_SOCKET = Path.of("/var/run/cilium/health.sock");
+
   private static final String BASE_PATH = "/v1";
+  private static final String HEALTH_BASE_PATH = "/v1beta";
 
   private final Path socket;
   private final Duration timeout;
+  private final String basePath;
 
   /**
    * A client; nothing is opened yet.
@@ -35,8 +40,18 @@ public final class ApiClient {
    * @param timeout how long a request may take, from connecting to the last byte of the answer
    */
   public ApiClient(Path socket, Duration timeout) {
+    this(socket, timeout, BASE_PATH);
+  }
+
+  private ApiClient(Path socket, Duration timeout, String basePath) {
     this.socket = socket;
     this.timeout = timeout;
+    this.basePath = basePath;
+  }
+
+  /** A client of the health API, which has a socket of its own. */
+  public static ApiClient ofHealth(Path socket, Duration timeout) {
+    return new ApiClient(socket, timeout, HEALTH_BASE_PATH);
   }
 
   /** What {@code GET} answers. */
@@ -57,7 +72,8 @@ public final class ApiClient {
   /**
    * Sends a request.
    *
-   * @param path below {@code /v1}, with its query, everything encoded as a URL wants it
+   * @param path below the API's own, {@code /v1}, with its query, everything encoded as a URL wants
+   *     it
    * @param headers the operation's own, such as {@code brief}
    * @throws ApiException if no agent answers; a refusal is an answer like any other
    */
@@ -105,7 +121,7 @@ public final class ApiClient {
     return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
   }
 
-  private static byte[] request(
+  private byte[] request(
       String method, String path, Map<String, String> headers, @Nullable Object body) {
     byte[] content = body == null ? new byte[0] : ApiJson.mapper().writeValueAsBytes(body);
     Map<String, String> all = new LinkedHashMap<>();
@@ -117,7 +133,7 @@ public final class ApiClient {
       all.put("Content-Type", "application/json");
     }
     all.put("Content-Length", Integer.toString(content.length));
-    var head = new StringBuilder(method + " " + BASE_PATH + path + " HTTP/1.1\r\n");
+    var head = new StringBuilder(method + " " + basePath + path + " HTTP/1.1\r\n");
     all.forEach((name, value) -> head.append(name).append(": ").append(value).append("\r\n"));
     if (head.chars().filter(c -> c == '\n').count() != all.size() + 1L) {
       throw new IllegalArgumentException("a line break in the path or in a header");

@@ -17,23 +17,31 @@ final class AgentClient {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private static final String BASE_PATH = "/v1";
+  private static final String HEALTH_BASE_PATH = "/v1beta";
   private static final int MAX_REASON_CHARS = 1000;
 
   private final Path socket;
+  private final String basePath;
   private final Duration patience;
 
   AgentClient(Path socket) {
-    this(socket, PATIENCE);
+    this(socket, BASE_PATH, PATIENCE);
   }
 
-  private AgentClient(Path socket, Duration patience) {
+  private AgentClient(Path socket, String basePath, Duration patience) {
     this.socket = socket;
+    this.basePath = basePath;
     this.patience = patience;
+  }
+
+  /** Of the API that tells which nodes are reached. */
+  static AgentClient ofHealth(Path socket) {
+    return new AgentClient(socket, HEALTH_BASE_PATH, PATIENCE);
   }
 
   /** The same agent, asked for no longer than this. */
   AgentClient within(Duration limit) {
-    return new AgentClient(socket, limit);
+    return new AgentClient(socket, basePath, limit);
   }
 
   /**
@@ -132,8 +140,7 @@ final class AgentClient {
     }
   }
 
-  private static String request(
-      String method, String path, Map<String, String> headers, Json body) {
+  private String request(String method, String path, Map<String, String> headers, Json body) {
     String content = body.isAbsent() ? "" : JsonWriter.compact(body);
     Map<String, String> all = new LinkedHashMap<>();
     all.put("Host", "localhost");
@@ -145,7 +152,7 @@ final class AgentClient {
     }
     all.put("Content-Length", Integer.toString(HttpConnection.utf8(content).length));
     var head = new StringBuilder();
-    head.append(method).append(' ').append(BASE_PATH).append(path).append(" HTTP/1.1\r\n");
+    head.append(method).append(' ').append(basePath).append(path).append(" HTTP/1.1\r\n");
     all.forEach((name, value) -> head.append(name).append(": ").append(value).append("\r\n"));
     return head.append("\r\n").append(content).toString();
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
+import java.math.BigDecimal;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -49,6 +50,16 @@ final class Durations {
     } catch (DateTimeException e) {
       return TextTable.clean(time);
     }
+  }
+
+  /** A latency as the field writes it: {@code 1.25ms}, {@code 304.5µs}. */
+  static String latency(long nanos) {
+    if (nanos < 1_000) {
+      return nanos + "ns";
+    }
+    int digits = nanos < 1_000_000 ? 3 : nanos < 1_000_000_000 ? 6 : 9;
+    String unit = digits == 3 ? "µs" : digits == 6 ? "ms" : "s";
+    return BigDecimal.valueOf(nanos, digits).stripTrailingZeros().toPlainString() + unit;
   }
 
   /** A duration in its two largest units. */

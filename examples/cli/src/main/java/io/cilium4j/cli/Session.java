@@ -27,6 +27,11 @@ final class Session {
     return new AgentClient(settings.socket());
   }
 
+  /** The agent's health API; nothing is sent before it is asked something. */
+  AgentClient health() {
+    return AgentClient.ofHealth(settings.healthSocket());
+  }
+
   /**
    * Shows an answer as {@code -o} wants it, or else as text.
    *

@@ -15,11 +15,15 @@ import org.jspecify.annotations.Nullable;
  * the configuration file, the default.
  *
  * @param socket where the agent listens
+ * @param healthSocket where it tells which nodes are reached
  * @param isDebug whether errors are told with all that is known of them
  */
-record Settings(Path socket, boolean isDebug) {
+record Settings(Path socket, Path healthSocket, boolean isDebug) {
   /** The field's own variable. */
   static final String SOCKET_VARIABLE = "CILIUM_SOCK";
+
+  /** The field's own variable for the health API. */
+  private static final String HEALTH_SOCKET_VARIABLE = "CILIUM_HEALTH_SOCK";
 
   private static final String DEFAULT_SOCKET = "/var/run/cilium/cilium.sock";
 
@@ -66,7 +70,10 @@ record Settings(Path socket, boolean isDebug) {
         first(
             given.get("host"), environment.get(SOCKET_VARIABLE), file.get("host"), DEFAULT_SOCKET);
     String debug = first(given.get("debug"), file.get("debug"), "false");
-    return new Found(new Settings(socket(host), debug.equals("true")), words);
+    Path socket = socket(host);
+    String health = first(environment.get(HEALTH_SOCKET_VARIABLE));
+    Path healthSocket = health.isEmpty() ? socket.resolveSibling("health.sock") : Path.of(health);
+    return new Found(new Settings(socket, healthSocket, debug.equals("true")), words);
   }
 
   private static String first(@Nullable String... choices) {

@@ -22,7 +22,7 @@ final class StatusCommand implements CommandGroup {
             new Option("--all-addresses", "", "each allocated address"),
             new Option("--all-clusters", "", "each cluster"),
             new Option("--all-controllers", "", "each controller, not only those that fail"),
-            new Option("--all-health", "", "each part's health, not only where it is bad"),
+            new Option("--all-health", "", "each way to each node, not only who is not reached"),
             new Option("--all-nodes", "", "each node"),
             new Option("--all-redirects", "", "each redirect to a proxy"),
             new Option("--timeout", "DURATION", "how long the agent may take; default 30s"),
@@ -33,7 +33,8 @@ final class StatusCommand implements CommandGroup {
   public int run(String command, Arguments arguments, Session session) throws IOException {
     Output.of(arguments);
     boolean brief = arguments.has("--brief");
-    AgentClient agent = session.agent().within(Durations.of(arguments, "--timeout", PATIENCE));
+    Duration limit = Durations.of(arguments, "--timeout", PATIENCE);
+    AgentClient agent = session.agent().within(limit);
     AgentClient.Reply reply =
         agent.send("GET", "/healthz", Map.of("brief", Boolean.toString(brief)), Json.absent());
     if (!reply.isSuccess()) {
@@ -45,9 +46,27 @@ final class StatusCommand implements CommandGroup {
       session.console().line(brief(status));
     } else {
       session.show(
-          arguments, status, () -> new StatusReport(status, arguments, session.console()).print());
+          arguments,
+          status,
+          () ->
+              new StatusReport(status, health(status, session, limit), arguments, session.console())
+                  .print());
     }
     return state.equals("Ok") || state.equals("Disabled") ? 0 : Cli.FAILED;
+  }
+
+  /** Which nodes are reached; absent where nobody probes them, or does not say. */
+  private static Json health(Json status, Session session, Duration limit) {
+    if (!ClusterHealth.isProbed(status)) {
+      return Json.absent();
+    }
+    try {
+      AgentClient.Reply reply =
+          session.health().within(limit).send("GET", "/status", Map.of(), Json.absent());
+      return reply.isSuccess() ? reply.json() : Json.absent();
+    } catch (IOException | CommandException e) {
+      return Json.absent(); // The report says so, and the agent's own status why.
+    }
   }
 
   private static String brief(Json status) {

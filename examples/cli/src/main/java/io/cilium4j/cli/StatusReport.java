@@ -21,12 +21,20 @@ final class StatusReport {
   private static final int NAME_WIDTH = 25;
 
   private final Json status;
+  private final Json health;
   private final Arguments arguments;
   private final Console console;
   private final StringBuilder out = new StringBuilder();
 
-  StatusReport(Json status, Arguments arguments, Console console) {
+  /**
+   * Nothing is printed yet.
+   *
+   * @param status the agent's
+   * @param health which nodes it reaches; absent where it does not say
+   */
+  StatusReport(Json status, Json health, Arguments arguments, Console console) {
     this.status = status;
+    this.health = health;
     this.arguments = arguments;
     this.console = console;
   }
@@ -298,10 +306,15 @@ final class StatusReport {
   private void cluster() {
     Json cluster = status.get("cluster");
     List<Json> nodes = cluster.get("nodes").items();
-    if (cluster.get("ciliumHealth").isPresent() || nodes.isEmpty()) {
-      line("Cluster health:", cluster.get("ciliumHealth", "state").text("Probe disabled"));
-    } else {
+    if (!ClusterHealth.isProbed(status)) {
       line("Cluster health:", "Probe disabled");
+    } else if (!health.isPresent()) {
+      line("Cluster health:", "Warning", "cilium-health daemon unreachable");
+    } else {
+      var reached = new ClusterHealth(health);
+      line("Cluster health:", reached.summary());
+      out.append(
+          wants("--all-health") ? reached.details() : reached.table(arguments.has("--all-nodes")));
     }
     if (wants("--all-nodes") && !nodes.isEmpty()) {
       var table = new TextTable("  Name", "IPv4", "IPv6", "Endpoint CIDRs");

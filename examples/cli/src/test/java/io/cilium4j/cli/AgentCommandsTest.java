@@ -4,6 +4,7 @@ package io.cilium4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -82,6 +83,82 @@ class AgentCommandsTest extends CommandTest {
     assertTrue(out().contains("  sync   never          never        2       refused\n"), out());
     assertEquals(Cli.FAILED, run("status", "--brief"));
     assertEquals("error: cilium not healthy: no datapath\n", out());
+  }
+
+  private static final String HEALTH =
+      """
+      {"timestamp": "2026-01-02T03:04:05Z", "probeInterval": "1m5.917s", "local": {"name": "b"},
+       "nodes": [
+        {"name": "a", "host": {
+          "primary-address": {"ip": "10.0.0.1",
+            "icmp": {"latency": 304500, "lastProbed": "2026-01-02T03:04:05Z"},
+            "http": {"status": "Connection refused", "lastProbed": "2026-01-02T03:04:04Z"}},
+          "secondary-addresses": [{"ip": "fd00::1", "icmp": {"latency": 2000000}}]}},
+        {"name": "b", "host": {
+          "primary-address": {"ip": "10.0.0.2", "icmp": {"latency": 999},
+            "http": {"latency": 1250000}}, "secondary-addresses": []}}]}
+      """;
+
+  private static final String PROBED =
+      """
+      {"cilium": {"state": "Ok"}, "cluster": {"ciliumHealth": {"state": "Ok"}, "self": "b"}}
+      """;
+
+  @Test
+  void status_ofAClusterThatIsProbed_tellsWhoIsNotReached() throws IOException {
+    agent.on("GET /healthz", 200, PROBED);
+    try (var health = new FakeAgent(folder.resolve("health.sock"))) {
+      health.on("GET /status", 200, HEALTH);
+      assertEquals(0, run("status"), err());
+      String summary =
+          "Cluster health:          1/2 reachable   (2026-01-02T03:04:05Z)   (Probe interval:"
+              + " 1m5.917s)\n";
+      assertTrue(
+          out()
+              .contains(
+                  summary
+                      + """
+                        Name   IP                 Node              Endpoints
+                        a      10.0.0.1,fd00::1   0/2 (1 unknown)   0/0
+                      """),
+          out());
+      assertEquals(0, run("status", "--all-nodes"));
+      assertTrue(
+          out().contains("\n  b (localhost)   10.0.0.2           1/1               0/0\n"), out());
+      assertEquals(0, run("status", "--all-health"));
+      assertTrue(
+          out()
+              .contains(
+                  summary
+                      + """
+                        b (localhost):
+                          Host connectivity to 10.0.0.2:
+                            ICMP to stack:   OK, RTT=999ns
+                            HTTP to agent:   OK, RTT=1.25ms
+                        a:
+                          Host connectivity to 10.0.0.1:
+                            ICMP to stack:   OK, RTT=304.5µs   (Last probed: 2026-01-02T03:04:05Z)
+                            HTTP to agent:   Connection refused   (Last probed: 2026-01-02T03:04:04Z)
+                          Secondary Host connectivity to fd00::1:
+                            ICMP to stack:   OK, RTT=2ms
+                      """),
+          out());
+    }
+  }
+
+  @Test
+  void status_healthIsNotTold_saysSo() {
+    agent.on("GET /healthz", 200, PROBED);
+    assertEquals(0, run("status"), err());
+    assertTrue(
+        out().contains("Cluster health:          Warning   cilium-health daemon unreachable\n"),
+        out());
+    agent.on(
+        "GET /healthz",
+        200,
+        PROBED.replace("{\"state\": \"Ok\"}, \"self", "{\"state\": \"Disabled\"}, \"self"));
+    assertEquals(0, run("status"), err());
+    assertTrue(out().contains("Cluster health:          Probe disabled\n"), out());
   }
 
   @Test

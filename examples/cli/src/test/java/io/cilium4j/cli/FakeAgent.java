@@ -46,7 +46,10 @@ final class FakeAgent implements AutoCloseable {
     return this;
   }
 
-  /** What was asked: method, path below {@code /v1}, and the body if there was one. */
+  /**
+   * What was asked: method, path below {@code /v1} or {@code /v1beta}, and the body if there was
+   * one.
+   */
   List<String> requests() {
     return List.copyOf(requests);
   }
@@ -77,7 +80,7 @@ final class FakeAgent implements AutoCloseable {
       }
     }
     String body = new String(in.readNBytes(length), StandardCharsets.UTF_8);
-    String request = first[0] + " " + first[1].replaceFirst("^/v1", "");
+    String request = first[0] + " " + first[1].replaceFirst("^/v1(beta)?", "");
     requests.add(body.isEmpty() ? request : request + " " + body);
     byte[] answer =
         answers.getOrDefault(

@@ -2,6 +2,7 @@
 package io.cilium4j.it;
 
 import io.cilium4j.core.ResourceKey;
+import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,19 +17,25 @@ final class Crasher {
 
   /** Runs it; the pods' namespaces must exist. Gives its exit code. */
   static int run(Path folder, String instance, int octet) throws Exception {
+    List<String> command = java(Crasher.class);
+    command.addAll(List.of(folder.toString(), instance, Integer.toString(octet)));
+    return new ProcessBuilder(command).inheritIO().start().waitFor();
+  }
+
+  /** The command that runs a class of these tests in a process of its own. */
+  static List<String> java(Class<?> main) throws URISyntaxException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("--enable-native-access=io.cilium4j.datapath");
     command.addAll(List.of("-p", System.getProperty("jdk.module.path")));
-    // This class is a test's, laid over the module as the tests themselves are.
+    // The class is a test's, laid over the module as the tests themselves are.
     command.add(
         "--patch-module=io.cilium4j.it="
             + Path.of(Crasher.class.getResource("Crasher.class").toURI())
                 .resolve("../../../..")
                 .normalize());
-    command.addAll(List.of("-m", "io.cilium4j.it/" + Crasher.class.getName()));
-    command.addAll(List.of(folder.toString(), instance, Integer.toString(octet)));
-    return new ProcessBuilder(command).inheritIO().start().waitFor();
+    command.addAll(List.of("-m", "io.cilium4j.it/" + main.getName()));
+    return command;
   }
 
   /** Arguments: the lab's folder, the instance, the octet of its addresses. */

@@ -2,6 +2,8 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.cluster.AddressHealth.Reach;
+import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpFamily;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -15,6 +17,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToDoubleFunction;
@@ -23,7 +26,7 @@ import java.util.function.ToDoubleFunction;
  * The agent's metrics, under the field's names. Nothing is counted a second time: each value is
  * read from the agent when somebody asks.
  */
-final class AgentMetrics {
+final class AgentMetrics implements AutoCloseable {
   private static final String DROP = "drop_";
   private static final String FORWARD = "forward_";
 
@@ -33,6 +36,8 @@ final class AgentMetrics {
 
   /** The datapath's counters that have a meter; which there are shows only with time. */
   private final Set<String> counters = ConcurrentHashMap.newKeySet();
+
+  private Optional<NodeLatencies> latencies = Optional.empty();
 
   AgentMetrics(Agent agent, MonitorServer monitor) {
     this.agent = agent;
@@ -63,6 +68,7 @@ final class AgentMetrics {
             each.controllers().snapshot().stream()
                 .filter(row -> row.value().failuresInARow() > 0)
                 .count());
+    agent.nodeHealth().ifPresent(this::nodes);
     FunctionCounter.builder("cilium.monitor.events", monitor, MonitorServer::sent)
         .register(registry);
     FunctionCounter.builder("cilium.monitor.events.lost", monitor, MonitorServer::lost)
@@ -72,6 +78,20 @@ final class AgentMetrics {
     new JvmThreadMetrics().bindTo(registry);
     new FileDescriptorMetrics().bindTo(registry);
     new UptimeMetrics().bindTo(registry);
+  }
+
+  private void nodes(NodeHealth health) {
+    for (Reach reach : Reach.values()) {
+      Gauge.builder(
+              "cilium.node.health.connectivity.status",
+              health,
+              each -> each.counts().getOrDefault(reach, 0L))
+          .tags("type", "node", "status", reach.toString())
+          .register(registry);
+    }
+    Gauge.builder("cilium.unreachable.nodes", health, NodeHealth::unreachableNodes)
+        .register(registry);
+    latencies = Optional.of(new NodeLatencies(health, registry));
   }
 
   private static double endpoints(Agent agent, EndpointState state) {
@@ -84,8 +104,15 @@ final class AgentMetrics {
     Gauge.builder(name, agent, value).tags(tags).register(registry);
   }
 
+  /** Follows the agent no longer. */
+  @Override
+  public void close() {
+    latencies.ifPresent(NodeLatencies::close);
+  }
+
   /** All metrics in Prometheus' text format. */
   String scrape() {
+    latencies.ifPresent(NodeLatencies::follow);
     Map<String, Long> now = agent.counters();
     for (String name : now.keySet()) {
       if (counters.add(name)) {

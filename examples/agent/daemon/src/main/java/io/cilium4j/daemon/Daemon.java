@@ -4,6 +4,7 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentBuilder;
 import io.cilium4j.agent.AgentException;
+import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.rest.RestConfig;
 import io.cilium4j.agent.rest.RestServer;
 import io.cilium4j.core.IpPrefix;
@@ -14,6 +15,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -71,6 +73,9 @@ final class Daemon implements AutoCloseable {
     if (!settings.text("prometheus-serve-addr").isEmpty()) {
       parts.addFirst(MetricsServer.start(settings.text("prometheus-serve-addr"), agent, monitor));
     }
+    if (agent.nodeHealth().isPresent()) {
+      parts.addFirst(RestServer.startHealth(agent, RestConfig.at(healthSocket(settings))));
+    }
     // Last: whoever finds the socket finds an agent that works.
     parts.addFirst(RestServer.start(agent, RestConfig.at(settings.path("socket-path"))));
     LOG.info(
@@ -99,6 +104,9 @@ final class Daemon implements AutoCloseable {
                     settings.number("bpf-policy-map-max"),
                     Limits.DEFAULT.ipcacheEntries(),
                     settings.number("bpf-ct-global-tcp-max")));
+    if (settings.isOn("enable-health-checking")) {
+      builder.nodeHealth(health(settings));
+    }
     if (!settings.text("state-dir").isEmpty()) {
       builder.stateFolder(settings.path("state-dir"));
     }
@@ -115,6 +123,26 @@ final class Daemon implements AutoCloseable {
       // The library's own check; its message says which value it is about.
       throw new OptionException(String.valueOf(e.getMessage()));
     }
+  }
+
+  /** The ratio leads from 10 s to 110 s, as the field has it. */
+  private static HealthConfig health(DaemonSettings settings) {
+    double seconds =
+        10 + 100 * Double.parseDouble(settings.text("connectivity-probe-frequency-ratio"));
+    try {
+      return new HealthConfig(
+          settings.number("cluster-health-port"),
+          Duration.ofMillis((long) (1000 * seconds)),
+          HealthConfig.DEFAULT.timeout());
+    } catch (IllegalArgumentException e) {
+      throw new OptionException("cluster-health-port: " + e.getMessage());
+    }
+  }
+
+  private static Path healthSocket(DaemonSettings settings) {
+    return settings.text("health-socket-path").isEmpty()
+        ? settings.path("socket-path").resolveSibling("health.sock")
+        : settings.path("health-socket-path");
   }
 
   private static List<IpPrefix> podCidrs(DaemonSettings settings) {

@@ -29,6 +29,7 @@ record DaemonOption(
     POLICY("Policy"),
     DATAPATH("Datapath"),
     KUBERNETES("Kubernetes"),
+    HEALTH("Health of the cluster"),
     REPORTS("Logs, metrics and monitor"),
     LATER("Not built yet: any other value than the default ends the start");
 
@@ -47,6 +48,7 @@ record DaemonOption(
   enum Kind {
     TRUTH("(?i:true|false)", "true or false"),
     NUMBER("[0-9]{1,9}", "a number"),
+    RATIO("0(\\.[0-9]{1,9})?|1(\\.0{1,9})?", "a number from 0 to 1"),
     TEXT(".{0,4096}", "a text of one line"),
     NAME("[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", "up to 32 of a-z, 0-9 and -"),
     PATH(".{0,4096}", "a path"),

@@ -25,6 +25,7 @@ final class DaemonOptions {
     policy();
     datapath();
     kubernetes();
+    health();
     reports();
     later();
   }
@@ -127,6 +128,29 @@ final class DaemonOptions {
     add(group, "k8s-api-server", Kind.TEXT, "", "where the Kubernetes API is", "");
   }
 
+  private static void health() {
+    Group group = Group.HEALTH;
+    add(
+        group,
+        "enable-health-checking",
+        Kind.TRUTH,
+        "true",
+        "probe the cluster's nodes, and answer their probes");
+    add(group, "cluster-health-port", Kind.NUMBER, "4240", "the TCP port of every node for probes");
+    add(
+        group,
+        "connectivity-probe-frequency-ratio",
+        Kind.RATIO,
+        "0.5",
+        "0 to probe often, 1 to probe rarely");
+    add(
+        group,
+        "health-socket-path",
+        Kind.PATH,
+        "",
+        "the health API's UNIX socket; default health.sock beside the API's");
+  }
+
   private static void reports() {
     Group group = Group.REPORTS;
     add(group, "log-format", Kind.TEXT, "text", "text or json, a line each", "text", "json");
@@ -167,7 +191,6 @@ final class DaemonOptions {
             "enable-envoy-config",
             "enable-external-ips",
             "enable-gateway-api",
-            "enable-health-checking",
             "enable-host-firewall",
             "enable-host-port",
             "enable-hubble",

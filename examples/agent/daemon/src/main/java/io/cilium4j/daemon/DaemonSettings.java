@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
@@ -34,8 +35,8 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
 
   private static final String PREFIX = "CILIUM_";
 
-  /** The command line's own variable, which is none of the agent's. */
-  private static final String CLIENT_VARIABLE = "CILIUM_SOCK";
+  /** The command line's own variables, which are none of the agent's. */
+  private static final Set<String> CLIENT_VARIABLES = Set.of("CILIUM_SOCK", "CILIUM_HEALTH_SOCK");
 
   DaemonSettings {
     values = Map.copyOf(values);
@@ -100,7 +101,7 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
           DaemonOption option = byVariable.get(variable);
           if (option != null) {
             values.put(option.key(), option.check(value, variable));
-          } else if (variable.startsWith(PREFIX) && !variable.equals(CLIENT_VARIABLE)) {
+          } else if (variable.startsWith(PREFIX) && !CLIENT_VARIABLES.contains(variable)) {
             unknown.add(variable + ": no such option");
           }
         });

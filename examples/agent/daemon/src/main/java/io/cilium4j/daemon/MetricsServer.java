@@ -18,10 +18,12 @@ final class MetricsServer implements AutoCloseable {
 
   private final HttpServer server;
   private final ExecutorService threads;
+  private final AgentMetrics metrics;
 
-  private MetricsServer(HttpServer server, ExecutorService threads) {
+  private MetricsServer(HttpServer server, ExecutorService threads, AgentMetrics metrics) {
     this.server = server;
     this.threads = threads;
+    this.metrics = metrics;
   }
 
   /**
@@ -47,7 +49,7 @@ final class MetricsServer implements AutoCloseable {
     server.createContext("/", exchange -> answer(exchange, metrics));
     server.start();
     LOG.info("metrics served address={}", server.getAddress());
-    return new MetricsServer(server, threads);
+    return new MetricsServer(server, threads, metrics);
   }
 
   /** Where it listens. */
@@ -74,5 +76,6 @@ final class MetricsServer implements AutoCloseable {
   public void close() {
     server.stop(0);
     threads.shutdownNow();
+    metrics.close();
   }
 }

@@ -84,12 +84,22 @@ class DaemonSettingsTest {
             "enable-policy=sometimes",
             "ipv4-range=nonsense",
             "prometheus-serve-addr=9962",
+            "connectivity-probe-frequency-ratio=1.5",
             "mtu=")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + wrong), wrong);
       assertTrue(
           refused.getMessage().startsWith(wrong.substring(0, wrong.indexOf('='))),
           refused.getMessage());
       assertEquals(1, refused.getMessage().lines().count());
+    }
+  }
+
+  @Test
+  void agent_ofHealthPortThatIsNone_namesTheKey() {
+    for (String port : List.of("0", "65536")) {
+      var settings = read("--cluster-health-port", port);
+      var refused = assertThrows(OptionException.class, () -> Daemon.agent(settings));
+      assertTrue(refused.getMessage().startsWith("cluster-health-port: "), refused.getMessage());
     }
   }
 

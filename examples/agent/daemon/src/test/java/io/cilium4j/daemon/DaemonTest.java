@@ -6,14 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.api.ApiClient;
+import io.cilium4j.api.model.HealthStatusResponse;
 import io.cilium4j.api.model.StatusResponse;
 import java.io.IOException;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,11 +49,61 @@ class DaemonTest {
               .get("/healthz", StatusResponse.class);
       assertTrue(status.cilium() != null && status.cilium().state().equals("Ok"), status + "");
       assertTrue(Files.exists(folder.resolve("monitor.sock")));
+      assertTrue(Files.exists(folder.resolve("health.sock")));
     }
+    assertTrue(Files.notExists(folder.resolve("health.sock")));
     assertTrue(Files.notExists(folder.resolve("api.sock")));
     assertTrue(Files.notExists(folder.resolve("monitor.sock")));
     assertEquals(0, Cleanup.run(cleanup(), Map.of()));
     assertTrue(Files.notExists(folder.resolve("state")));
+  }
+
+  @Test
+  void start_withANodeOfItsOwn_isReached() throws IOException {
+    Files.createDirectory(folder.resolve("manifests"));
+    Files.writeString(
+        folder.resolve("manifests/node.yaml"),
+        """
+        apiVersion: cilium.io/v2
+        kind: CiliumNode
+        metadata: {name: n1}
+        spec: {addresses: [{type: InternalIP, ip: 127.0.0.1}]}
+        """);
+    int port;
+    try (var free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    try (var _ =
+        Daemon.start(
+            settings(
+                "--static-cnp-path=" + folder.resolve("manifests"),
+                "--node-name=n1",
+                "--cluster-health-port=" + port,
+                "--health-socket-path=" + folder.resolve("h.sock")))) {
+      var client = ApiClient.ofHealth(folder.resolve("h.sock"), Duration.ofSeconds(40));
+      HealthStatusResponse health;
+      long end = System.nanoTime() + Duration.ofSeconds(40).toNanos();
+      do {
+        assertTrue(System.nanoTime() < end, "the node is known in time");
+        health = client.call("PUT", "/status/probe", null).as(HealthStatusResponse.class);
+      } while (health.nodes().isEmpty());
+      var path = Objects.requireNonNull(health.nodes().getFirst().host()).primaryAddress();
+      assertEquals("", Objects.requireNonNull(Objects.requireNonNull(path).http()).status());
+    }
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+  }
+
+  @Test
+  void start_withoutHealthChecking_probesNobody() throws IOException {
+    try (var _ = Daemon.start(settings("--enable-health-checking=false"))) {
+      assertTrue(Files.notExists(folder.resolve("health.sock")));
+      var status =
+          new ApiClient(folder.resolve("api.sock"), Duration.ofSeconds(10))
+              .get("/healthz", StatusResponse.class);
+      var health = Objects.requireNonNull(Objects.requireNonNull(status.cluster()).ciliumHealth());
+      assertEquals("Disabled", health.state());
+    }
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
   }
 
   private List<String> cleanup() {
@@ -68,18 +121,22 @@ class DaemonTest {
   }
 
   @Test
-  void metrics_haveTheFieldsNames() throws IOException {
+  void metrics_haveTheFieldsNames() throws Exception {
     var settings = settings();
     try (var agent = Daemon.agent(settings)) {
       agent.start();
-      try (var monitor = MonitorServer.start(folder.resolve("m.sock"), agent, 10)) {
-        String text = new AgentMetrics(agent, monitor).scrape();
+      assertTrue(agent.nodeHealth().orElseThrow().probeAll(Duration.ofSeconds(30)));
+      try (var monitor = MonitorServer.start(folder.resolve("m.sock"), agent, 10);
+          var metrics = new AgentMetrics(agent, monitor)) {
+        String text = metrics.scrape();
         for (String name :
             List.of(
                 "cilium_endpoint_state{endpoint_state=\"ready\"} 0.0",
                 "cilium_policy_max_revision ",
                 "cilium_ipcache_entries ",
                 "cilium_monitor_events_lost_total 0.0",
+                "cilium_node_health_connectivity_status{status=\"unreachable\",type=\"node\"} ",
+                "cilium_unreachable_nodes ",
                 "jvm_memory_used_bytes")) {
           assertTrue(text.contains(name), name + " in\n" + text);
         }

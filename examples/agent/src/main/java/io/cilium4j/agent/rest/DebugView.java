@@ -67,9 +67,15 @@ final class DebugView {
   }
 
   private static Map<String, String> subsystems(Agent agent) {
-    return Map.of(
-        "datapath", agent.datapathDescription(),
-        "counters", agent.counters().toString(),
-        "settings", ApiJson.mapper().writeValueAsString(ConfigView.settings(agent)));
+    Map<String, String> subsystems = new TreeMap<>();
+    subsystems.put("datapath", agent.datapathDescription());
+    subsystems.put("counters", agent.counters().toString());
+    subsystems.put("settings", ApiJson.mapper().writeValueAsString(ConfigView.settings(agent)));
+    agent
+        .nodeHealth()
+        .map(health -> HealthView.of(agent, health))
+        .map(ApiJson.mapper()::writeValueAsString)
+        .ifPresent(text -> subsystems.put("node-health", text));
+    return subsystems;
   }
 }

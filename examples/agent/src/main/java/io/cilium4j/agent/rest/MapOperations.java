@@ -109,6 +109,7 @@ final class MapOperations {
     tables.put("recorders", agent.recorders().table().snapshot());
     tables.put("dns-cache", agent.dnsCache().answers().snapshot());
     tables.put("controllers", agent.controllers().snapshot());
+    agent.nodeHealth().ifPresent(health -> tables.put("node-health", health.health().snapshot()));
     return tables;
   }
 

@@ -3,6 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.ControllerState;
+import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.api.model.Metric;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
@@ -36,6 +37,7 @@ final class MetricsView {
     view.policies(agent);
     view.controllers(agent);
     view.packets(agent);
+    agent.nodeHealth().ifPresent(view::nodes);
     view.add(
         "cilium_process_uptime_seconds",
         Duration.between(agent.facts().startedAt(), Instant.now()).toSeconds(),
@@ -110,6 +112,17 @@ final class MetricsView {
           Map.of("status", "failure", "name", state.name()));
     }
     add("cilium_controllers_failing", failing, Map.of());
+  }
+
+  private void nodes(NodeHealth health) {
+    health
+        .counts()
+        .forEach((reach, count) ->
+            add(
+                "cilium_node_health_connectivity_status",
+                count,
+                Map.of("type", "node", "status", reach.toString())));
+    add("cilium_unreachable_nodes", health.unreachableNodes(), Map.of());
   }
 
   /** The datapath counts as {@code forward_egress} and {@code drop_policy_denied_ingress}. */

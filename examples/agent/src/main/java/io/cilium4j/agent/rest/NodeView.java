@@ -10,7 +10,6 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
-import io.cilium4j.core.state.Row;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,27 +53,20 @@ final class NodeView {
   static Map<String, NodeElement> nodes(Agent agent) {
     NodeFacts facts = agent.facts();
     Map<String, NodeElement> nodes = new TreeMap<>();
-    agent
-        .source()
-        .ifPresent(source -> {
-          for (Row<String, Node> row : source.ciliumNodes().snapshot()) {
-            String name = name(facts, row.key());
-            nodes.put(name, element(name, row.value()));
-          }
-        });
-    String self = name(facts, facts.nodeName());
-    nodes.put(
-        self,
-        NodeElement.builder().name(self).primaryAddress(addressing(agent)).source("local").build());
+    for (Node node : agent.nodes().all().values()) {
+      String name = name(facts, node.name());
+      String source = node.name().equals(facts.nodeName()) ? "local" : "kubernetes";
+      nodes.put(name, element(name, node, source));
+    }
     return nodes;
   }
 
-  private static NodeElement element(String name, Node node) {
+  private static NodeElement element(String name, Node node, String source) {
     return NodeElement.builder()
         .name(name)
         .primaryAddress(
             new NodeAddressing(element(node, IpFamily.IPV6), element(node, IpFamily.IPV4)))
-        .source("kubernetes")
+        .source(source)
         .build();
   }
 

@@ -3,7 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 
-/** Every operation of the API, in the order of its description. */
+/** Every operation of the agent's API, in the order of its description. */
 final class Operations {
   private Operations() {}
 
@@ -21,7 +21,7 @@ final class Operations {
     var maps = new MapOperations(agent);
     var fqdn = new FqdnOperations(agent);
     var network = new NetworkOperations(agent);
-    return new Router()
+    return new Router("/v1")
         .add("GET", "/cluster/nodes", network::clusterNodes)
         .add("GET", "/healthz", daemon::status)
         .add("GET", "/health", daemon::health)
@@ -79,6 +79,7 @@ final class Operations {
         .add("GET", "/node/ids", network::nodeIds)
         .add("GET", "/bgp/peers", network::noBgp)
         .add("GET", "/bgp/routes", network::noBgp)
-        .add("GET", "/bgp/route-policies", network::noBgp);
+        .add("GET", "/bgp/route-policies", network::noBgp)
+        .addOutside("GET", "/statedb/query", new RemoteTable(agent)::query);
   }
 }

@@ -16,7 +16,7 @@ import tools.jackson.databind.JsonNode;
  * A request, as an operation reads it. What cannot be read is refused with 400.
  *
  * @param method for example {@code GET}
- * @param segments of the path below {@code /v1}, decoded
+ * @param segments of the path, decoded
  * @param query the values of each query parameter, decoded
  * @param headers by name in lower case
  * @param body what came with it; empty where nothing did

@@ -16,14 +16,12 @@ final class RequestReader {
   /** Most query parameters; the API's own operations have five at most. */
   private static final int MAX_PARAMETERS = 64;
 
-  private static final String BASE = "v1";
-
   private RequestReader() {}
 
   /**
    * The request as operations read it.
    *
-   * @throws Refusal if its path is not one of the API's, or not well formed
+   * @throws Refusal if its path is not well formed
    */
   static Request read(HttpRequest request, byte[] body) {
     try {
@@ -48,10 +46,7 @@ final class RequestReader {
         segments.add(QueryStringDecoder.decodeComponent(segment.replace("+", "%2B")));
       }
     }
-    if (segments.isEmpty() || !segments.getFirst().equals(BASE)) {
-      throw new Refusal(404, "path: the API is below /" + BASE);
-    }
-    return List.copyOf(segments.subList(1, segments.size()));
+    return List.copyOf(segments);
   }
 
   private static Map<String, String> headers(HttpRequest request) {

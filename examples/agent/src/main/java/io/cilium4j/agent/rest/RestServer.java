@@ -64,11 +64,24 @@ public final class RestServer implements AutoCloseable {
    * @throws IOException if the socket is another agent's, or cannot be made
    */
   public static RestServer start(Agent agent, RestConfig config) throws IOException {
+    return start(Operations.of(agent), config);
+  }
+
+  /**
+   * As {@link #start}, for the API that tells which of the cluster's nodes are reached.
+   *
+   * @param agent a started agent that probes nodes
+   */
+  public static RestServer startHealth(Agent agent, RestConfig config) throws IOException {
+    return start(HealthOperations.of(agent), config);
+  }
+
+  private static RestServer start(Router router, RestConfig config) throws IOException {
     var file = new SocketFile(config.socket());
     file.prepare();
     var server = new RestServer(file);
     try {
-      server.listen(Operations.of(agent), config.limits());
+      server.listen(router, config.limits());
       file.open();
     } catch (IOException | RuntimeException e) {
       server.close();

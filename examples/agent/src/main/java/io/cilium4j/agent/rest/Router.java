@@ -9,7 +9,8 @@ import java.util.Optional;
 
 /**
  * Finds the operation of a request. A path is written as the API's description has it, {@code
- * /endpoint/{id}/log}; a segment that is written out goes before one that stands for a parameter.
+ * /endpoint/{id}/log}, and is below the API's own, {@code /v1}; a segment that is written out goes
+ * before one that stands for a parameter.
  */
 final class Router {
 
@@ -52,10 +53,21 @@ final class Router {
     }
   }
 
+  private final String base;
   private final List<Route> routes = new ArrayList<>();
+
+  /** Without an operation yet; they are below this path. */
+  Router(String base) {
+    this.base = base;
+  }
 
   /** Adds an operation. */
   Router add(String method, String path, Operation operation) {
+    return addOutside(method, base + path, operation);
+  }
+
+  /** Adds an operation whose path does not begin with that of the others. */
+  Router addOutside(String method, String path, Operation operation) {
     var route = new Route(method, segments(path), operation);
     int at = 0;
     while (at < routes.size() && !route.isBefore(routes.get(at))) {
@@ -67,13 +79,6 @@ final class Router {
 
   private static List<String> segments(String path) {
     return List.of(path.split("/", -1)).stream().filter(each -> !each.isEmpty()).toList();
-  }
-
-  /** Every operation, as {@code GET /config}. */
-  List<String> operations() {
-    return routes.stream()
-        .map(route -> route.method() + " /" + String.join("/", route.pattern()))
-        .toList();
   }
 
   /**

@@ -6,6 +6,7 @@ import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.ControllerState;
 import io.cilium4j.agent.NodeFacts;
 import io.cilium4j.agent.PolicyStanding;
+import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.api.model.BandwidthManager;
 import io.cilium4j.api.model.CNIChainingStatus;
 import io.cilium4j.api.model.ClockSource;
@@ -96,7 +97,7 @@ final class StatusView {
         .ipam(ipam(agent.addresses()))
         .cluster(
             new ClusterStatus(
-                new Status(DISABLED, "nodes are not probed"),
+                nodeHealth(agent),
                 NodeView.name(facts, facts.nodeName()),
                 List.copyOf(NodeView.nodes(agent).values())))
         .controllers(controllers(agent))
@@ -132,6 +133,16 @@ final class StatusView {
         : new Status(
             WARNING,
             running + "; " + problems.size() + " problems, the first: " + problems.getFirst());
+  }
+
+  /** Well as long as the probes of other nodes are answered; who is reached is another question. */
+  private static Status nodeHealth(Agent agent) {
+    if (agent.nodeHealth().isEmpty()) {
+      return new Status(DISABLED, "nodes are not probed");
+    }
+    String error =
+        agent.controllers().get(NodeHealth.CONTROLLER).map(ControllerState::lastError).orElse("");
+    return error.isEmpty() ? new Status(OK, "") : new Status(WARNING, error);
   }
 
   private static K8sStatus kubernetes(Agent agent) {
@@ -192,7 +203,7 @@ final class StatusView {
         state.name(),
         state.uuid().toString(),
         new ControllerStatus.Configuration(
-            text(state.interval()), text(Duration.ofSeconds(1)), true),
+            DurationText.of(state.interval()), DurationText.of(Duration.ofSeconds(1)), true),
         new ControllerStatus.Outcome(
             state.successes(),
             text(state.lastSuccess()),
@@ -206,30 +217,13 @@ final class StatusView {
     return new ControllerStatus(
         "sync-policymap-" + endpoint.id(),
         "",
-        new ControllerStatus.Configuration("", text(failed.retryIn()), true),
+        new ControllerStatus.Configuration("", DurationText.of(failed.retryIn()), true),
         new ControllerStatus.Outcome(
             0, "", failed.attempts(), "", failed.attempts(), failed.message()));
   }
 
   private static String text(Optional<Instant> time) {
     return time.map(Instant::toString).orElse("");
-  }
-
-  /** As the field writes it, {@code 1m30s}. */
-  private static String text(Duration duration) {
-    var text = new StringBuilder();
-    if (duration.toHours() > 0) {
-      text.append(duration.toHours()).append('h');
-    }
-    if (duration.toMinutes() > 0) {
-      text.append(duration.toMinutesPart()).append('m');
-    }
-    int millis = duration.toMillisPart();
-    text.append(duration.toSecondsPart());
-    if (millis > 0) {
-      text.append('.').append(String.format(java.util.Locale.ROOT, "%03d", millis));
-    }
-    return text.append('s').toString();
   }
 
   // ---- modules ----

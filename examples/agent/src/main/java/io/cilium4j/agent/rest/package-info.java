@@ -9,7 +9,8 @@
  * Admission} decides whether a request is taken or told to come again (429). {@code Router} finds
  * the operation; {@code Operations} lists them all, and the classes {@code …Operations} have them,
  * a few lines each: they translate between the API's records ({@code io.cilium4j.api.model}) and
- * the agent, which does the work. {@code …View} classes put the larger answers together.
+ * the agent, which does the work. {@code …View} classes put the larger answers together. The health
+ * API, with a socket and a {@code Router} of its own, is {@code HealthOperations}.
  *
  * <p>Operations run on virtual threads and may wait; Netty's threads never do. Changes of one
  * endpoint are made one at a time ({@code KeyedLocks}). What an operation refuses is a {@code

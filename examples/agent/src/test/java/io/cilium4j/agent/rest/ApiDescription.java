@@ -13,7 +13,7 @@ import java.util.Objects;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 
-/** What the API's description says, from the resource {@code api-v1.txt}; see its head. */
+/** What an API's description says, from a resource; {@code api-v1.txt} tells its form. */
 final class ApiDescription {
 
   /** A field of a schema. */
@@ -24,9 +24,9 @@ final class ApiDescription {
 
   private final Map<String, Map<String, Field>> schemas = new LinkedHashMap<>();
 
-  static ApiDescription load() throws IOException {
+  static ApiDescription load(String name) throws IOException {
     var description = new ApiDescription();
-    try (InputStream resource = ApiDescription.class.getResourceAsStream("api-v1.txt")) {
+    try (InputStream resource = ApiDescription.class.getResourceAsStream(name)) {
       String text =
           new String(Objects.requireNonNull(resource).readAllBytes(), StandardCharsets.UTF_8);
       text.lines()

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.DnsCache;
+import io.cilium4j.api.ApiClient;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.ApiResponse;
 import io.cilium4j.api.model.DaemonConfigurationSpec;
@@ -58,7 +59,7 @@ class RestContractTest {
 
   @BeforeAll
   void start() throws Exception {
-    description = ApiDescription.load();
+    description = ApiDescription.load("api-v1.txt");
     bench = new RestBench(temp.resolve("a"));
   }
 
@@ -549,6 +550,11 @@ class RestContractTest {
   void paths_thatAreNone_areRefused() {
     assertEquals(404, bench.get("/nonsense").status());
     assertEquals(404, bench.get("/endpoint/1/2/3").status());
+    assertEquals(
+        404,
+        ApiClient.ofHealth(bench.server.socket(), RestBench.PATIENCE)
+            .call("GET", "/healthz", null)
+            .status());
     assertEquals(405, bench.call("POST", "/healthz", null).status());
   }
 

@@ -12,6 +12,9 @@
  * <p>Times are texts as in RFC 3339, durations as in {@code 1m30s}. Of a closed set of words the
  * text is not checked here: the server refuses wrong ones, and a client may meet newer ones.
  *
+ * <p>The schemas of the health API, {@code v1beta}, are here as well; of the two that are called
+ * {@code EndpointStatus} its own is {@link io.cilium4j.api.model.HealthEndpointStatus}.
+ *
  * <p>Begin with {@link io.cilium4j.api.model.Endpoint}, {@link
  * io.cilium4j.api.model.EndpointChangeRequest} and {@link io.cilium4j.api.model.StatusResponse}.
  */

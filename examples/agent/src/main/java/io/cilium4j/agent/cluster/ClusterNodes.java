@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.cluster;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.Node;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.Watch;
+import java.net.NetworkInterface;
+import java.net.SocketException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * The cluster's nodes: those of the Kubernetes source, and our own whether the source knows it or
+ * not.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class ClusterNodes {
+  private final Table<String, Node> ciliumNodes;
+  private final Node self;
+
+  /**
+   * Nothing is read yet.
+   *
+   * @param ciliumNodes those of the source, by name
+   * @param self our own, with the addresses by which it is known as long as the source has none
+   */
+  public ClusterNodes(Table<String, Node> ciliumNodes, Node self) {
+    this.ciliumNodes = ciliumNodes;
+    this.self = self;
+  }
+
+  /** Whether the source has told all that it had at the start. */
+  boolean isComplete() {
+    return ciliumNodes.isInitialised();
+  }
+
+  /** Follows them; to be used as {@link Table#watch(Runnable)}. */
+  Watch<String, Node> watch(Runnable wakeUp) {
+    return ciliumNodes.watch(wakeUp);
+  }
+
+  /** Our own node. */
+  public Node self() {
+    return new Node(self.name(), told().orElse(self.addresses()), self.podCidrs());
+  }
+
+  /** Our own addresses, where the source has them. */
+  private Optional<List<IpAddress>> told() {
+    return ciliumNodes.get(self.name()).map(Node::addresses).filter(each -> !each.isEmpty());
+  }
+
+  /** Every node by its name, our own included. */
+  public Map<String, Node> all() {
+    Map<String, Node> all = new TreeMap<>();
+    for (Row<String, Node> row : ciliumNodes.snapshot()) {
+      all.put(row.key(), row.value());
+    }
+    all.put(self.name(), self());
+    return all;
+  }
+
+  /**
+   * Where a node is probed: at the first of its addresses of each family. What is no one node's
+   * address, such as 0.0.0.0, is passed over: it would be listened on.
+   */
+  List<IpAddress> probedAddresses(Node node) {
+    boolean isOnHearsay = node.name().equals(self.name()) && told().isEmpty();
+    return Stream.of(IpFamily.values())
+        .flatMap(family -> first(node, family).stream())
+        // Until the source has our addresses we go by the pods' next hop, which some datapaths
+        // have only once there is a pod.
+        .filter(address -> !isOnHearsay || isHere(address))
+        .toList();
+  }
+
+  private static Optional<IpAddress> first(Node node, IpFamily family) {
+    return node.addresses().stream()
+        .filter(each -> each.family() == family)
+        .filter(each -> !each.toInetAddress().isAnyLocalAddress())
+        .filter(each -> !each.toInetAddress().isMulticastAddress())
+        .findFirst();
+  }
+
+  /** Whether a device of this machine has the address. */
+  private static boolean isHere(IpAddress address) {
+    try {
+      return NetworkInterface.getByInetAddress(address.toInetAddress()) != null;
+    } catch (SocketException _) {
+      return false; // So the JDK says where no device has an address at all.
+    }
+  }
+}
