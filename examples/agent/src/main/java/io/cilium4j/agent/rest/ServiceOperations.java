@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code /service} and {@code /lrp}. Services are kept and not carried out: no program balances
- * load yet, so the status of each lacks what is realised.
+ * load yet, so what is realised of each has no backend. It is there all the same, since clients
+ * take number, frontend and kind of a service from it.
  */
 final class ServiceOperations {
 
@@ -27,6 +28,10 @@ final class ServiceOperations {
   private static final long MAX_ID = 65_535;
 
   private static final int MAX_PORT = 65_535;
+
+  /** The kind of a service of which none is told; clients expect that each has one. */
+  private static final ServiceSpec.Flags CLUSTER_IP =
+      ServiceSpec.Flags.builder().type("ClusterIP").build();
 
   private static final Set<String> PROTOCOLS = Set.of("", "tcp", "udp", "sctp", "any", "none");
   private static final Set<String> SCOPES = Set.of("", "external", "internal");
@@ -58,7 +63,9 @@ final class ServiceOperations {
   }
 
   static Service view(ServiceSpec spec) {
-    return new Service(spec, new ServiceStatus(null));
+    var realized =
+        new ServiceSpec(spec.id(), spec.frontendAddress(), List.of(), spec.flags(), false);
+    return new Service(spec, new ServiceStatus(realized));
   }
 
   Response put(Request request) {
@@ -74,7 +81,7 @@ final class ServiceOperations {
             id,
             wanted.frontendAddress(),
             wanted.backendAddresses(),
-            wanted.flags(),
+            wanted.flags() == null ? CLUSTER_IP : wanted.flags(),
             wanted.updateServices());
     try {
       boolean isNew = agent.services().put(id, spec);
