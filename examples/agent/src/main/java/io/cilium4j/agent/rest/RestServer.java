@@ -58,7 +58,8 @@ public final class RestServer implements AutoCloseable {
   }
 
   /**
-   * Opens the socket. An old socket that nobody listens on is replaced.
+   * Opens the socket. An old socket that nobody listens on is replaced; what a CNI plugin wanted
+   * deleted while nobody listened is deleted first.
    *
    * @param agent a started agent
    * @throws IOException if the socket is another agent's, or cannot be made
@@ -67,8 +68,10 @@ public final class RestServer implements AutoCloseable {
     var file = new SocketFile(config.socket());
     file.prepare();
     var server = new RestServer(file);
-    try {
-      server.listen(Operations.of(agent), config.limits());
+    Router router = Operations.of(agent);
+    try (var queue = DeletionQueue.besides(config.socket())) {
+      queue.carryOut(router);
+      server.listen(router, config.limits());
       file.open();
     } catch (IOException | RuntimeException e) {
       server.close();

@@ -10,6 +10,7 @@ import io.cilium4j.api.model.ServiceStatus;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.state.Row;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -74,13 +75,11 @@ final class ServiceOperations {
     if (id < 1 || id > MAX_ID || (wanted.id() != 0 && wanted.id() != id)) {
       throw new Refusal(WRONG_FRONTEND, "id: wanted that of the path, 1 to " + MAX_ID);
     }
-    checkFrontend(wanted.frontendAddress());
-    wanted.backendAddresses().forEach(ServiceOperations::checkBackend);
     var spec =
         new ServiceSpec(
             id,
-            wanted.frontendAddress(),
-            wanted.backendAddresses(),
+            frontend(wanted.frontendAddress()),
+            wanted.backendAddresses().stream().map(ServiceOperations::backend).toList(),
             wanted.flags() == null ? CLUSTER_IP : wanted.flags(),
             wanted.updateServices());
     try {
@@ -91,20 +90,26 @@ final class ServiceOperations {
     }
   }
 
-  private static void checkFrontend(@Nullable FrontendAddress frontend) {
+  /** With what clients insist on when they read it: a scope, and a protocol in small letters. */
+  private static FrontendAddress frontend(@Nullable FrontendAddress frontend) {
     if (frontend == null
         || IpAddress.tryParse(frontend.ip()).isEmpty()
         || isNoPort(frontend.port())
-        || !PROTOCOLS.contains(frontend.protocol().toLowerCase(java.util.Locale.ROOT))
+        || !PROTOCOLS.contains(frontend.protocol().toLowerCase(Locale.ROOT))
         || !SCOPES.contains(frontend.scope())) {
       throw new Refusal(
           WRONG_FRONTEND,
           "frontend-address: wanted an address, a port, a protocol (tcp, udp, any) and a scope"
               + " (external, internal)");
     }
+    return new FrontendAddress(
+        frontend.ip(),
+        frontend.protocol().toLowerCase(Locale.ROOT),
+        frontend.scope().isEmpty() ? "external" : frontend.scope(),
+        frontend.port());
   }
 
-  private static void checkBackend(BackendAddress backend) {
+  private static BackendAddress backend(BackendAddress backend) {
     Integer weight = backend.weight();
     if (IpAddress.tryParse(backend.ip()).isEmpty()
         || isNoPort(backend.port())
@@ -116,6 +121,13 @@ final class ServiceOperations {
               + MAX_PORT
               + " and a state the API knows");
     }
+    return new BackendAddress(
+        backend.ip(),
+        backend.port(),
+        backend.nodeName(),
+        backend.state().isEmpty() ? "active" : backend.state(),
+        backend.preferred(),
+        weight);
   }
 
   private static boolean isNoPort(int number) {

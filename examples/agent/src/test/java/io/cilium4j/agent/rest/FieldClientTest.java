@@ -9,6 +9,7 @@ import io.cilium4j.core.IpAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -59,11 +60,18 @@ class FieldClientTest {
   }
 
   @Test
-  void service_withoutFlags_hasAType() {
-    bench.call("PUT", "/service/8", Map.of("frontend-address", Map.of("ip", "10.96.0.8")));
-    // Clients read flags.type of each without asking whether there are flags.
-    assertEquals("ClusterIP", get("/service/8").at("/spec/flags/type").stringValue());
-    assertEquals(8, get("/service/8").at("/status/realized/id").intValue());
+  void service_ofTheLeast_hasWhatClientsInsistOn() {
+    var frontend = Map.of("ip", "10.96.0.8", "port", 80, "protocol", "TCP");
+    var backends = List.of(Map.of("ip", "10.1.0.9", "port", 8080));
+    bench.call(
+        "PUT", "/service/8", Map.of("frontend-address", frontend, "backend-addresses", backends));
+    JsonNode service = get("/service/8");
+    assertEquals("ClusterIP", service.at("/spec/flags/type").stringValue());
+    assertEquals("active", service.at("/spec/backend-addresses/0/state").stringValue());
+    JsonNode realized = service.at("/status/realized");
+    assertEquals(8, realized.path("id").intValue());
+    assertEquals("external", realized.at("/frontend-address/scope").stringValue());
+    assertEquals("tcp", realized.at("/frontend-address/protocol").stringValue());
   }
 
   @Test
@@ -159,6 +167,30 @@ class FieldClientTest {
     // The follower takes one after the other, so it has seen the first by then.
     await(() -> labels(other).contains("k8s:app=web"), "the other pod's labels");
     assertTrue(!labels(other - 1).contains("k8s:app=old"), labels(other - 1));
+  }
+
+  // ---- a plugin that found no agent ----
+
+  @Test
+  void deletions_queuedWhileNobodyAnswered_areCarriedOutAtTheStart() throws Exception {
+    bench.create("first", 7);
+    bench.create("second", 8);
+    bench.create("stays", 9);
+    bench.server.close();
+    Path queue = bench.server.socket().resolveSibling("deleteQueue");
+    Files.writeString(queue.resolve("1.delete"), "{\"container-id\":\"c-first\"}");
+    Files.writeString(queue.resolve("2.delete"), "cni-attachment-id:c-second:eth0");
+    Files.writeString(queue.resolve("3.delete"), "{\"container-id\":\"c-gone-already\"}");
+    Files.writeString(queue.resolve("4.delete"), "{\"container-id\":");
+    Files.writeString(queue.resolve("stranger"), "{\"container-id\":\"c-stays\"}");
+    try (var again = RestServer.start(bench.agent, RestConfig.at(bench.server.socket()))) {
+      assertEquals(1, bench.agent.endpoints().snapshot().size(), "one is left: " + again.socket());
+    }
+    try (var left = Files.list(queue)) {
+      assertEquals(
+          List.of("lockfile", "stranger"),
+          left.map(file -> file.getFileName().toString()).sorted().toList());
+    }
   }
 
   private void writePod(String name, String labels) throws Exception {
