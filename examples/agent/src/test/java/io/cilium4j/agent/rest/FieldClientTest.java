@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.core.IpAddress;
+import io.netty.handler.codec.http.DefaultHttpRequest;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpVersion;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -80,6 +84,24 @@ class FieldClientTest {
     assertTrue(
         status.matches("IPv4: \\d+/\\d+ allocated from \\S+, IPv6: \\d+/\\S+ allocated from \\S+"),
         status);
+  }
+
+  @Test
+  void labels_ofNone_mayBeNullWithALineBreak() {
+    // As an encoder writes an empty list of labels that makes a line of each value.
+    for (String body : List.of("", "null", "null\n", "[]\n")) {
+      assertEquals(List.of(), request("/v1/policy", body).bodyTexts(), body);
+    }
+  }
+
+  @Test
+  void path_withSchemeAndHost_isTheSame() {
+    assertEquals(List.of("ip"), request("http://localhost/v1/ip?cidr=x", "").segments());
+  }
+
+  private static Request request(String uri, String body) {
+    var head = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, uri);
+    return RequestReader.read(head, body.getBytes(StandardCharsets.UTF_8));
   }
 
   @Test
