@@ -85,4 +85,9 @@ public record Endpoint(
     return new Endpoint(
         id, namespace, name, changed.labels(), changed.id(), addresses, device, namedPorts, state);
   }
+
+  /** This endpoint with other named ports. */
+  public Endpoint withNamedPorts(Map<String, NamedPort> changed) {
+    return new Endpoint(id, namespace, name, labels, identity, addresses, device, changed, state);
+  }
 }

@@ -16,12 +16,15 @@ import java.util.stream.Stream;
  *
  * @param selector its text, the same for selectors that ask for the same
  * @param identities the numbers that it selects, ascending
+ * @param objects the objects whose rules use it, by name
  * @param users how many rules use it
  */
-public record SelectorUse(String selector, List<Integer> identities, int users) {
+public record SelectorUse(
+    String selector, List<Integer> identities, List<ResourceName> objects, int users) {
 
   public SelectorUse {
     identities = List.copyOf(identities);
+    objects = List.copyOf(objects);
   }
 
   /** Every selector that {@code ofEntry} finds in a rule, in the order of their texts. */
@@ -29,11 +32,14 @@ public record SelectorUse(String selector, List<Integer> identities, int users) 
       RulesSnapshot rules,
       Function<Entry, Stream<Selector>> ofEntry,
       Collection<Identity> identities) {
-    Map<Selector, Integer> users = new HashMap<>();
+    Map<Selector, List<ResourceName>> users = new HashMap<>();
     rules.forEach(stored ->
         stored.entries().stream()
             .flatMap(entry -> ofEntry.apply(entry).distinct())
-            .forEach(selector -> users.merge(selector, 1, Integer::sum)));
+            .forEach(selector ->
+                users
+                    .computeIfAbsent(selector, _ -> new ArrayList<>())
+                    .add(stored.resource().resource())));
     IdentitiesSnapshot snapshot =
         IdentitiesSnapshot.reserved()
             .with(
@@ -41,11 +47,17 @@ public record SelectorUse(String selector, List<Integer> identities, int users) 
                     .map(each -> new IdentitiesSnapshot.Peer(each, Map.of()))
                     .toList());
     Map<String, SelectorUse> uses = new TreeMap<>();
-    users.forEach((selector, count) -> {
+    users.forEach((selector, objects) -> {
       List<Integer> selected = new ArrayList<>();
       snapshot.select(selector, row -> selected.add(row.id()));
       selected.sort(null);
-      uses.put(selector.toString(), new SelectorUse(selector.toString(), selected, count));
+      uses.put(
+          selector.toString(),
+          new SelectorUse(
+              selector.toString(),
+              selected,
+              objects.stream().distinct().sorted().toList(),
+              objects.size()));
     });
     return List.copyOf(uses.values());
   }

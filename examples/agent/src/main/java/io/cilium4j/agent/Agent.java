@@ -244,7 +244,7 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
     AgentRuntime running = running();
-    return running.manager().adopt(wanted, running.labelsOf(wanted), wait);
+    return running.manager().adopt(running.withPortsOfPod(wanted), running.labelsOf(wanted), wait);
   }
 
   /** Whether a caller waits until the datapath enforces what he asked for. */

@@ -183,7 +183,10 @@ final class AgentRuntime implements AutoCloseable {
       controllers.add(NodeHealth.CONTROLLER, ANSWER_CHECK, each::check);
       lifecycle.add("node health", each);
     });
-    source.ifPresent(each -> lifecycle.add("source", each));
+    source.ifPresent(each ->
+        lifecycle
+            .add("source", each)
+            .add("pods", new PodFollower(each.pods(), endpoints.table(), manager, thread("pods"))));
   }
 
   /**
@@ -276,7 +279,7 @@ final class AgentRuntime implements AutoCloseable {
    * namespace.
    */
   PreparedLabels labelsOf(EndpointAttachment wanted) {
-    Optional<Pod> pod = pod(wanted.namespace(), wanted.kubernetesName());
+    Optional<Pod> pod = podOf(wanted);
     if (pod.isPresent()) {
       return prepared(pod.get().labels());
     }
@@ -293,6 +296,16 @@ final class AgentRuntime implements AutoCloseable {
                 config.clusterName()),
             wanted.namedPorts());
     return prepared(wanted.labels().with(vouched.sorted()));
+  }
+
+  /** With the named ports of its pod where Kubernetes knows it. */
+  EndpointAttachment withPortsOfPod(EndpointAttachment wanted) {
+    return podOf(wanted).map(pod -> wanted.withNamedPorts(pod.namedPorts())).orElse(wanted);
+  }
+
+  private Optional<Pod> podOf(EndpointAttachment wanted) {
+    return pod(wanted.namespace(), wanted.kubernetesName())
+        .filter(pod -> PodFollower.isOf(wanted.names(), pod));
   }
 
   private static PreparedLabels prepared(Labels all) {

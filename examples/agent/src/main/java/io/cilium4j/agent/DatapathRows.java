@@ -17,7 +17,9 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -81,6 +83,12 @@ public final class DatapathRows {
   private final Deque<Event> events = new ArrayDeque<>();
 
   private long lastNumber;
+
+  /**
+   * The keys that each endpoint has in the map, by id: its removal does not tell them. Used on the
+   * thread of {@link #follow} alone.
+   */
+  private final Map<Integer, List<String>> keysOfEndpoints = new HashMap<>();
 
   DatapathRows(
       Table<DesiredKey, Desired> desired, Reconciler<DesiredKey, Desired> reconciler, Clock clock) {
@@ -185,19 +193,29 @@ public final class DatapathRows {
       Optional<Desired> value = desired.get(key);
       switch (change) {
         case Change.Put<DesiredKey, RowStatus> put ->
-            value.ifPresent(present ->
-                entries(present, put.value())
-                    .forEach(entry -> add(mapOf(key), Action.UPDATE, entry)));
+            value.ifPresent(present -> updated(key, entries(present, put.value())));
         case Change.Removed<DesiredKey, RowStatus> _ ->
-            add(mapOf(key), Action.DELETE, new Entry(textOf(key), "", Wanted.OK, ""));
+            removedKeys(key)
+                .forEach(
+                    text -> add(mapOf(key), Action.DELETE, new Entry(text, "", Wanted.OK, "")));
       }
     }
   }
 
-  private static String textOf(DesiredKey key) {
+  private void updated(DesiredKey key, List<Entry> entries) {
+    if (key instanceof EndpointKey endpoint) {
+      keysOfEndpoints.put(endpoint.endpointId(), entries.stream().map(Entry::key).toList());
+    }
+    entries.forEach(entry -> add(mapOf(key), Action.UPDATE, entry));
+  }
+
+  private List<String> removedKeys(DesiredKey key) {
     return switch (key) {
-      case EndpointKey endpoint -> "id=" + endpoint.endpointId();
-      case PrefixKey prefix -> prefix.prefix().toString();
+      case EndpointKey endpoint -> {
+        List<String> keys = keysOfEndpoints.remove(endpoint.endpointId());
+        yield keys == null ? List.of() : keys;
+      }
+      case PrefixKey prefix -> List.of(prefix.prefix().toString());
     };
   }
 

@@ -52,6 +52,12 @@ public record EndpointAttachment(
     namedPorts = Map.copyOf(namedPorts);
   }
 
+  /** This attachment with other named ports. */
+  EndpointAttachment withNamedPorts(Map<String, NamedPort> changed) {
+    return new EndpointAttachment(
+        wantedId, namespace, name, names, labels, device, addresses, addressOwner, changed);
+  }
+
   /** The name under which people know it: {@code namespace/name}. */
   public String podName() {
     return namespace + "/" + name;

@@ -13,6 +13,7 @@ import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -65,6 +67,10 @@ final class EndpointManager {
   private final TableWriter<Integer, Endpoint> endpoints;
   private final TableWriter<Integer, EndpointDetails> details =
       TableWriter.create("endpoint-details");
+
+  /** Held while an endpoint's details are read and written again; never while anybody waits. */
+  private final ReentrantLock changing = new ReentrantLock();
+
   private final EndpointLog log = new EndpointLog(Clock.systemUTC());
   private final EndpointClaims claims;
   private final EndpointStore store;
@@ -267,25 +273,57 @@ final class EndpointManager {
    */
   boolean changeLabels(
       int id, UnaryOperator<EndpointDetails> change, Function<EndpointDetails, Labels> relevant) {
-    Optional<EndpointDetails> present = details.table().get(id);
-    if (present.isEmpty()) {
-      return false;
+    return changeLabels(id, change, relevant, UnaryOperator.identity());
+  }
+
+  /**
+   * Gives an endpoint the labels and named ports of its pod, and waits until its new identity is
+   * enforced.
+   *
+   * @return false if there is no such endpoint
+   */
+  boolean followPod(int id, Pod pod) {
+    return changeLabels(
+        id,
+        present -> present.withDerivedLabels(pod.labels()),
+        AgentRuntime::relevant,
+        endpoint -> endpoint.withNamedPorts(pod.namedPorts()));
+  }
+
+  private boolean changeLabels(
+      int id,
+      UnaryOperator<EndpointDetails> change,
+      Function<EndpointDetails, Labels> relevant,
+      UnaryOperator<Endpoint> alsoChanged) {
+    Endpoint before;
+    Endpoint changed;
+    long revision;
+    changing.lock();
+    try {
+      Optional<EndpointDetails> present = details.table().get(id);
+      if (present.isEmpty()) {
+        return false;
+      }
+      EndpointDetails changedDetails = change.apply(present.get());
+      Identity next = claims.claimIdentity(relevant.apply(changedDetails));
+      UnaryOperator<Endpoint> step = endpoint -> alsoChanged.apply(endpoint.withIdentity(next));
+      Optional<Endpoint> former = replace(id, endpoint -> Optional.of(step.apply(endpoint)));
+      if (former.isEmpty()) {
+        claims.releaseIdentity(next.id());
+        return false;
+      }
+      revision = endpoints.table().revision();
+      before = former.get();
+      changed = step.apply(before);
+      details.put(id, changedDetails);
+      claims.announce(changed);
+      store.put(changed, changedDetails);
+      log.add(id, Outcome.OK, "identity " + next.id() + " by labels", changed.state());
+    } finally {
+      changing.unlock();
     }
-    EndpointDetails changedDetails = change.apply(present.get());
-    Identity next = claims.claimIdentity(relevant.apply(changedDetails));
-    Optional<Endpoint> before = replace(id, endpoint -> Optional.of(endpoint.withIdentity(next)));
-    if (before.isEmpty()) {
-      claims.releaseIdentity(next.id());
-      return false;
-    }
-    long revision = endpoints.table().revision();
-    Endpoint changed = before.get().withIdentity(next);
-    details.put(id, changedDetails);
-    claims.announce(changed);
-    store.put(changed, changedDetails);
-    log.add(id, Outcome.OK, "identity " + next.id() + " by labels", changed.state());
     awaitEnforced(changed, revision);
-    claims.releaseIdentity(before.get().identity());
+    claims.releaseIdentity(before.identity());
     return true;
   }
 
@@ -310,18 +348,23 @@ final class EndpointManager {
 
   /** Changes of details that decide nothing of packets. */
   private boolean changeDetails(int id, String what, UnaryOperator<EndpointDetails> change) {
-    Optional<Endpoint> endpoint = endpoints.table().get(id);
-    Optional<EndpointDetails> present = details.table().get(id);
-    if (endpoint.isEmpty() || present.isEmpty()) {
-      return false;
+    changing.lock();
+    try {
+      Optional<Endpoint> endpoint = endpoints.table().get(id);
+      Optional<EndpointDetails> present = details.table().get(id);
+      if (endpoint.isEmpty() || present.isEmpty()) {
+        return false;
+      }
+      EndpointDetails next = change.apply(present.get());
+      if (!next.equals(present.get())) {
+        details.put(id, next);
+        store.put(endpoint.get(), next);
+        log.add(id, Outcome.OK, what, endpoint.get().state());
+      }
+      return true;
+    } finally {
+      changing.unlock();
     }
-    EndpointDetails next = change.apply(present.get());
-    if (!next.equals(present.get())) {
-      details.put(id, next);
-      store.put(endpoint.get(), next);
-      log.add(id, Outcome.OK, what, endpoint.get().state());
-    }
-    return true;
   }
 
   /** What else is known of each endpoint, by id. */

@@ -18,6 +18,16 @@ final class BpfCommands implements CommandGroup {
   static final Option INSTANCE =
       new Option("--instance", "NAME", "whose maps, of an agent with --instance NAME");
 
+  /** What {@code lb list} is asked for elsewhere, so that it can say why there is nothing. */
+  private static final List<Option> LB_LIST =
+      List.of(
+          new Option("--backends", "", "the backends"),
+          new Option("--frontends", "", "the frontends"),
+          new Option("--revnat", "", "the entries for answers"),
+          new Option("--source-ranges", "", "who may call"),
+          INSTANCE,
+          OUTPUT);
+
   /** Commands for maps that this version's datapath does not have, and those maps. */
   private static final Map<String, String> WITHOUT_MAP =
       Map.ofEntries(
@@ -35,6 +45,21 @@ final class BpfCommands implements CommandGroup {
           Map.entry("recorder list", "cilium_capture4_rules"),
           Map.entry("tunnel list", "cilium_tunnel_map"));
 
+  private static final String ONE_PROGRAM =
+      "programs are loaded once a node, none is compiled for an endpoint";
+
+  private static final String SHARED =
+      "endpoints share compiled entries; change policies with cilium policy";
+
+  /** Commands that would not do what they say here, and why. */
+  private static final Map<String, String> REFUSED =
+      Map.of(
+          "sha list", ONE_PROGRAM,
+          "sha get", ONE_PROGRAM,
+          "policy add", SHARED,
+          "policy delete", SHARED,
+          "endpoint delete", "the agent would write it again; use cilium endpoint disconnect");
+
   @Override
   public List<Spec> commands() {
     List<Spec> specs = new ArrayList<>();
@@ -47,6 +72,8 @@ final class BpfCommands implements CommandGroup {
             "the flows that are known, of all or of one endpoint",
             List.of(
                 new Option("--time-diff", "-d", "", "until when, as a time from now"),
+                new Option("--time-diff-clocksource-mode", "MODE", "ktime, the one there is"),
+                new Option("--time-diff-clocksource-hz", "HZ", "of another clock; there is none"),
                 INSTANCE,
                 OUTPUT)));
     specs.add(
@@ -87,7 +114,7 @@ final class BpfCommands implements CommandGroup {
                     0,
                     1,
                     "not in this version, whose datapath has no such map",
-                    List.of(INSTANCE, OUTPUT))));
+                    name.equals("lb list") ? LB_LIST : List.of(INSTANCE, OUTPUT))));
     return specs;
   }
 
@@ -113,6 +140,10 @@ final class BpfCommands implements CommandGroup {
       throw new CommandException(
           "bpf " + command + ": " + missing + ": this version's datapath has no such map");
     }
+    String refused = REFUSED.get(command);
+    if (refused != null) {
+      throw new CommandException("bpf " + command + ": " + refused);
+    }
     var tables = new BpfTables(instance, arguments, session);
     try {
       return switch (command) {
@@ -126,19 +157,6 @@ final class BpfCommands implements CommandGroup {
         case "metrics list" -> tables.metrics();
         case "config list" -> tables.config();
         case "fs show" -> tables.fileSystem();
-        case "sha list", "sha get" ->
-            throw new CommandException(
-                "bpf "
-                    + command
-                    + ": programs are loaded once a node, none is compiled for an endpoint");
-        case "endpoint delete" ->
-            throw new CommandException(
-                "bpf endpoint delete: the agent would write it again; use cilium endpoint disconnect");
-        case "policy add", "policy delete" ->
-            throw new CommandException(
-                "bpf "
-                    + command
-                    + ": endpoints share compiled entries; change policies with cilium policy");
         default -> throw new IllegalArgumentException(command);
       };
     } catch (BpfException e) {

@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -41,6 +42,11 @@ final class BpfTables {
 
   private int show(List<Json> rows, TextTable table) {
     return session.show(arguments, new Json.Arr(rows), table::toString);
+  }
+
+  /** Scripts read a map of key and value as an object: to each key the list of its values. */
+  private int show(Map<String, Json> rows, TextTable table) {
+    return session.show(arguments, new Json.Obj(rows), table::toString);
   }
 
   // ---- conntrack ----
@@ -130,7 +136,7 @@ final class BpfTables {
 
   int endpoints() {
     var table = new TextTable("IP ADDRESS", "LOCAL ENDPOINT INFO");
-    List<Json> rows = new ArrayList<>();
+    Map<String, Json> rows = new LinkedHashMap<>();
     for (EndpointRow row : maps.endpoints()) {
       for (IpAddress address : row.addresses()) {
         String info =
@@ -143,14 +149,7 @@ final class BpfTables {
                     row.hostMac(),
                     row.policy());
         table.row(address, info);
-        rows.add(
-            Json.object("address", Json.of(address.toString()))
-                .with("id", Json.of(row.id()))
-                .with("identity", Json.of(row.identity()))
-                .with("ifindex", Json.of(row.ifindex()))
-                .with("mac", Json.of(row.mac().toString()))
-                .with("node-mac", Json.of(row.hostMac().toString()))
-                .with("policy", Json.of(row.policy())));
+        rows.put(address.toString(), Json.ofTexts(List.of(info)));
       }
     }
     return show(rows, table);
@@ -158,12 +157,11 @@ final class BpfTables {
 
   int ipcache() {
     var table = new TextTable("IP PREFIX/ADDRESS", "IDENTITY");
-    List<Json> rows = new ArrayList<>();
+    Map<String, Json> rows = new LinkedHashMap<>();
     for (IpcacheRow row : maps.ipcache()) {
-      table.row(row.prefix(), "identity=" + row.identity());
-      rows.add(
-          Json.object("prefix", Json.of(row.prefix().toString()))
-              .with("identity", Json.of(row.identity())));
+      String info = "identity=" + row.identity();
+      table.row(row.prefix(), info);
+      rows.put(row.prefix().toString(), Json.ofTexts(List.of(info)));
     }
     return show(rows, table);
   }
@@ -251,8 +249,11 @@ final class BpfTables {
             "PORT/PROTO",
             "PROXY PORT",
             "AUTH TYPE",
-            "PRECEDENCE",
-            "COOKIE");
+            "BYTES",
+            "PACKETS",
+            "PREFIX",
+            "COOKIE",
+            "PRECEDENCE");
     for (PolicyRow row : rows) {
       int identity = row.key().identity();
       table.row(
@@ -262,8 +263,12 @@ final class BpfTables {
           ports(row.key()),
           row.entry().proxyPort() == 0 ? "NONE" : row.entry().proxyPort(),
           row.entry().auth().type() == 0 ? "disabled" : row.entry().auth(),
-          Integer.toUnsignedString(row.entry().precedence()),
-          row.entry().cookie());
+          // The datapath counts by reason and direction, not by entry.
+          "-",
+          "-",
+          prefixLength(row.key()),
+          row.entry().cookie(),
+          Integer.toUnsignedString(row.entry().precedence()));
     }
     return table;
   }
@@ -282,6 +287,11 @@ final class BpfTables {
   private static String title(String word) {
     String lower = word.toLowerCase(Locale.ROOT);
     return lower.isEmpty() ? "" : Character.toUpperCase(lower.charAt(0)) + lower.substring(1);
+  }
+
+  /** How many bits of protocol and port an entry fixes. */
+  private static int prefixLength(PolicyKey key) {
+    return key.protocol() == 0 ? 0 : Byte.SIZE + key.portPrefixLength();
   }
 
   private static String ports(PolicyKey key) {
@@ -312,7 +322,7 @@ final class BpfTables {
       table.row(reason, direction, row.packets(), row.bytes());
       rows.add(
           Json.object("reason", Json.of(reason))
-              .with("direction", Json.of(direction))
+              .with("direction", Json.of(direction.toLowerCase(Locale.ROOT)))
               .with("packets", Json.of(row.packets()))
               .with("bytes", Json.of(row.bytes())));
     }
@@ -321,7 +331,7 @@ final class BpfTables {
 
   int config() {
     return show(
-        List.of(Json.object("Epoch", Json.of(maps.epoch()))),
+        List.of(Json.object("Key", Json.of("Epoch")).with("Value", Json.of(maps.epoch()))),
         new TextTable("KEY", "VALUE").row("Epoch", maps.epoch()));
   }
 

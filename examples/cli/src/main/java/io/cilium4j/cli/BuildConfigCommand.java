@@ -24,14 +24,14 @@ final class BuildConfigCommand implements CommandGroup {
   public List<Spec> commands() {
     return List.of(
         new Spec(
-            "",
-            "gathers the agent's options from folders into one",
-            new Option("--dest", "DIR", "where to; default " + DEFAULT_FOLDER),
-            new Option("--source", "SOURCE…", "directory:PATH, the last one counts most"),
-            new Option("--allow-config-keys", "KEY…", "only these from other than the first"),
-            new Option("--deny-config-keys", "KEY…", "never these from other than the first"),
-            new Option("--node-name", "NAME", "the node's name in Kubernetes"),
-            new Option("--k8s-kubeconfig-path", "FILE", "how to reach the Kubernetes API")));
+                "",
+                "gathers the agent's options from folders into one",
+                new Option("--dest", "DIR", "where to; default " + DEFAULT_FOLDER),
+                new Option("--source", "SOURCE…", "directory:PATH, the last one counts most"),
+                new Option("--allow-config-keys", "KEY…", "only these from other than the first"),
+                new Option("--deny-config-keys", "KEY…", "never these from other than the first"),
+                new Option("--node-name", "NAME", "the node's name in Kubernetes"))
+            .with(KUBERNETES));
   }
 
   @Override

@@ -92,7 +92,7 @@ final class Cli {
 
   /** {@code cilium}, {@code cilium --help} and {@code cilium help COMMAND…}. */
   private int help(List<String> args) {
-    if (args.size() < 2) {
+    if (args.size() < 2 || isHelp(args.get(1))) {
       console.print(Groups.help());
       return args.isEmpty() ? MISUSED : 0;
     }
@@ -109,6 +109,11 @@ final class Cli {
     if (rest.isEmpty() || helpAsked) {
       console.print(Help.of(groupName, group));
       return helpAsked ? 0 : MISUSED;
+    }
+    String begun = String.join(" ", rest) + " ";
+    if (group.commands().stream().anyMatch(spec -> spec.name().startsWith(begun))) {
+      console.print(Help.of(groupName, group));
+      return MISUSED;
     }
     throw new UsageException(
         "unknown command %s %s; cilium %s lists them"

@@ -3,6 +3,7 @@ package io.cilium4j.cli;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Commands about one thing. A group that is one command itself, as {@code cilium version} is, has a
@@ -13,6 +14,17 @@ interface CommandGroup {
 
   /** {@code -o}, which every command takes that shows something. */
   Option OUTPUT = new Option("--output", "-o", "FORMAT", "json, yaml or jsonpath=TEMPLATE");
+
+  /** How the Kubernetes API is reached elsewhere; what this version does not read it for. */
+  List<Option> KUBERNETES =
+      List.of(
+          new Option("--enable-k8s", "", "not in this version, as all of --k8s-…"),
+          new Option("--enable-k8s-api-discovery", "", "not in this version"),
+          new Option("--k8s-api-server", "URL", "where the Kubernetes API is"),
+          new Option("--k8s-client-burst", "N", "most requests to it at once"),
+          new Option("--k8s-client-qps", "N", "requests to it a second"),
+          new Option("--k8s-heartbeat-timeout", "TIME", "how long it may be silent"),
+          new Option("--k8s-kubeconfig-path", "FILE", "how to reach it"));
 
   /** Its commands, in the order in which help lists them. */
   List<Spec> commands();
@@ -44,6 +56,17 @@ interface CommandGroup {
       List<Option> options) {
     public Spec {
       options = List.copyOf(options);
+    }
+
+    /** The same command with more options. */
+    Spec with(List<Option> more) {
+      return new Spec(
+          name,
+          operands,
+          minOperands,
+          maxOperands,
+          summary,
+          Stream.concat(options.stream(), more.stream()).toList());
     }
 
     /** A command without operands. */

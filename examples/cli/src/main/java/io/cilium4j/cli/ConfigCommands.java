@@ -40,9 +40,7 @@ final class ConfigCommands implements CommandGroup {
     }
     Json status = session.agent().get("/config").get("status");
     if (arguments.has("--list-options")) {
-      status.get("realized", "options").fields().keySet().stream()
-          .sorted()
-          .forEach(session.console()::line);
+      session.console().print(OptionChanges.explain(status.get("realized", "options")));
       return 0;
     }
     boolean fixed = arguments.has("--read-only") || arguments.has("--all");

@@ -148,13 +148,15 @@ final class EndpointCommands implements CommandGroup {
     if (!changes.isEmpty()) {
       Json options = OptionChanges.parse(changes);
       session.agent().call("PATCH", path, Json.object("options", options));
-      session.console().line("Endpoint " + arguments.operand() + " configuration updated");
+      session
+          .console()
+          .line("Endpoint " + arguments.operand() + " configuration updated successfully");
       return 0;
     }
     Json answer = session.agent().get(path);
     Json options = answer.get("realized", "options");
     if (arguments.has("--list-options")) {
-      options.fields().keySet().forEach(session.console()::line);
+      session.console().print(OptionChanges.explain(options));
       return 0;
     }
     return session.show(arguments, options, () -> OptionChanges.print(options));
@@ -167,8 +169,14 @@ final class EndpointCommands implements CommandGroup {
     Json answer = session.agent().get(path);
     if (!added.isEmpty() || !deleted.isEmpty()) {
       List<String> user = new ArrayList<>(answer.get("spec", "user").texts());
-      user.removeAll(deleted);
-      added.stream().filter(each -> !user.contains(each)).forEach(user::add);
+      for (String label : deleted) {
+        if (!user.removeIf(each -> isMeant(label, each))) {
+          throw new CommandException(label + ": not among the labels that a user gave");
+        }
+      }
+      added.stream()
+          .filter(label -> user.stream().noneMatch(each -> isMeant(label, each)))
+          .forEach(user::add);
       session.agent().call("PATCH", path, Json.object("user", Json.ofTexts(user)));
       answer = session.agent().get(path);
     }
@@ -185,6 +193,19 @@ final class EndpointCommands implements CommandGroup {
     }
     session.console().print(table.toString());
     return 0;
+  }
+
+  /**
+   * Whether a label as it is typed is this one of the agent's: the agent names the source also
+   * where none was typed, and a key alone stands for every value.
+   */
+  private static boolean isMeant(String typed, String label) {
+    int equals = typed.indexOf('=');
+    String key = equals < 0 ? typed : typed.substring(0, equals);
+    String full = key.indexOf(':') < 0 ? "unspec:" + typed : typed;
+    return label.equals(full)
+        || typed.equals(label)
+        || (equals < 0 && label.startsWith(full + "="));
   }
 
   private static int log(Arguments arguments, Session session) throws IOException {

@@ -62,7 +62,7 @@ final class MapCommands implements CommandGroup {
                 cache.stream().filter(each -> !each.get("last-error").text().isEmpty()).count();
             table.row(name, cache.size(), errors, map.get("cache").isPresent());
             if (verbose) {
-              text.append("## ").append(name).append('\n').append(entries(map)).append('\n');
+              text.append("## Map: ").append(name).append('\n').append(entries(map)).append('\n');
             }
           }
           return verbose ? text.toString() : table.toString();
@@ -77,11 +77,10 @@ final class MapCommands implements CommandGroup {
   private static TextTable entries(Json map) {
     var table = new TextTable("Key", "Value", "State", "Error");
     for (Json entry : map.get("cache").items()) {
-      String action = entry.get("desired-action").text();
       table.row(
           entry.get("key").text(),
           entry.get("value").text(),
-          action.equals("ok") ? "sync" : action,
+          entry.get("desired-action").text(),
           entry.get("last-error").text());
     }
     return table;
@@ -112,16 +111,15 @@ final class MapCommands implements CommandGroup {
     if (!asText) {
       return Output.of(arguments).print(event, () -> "");
     }
-    String error = event.get("last-error").text();
     return TextTable.clean(
-            "key=%s value=%s time=%s action=%s desiredState=%s%s"
+            "key=\"%s\" value=\"%s\" time=%s action=%s desiredState=%s lastError=\"%s\""
                 .formatted(
                     event.get("key").text(),
                     event.get("value").text(),
                     event.get("timestamp").text(),
                     event.get("action").text(),
                     event.get("desired-action").text(),
-                    error.isEmpty() ? "" : " lastError=" + error))
+                    event.get("last-error").text()))
         + "\n";
   }
 }

@@ -9,6 +9,14 @@ import java.util.Map;
 
 /** Changes of options as they are typed: {@code Debug=enable}. */
 final class OptionChanges {
+
+  /** What each option does; the API tells their names only. */
+  private static final Map<String, String> MEANINGS =
+      Map.of(
+          "DropNotification", "report each packet that is dropped",
+          "PolicyAuditMode", "let through what policy denies, and report it",
+          "PolicyVerdictNotification", "report each verdict of policy");
+
   private OptionChanges() {}
 
   /** The map of options for the agent; words for yes and no in the agent's own spelling. */
@@ -38,6 +46,18 @@ final class OptionChanges {
     options.fields().keySet().stream()
         .sorted()
         .forEach(name -> line(name, options.get(name).text(), text));
+    return text.toString();
+  }
+
+  /** What the options do that can be changed, one a line, by name. */
+  static String explain(Json options) {
+    var text = new StringBuilder();
+    options.fields().keySet().stream()
+        .sorted()
+        .forEach(name ->
+            text.append(
+                "%-25s %s%n"
+                    .formatted(TextTable.clean(name), MEANINGS.getOrDefault(name, "").strip())));
     return text.toString();
   }
 

@@ -42,18 +42,15 @@ final class PrefilterCommands implements CommandGroup {
   private static long revision(Arguments arguments, Session session) throws IOException {
     return arguments.has(REVISION.name())
         ? arguments.number(REVISION.name(), 0)
-        : spec(session.agent().get("/prefilter")).get("revision").number();
-  }
-
-  private static Json spec(Json prefilter) {
-    Json realized = prefilter.get("status", "realized");
-    return realized.isPresent() ? realized : prefilter.get("spec");
+        : session.agent().get("/prefilter").get("spec", "revision").number();
   }
 
   private static String text(Json prefilter) {
-    var text = new StringBuilder();
-    text.append("Revision: ").append(spec(prefilter).get("revision").text("0")).append('\n');
-    spec(prefilter).get("deny").texts().forEach(each -> text.append(each).append('\n'));
-    return text.toString();
+    List<String> dropped = prefilter.get("status", "realized", "deny").texts();
+    var prefixes = new TextTable();
+    for (String prefix : prefilter.get("spec", "deny").texts()) {
+      prefixes.row(prefix, dropped.contains(prefix) ? "" : "stored");
+    }
+    return "Revision: " + prefilter.get("spec", "revision").text("0") + "\n" + prefixes;
   }
 }

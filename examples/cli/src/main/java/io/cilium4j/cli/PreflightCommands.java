@@ -23,24 +23,30 @@ final class PreflightCommands implements CommandGroup {
         new Spec(
             "validate-cnp",
             "PATH…",
-            1,
+            0,
             Integer.MAX_VALUE,
             "checks policies in files or folders; 1 if one has an error",
-            List.of(new Option("--k8s-kubeconfig-path", "FILE", "refused: files are read here"))),
+            KUBERNETES),
         new Spec(
             "fqdn-poller",
             "writes the DNS cache of the agent into a file, for the one that comes",
             new Option(CACHE, "FILE", "where to"),
             new Option(TTL, "SECONDS", "how long the names hold; default as they are")),
-        new Spec("migrate-identity", "refused: identities are nowhere else to be moved from"));
+        new Spec(
+                "migrate-identity",
+                "refused: identities are nowhere else to be moved from",
+                new Option("--kvstore", "KIND", "the store to move them from"),
+                new Option("--kvstore-opt", "KEY=VALUE…", "how to reach it"))
+            .with(KUBERNETES));
   }
 
   @Override
   public int run(String command, Arguments arguments, Session session) throws IOException {
     return switch (command) {
       case "validate-cnp" -> {
-        if (arguments.has("--k8s-kubeconfig-path")) {
-          throw arguments.wrong("--k8s-kubeconfig-path: this version reads files, no API");
+        if (arguments.operands().isEmpty()) {
+          throw new CommandException(
+              "preflight validate-cnp: this version asks no Kubernetes API; name files or folders");
         }
         yield new PolicyCommands().run("validate", arguments, session);
       }

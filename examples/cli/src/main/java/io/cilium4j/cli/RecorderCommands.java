@@ -55,7 +55,7 @@ final class RecorderCommands implements CommandGroup {
 
   private static int list(Arguments arguments, Session session) throws IOException {
     List<Json> recorders = new ArrayList<>(session.agent().get("/recorder").items());
-    recorders.sort(Comparator.comparingLong(each -> spec(each).get("id").number()));
+    recorders.sort(Comparator.comparingLong(each -> each.get("spec", "id").number()));
     if (!Output.of(arguments).isText()) {
       return session.show(arguments, new Json.Arr(recorders), () -> "");
     }
@@ -74,21 +74,18 @@ final class RecorderCommands implements CommandGroup {
     return 0;
   }
 
-  /** What is realised, or else what was asked for. */
-  private static Json spec(Json recorder) {
-    Json realized = recorder.get("status", "realized");
-    return realized.isPresent() ? realized : recorder.get("spec");
-  }
-
   private static TextTable table(List<Json> recorders) {
-    var table = new TextTable("ID", "Capture Length", "Wildcard Filters");
+    var table = new TextTable("ID", "Capture Length", "Wildcard Filters", "", "", "", "Status");
     for (Json recorder : recorders) {
-      Json spec = spec(recorder);
+      Json spec = recorder.get("spec");
+      // A recorder that is stored and not in the datapath has no filter realized.
+      boolean records = !recorder.get("status", "realized", "filters").items().isEmpty();
+      String status = records ? "realized" : "stored";
       String length = spec.get("capture-length").text("0");
       String id = spec.get("id").text("0");
       String shown = length.equals("0") ? "full" : "<= " + length;
       if (spec.get("filters").items().isEmpty()) {
-        table.row(id, shown, "(none)");
+        table.row(id, shown, "(none)", "", "", "", status);
       }
       for (Json filter : spec.get("filters").items()) {
         table.row(
@@ -97,9 +94,11 @@ final class RecorderCommands implements CommandGroup {
             filter.get("src-prefix").text() + ":" + filter.get("src-port").text(),
             "->",
             filter.get("dst-prefix").text() + ":" + filter.get("dst-port").text(),
-            filter.get("protocol").text());
+            filter.get("protocol").text(),
+            status);
         id = "";
         shown = "";
+        status = "";
       }
     }
     return table;

@@ -77,7 +77,7 @@ final class ServiceCommands implements CommandGroup {
     var table = new TextTable("ID", "Frontend", "Service Type", "Backend", "Status");
     for (Json service : services) {
       Json spec = service.get("spec");
-      Json realized = service.get("status", "realized");
+      boolean balanced = !service.get("status", "realized", "backend-addresses").items().isEmpty();
       List<String> backends = new ArrayList<>();
       for (Json backend : spec.get("backend-addresses").items()) {
         String preferred = affinity && backend.get("preferred").isTrue() ? " (preferred)" : "";
@@ -95,8 +95,8 @@ final class ServiceCommands implements CommandGroup {
           ServiceText.frontend(spec.get("frontend-address")),
           spec.get("flags", "type").text("ClusterIP") + remote,
           String.join("\n", backends),
-          // A service that is stored and not in the datapath has nothing realized.
-          realized.isPresent() ? "realized" : "stored");
+          // A service that is stored and not in the datapath has no backend realized.
+          balanced ? "realized" : "stored");
     }
     return table;
   }

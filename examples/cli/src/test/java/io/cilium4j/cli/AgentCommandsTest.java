@@ -68,6 +68,17 @@ class AgentCommandsTest extends CommandTest {
   }
 
   @Test
+  void endpointLabels_delete_takesLabelsAsTheyAreTyped() {
+    agent
+        .on("GET /endpoint/7/labels", 200, "{\"spec\":{\"user\":[\"unspec:t=x\",\"unspec:u=y\"]}}")
+        .on("PATCH /endpoint/7/labels", 200, "");
+    assertEquals(0, run("endpoint", "labels", "7", "-d", "t=x", "-d", "u"), err());
+    assertEquals("PATCH /endpoint/7/labels {\"user\":[]}", agent.requests().get(1));
+    assertEquals(Cli.FAILED, run("endpoint", "labels", "7", "-d", "k8s:app=web"));
+    assertEquals("cilium: k8s:app=web: not among the labels that a user gave\n", err());
+  }
+
+  @Test
   void status_unwell_fails() {
     agent.on(
         "GET /healthz",
@@ -260,6 +271,51 @@ class AgentCommandsTest extends CommandTest {
   }
 
   @Test
+  void lists_ofWhatTheDatapathDoesNotHave_sayStored() {
+    agent.on(
+        "GET /service",
+        200,
+        """
+        [{"spec": {"id": 1, "frontend-address": {"ip": "10.96.0.1", "port": 80, "protocol": "tcp"},
+                   "backend-addresses": [{"ip": "10.0.0.1", "port": 8080}],
+                   "flags": {"type": "ClusterIP"}},
+          "status": {"realized": {"id": 1, "backend-addresses": []}}}]
+        """);
+    assertEquals(0, run("service", "list"), err());
+    assertTrue(out().contains("1 => 10.0.0.1:8080 (active)   stored\n"), out());
+    agent.on(
+        "GET /recorder",
+        200,
+        """
+        [{"spec": {"id": 3, "filters": [{"src-prefix": "10.0.0.0/8", "src-port": "0",
+                   "dst-prefix": "0.0.0.0/0", "dst-port": "80", "protocol": "TCP"}]},
+          "status": {"realized": {"id": 3, "filters": []}}}]
+        """);
+    agent.on("GET /recorder/masks", 200, "[]");
+    assertEquals(0, run("recorder", "list"), err());
+    assertTrue(out().contains("10.0.0.0/8:0       ->   0.0.0.0/0:80   TCP   stored\n"), out());
+    agent.on(
+        "GET /prefilter",
+        200,
+        """
+        {"spec": {"revision": 2, "deny": ["192.0.2.0/24", "198.51.100.0/24"]},
+         "status": {"realized": {"revision": 2, "deny": ["198.51.100.0/24"]}}}
+        """);
+    assertEquals(0, run("prefilter", "list"), err());
+    assertTrue(out().endsWith("Revision: 2\n192.0.2.0/24      stored\n198.51.100.0/24\n"), out());
+  }
+
+  @Test
+  void options_listed_sayWhatTheyDo() {
+    agent.on(
+        "GET /config",
+        200,
+        "{\"status\": {\"realized\": {\"options\": {\"DropNotification\": \"x\"}}}}");
+    assertEquals(0, run("config", "--list-options"), err());
+    assertEquals("DropNotification          report each packet that is dropped\n", out());
+  }
+
+  @Test
   void mapEvents_comeLineByLine() {
     agent.on(
         "GET /map/cilium_ipcache/events?follow=true",
@@ -269,7 +325,12 @@ class AgentCommandsTest extends CommandTest {
         {"key":"b","action":"delete"}
         """);
     assertEquals(0, run("map", "events", "-f", "cilium_ipcache"), err());
-    assertEquals(2, out().lines().count(), out());
+    assertEquals(
+        """
+        key="a" value="" time= action=update desiredState= lastError=""
+        key="b" value="" time= action=delete desiredState= lastError=""
+        """,
+        out());
   }
 
   @Test

@@ -20,6 +20,7 @@ final class Cleanup {
       their network. The agent must not run.
 
         --all-state        the same; state in the kernel and on disk belong together
+        --bpf-state        refused: it does not go alone
         -f, --force        without asking back
         --instance NAME    whose; default cilium4j
         --state-dir DIR    its state folder; default /run/INSTANCE

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Run once when the package is built, with {@code -XX:AOTCacheOutput}: starts an agent on the
@@ -57,8 +58,17 @@ public final class Training {
       try (Agent agent = Daemon.agent(settings)) {
         agent.destroy();
       }
-      Files.delete(manifests);
-      Files.delete(folder);
+      remove(folder);
+    }
+  }
+
+  private static void remove(Path folder) throws IOException {
+    List<Path> all;
+    try (Stream<Path> found = Files.walk(folder)) {
+      all = found.toList();
+    }
+    for (Path each : all.reversed()) {
+      Files.delete(each);
     }
   }
 }

@@ -5,6 +5,9 @@ import io.cilium4j.agent.Agent;
 
 /** Every operation of the agent's API, in the order of its description. */
 final class Operations {
+  /** What every path of the API begins with. */
+  static final String BASE = "v1";
+
   private Operations() {}
 
   static Router of(Agent agent) {
@@ -21,7 +24,7 @@ final class Operations {
     var maps = new MapOperations(agent);
     var fqdn = new FqdnOperations(agent);
     var network = new NetworkOperations(agent);
-    return new Router("/v1")
+    return new Router("/" + BASE)
         .add("GET", "/cluster/nodes", network::clusterNodes)
         .add("GET", "/healthz", daemon::status)
         .add("GET", "/health", daemon::health)

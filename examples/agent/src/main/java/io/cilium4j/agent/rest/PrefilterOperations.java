@@ -10,7 +10,7 @@ import java.util.List;
 
 /**
  * {@code /prefilter}. The list is kept and not carried out: no program looks at it yet, so what is
- * realised is empty.
+ * realised is empty, at the list's revision, which clients take from there for their next change.
  */
 final class PrefilterOperations {
 
@@ -28,7 +28,8 @@ final class PrefilterOperations {
   }
 
   private static Prefilter view(PrefilterSpec wanted) {
-    return new Prefilter(wanted, new PrefilterStatus(new PrefilterSpec(0, List.of())));
+    return new Prefilter(
+        wanted, new PrefilterStatus(new PrefilterSpec(wanted.revision(), List.of())));
   }
 
   Response add(Request request) {

@@ -13,8 +13,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * {@code /recorder}. Recordings are kept and not carried out: no program records yet, so the status
- * of each lacks what is realised, and there are no masks.
+ * {@code /recorder}. Recordings are kept and not carried out: no program records yet, so what is
+ * realised of each has no filter, and there are no masks. It is there all the same, since clients
+ * take a recording's number from it.
  */
 final class RecorderOperations {
 
@@ -52,7 +53,8 @@ final class RecorderOperations {
   }
 
   private static Recorder view(RecorderSpec spec) {
-    return new Recorder(spec, new RecorderStatus(null));
+    return new Recorder(
+        spec, new RecorderStatus(new RecorderSpec(spec.id(), spec.captureLength(), List.of())));
   }
 
   Response put(Request request) {

@@ -2,6 +2,7 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.api.ApiJson;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -113,9 +114,14 @@ record Request(
     return List.of(texts);
   }
 
+  /** Clients that write JSON line by line end it with a line break. */
   private boolean isNullLiteral() {
-    return body.length == 4 && body[0] == 'n' && body[1] == 'u';
+    return body.length <= MAX_NULL_BYTES
+        && new String(body, StandardCharsets.US_ASCII).strip().equals("null");
   }
+
+  /** Longest body that is looked at for {@code null} with blanks around it, in bytes. */
+  private static final int MAX_NULL_BYTES = 8;
 
   private Object read(JavaType type) {
     if (body.length == 0) {

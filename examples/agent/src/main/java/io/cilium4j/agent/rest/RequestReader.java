@@ -25,7 +25,9 @@ final class RequestReader {
    */
   static Request read(HttpRequest request, byte[] body) {
     try {
-      var uri = new QueryStringDecoder(request.uri(), StandardCharsets.UTF_8, true, MAX_PARAMETERS);
+      var uri =
+          new QueryStringDecoder(
+              pathAndQuery(request.uri()), StandardCharsets.UTF_8, true, MAX_PARAMETERS);
       return new Request(
           request.method().name(),
           segments(uri.rawPath()),
@@ -36,6 +38,11 @@ final class RequestReader {
     } catch (IllegalArgumentException _) {
       throw Refusal.invalid("path or query: not encoded as a URL wants it");
     }
+  }
+
+  /** Without scheme and host, which a client may name that would as well talk to a proxy. */
+  private static String pathAndQuery(String uri) {
+    return uri.replaceFirst("^http://[^/?]*", "");
   }
 
   /** Split before it is decoded, since an id may have a slash in it. */

@@ -58,13 +58,19 @@ public final class RestServer implements AutoCloseable {
   }
 
   /**
-   * Opens the socket. An old socket that nobody listens on is replaced.
+   * Opens the socket. An old socket that nobody listens on is replaced; what a CNI plugin wanted
+   * deleted while nobody listened is deleted first.
    *
    * @param agent a started agent
    * @throws IOException if the socket is another agent's, or cannot be made
    */
   public static RestServer start(Agent agent, RestConfig config) throws IOException {
-    return start(Operations.of(agent), config);
+    SocketFile file = prepared(config);
+    Router router = Operations.of(agent);
+    try (var queue = DeletionQueue.besides(config.socket())) {
+      queue.carryOut(router);
+      return serve(router, file, config.limits());
+    }
   }
 
   /**
@@ -73,15 +79,20 @@ public final class RestServer implements AutoCloseable {
    * @param agent a started agent that probes nodes
    */
   public static RestServer startHealth(Agent agent, RestConfig config) throws IOException {
-    return start(HealthOperations.of(agent), config);
+    return serve(HealthOperations.of(agent), prepared(config), config.limits());
   }
 
-  private static RestServer start(Router router, RestConfig config) throws IOException {
+  private static SocketFile prepared(RestConfig config) throws IOException {
     var file = new SocketFile(config.socket());
     file.prepare();
+    return file;
+  }
+
+  private static RestServer serve(Router router, SocketFile file, Limits limits)
+      throws IOException {
     var server = new RestServer(file);
     try {
-      server.listen(router, config.limits());
+      server.listen(router, limits);
       file.open();
     } catch (IOException | RuntimeException e) {
       server.close();

@@ -12,6 +12,9 @@ import io.cilium4j.policy.ResourceName;
 import io.cilium4j.policy.RulesSnapshot;
 import java.util.ArrayList;
 import java.util.List;
+import tools.jackson.core.util.DefaultIndenter;
+import tools.jackson.core.util.DefaultPrettyPrinter;
+import tools.jackson.core.util.Separators;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -25,6 +28,15 @@ import tools.jackson.databind.node.ObjectNode;
  * @param labels its labels
  */
 record RuleText(ObjectNode rule, List<Label> labels) {
+
+  /** A line for each field and element, as the field's clients print their own JSON. */
+  private static final DefaultPrettyPrinter PRETTY =
+      new DefaultPrettyPrinter(
+              Separators.createDefaultInstance()
+                  .withObjectNameValueSpacing(Separators.Spacing.AFTER)
+                  .withObjectEmptySeparator("")
+                  .withArrayEmptySeparator(""))
+          .withArrayIndenter(DefaultIndenter.SYSTEM_LINEFEED_INSTANCE);
 
   private static final String DERIVED_FROM = "io.cilium.k8s.policy.derived-from";
   private static final String NAME = "io.cilium.k8s.policy.name";
@@ -61,6 +73,18 @@ record RuleText(ObjectNode rule, List<Label> labels) {
     }
   }
 
+  /** The labels of an object's first rule; its other rules have those of its name as well. */
+  static List<Label> labelsOf(PolicyResource object) {
+    List<Label> labels = new ArrayList<>();
+    if (object instanceof CiliumPolicy policy && !policy.rules().isEmpty()) {
+      policy.rules().getFirst().labels().forEach(text -> labels.add(Label.parse(text)));
+    }
+    if (!GivenRules.isGiven(object.resource().name())) {
+      labels.addAll(labelsOf(object.resource()));
+    }
+    return labels;
+  }
+
   private static List<Label> labelsOf(ResourceName name) {
     List<Label> labels = new ArrayList<>();
     labels.add(new Label(LabelSource.K8S, DERIVED_FROM, name.kind()));
@@ -90,6 +114,6 @@ record RuleText(ObjectNode rule, List<Label> labels) {
   static String json(List<RuleText> rules) {
     ArrayNode list = ApiJson.mapper().createArrayNode();
     rules.forEach(each -> list.add(each.rule()));
-    return ApiJson.mapper().writerWithDefaultPrettyPrinter().writeValueAsString(list);
+    return ApiJson.mapper().writer().with(PRETTY).writeValueAsString(list);
   }
 }

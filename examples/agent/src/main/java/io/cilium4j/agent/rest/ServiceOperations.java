@@ -10,12 +10,14 @@ import io.cilium4j.api.model.ServiceStatus;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.state.Row;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * {@code /service} and {@code /lrp}. Services are kept and not carried out: no program balances
- * load yet, so the status of each lacks what is realised.
+ * load yet, so what is realised of each has no backend. It is there all the same, since clients
+ * take number, frontend and kind of a service from it.
  */
 final class ServiceOperations {
 
@@ -27,6 +29,10 @@ final class ServiceOperations {
   private static final long MAX_ID = 65_535;
 
   private static final int MAX_PORT = 65_535;
+
+  /** The kind of a service of which none is told; clients expect that each has one. */
+  private static final ServiceSpec.Flags CLUSTER_IP =
+      ServiceSpec.Flags.builder().type("ClusterIP").build();
 
   private static final Set<String> PROTOCOLS = Set.of("", "tcp", "udp", "sctp", "any", "none");
   private static final Set<String> SCOPES = Set.of("", "external", "internal");
@@ -58,7 +64,9 @@ final class ServiceOperations {
   }
 
   static Service view(ServiceSpec spec) {
-    return new Service(spec, new ServiceStatus(null));
+    var realized =
+        new ServiceSpec(spec.id(), spec.frontendAddress(), List.of(), spec.flags(), false);
+    return new Service(spec, new ServiceStatus(realized));
   }
 
   Response put(Request request) {
@@ -67,14 +75,12 @@ final class ServiceOperations {
     if (id < 1 || id > MAX_ID || (wanted.id() != 0 && wanted.id() != id)) {
       throw new Refusal(WRONG_FRONTEND, "id: wanted that of the path, 1 to " + MAX_ID);
     }
-    checkFrontend(wanted.frontendAddress());
-    wanted.backendAddresses().forEach(ServiceOperations::checkBackend);
     var spec =
         new ServiceSpec(
             id,
-            wanted.frontendAddress(),
-            wanted.backendAddresses(),
-            wanted.flags(),
+            frontend(wanted.frontendAddress()),
+            wanted.backendAddresses().stream().map(ServiceOperations::backend).toList(),
+            wanted.flags() == null ? CLUSTER_IP : wanted.flags(),
             wanted.updateServices());
     try {
       boolean isNew = agent.services().put(id, spec);
@@ -84,20 +90,26 @@ final class ServiceOperations {
     }
   }
 
-  private static void checkFrontend(@Nullable FrontendAddress frontend) {
+  /** With what clients insist on when they read it: a scope, and a protocol in small letters. */
+  private static FrontendAddress frontend(@Nullable FrontendAddress frontend) {
     if (frontend == null
         || IpAddress.tryParse(frontend.ip()).isEmpty()
         || isNoPort(frontend.port())
-        || !PROTOCOLS.contains(frontend.protocol().toLowerCase(java.util.Locale.ROOT))
+        || !PROTOCOLS.contains(frontend.protocol().toLowerCase(Locale.ROOT))
         || !SCOPES.contains(frontend.scope())) {
       throw new Refusal(
           WRONG_FRONTEND,
           "frontend-address: wanted an address, a port, a protocol (tcp, udp, any) and a scope"
               + " (external, internal)");
     }
+    return new FrontendAddress(
+        frontend.ip(),
+        frontend.protocol().toLowerCase(Locale.ROOT),
+        frontend.scope().isEmpty() ? "external" : frontend.scope(),
+        frontend.port());
   }
 
-  private static void checkBackend(BackendAddress backend) {
+  private static BackendAddress backend(BackendAddress backend) {
     Integer weight = backend.weight();
     if (IpAddress.tryParse(backend.ip()).isEmpty()
         || isNoPort(backend.port())
@@ -109,6 +121,13 @@ final class ServiceOperations {
               + MAX_PORT
               + " and a state the API knows");
     }
+    return new BackendAddress(
+        backend.ip(),
+        backend.port(),
+        backend.nodeName(),
+        backend.state().isEmpty() ? "active" : backend.state(),
+        backend.preferred(),
+        weight);
   }
 
   private static boolean isNoPort(int number) {

@@ -162,7 +162,8 @@ final class StatusView {
       long used = addresses(book, prefix.family()).size();
       long free = book.free(prefix.family());
       String all = free == Long.MAX_VALUE ? "many" : Long.toString(used + free);
-      parts.add(prefix.family() + ": " + used + "/" + all + " allocated from " + prefix);
+      String family = prefix.family() == IpFamily.IPV4 ? "IPv4" : "IPv6";
+      parts.add(family + ": " + used + "/" + all + " allocated from " + prefix);
     }
     return new IPAMStatus(
         allocations,

@@ -414,7 +414,9 @@ class RestContractTest {
     expect(200, put, "/service/7", good);
     var shown =
         ApiJson.mapper().readTree(expect(200, "GET /service/{id}", "/service/7", null).body());
-    assertTrue(shown.path("status").path("realized").isMissingNode(), "it is not carried out");
+    assertEquals("10.96.0.1", shown.at("/status/realized/frontend-address/ip").stringValue());
+    assertEquals("ClusterIP", shown.at("/status/realized/flags/type").stringValue());
+    assertEquals(0, shown.at("/status/realized/backend-addresses").size(), "it is not carried out");
     assertEquals(0, shown.at("/spec/backend-addresses/0/weight").intValue());
     assertTrue(shown.at("/spec/backend-addresses/0").has("weight"), "0 is not absent");
     expect(200, "GET /service", "/service", null);
@@ -455,7 +457,11 @@ class RestContractTest {
     expect(200, put, "/recorder/1", good);
     expect(500, put, "/recorder/1", Map.of("filters", List.of(Map.of("dst-port", "eighty"))));
     expect(200, "GET /recorder", "/recorder", null);
-    expect(200, "GET /recorder/{id}", "/recorder/1", null);
+    var shown =
+        ApiJson.mapper().readTree(expect(200, "GET /recorder/{id}", "/recorder/1", null).body());
+    assertEquals(1, shown.at("/status/realized/id").intValue());
+    assertEquals(64, shown.at("/status/realized/capture-length").intValue());
+    assertEquals(0, shown.at("/status/realized/filters").size(), "it is not carried out");
     expect(404, "GET /recorder/{id}", "/recorder/2", null);
     expect(200, "GET /recorder/masks", "/recorder/masks", null);
     expect(200, "DELETE /recorder/{id}", "/recorder/1", null);
@@ -471,6 +477,7 @@ class RestContractTest {
     var after =
         ApiJson.mapper().readTree(expect(200, "PATCH /prefilter", "/prefilter", change).body());
     assertEquals(revision + 1, after.at("/spec/revision").longValue());
+    assertEquals(revision + 1, after.at("/status/realized/revision").longValue());
     assertEquals(0, after.at("/status/realized/deny").size(), "it is not carried out");
     expect(500, "PATCH /prefilter", "/prefilter", change);
     expect(461, "PATCH /prefilter", "/prefilter", Map.of("deny", List.of("x")));

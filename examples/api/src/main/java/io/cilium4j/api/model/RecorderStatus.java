@@ -6,6 +6,6 @@ import org.jspecify.annotations.Nullable;
 /**
  * A recording as it is carried out.
  *
- * @param realized absent while nothing is recorded
+ * @param realized with the filters by which packets are recorded, which may be none
  */
 public record RecorderStatus(@Nullable RecorderSpec realized) {}

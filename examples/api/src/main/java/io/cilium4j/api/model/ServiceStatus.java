@@ -6,6 +6,6 @@ import org.jspecify.annotations.Nullable;
 /**
  * A service as it is carried out.
  *
- * @param realized absent while the datapath does not have it
+ * @param realized with the backends that the datapath has, which may be none
  */
 public record ServiceStatus(@Nullable ServiceSpec realized) {}
