@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.cluster;
 
+import io.cilium4j.core.IpAddress;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -70,7 +71,7 @@ final class HelloServer implements AutoCloseable {
   }
 
   private static String text(InetSocketAddress at) {
-    return at.getAddress().getHostAddress();
+    return IpAddress.of(at.getAddress()).toString();
   }
 
   private void acceptAll() {

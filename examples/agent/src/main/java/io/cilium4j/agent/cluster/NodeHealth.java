@@ -271,7 +271,8 @@ public final class NodeHealth implements Lifecycle.Part {
   }
 
   private void write(AddressHealth before, AddressHealth after) {
-    if (before.reach() != after.reach()) {
+    boolean isNews = before.reach() != Reach.UNKNOWN || after.reach() != Reach.REACHABLE;
+    if (isNews && before.reach() != after.reach()) {
       LOG.info(
           "node {} node={} address={} error=\"{}\"",
           after.reach(),

@@ -48,7 +48,15 @@ final class DaemonOperations {
   }
 
   Response health(Request request) {
-    return Response.ok(StatusView.modules(agent));
+    return Response.ok(ModulesView.of(agent));
+  }
+
+  /** The table that clients since release 1.16 read for the same. */
+  Response healthTable(Request request) {
+    String table = request.bodyTree().path("table").stringValue("");
+    return table.equals(ModulesView.TABLE)
+        ? Response.text(ModulesView.rows(agent))
+        : Response.json(404, Map.of("err", "the one table here is " + ModulesView.TABLE));
   }
 
   Response metrics(Request request) {

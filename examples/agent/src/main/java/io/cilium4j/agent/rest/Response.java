@@ -3,6 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.api.ApiJson;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 
 /** What an operation answers. */
 sealed interface Response {
@@ -62,6 +63,11 @@ sealed interface Response {
   /** A value, and all is well. */
   static Response ok(Object value) {
     return json(OK, value);
+  }
+
+  /** JSON that is written already. */
+  static Response text(String json) {
+    return new Whole(OK, Type.JSON, json.getBytes(StandardCharsets.UTF_8));
   }
 
   /** All is well, and there is nothing to say. */

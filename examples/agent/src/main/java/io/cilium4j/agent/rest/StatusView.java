@@ -24,8 +24,6 @@ import io.cilium4j.api.model.K8sStatus;
 import io.cilium4j.api.model.KubeProxyReplacement;
 import io.cilium4j.api.model.KubeProxyReplacement.Features;
 import io.cilium4j.api.model.Masquerading;
-import io.cilium4j.api.model.ModuleHealth;
-import io.cilium4j.api.model.ModulesHealth;
 import io.cilium4j.api.model.Srv6;
 import io.cilium4j.api.model.Status;
 import io.cilium4j.api.model.StatusResponse;
@@ -225,30 +223,5 @@ final class StatusView {
 
   private static String text(Optional<Instant> time) {
     return time.map(Instant::toString).orElse("");
-  }
-
-  // ---- modules ----
-
-  static ModulesHealth modules(Agent agent) {
-    List<ModuleHealth> modules = new ArrayList<>();
-    Instant now = Instant.now();
-    for (ControllerStatus each : controllers(agent)) {
-      modules.add(module(each, now));
-    }
-    modules.add(
-        new ModuleHealth("agent.datapath", "OK", agent.datapathDescription(), now + "", now + ""));
-    return new ModulesHealth(modules);
-  }
-
-  private static ModuleHealth module(ControllerStatus controller, Instant now) {
-    var outcome = controller.status();
-    boolean good = outcome == null || outcome.consecutiveFailureCount() == 0;
-    String lastOk = outcome == null ? "" : outcome.lastSuccessTimestamp();
-    return new ModuleHealth(
-        "agent.controllers." + controller.name(),
-        good ? "OK" : "Degraded",
-        outcome == null ? "" : outcome.lastFailureMsg(),
-        lastOk,
-        now.toString());
   }
 }

@@ -14,10 +14,13 @@ import io.cilium4j.api.ApiResponse;
 import io.cilium4j.api.model.ConnectivityStatus;
 import io.cilium4j.api.model.DebugInfo;
 import io.cilium4j.api.model.HealthStatusResponse;
+import io.cilium4j.api.model.ModulesHealth;
 import io.cilium4j.api.model.NodeStatus;
 import io.cilium4j.api.model.PathStatus;
+import io.cilium4j.api.model.Status;
 import io.cilium4j.api.model.StatusResponse;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.state.Table;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -32,6 +35,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -117,15 +121,26 @@ class HealthApiTest {
             .formatted(name, address));
   }
 
-  private HealthStatusResponse await(Predicate<HealthStatusResponse> wanted) {
+  /** Asks anew each time that something was found out. */
+  private HealthStatusResponse await(Predicate<HealthStatusResponse> wanted) throws Exception {
+    return await(
+        agent.nodeHealth().orElseThrow().health(),
+        () -> health.get("/status", HealthStatusResponse.class),
+        wanted);
+  }
+
+  private static <T> T await(Table<?, ?> changes, Supplier<T> asked, Predicate<T> wanted)
+      throws InterruptedException {
     long end = System.nanoTime() + PATIENCE.toNanos();
-    while (true) {
-      var status = health.get("/status", HealthStatusResponse.class);
-      if (wanted.test(status)) {
-        return status;
-      }
-      assertTrue(System.nanoTime() < end, () -> "in time: " + status);
-      Thread.onSpinWait();
+    try (var watch = changes.watch()) {
+      T answer;
+      do {
+        long left = end - System.nanoTime();
+        var _ = watch.take(Duration.ofNanos(Math.max(0, left)));
+        answer = asked.get();
+        assertTrue(left > 0, "in time: " + answer);
+      } while (!wanted.test(answer));
+      return answer;
     }
   }
 
@@ -244,25 +259,22 @@ class HealthApiTest {
   void portIsTaken_startSucceedsAndStatusTells() throws Exception {
     try (var taken = new ServerSocket(port, 1, IpAddress.parse("127.0.0.1").toInetAddress())) {
       serve();
-      long end = System.nanoTime() + PATIENCE.toNanos();
-      String message = "";
-      while (message.isEmpty()) {
-        assertTrue(System.nanoTime() < end, "told in time");
-        var cluster =
-            Objects.requireNonNull(client.get("/healthz", StatusResponse.class).cluster());
-        message = Objects.requireNonNull(cluster.ciliumHealth()).msg();
-      }
-      assertTrue(message.startsWith("health port " + taken.getLocalPort() + " of 127.0.0.1: "));
-      var status = client.get("/healthz", StatusResponse.class);
-      assertEquals("Warning", Objects.requireNonNull(status.cilium()).state());
+      var told = awaitStatus(status -> !ciliumHealth(status).msg().isEmpty());
+      String message = ciliumHealth(told).msg();
+      assertTrue(
+          message.startsWith("health port " + taken.getLocalPort() + " of 127.0.0.1: "), message);
+      assertEquals("Warning", ciliumHealth(told).state());
+      assertEquals("Warning", Objects.requireNonNull(told.cilium()).state());
     }
-    long end = System.nanoTime() + PATIENCE.toNanos();
-    while (!Objects.requireNonNull(client.get("/healthz", StatusResponse.class).cilium())
-        .state()
-        .equals("Ok")) {
-      assertTrue(System.nanoTime() < end, "well again in time");
-      Thread.onSpinWait();
-    }
+    awaitStatus(status -> Objects.requireNonNull(status.cilium()).state().equals("Ok"));
+  }
+
+  private StatusResponse awaitStatus(Predicate<StatusResponse> wanted) throws Exception {
+    return await(agent.controllers(), () -> client.get("/healthz", StatusResponse.class), wanted);
+  }
+
+  private static Status ciliumHealth(StatusResponse status) {
+    return Objects.requireNonNull(Objects.requireNonNull(status.cluster()).ciliumHealth());
   }
 
   // ---- what the field's clients read outside of the API ----
@@ -283,7 +295,13 @@ class HealthApiTest {
       }
     }
     assertTrue(ask("{\"table\":\"devices\"}").startsWith("HTTP/1.1 404 "));
-    assertTrue(ask("[]").startsWith("HTTP/1.1 400 "));
+    assertTrue(ask("[]").startsWith("HTTP/1.1 404 "));
+    assertTrue(ask("{").startsWith("HTTP/1.1 400 "));
+    assertTrue(ask("").startsWith("HTTP/1.1 400 "));
+    for (var module : client.get("/health", ModulesHealth.class).modules()) {
+      var message = ApiJson.mapper().readTree(module.message());
+      assertEquals(module.moduleId(), message.get("name").stringValue());
+    }
   }
 
   /**
