@@ -46,7 +46,7 @@ public final class PrefilterList {
     var all = prefixesAt(revision);
     all.addAll(prefixes);
     if (all.size() > MAX_PREFIXES) {
-      throw new IllegalArgumentException("prefilter: more than " + MAX_PREFIXES + " prefixes");
+      throw new IllegalArgumentException("more than " + MAX_PREFIXES + " prefixes");
     }
     return put(all);
   }
@@ -61,7 +61,7 @@ public final class PrefilterList {
     var all = prefixesAt(revision);
     for (IpPrefix prefix : prefixes) {
       if (!all.remove(prefix)) {
-        throw new IllegalArgumentException("prefilter: " + prefix + " is not in the list");
+        throw new IllegalArgumentException(prefix + " is not in the list");
       }
     }
     return put(all);
@@ -71,10 +71,7 @@ public final class PrefilterList {
     PrefilterSpec present = wanted();
     if (revision != 0 && revision != present.revision()) {
       throw new IllegalArgumentException(
-          "prefilter: revision "
-              + revision
-              + ", but the list is at revision "
-              + present.revision());
+          "revision " + revision + ", but the list is at revision " + present.revision());
     }
     var all = new TreeSet<IpPrefix>();
     present.deny().forEach(text -> all.add(IpPrefix.parse(text)));
