@@ -99,6 +99,7 @@ public final class Agent implements AutoCloseable {
     folder.create();
     var held = InstanceLock.take(folder.lock(), config.instance());
     try {
+      folder.sweep();
       settleOn(choice);
     } catch (RuntimeException e) {
       held.close();
@@ -222,7 +223,8 @@ public final class Agent implements AutoCloseable {
    *
    * @param wait whether to return only once its policy is enforced and it is {@code READY}
    * @throws EndpointExistsException if there is one of its name or wanted id
-   * @throws AgentException if it cannot; devices and addresses are left as they were
+   * @throws AgentException if it cannot; devices and addresses are the caller's still, and a device
+   *     that was taken over before it failed is down
    */
   public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
     AgentRuntime running = running();
@@ -357,13 +359,17 @@ public final class Agent implements AutoCloseable {
     return running().rules().applied();
   }
 
-  /** What cannot be read in the manifests, one line each, by where it is wrong. */
+  /**
+   * What cannot be read in the manifests and of the rules that were given by hand, one line each,
+   * by where it is wrong.
+   */
   public Map<String, String> problems() {
     Map<String, String> problems = new TreeMap<>();
     running()
         .source()
         .map(KubernetesSource::problems)
         .ifPresent(table -> table.snapshot().forEach(row -> problems.put(row.key(), row.value())));
+    givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
     policies()
         .snapshot()
         .forEach(
