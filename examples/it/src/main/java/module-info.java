@@ -6,6 +6,8 @@ module io.cilium4j.it {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires io.cilium4j.agent;
+  // What tests start as a process of its own.
+  requires io.cilium4j.daemon;
   // What the tests drive part by part.
   requires io.cilium4j.datapath;
   requires io.cilium4j.policy;

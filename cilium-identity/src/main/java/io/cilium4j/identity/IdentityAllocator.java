@@ -15,6 +15,7 @@ import io.cilium4j.core.state.Watch;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -38,6 +39,7 @@ public final class IdentityAllocator implements AutoCloseable {
   private final IdentityBackend backend;
   private final Scheduler scheduler;
   private final Duration rest;
+  private final RestTimer timer;
   private final ReentrantLock lock = new ReentrantLock();
   private final TableWriter<Integer, Identity> writer;
   private final Watch<Integer, Identity> watch;
@@ -60,6 +62,7 @@ public final class IdentityAllocator implements AutoCloseable {
     this.backend = backend;
     this.scheduler = scheduler;
     this.rest = rest;
+    this.timer = new RestTimer(scheduler, this::expireLocal);
     this.local = numbers("node-local", Identity.LOCAL_SCOPE, rest);
     this.remoteNodes = numbers("remote-node", Identity.REMOTE_NODE_SCOPE, rest);
     this.writer = TableWriter.create("identities", Comparator.naturalOrder(), Set.of(BACKEND));
@@ -147,16 +150,21 @@ public final class IdentityAllocator implements AutoCloseable {
 
   private void releaseLocal(LabelNumbers numbers, int id) {
     if (numbers.release(id, scheduler.nanoTime())) {
-      scheduler.schedule(
-          rest,
-          () -> {
-            lock.lock();
-            try {
-              expire(numbers);
-            } finally {
-              lock.unlock();
-            }
-          });
+      timer.rests(rest);
+    }
+  }
+
+  /** In both books of this node's own; gives how long until the next rest there ends. */
+  private Optional<Duration> expireLocal() {
+    lock.lock();
+    try {
+      List<LabelNumbers> books = List.of(local, remoteNodes);
+      books.forEach(this::expire);
+      return books.stream()
+          .flatMap(book -> book.nextEnd(scheduler.nanoTime()).stream())
+          .min(Comparator.naturalOrder());
+    } finally {
+      lock.unlock();
     }
   }
 

@@ -5,13 +5,13 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IdentityException;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.Deque;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A book of numbers for label sets, with a reference count each.
@@ -26,16 +26,10 @@ final class LabelNumbers {
     final Identity identity;
     int references;
 
-    /** How often it went to rest; tells which {@link Rest} is the last one. */
-    int rests;
-
     Entry(Identity identity) {
       this.identity = identity;
     }
   }
-
-  /** A rest that began: it counts if no other has begun since. */
-  private record Rest(Entry entry, int number, long endNanos) {}
 
   private final String name;
   private final int min;
@@ -47,8 +41,8 @@ final class LabelNumbers {
   /** Bit n: number min + n is in use or rests. */
   private final BitSet taken = new BitSet();
 
-  /** The first to end stands first; the rests of entries that were woken since are passed over. */
-  private final Deque<Rest> resting = new ArrayDeque<>();
+  /** Those without a reference, and when their rest ends; the first to end stands first. */
+  private final LinkedHashMap<Entry, Long> resting = new LinkedHashMap<>();
 
   private int cursor;
 
@@ -71,7 +65,9 @@ final class LabelNumbers {
     if (entry == null) {
       entry = enter(new Identity(nextFree(labels), labels));
     }
-    entry.references++;
+    if (entry.references++ == 0) {
+      resting.remove(entry);
+    }
     return entry.identity;
   }
 
@@ -119,25 +115,29 @@ final class LabelNumbers {
     if (--entry.references > 0) {
       return false;
     }
-    resting.add(new Rest(entry, ++entry.rests, nowNanos + restNanos));
+    resting.put(entry, nowNanos + restNanos);
     return true;
   }
 
   /** Forgets those whose rest is over, and returns them. */
   List<Identity> expire(long nowNanos) {
     var gone = new ArrayList<Identity>();
-    for (Rest rest = resting.peek();
-        rest != null && rest.endNanos - nowNanos <= 0;
-        rest = resting.peek()) {
-      resting.remove();
-      Identity identity = rest.entry.identity;
-      if (rest.entry.references == 0 && rest.entry.rests == rest.number) {
-        byId.remove(identity.id());
-        byLabels.remove(identity.labels());
-        taken.clear(identity.id() - min);
-        gone.add(identity);
-      }
+    for (Map.Entry<Entry, Long> rest = resting.firstEntry();
+        rest != null && rest.getValue() - nowNanos <= 0;
+        rest = resting.firstEntry()) {
+      resting.pollFirstEntry();
+      Identity identity = rest.getKey().identity;
+      byId.remove(identity.id());
+      byLabels.remove(identity.labels());
+      taken.clear(identity.id() - min);
+      gone.add(identity);
     }
     return gone;
+  }
+
+  /** How long until the next rest ends; absent where none rests. */
+  Optional<Duration> nextEnd(long nowNanos) {
+    return Optional.ofNullable(resting.firstEntry())
+        .map(rest -> Duration.ofNanos(Math.max(0, rest.getValue() - nowNanos)));
   }
 }

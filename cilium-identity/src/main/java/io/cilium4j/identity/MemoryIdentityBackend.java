@@ -10,6 +10,7 @@ import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
@@ -22,6 +23,7 @@ final class MemoryIdentityBackend implements IdentityBackend {
   private final LabelNumbers numbers;
   private final Scheduler scheduler;
   private final Duration rest;
+  private final RestTimer timer;
   private final TableWriter<Integer, Identity> writer = TableWriter.create("cluster-identities");
 
   MemoryIdentityBackend(int clusterId, Scheduler scheduler, Duration rest) {
@@ -30,6 +32,7 @@ final class MemoryIdentityBackend implements IdentityBackend {
         new LabelNumbers("cluster-wide", min, (clusterId << 16) | Identity.MAX_CLUSTER_WIDE, rest);
     this.scheduler = scheduler;
     this.rest = rest;
+    this.timer = new RestTimer(scheduler, this::expireLocked);
   }
 
   @Override
@@ -67,17 +70,18 @@ final class MemoryIdentityBackend implements IdentityBackend {
     lock.lock();
     try {
       if (numbers.release(id, scheduler.nanoTime())) {
-        scheduler.schedule(rest, this::expireLocked);
+        timer.rests(rest);
       }
     } finally {
       lock.unlock();
     }
   }
 
-  private void expireLocked() {
+  private Optional<Duration> expireLocked() {
     lock.lock();
     try {
       expire();
+      return numbers.nextEnd(scheduler.nanoTime());
     } finally {
       lock.unlock();
     }

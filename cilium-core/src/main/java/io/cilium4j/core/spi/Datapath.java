@@ -60,6 +60,18 @@ public interface Datapath extends AutoCloseable {
   void disconnect(EndpointInterface device);
 
   /**
+   * Takes back what {@link #adopt} did, for an endpoint that came to nothing: the pair is its
+   * maker's again. It is down, since nobody decides about its packets any more; no error if it is
+   * gone.
+   */
+  default void release(EndpointInterface device) {
+    // Nothing to take back where adopt takes over none.
+  }
+
+  /** Whether the endpoint's devices are there; a pod that ended took them along. */
+  boolean holds(EndpointInterface device);
+
+  /**
    * Brings the enforced state in line with a batch. All rows are written before any packet can be
    * decided by a part of them: a flow that both the old and the new state deny never passes, and
    * one that both allow is never dropped. When it returns, no packet is decided by the old state.
@@ -67,8 +79,10 @@ public interface Datapath extends AutoCloseable {
   void apply(Change change);
 
   /**
-   * Removes every endpoint and ipcache row that is not among these: what a restarted agent calls
-   * once all its sources have synced.
+   * Removes every endpoint and ipcache row that is not among these, and whatever else an earlier
+   * process left for an endpoint that is none, or was none yet: what a restarted agent calls once
+   * all its sources have synced. Of its devices those are deleted that it made; those that it took
+   * over are released.
    */
   void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache);
 

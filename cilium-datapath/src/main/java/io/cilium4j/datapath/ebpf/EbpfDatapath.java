@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath;
@@ -13,16 +14,22 @@ import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
 import io.cilium4j.datapath.net.DeviceManifest;
+import io.cilium4j.datapath.net.DeviceManifest.Device;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.PodRoutes;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The kernel as the datapath: two eBPF programs, loaded once, and the maps they read. What it
@@ -30,6 +37,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * them over.
  */
 final class EbpfDatapath implements Datapath {
+
+  private static final Logger LOG = LoggerFactory.getLogger(EbpfDatapath.class);
 
   static final String NAME = "ebpf";
 
@@ -48,6 +57,7 @@ final class EbpfDatapath implements Datapath {
   private final Netlink node;
   private final DeviceManifest manifest;
   private final NodeDevices nodeDevices;
+  private final PodRoutes routes;
   private final PodConnector connector;
   private final Reclaimer reclaimer;
   private final ChangeWriter writer;
@@ -71,6 +81,7 @@ final class EbpfDatapath implements Datapath {
       NodeDevices.acceptPodPackets(nodeDevices.host().name());
       NodeDevices.acceptPodPackets(nodeDevices.net().name());
       nodeDevices.up();
+      this.routes = new PodRoutes(nodeDevices);
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
       attachAgain();
@@ -88,10 +99,18 @@ final class EbpfDatapath implements Datapath {
   private void attachAgain() {
     hooks.prune();
     hooks.attach(programs.fromHost(), nodeDevices.net().index(), nodeDevices.net().name());
-    for (EndpointRecord row : writer.endpoints().values()) {
-      node.linkByIndex(row.ifindex())
-          .ifPresent(link -> hooks.attach(programs.fromContainer(), row.ifindex(), link.name()));
-    }
+    Map<Integer, String> pods = new TreeMap<>();
+    // By the rows as well as by the manifest, which does without rows that were not written yet.
+    writer.endpoints().values().stream()
+        .flatMap(row -> node.linkByIndex(row.ifindex()).stream())
+        .forEach(link -> pods.put(link.index(), link.name()));
+    manifest
+        .leftBehind()
+        .forEach((name, device) ->
+            node.linkByName(name)
+                .filter(link -> link.index() == device.ifindex())
+                .ifPresent(link -> pods.put(link.index(), name)));
+    pods.forEach((ifindex, name) -> hooks.attach(programs.fromContainer(), ifindex, name));
   }
 
   @Override
@@ -105,20 +124,43 @@ final class EbpfDatapath implements Datapath {
   }
 
   @Override
-  public EndpointInterface connect(ConnectRequest request) {
-    EndpointInterface device =
-        connector.connect(request, names.podDevice(request.endpointId()), this::hook);
-    manifest.add(device.hostName(), device.hostIfindex());
-    request.addresses().forEach(nodeDevices::route);
-    return device;
+  public synchronized EndpointInterface connect(ConnectRequest request) {
+    String name = names.podDevice(request.endpointId());
+    if (node.linkByName(name).isEmpty()) {
+      manifest.announce(name);
+    }
+    try {
+      return connector.connect(
+          request,
+          name,
+          device -> {
+            manifest.add(name, device.hostIfindex());
+            hook(device);
+          });
+    } catch (RuntimeException e) {
+      Device device = manifest.devices().get(name);
+      if (device != null && node.linkByName(name).isEmpty()) {
+        forget(name, device.ifindex());
+      }
+      throw e;
+    }
   }
 
   @Override
-  public EndpointInterface adopt(AdoptRequest request) {
-    EndpointInterface device = connector.adopt(request.device(), this::hook);
-    manifest.add(device.hostName(), device.hostIfindex());
-    request.addresses().forEach(nodeDevices::route);
-    return device;
+  public synchronized EndpointInterface adopt(AdoptRequest request) {
+    List<EndpointInterface> taken = new ArrayList<>(1);
+    try {
+      return connector.adopt(
+          request.device(),
+          device -> {
+            manifest.adopt(device.hostName(), device.hostIfindex());
+            taken.add(device);
+            hook(device);
+          });
+    } catch (RuntimeException e) {
+      taken.forEach(this::release);
+      throw e;
+    }
   }
 
   /** Before the device is up, so that no packet of the pod is undecided. */
@@ -127,38 +169,77 @@ final class EbpfDatapath implements Datapath {
     hooks.attach(programs.fromContainer(), device.hostIfindex(), device.hostName());
   }
 
+  /** The device before its hook: without one it would hand its packets to the node's stack. */
   @Override
-  public void disconnect(EndpointInterface device) {
-    hooks.detach(device.hostIfindex(), device.hostName());
+  public synchronized void disconnect(EndpointInterface device) {
     connector.disconnect(device);
-    manifest.remove(device.hostName(), device.hostIfindex());
+    forget(device.hostName(), device.hostIfindex());
+  }
+
+  /** Down before its hook goes, as {@link #disconnect}. */
+  @Override
+  public synchronized void release(EndpointInterface device) {
+    connector.release(device.hostName(), device.hostIfindex());
+    forget(device.hostName(), device.hostIfindex());
+  }
+
+  private void forget(String name, int ifindex) {
+    hooks.detach(ifindex, name);
+    manifest.remove(name, ifindex);
   }
 
   @Override
+  public boolean holds(EndpointInterface device) {
+    return PodConnector.holds(node, device);
+  }
+
+  /** An address is routed as long as a row has it. */
+  @Override
   public void apply(Change change) {
-    writer.apply(change).forEach(nodeDevices::unroute);
+    routes.remove(writer.apply(change));
+    for (EndpointRow row : change.endpoints()) {
+      routes.add(row.endpoint().addresses());
+    }
   }
 
   @Override
   public void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
-    Map<Integer, EndpointRecord> before = writer.endpoints();
-    writer.prune(endpointIds, ipcache).forEach(nodeDevices::unroute);
-    before.values().stream()
-        .filter(row -> !endpointIds.contains(row.id()))
-        .forEach(row ->
-            node.linkByIndex(row.ifindex())
-                .ifPresent(link -> deleteDevice(link.name(), link.index())));
+    routes.remove(writer.prune(endpointIds, ipcache));
+    Map<Integer, EndpointRecord> rows = writer.endpoints();
+    // Whose a device is stands in its row: while one is missing, none is nobody's for sure.
+    if (rows.keySet().containsAll(endpointIds)) {
+      pruneDevices(rows);
+    }
     hooks.prune();
   }
 
-  /** Deletes a device of ours, and nobody else's of that name or index. */
-  private void deleteDevice(String name, int ifindex) {
-    if (manifest.holds(name, ifindex)) {
-      node.linkByName(name)
-          .filter(link -> link.index() == ifindex)
-          .ifPresent(link -> node.deleteLink(ifindex));
-      manifest.remove(name, ifindex);
+  private synchronized void pruneDevices(Map<Integer, EndpointRecord> rows) {
+    Set<Integer> inUse = new HashSet<>();
+    Set<IpAddress> addresses = new HashSet<>();
+    for (EndpointRecord row : rows.values()) {
+      inUse.add(row.ifindex());
+      addresses.addAll(row.addresses());
     }
+    manifest
+        .leftBehind()
+        .forEach((name, device) -> {
+          if (!inUse.contains(device.ifindex())) {
+            LOG.info("device of no endpoint given up name={} origin={}", name, device.origin());
+            switch (device.origin()) {
+              case MADE -> deleteDevice(name);
+              case ADOPTED -> connector.release(name, device.ifindex());
+            }
+            forget(name, device.ifindex());
+          }
+        });
+    routes.retain(addresses);
+  }
+
+  /** Deletes a device of ours, and nobody else's of that name. */
+  private void deleteDevice(String name) {
+    node.linkByName(name)
+        .filter(link -> manifest.holds(name, link.index()))
+        .ifPresent(link -> node.deleteLink(link.index()));
   }
 
   @Override
@@ -216,7 +297,7 @@ final class EbpfDatapath implements Datapath {
     if (closed) {
       throw new DatapathException("the datapath is closed");
     }
-    manifest.devices().forEach(this::deleteDevice);
+    manifest.devices().keySet().forEach(this::deleteDevice);
     manifest.delete();
     close();
     for (BpfFs folder : List.of(linkPins, programPins)) {

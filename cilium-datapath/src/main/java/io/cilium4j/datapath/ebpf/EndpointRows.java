@@ -50,7 +50,9 @@ final class EndpointRows {
     this.epochs = maps.epoch();
     this.writes = epochs.lookup(KernelMaps.ROW_WRITES).orElse(0L);
     restore(epoch, names);
-    int highest = policyNumbers().stream().mapToInt(Integer::intValue).max().orElse(0);
+    restoreAddresses();
+    // Not only those of rows: entries that never got a row must not become another policy's.
+    int highest = maps.policy().keys().stream().mapToInt(PolicyRecordKey::policy).max().orElse(0);
     this.numbers = new PolicyNumbers(maps.policy(), highest);
   }
 
@@ -70,6 +72,23 @@ final class EndpointRows {
       }
       remember(settled);
       names.accept(now.identity());
+    });
+  }
+
+  /** The same process may have died between an address and the row that it belongs to. */
+  private void restoreAddresses() {
+    addresses.forEach((address, ifindex) -> {
+      Integer owner = owners.get(address);
+      if (owner == null) {
+        addresses.delete(address);
+      } else if (!owner.equals(ifindex)) {
+        addresses.put(address, owner);
+      }
+    });
+    owners.forEach((address, ifindex) -> {
+      if (addresses.lookup(address).isEmpty()) {
+        addresses.put(address, ifindex);
+      }
     });
   }
 

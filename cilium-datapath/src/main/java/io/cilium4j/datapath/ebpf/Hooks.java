@@ -18,7 +18,7 @@ sealed interface Hooks {
   /** Attaches, or gives what is attached the present program. */
   void attach(BpfProgram program, int ifindex, String deviceName);
 
-  /** Forgets a device, which may be gone already; what hangs on it goes with it. */
+  /** Forgets a device, which may be gone already, or have never been there (index 0). */
   void detach(int ifindex, String deviceName);
 
   /** Removes what stands for devices that are gone. */
@@ -29,6 +29,9 @@ sealed interface Hooks {
 
   /** Links of kernel 6.6 and newer, pinned one a device under the device's name. */
   record Tcx(BpfFs links) implements Hooks {
+
+    /** What a link has for an index once its device is gone. */
+    private static final int DEAD = 0;
 
     @Override
     public void attach(BpfProgram program, int ifindex, String deviceName) {
@@ -50,19 +53,28 @@ sealed interface Hooks {
 
     @Override
     public void detach(int ifindex, String deviceName) {
-      links.remove(deviceName);
+      Path pin = links.pin(deviceName);
+      if (pin.toFile().exists()) {
+        int attached = ifindexOf(pin);
+        // Another device may have the name by now, and its hook.
+        if (attached == DEAD || attached == ifindex) {
+          links.remove(deviceName);
+        }
+      }
     }
 
     @Override
     public void prune() {
       for (Path pin : links.list()) {
-        boolean dead;
-        try (BpfLink link = BpfLink.openPinned(pin)) {
-          dead = link.info().ifindex() == 0;
-        }
-        if (dead) {
+        if (ifindexOf(pin) == DEAD) {
           links.remove(pin.getFileName().toString());
         }
+      }
+    }
+
+    private static int ifindexOf(Path pin) {
+      try (BpfLink link = BpfLink.openPinned(pin)) {
+        return link.info().ifindex();
       }
     }
 
@@ -88,6 +100,9 @@ sealed interface Hooks {
 
     @Override
     public void detach(int ifindex, String deviceName) {
+      if (ifindex == 0) {
+        return; // It was about to be made.
+      }
       try {
         TcFilter.find(ifindex, Direction.INGRESS, SLOT).ifPresent(TcFilter::detach);
       } catch (BpfException e) {

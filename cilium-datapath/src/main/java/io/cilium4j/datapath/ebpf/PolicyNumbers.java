@@ -31,7 +31,7 @@ final class PolicyNumbers {
 
   /**
    * @param map the kernel's entries
-   * @param last the highest number in use by rows of an earlier process
+   * @param last the highest number that an earlier process has given, whether a row uses it or not
    */
   PolicyNumbers(BpfMap<PolicyRecordKey, PolicyEntry> map, int last) {
     this.map = map;

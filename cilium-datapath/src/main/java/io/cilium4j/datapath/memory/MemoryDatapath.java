@@ -117,9 +117,24 @@ public final class MemoryDatapath implements Datapath {
   public synchronized void disconnect(EndpointInterface device) {
     checkOpen();
     if (network != null) {
+      network.disconnect(device);
+      network.settle(addressesInRows());
+    }
+  }
+
+  @Override
+  public synchronized void release(EndpointInterface device) {
+    checkOpen();
+    if (network != null) {
       network.release(device);
       network.settle(addressesInRows());
     }
+  }
+
+  @Override
+  public synchronized boolean holds(EndpointInterface device) {
+    checkOpen();
+    return network != null && network.holds(device);
   }
 
   @Override

@@ -9,7 +9,6 @@ import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.InstanceNames;
-import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PodConnector;
@@ -19,7 +18,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -77,13 +75,18 @@ final class PodNetwork implements AutoCloseable {
 
   EndpointInterface connect(ConnectRequest request) {
     devices.ensureMtu(request.mtuBytes());
+    String name = names.podDevice(request.endpointId());
+    if (node.linkByName(name).isEmpty()) {
+      manifest.announce(name);
+    }
     var prepared = new ArrayList<EndpointInterface>(1);
     try {
       EndpointInterface device =
           connector.connect(
               request,
-              names.podDevice(request.endpointId()),
+              name,
               made -> {
+                manifest.add(name, made.hostIfindex());
                 prepared.add(made);
                 prepare(made);
               });
@@ -91,14 +94,23 @@ final class PodNetwork implements AutoCloseable {
       connected.put(device.hostIfindex(), request.addresses());
       return device;
     } catch (RuntimeException e) {
-      prepared.forEach(this::release);
+      prepared.forEach(this::disconnect);
+      if (node.linkByName(name).isEmpty()) {
+        manifest.remove(name, 0);
+      }
       throw e;
     }
   }
 
   /** Forwards for a pair that somebody else made. */
   EndpointInterface adopt(AdoptRequest request) {
-    EndpointInterface device = connector.adopt(request.device(), this::prepare);
+    EndpointInterface device =
+        connector.adopt(
+            request.device(),
+            taken -> {
+              manifest.adopt(taken.hostName(), taken.hostIfindex());
+              prepare(taken);
+            });
     request.addresses().forEach(this::route);
     connected.put(device.hostIfindex(), request.addresses());
     return device;
@@ -113,7 +125,6 @@ final class PodNetwork implements AutoCloseable {
   private void prepare(EndpointInterface device) {
     node.setMac(device.hostIfindex(), PodConnector.randomMac());
     makeDeaf(device.hostName());
-    manifest.add(device.hostName(), device.hostIfindex());
     forwarder.attach(device.hostIfindex());
   }
 
@@ -128,11 +139,25 @@ final class PodNetwork implements AutoCloseable {
   }
 
   /** Removes an endpoint's devices; its routes stay until {@link #settle}. */
-  void release(EndpointInterface device) {
-    forwarder.detach(device.hostIfindex());
+  void disconnect(EndpointInterface device) {
     connector.disconnect(device);
-    manifest.remove(device.hostName(), device.hostIfindex());
-    connected.remove(device.hostIfindex());
+    forget(device.hostName(), device.hostIfindex());
+  }
+
+  /** Gives devices that were taken over back, down; the routes stay until {@link #settle}. */
+  void release(EndpointInterface device) {
+    connector.release(device.hostName(), device.hostIfindex());
+    forget(device.hostName(), device.hostIfindex());
+  }
+
+  private void forget(String name, int ifindex) {
+    forwarder.detach(ifindex);
+    manifest.remove(name, ifindex);
+    connected.remove(ifindex);
+  }
+
+  boolean holds(EndpointInterface device) {
+    return PodConnector.holds(node, device);
   }
 
   /** Forwards for an endpoint whose device was made before this process began. */
@@ -141,7 +166,7 @@ final class PodNetwork implements AutoCloseable {
     if (forwarder.isAttached(device.hostIfindex()) && routed.containsAll(endpoint.addresses())) {
       return;
     }
-    if (ours(device.hostName(), device.hostIfindex()).isPresent()) {
+    if (manifest.holds(device.hostName(), device.hostIfindex()) && holds(device)) {
       forwarder.attach(device.hostIfindex());
       endpoint.addresses().forEach(this::route);
     }
@@ -164,34 +189,34 @@ final class PodNetwork implements AutoCloseable {
   }
 
   /**
-   * Removes the devices and routes of endpoints that are not among these, those of an earlier
-   * process included.
+   * Removes the devices and routes that an earlier process left of endpoints that are not among
+   * these.
    *
    * @param inUse the devices of rows: those that were taken over have a name of their maker's
    */
   void prune(Set<Integer> endpointIds, Set<String> inUse, Set<IpAddress> inRows) {
     Set<String> kept = new HashSet<>(inUse);
-    kept.add(names.hostDevice());
     endpointIds.forEach(id -> kept.add(names.podDevice(id)));
     manifest
-        .devices()
-        .forEach((name, ifindex) -> {
+        .leftBehind()
+        .forEach((name, device) -> {
           if (!kept.contains(name)) {
-            forwarder.detach(ifindex);
-            ours(name, ifindex).ifPresent(link -> node.deleteLink(link.index()));
-            manifest.remove(name, ifindex);
-            connected.remove(ifindex);
+            switch (device.origin()) {
+              case MADE -> delete(name);
+              case ADOPTED -> connector.release(name, device.ifindex());
+            }
+            forget(name, device.ifindex());
           }
         });
     routed.addAll(devices.routes());
     settle(inRows);
   }
 
-  /** A device that is there and that this instance made: a stranger may have the name by now. */
-  private Optional<Link> ours(String name, int ifindex) {
-    return manifest.holds(name, ifindex)
-        ? node.linkByName(name).filter(link -> link.index() == ifindex)
-        : Optional.empty();
+  /** Deletes a device of ours: a stranger may have the name by now. */
+  private void delete(String name) {
+    node.linkByName(name)
+        .filter(link -> manifest.holds(name, link.index()))
+        .ifPresent(link -> node.deleteLink(link.index()));
   }
 
   long undeliverable() {
@@ -212,9 +237,7 @@ final class PodNetwork implements AutoCloseable {
   /** Removes everything this instance made; with a device go its twin and its routes. */
   void destroy() {
     forwarder.close();
-    manifest
-        .devices()
-        .forEach((name, ifindex) -> ours(name, ifindex).ifPresent(l -> node.deleteLink(l.index())));
+    manifest.devices().keySet().forEach(this::delete);
     manifest.delete();
     node.close();
   }

@@ -46,8 +46,9 @@ public final class NodeDevices {
     this.names = names;
     this.addresses = List.copyOf(addresses);
     Optional<Link> existing = node.linkByName(names.hostDevice());
-    this.host = existing.orElseGet(this::create);
-    if (existing.isEmpty()) {
+    this.host = existing.orElseGet(() -> create(manifest));
+    if (manifest.holds(host.name(), host.index())) {
+      // Also where the process that made it did not come to this.
       manifest.add(host.name(), host.index());
     }
     this.net =
@@ -62,7 +63,8 @@ public final class NodeDevices {
     node.setNoArp(net.index());
   }
 
-  private Link create() {
+  private Link create(DeviceManifest manifest) {
+    manifest.announce(names.hostDevice());
     try (Netns here = Netns.current()) {
       return node.createVeth(
           new VethPair(

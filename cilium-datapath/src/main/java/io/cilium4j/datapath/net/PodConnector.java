@@ -137,6 +137,23 @@ public final class PodConnector {
         .orElse(false);
   }
 
+  /** Whether the pair is there. */
+  public static boolean holds(Netlink node, EndpointInterface device) {
+    return node.linkByName(device.hostName())
+        .filter(link -> link.index() == device.hostIfindex())
+        .isPresent();
+  }
+
+  /**
+   * Gives a pair that was taken over back to its maker, down; no error if it is gone. A device of
+   * the same name that is not this one stays as it is.
+   */
+  public synchronized void release(String hostName, int ifindex) {
+    node.linkByName(hostName)
+        .filter(link -> link.index() == ifindex)
+        .ifPresent(link -> node.setDown(ifindex));
+  }
+
   /** An Ethernet address that no vendor gave to a device. */
   public static MacAddress randomMac() {
     long bits = RANDOM.nextLong() >>> 16;

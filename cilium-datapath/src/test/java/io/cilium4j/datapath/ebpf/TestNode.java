@@ -47,7 +47,7 @@ final class TestNode implements AutoCloseable {
   static final Limits LIMITS = new Limits(262_144, 65_536, 131_072);
 
   /** The same for every run, so that one takes over and removes what an aborted one left. */
-  private static final Path RUN_FOLDER =
+  static final Path RUN_FOLDER =
       Path.of(System.getProperty("java.io.tmpdir"), "cilium4j-" + INSTANCE);
 
   private final Path folder;
@@ -78,7 +78,8 @@ final class TestNode implements AutoCloseable {
             new IpcacheEntry(IpPrefix.host(NODE6), ReservedIdentity.HOST.id())));
   }
 
-  private void open() {
+  /** Opens a datapath that is closed. */
+  void open() {
     datapath =
         (EbpfDatapath)
             new EbpfDatapathProvider()

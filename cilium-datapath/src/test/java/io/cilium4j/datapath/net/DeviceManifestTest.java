@@ -3,8 +3,12 @@ package io.cilium4j.datapath.net;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.datapath.net.DeviceManifest.Device;
+import io.cilium4j.datapath.net.DeviceManifest.Origin;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -24,17 +28,58 @@ class DeviceManifestTest {
     manifest.remove("lxc5", 17);
     manifest.add("lxc5", 19);
     var later = new DeviceManifest(folder.resolve("run"), "any");
-    assertEquals(Map.of("lxc5", 19, "lxc6", 18), later.devices());
+    assertEquals(Map.of("lxc5", made(19), "lxc6", made(18)), later.devices());
     assertTrue(later.holds("lxc5", 19));
     assertFalse(later.holds("lxc5", 17));
+  }
+
+  private static Device made(int ifindex) {
+    return new Device(ifindex, Origin.MADE);
+  }
+
+  @Test
+  void announce_thenReadByAnother_isWhateverHasTheName() {
+    var manifest = new DeviceManifest(folder, "any");
+    manifest.announce("lxc5");
+    var later = new DeviceManifest(folder, "any");
+    assertTrue(later.holds("lxc5", 17));
+    later.add("lxc5", 18);
+    assertFalse(later.holds("lxc5", 17));
+  }
+
+  @Test
+  void leftBehind_ofAnEarlierProcess_isWhatThisOneHasNotConnected() {
+    var manifest = new DeviceManifest(folder, "any");
+    manifest.add("lxc5", 17);
+    manifest.adopt("veth1", 18);
+    manifest.adopt("veth2", 19);
+    assertEquals(Map.of(), manifest.leftBehind(), "its own are in use");
+    var later = new DeviceManifest(folder, "any");
+    later.adopt("veth2", 19);
+    assertEquals(
+        Map.of("lxc5", made(17), "veth1", new Device(18, Origin.ADOPTED)), later.leftBehind());
+    later.remove("lxc5", 17);
+    later.remove("veth1", 18);
+    assertEquals(Map.of(), later.leftBehind());
+    assertEquals(Map.of("veth2", new Device(19, Origin.ADOPTED)), later.devices());
   }
 
   @Test
   void read_strayLines_arePassedOver() throws Exception {
     Files.writeString(
         folder.resolve("any-devices"),
-        "lxc5 17\n\nlxc6\nlxc7 -1\nlxc8 99999999999\na-name-that-is-too-long 3\nlxc9 0\n");
-    assertEquals(Map.of("lxc5", 17), new DeviceManifest(folder, "any").devices());
+        "lxc5 17\n\nlxc6\nlxc7 -1\nlxc8 99999999999\na-name-that-is-too-long 3\nlxc9 1 made\n");
+    assertEquals(Map.of("lxc5", made(17)), new DeviceManifest(folder, "any").devices());
+  }
+
+  @Test
+  void add_thatCannotBeWritten_isNotNoted() throws Exception {
+    var manifest = new DeviceManifest(folder, "any");
+    manifest.add("lxc5", 17);
+    Files.createDirectory(folder.resolve("any-devices.new"));
+    assertThrows(DatapathException.class, () -> manifest.add("lxc5", 18));
+    assertThrows(DatapathException.class, () -> manifest.adopt("veth1", 19));
+    assertEquals(Map.of("lxc5", made(17)), manifest.devices());
   }
 
   @Test

@@ -5,25 +5,36 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.IpamAllocator;
+import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
+import java.time.Clock;
+import java.time.DateTimeException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The node's addresses, for those who take them before there is an endpoint, as a CNI plugin does.
- * What is taken with a deadline comes back by itself if nobody makes it permanent: a plugin may die
- * on the way.
+ * What is taken with a deadline comes back by itself if no endpoint has it by then: a plugin may
+ * die on the way.
+ *
+ * <p>What is taken outlives the process, a deadline included, until an endpoint has it: from then
+ * on its address is kept with it.
  *
  * <p>Safe for use by several threads.
  */
 public final class AddressBook {
+  private static final Logger LOG = LoggerFactory.getLogger(AddressBook.class);
 
   /** How long an address waits for its endpoint: a plugin is given up after a few minutes. */
   static final Duration RESERVATION = Duration.ofMinutes(10);
@@ -46,20 +57,80 @@ public final class AddressBook {
    */
   public record Taken(IpAddress address, Optional<UUID> reservation) {}
 
-  private record Deadline(UUID reservation, String owner, long endNanos) {}
+  /**
+   * An address without an endpoint, as it is kept.
+   *
+   * @param address the address
+   * @param owner who has it
+   * @param reservation names the deadline; empty for a permanent one
+   * @param until the deadline; empty for a permanent one
+   */
+  public record Held(String address, String owner, String reservation, String until) {
+    public Held {
+      // In JSON what is empty is left out.
+      address = Objects.requireNonNullElse(address, "");
+      owner = Objects.requireNonNullElse(owner, "");
+      reservation = Objects.requireNonNullElse(reservation, "");
+      until = Objects.requireNonNullElse(until, "");
+    }
+
+    private static Held of(
+        IpAddress address, String owner, Optional<UUID> reservation, Instant end) {
+      return new Held(
+          address.toString(),
+          owner,
+          reservation.map(UUID::toString).orElse(""),
+          reservation.isPresent() ? end.toString() : "");
+    }
+
+    private boolean isOver(Instant now) {
+      return !until.isEmpty() && !Instant.parse(until).isAfter(now);
+    }
+  }
 
   private final IpamAllocator ipam;
   private final List<IpPrefix> podCidrs;
-  private final LongSupplier nanoTime;
+  private final SpecStore<Held> store;
+  private final Clock clock;
   private final ReentrantLock lock = new ReentrantLock();
 
-  /** Guarded by the lock. */
-  private final Map<IpAddress, Deadline> deadlines = new HashMap<>();
+  /** The row of each address that is in the store. Guarded by the lock. */
+  private final Map<IpAddress, Long> held = new HashMap<>();
 
-  AddressBook(IpamAllocator ipam, List<IpPrefix> podCidrs, LongSupplier nanoTime) {
+  private long lastRow;
+
+  AddressBook(IpamAllocator ipam, List<IpPrefix> podCidrs, SpecStore<Held> store, Clock clock) {
     this.ipam = ipam;
     this.podCidrs = List.copyOf(podCidrs);
-    this.nanoTime = nanoTime;
+    this.store = store;
+    this.clock = clock;
+  }
+
+  /** Takes up what an earlier run kept; to be called when the endpoints have theirs. */
+  void restore() {
+    lock.lock();
+    try {
+      for (Row<Long, Held> row : store.table().snapshot()) {
+        lastRow = Math.max(lastRow, row.key());
+        restore(row.key(), row.value());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void restore(long row, Held former) {
+    try {
+      IpAddress address = IpAddress.parse(former.address());
+      if (!former.isOver(clock.instant()) && !ipam.allocations().snapshot().contains(address)) {
+        ipam.claim(address, former.owner());
+        held.put(address, row);
+        return;
+      }
+    } catch (IpamException | IllegalArgumentException | DateTimeException e) {
+      LOG.warn("address not restored address={} error=\"{}\"", former.address(), e.getMessage());
+    }
+    store.delete(row);
   }
 
   /** The families it has addresses of. */
@@ -91,46 +162,73 @@ public final class AddressBook {
    * Takes some free address.
    *
    * @param owner the pod's name, {@code namespace/name}
-   * @throws io.cilium4j.core.spi.IpamException if none is left
+   * @throws IpamException if none is left
+   * @throws AgentException if that cannot be kept; then none is taken
    */
   public Taken allocate(IpFamily family, String owner, Term term) {
     IpAddress address = ipam.allocate(family, owner);
-    if (term == Term.PERMANENT) {
-      return new Taken(address, Optional.empty());
-    }
-    var reservation = UUID.randomUUID();
-    lock.lock();
-    try {
-      deadlines.put(
-          address, new Deadline(reservation, owner, nanoTime.getAsLong() + RESERVATION.toNanos()));
-    } finally {
-      lock.unlock();
-    }
-    return new Taken(address, Optional.of(reservation));
+    Optional<UUID> reservation =
+        term == Term.PERMANENT ? Optional.empty() : Optional.of(UUID.randomUUID());
+    holdOrRelease(address, owner, reservation);
+    return new Taken(address, reservation);
   }
 
   /**
    * Takes this very address.
    *
-   * @throws io.cilium4j.core.spi.IpamException if it is taken, reserved or out of reach
+   * @throws IpamException if it is taken, reserved or out of reach
+   * @throws AgentException if that cannot be kept; then it is not taken
    */
   public void claim(IpAddress address, String owner) {
     ipam.claim(address, owner);
+    holdOrRelease(address, owner, Optional.empty());
+  }
+
+  private void holdOrRelease(IpAddress address, String owner, Optional<UUID> reservation) {
+    try {
+      hold(address, Held.of(address, owner, reservation, clock.instant().plus(RESERVATION)));
+    } catch (RuntimeException e) {
+      ipam.release(address, owner);
+      throw e;
+    }
+  }
+
+  private void hold(IpAddress address, Held wanted) {
+    lock.lock();
+    try {
+      long row = held.getOrDefault(address, lastRow + 1);
+      store.put(row, wanted);
+      lastRow = Math.max(lastRow, row);
+      held.put(address, row);
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Gives an address back, whoever has it; false if nobody does. */
   public boolean release(IpAddress address) {
-    lock.lock();
-    try {
-      deadlines.remove(address);
-    } finally {
-      lock.unlock();
-    }
+    var _ = drop(address);
     return ipam.allocations().get(address).map(owner -> ipam.release(address, owner)).orElse(false);
   }
 
+  private Optional<Held> drop(IpAddress address) {
+    lock.lock();
+    try {
+      Long row = held.get(address);
+      if (row == null) {
+        return Optional.empty();
+      }
+      Optional<Held> former = store.table().get(row);
+      store.delete(row);
+      held.remove(address);
+      return former;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /**
-   * Makes an address permanent. No error if no deadline is known of it, as after a restart: who
+   * Sees whether a reservation is still of its address. No error if no deadline is known of it: who
    * claims it next finds out whether it is still free.
    *
    * @throws AgentException if the address has a deadline under another name, since then it is
@@ -139,30 +237,38 @@ public final class AddressBook {
   public void confirm(IpAddress address, UUID reservation) {
     lock.lock();
     try {
-      Deadline deadline = deadlines.get(address);
-      if (deadline != null && !deadline.reservation().equals(reservation)) {
+      Long row = held.get(address);
+      Optional<Held> present = row == null ? Optional.empty() : store.table().get(row);
+      String known = present.map(Held::reservation).orElse("");
+      if (!known.isEmpty() && !known.equals(reservation.toString())) {
         throw new AgentException("address " + address + ": it is reserved anew, for another");
       }
-      deadlines.remove(address);
     } finally {
       lock.unlock();
     }
   }
 
-  /** Gives back what nobody made permanent in time. */
+  /** An endpoint has the address from now on: it neither has a deadline nor is it kept here. */
+  void handOver(IpAddress address, Undo undo) {
+    drop(address).ifPresent(former -> undo.add(() -> hold(address, former)));
+  }
+
+  /** Gives back what no endpoint had in time. */
   void expire() {
     lock.lock();
     try {
-      deadlines
-          .entrySet()
-          .removeIf(entry -> {
-            Deadline deadline = entry.getValue();
-            boolean over = deadline.endNanos() - nanoTime.getAsLong() <= 0;
-            if (over) {
-              ipam.release(entry.getKey(), deadline.owner());
-            }
-            return over;
-          });
+      Instant now = clock.instant();
+      for (IpAddress address : List.copyOf(held.keySet())) {
+        Long row = held.get(address);
+        Optional<Held> over =
+            row == null
+                ? Optional.empty()
+                : store.table().get(row).filter(each -> each.isOver(now));
+        if (over.isPresent()) {
+          var _ = drop(address);
+          ipam.release(address, over.get().owner());
+        }
+      }
     } finally {
       lock.unlock();
     }

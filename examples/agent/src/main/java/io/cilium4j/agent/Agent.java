@@ -22,17 +22,13 @@ import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.RulesSnapshot;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The agent of one node, for the program that starts it in-process.
@@ -52,16 +48,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Agent implements AutoCloseable {
   private final AgentConfig config;
-  private final StateFolder folder;
-
-  /** Guards starting and stopping. */
-  private final ReentrantLock lock = new ReentrantLock();
-
-  private volatile @Nullable AgentRuntime runtime;
+  private final AgentLife life;
 
   Agent(AgentConfig config) {
     this.config = config;
-    this.folder = new StateFolder(config.stateFolder());
+    this.life = new AgentLife(config);
   }
 
   /** Begins to put an agent together. */
@@ -77,68 +68,7 @@ public final class Agent implements AutoCloseable {
    * @throws AgentException if it cannot; nothing half started is left
    */
   public void start() {
-    lock.lock();
-    try {
-      if (runtime != null) {
-        throw new AgentException("instance " + config.instance() + " is started already");
-      }
-      AgentRuntime made = failing("start", this::open);
-      try {
-        made.start();
-      } catch (RuntimeException e) {
-        made.close();
-        throw failure("start", e);
-      }
-      runtime = made;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** What a part throws becomes what this class promises to throw. */
-  private <T> T failing(String what, Supplier<T> part) {
-    try {
-      return part.get();
-    } catch (AgentException e) {
-      throw e;
-    } catch (RuntimeException e) {
-      throw failure(what, e);
-    }
-  }
-
-  private AgentException failure(String what, RuntimeException cause) {
-    return new AgentException(
-        what + " of instance " + config.instance() + ": " + cause.getMessage(), cause);
-  }
-
-  private AgentRuntime open() {
-    // First, so that where no datapath can run no file is left.
-    DatapathChoice choice = config.datapath().get();
-    folder.create();
-    var held = InstanceLock.take(folder.lock(), config.instance());
-    try {
-      settleOn(choice);
-    } catch (RuntimeException e) {
-      held.close();
-      throw e;
-    }
-    return AgentRuntime.open(config, folder, choice, held);
-  }
-
-  /** An instance stays with its datapath: what the other one enforces would go on beside it. */
-  private void settleOn(DatapathChoice choice) {
-    Optional<String> former = folder.datapathName();
-    if (former.isPresent() && !former.get().equals(choice.provider().name())) {
-      throw new AgentException(
-          "instance "
-              + config.instance()
-              + " runs on the datapath "
-              + former.get()
-              + " and not on "
-              + choice.provider().name()
-              + "; destroy it first");
-    }
-    folder.setDatapathName(choice.provider().name());
+    life.start();
   }
 
   /**
@@ -146,16 +76,7 @@ public final class Agent implements AutoCloseable {
    * error if the agent does not run.
    */
   public void stop() {
-    lock.lock();
-    try {
-      AgentRuntime ended = runtime;
-      runtime = null;
-      if (ended != null) {
-        ended.close();
-      }
-    } finally {
-      lock.unlock();
-    }
+    life.stop();
   }
 
   /** As {@link #stop}. */
@@ -169,56 +90,11 @@ public final class Agent implements AutoCloseable {
    * run left that crashed. The agent need not run. No error if there is nothing.
    */
   public void destroy() {
-    lock.lock();
-    try {
-      AgentRuntime ended = runtime;
-      runtime = null;
-      if (ended == null) {
-        Optional<String> former = folder.datapathName();
-        if (former.isEmpty()) {
-          removeFolder();
-          return;
-        }
-        ended = failing("removal", () -> openToDestroy(former.get()));
-      }
-      ended.destroy();
-      folder.remove();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** What a start left that was cut off before it had a datapath. */
-  private void removeFolder() {
-    if (Files.exists(folder.lock())) {
-      try (var _ = InstanceLock.take(folder.lock(), config.instance())) {
-        folder.remove();
-      }
-    }
-  }
-
-  private AgentRuntime openToDestroy(String formerDatapath) {
-    folder.create();
-    var held = InstanceLock.take(folder.lock(), config.instance());
-    try {
-      DatapathChoice configured = config.datapath().get();
-      DatapathChoice former =
-          configured.provider().name().equals(formerDatapath)
-              ? configured
-              : DatapathChoice.of(formerDatapath);
-      return AgentRuntime.open(config, folder, former, held);
-    } catch (RuntimeException e) {
-      held.close();
-      throw e;
-    }
+    life.destroy();
   }
 
   private AgentRuntime running() {
-    AgentRuntime present = runtime;
-    if (present == null) {
-      throw new AgentException("instance " + config.instance() + " is not started");
-    }
-    return present;
+    return life.running();
   }
 
   // ---- endpoints ----
@@ -240,7 +116,8 @@ public final class Agent implements AutoCloseable {
    *
    * @param wait whether to return only once its policy is enforced and it is {@code READY}
    * @throws EndpointExistsException if there is one of its name or wanted id
-   * @throws AgentException if it cannot; devices and addresses are left as they were
+   * @throws AgentException if it cannot; devices and addresses are the caller's still, and a device
+   *     that was taken over before it failed is down
    */
   public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
     AgentRuntime running = running();
@@ -375,13 +252,17 @@ public final class Agent implements AutoCloseable {
     return running().rules().applied();
   }
 
-  /** What cannot be read in the manifests, one line each, by where it is wrong. */
+  /**
+   * What cannot be read in the manifests and of the rules that were given by hand, one line each,
+   * by where it is wrong.
+   */
   public Map<String, String> problems() {
     Map<String, String> problems = new TreeMap<>();
     running()
         .source()
         .map(KubernetesSource::problems)
         .ifPresent(table -> table.snapshot().forEach(row -> problems.put(row.key(), row.value())));
+    givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
     policies()
         .snapshot()
         .forEach(
@@ -512,7 +393,7 @@ public final class Agent implements AutoCloseable {
         config.clusterId(),
         config.mtuBytes(),
         running.source().map(KubernetesSource::name).orElse(""),
-        folder.root(),
+        config.stateFolder().toAbsolutePath(),
         running.startedAt());
   }
 

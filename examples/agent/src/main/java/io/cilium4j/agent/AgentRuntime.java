@@ -127,8 +127,13 @@ final class AgentRuntime implements AutoCloseable {
     this.source = config.source().map(this::openSource);
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
     this.rules = new PolicyRules(policyConfig, ipcache);
-    this.givenRules = new GivenRules(policyConfig);
-    this.addresses = new AddressBook(ipam, config.podCidrs(), System::nanoTime);
+    this.givenRules = new GivenRules(policyConfig, folder);
+    this.addresses =
+        new AddressBook(
+            ipam,
+            config.podCidrs(),
+            new SpecStore<>("addresses", folder, AddressBook.Held.class),
+            Clock.systemUTC());
     Scheduler controllerThread = thread("controller");
     this.controller =
         new PolicyController(
@@ -148,7 +153,7 @@ final class AgentRuntime implements AutoCloseable {
     this.manager =
         new EndpointManager(
             endpoints,
-            new EndpointClaims(ipam, identities, ipcache),
+            new EndpointClaims(ipam, addresses, identities, ipcache),
             new EndpointStore(folder),
             datapath,
             realisation);
@@ -529,6 +534,7 @@ final class AgentRuntime implements AutoCloseable {
     @Override
     public void start() {
       runtime.manager.restore();
+      runtime.addresses.restore();
       watch = runtime.reconciler.statuses().watch(() -> scheduler.execute(this::look));
     }
 

@@ -37,6 +37,7 @@ final class EndpointClaims {
   record Claim(int id, Identity identity, List<IpAddress> addresses) {}
 
   private final IpamAllocator ipam;
+  private final AddressBook book;
   private final IdentityAllocator identities;
   private final Ipcache ipcache;
 
@@ -51,8 +52,10 @@ final class EndpointClaims {
   /** The id given out last; ids go round, so that one is not soon another's. */
   private int lastId;
 
-  EndpointClaims(IpamAllocator ipam, IdentityAllocator identities, Ipcache ipcache) {
+  EndpointClaims(
+      IpamAllocator ipam, AddressBook book, IdentityAllocator identities, Ipcache ipcache) {
     this.ipam = ipam;
+    this.book = book;
     this.identities = identities;
     this.ipcache = ipcache;
   }
@@ -103,6 +106,9 @@ final class EndpointClaims {
     String pod = wanted.podName();
     String holder = ipam.allocations().get(address).orElse(AddressBook.NOBODY);
     boolean isForIt = holder.equals(AddressBook.NOBODY) || wanted.isOf(holder);
+    if (isForIt) {
+      book.handOver(address, undo);
+    }
     if (isForIt && !holder.equals(pod) && ipam.release(address, holder)) {
       undo.add(() -> ipam.claim(address, holder));
     }

@@ -58,9 +58,6 @@ final class EndpointManager {
   /** The name of the device inside each pod. */
   private static final String POD_DEVICE = "eth0";
 
-  /** Where the kernel lists the devices of our namespace. */
-  private static final Path DEVICES = Path.of("/sys/class/net");
-
   /** How long a datapath may take for one endpoint before the caller is told that it failed. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -120,7 +117,8 @@ final class EndpointManager {
    * Makes a pod an endpoint whose devices and addresses are there already.
    *
    * @throws EndpointExistsException if there is one of its name or wanted id
-   * @throws AgentException if it cannot; devices and addresses are left as they were
+   * @throws AgentException if it cannot; devices and addresses are its maker's still, and a device
+   *     that was taken over before it failed is down
    */
   Endpoint adopt(EndpointAttachment wanted, PreparedLabels labels, Wait wait) {
     var details = EndpointDetails.of(wanted.names(), labels.all(), wanted.addressOwner());
@@ -131,6 +129,7 @@ final class EndpointManager {
           Claim claim = claims.claimGiven(wanted, labels.relevant(), undo);
           EndpointInterface device =
               datapath.adopt(new AdoptRequest(claim.id(), wanted.device(), claim.addresses()));
+          undo.add(() -> datapath.release(device));
           var pod = new PodName(wanted.namespace(), wanted.name());
           return keep(endpoint(pod, claim, device, wanted.namedPorts()), details, undo);
         });
@@ -193,9 +192,9 @@ final class EndpointManager {
   }
 
   private void forget(int id) {
-    store.remove(id);
     details.remove(id);
     log.remove(id);
+    store.remove(id);
   }
 
   /** From here on everybody knows of the endpoint. */
@@ -270,6 +269,8 @@ final class EndpointManager {
    * @param change its details from the present ones; must not change anything else
    * @param relevant the labels that make its identity, from its details
    * @return false if there is no such endpoint
+   * @throws AgentException if it cannot be kept, and nothing is changed; or if it is not enforced
+   *     in time, and will be
    */
   boolean changeLabels(
       int id, UnaryOperator<EndpointDetails> change, Function<EndpointDetails, Labels> relevant) {
@@ -295,7 +296,7 @@ final class EndpointManager {
       UnaryOperator<EndpointDetails> change,
       Function<EndpointDetails, Labels> relevant,
       UnaryOperator<Endpoint> alsoChanged) {
-    Endpoint before;
+    Optional<Endpoint> before;
     Endpoint changed;
     long revision;
     changing.lock();
@@ -307,24 +308,49 @@ final class EndpointManager {
       EndpointDetails changedDetails = change.apply(present.get());
       Identity next = claims.claimIdentity(relevant.apply(changedDetails));
       UnaryOperator<Endpoint> step = endpoint -> alsoChanged.apply(endpoint.withIdentity(next));
-      Optional<Endpoint> former = replace(id, endpoint -> Optional.of(step.apply(endpoint)));
-      if (former.isEmpty()) {
+      try {
+        before = keepChanged(id, changedDetails, step);
+      } catch (RuntimeException e) {
+        claims.releaseIdentity(next.id());
+        throw e;
+      }
+      if (before.isEmpty()) {
         claims.releaseIdentity(next.id());
         return false;
       }
       revision = endpoints.table().revision();
-      before = former.get();
-      changed = step.apply(before);
-      details.put(id, changedDetails);
+      changed = step.apply(before.get());
       claims.announce(changed);
-      store.put(changed, changedDetails);
       log.add(id, Outcome.OK, "identity " + next.id() + " by labels", changed.state());
     } finally {
       changing.unlock();
     }
-    awaitEnforced(changed, revision);
-    claims.releaseIdentity(before.identity());
+    try {
+      awaitEnforced(changed, revision);
+    } finally {
+      claims.releaseIdentity(before.get().identity());
+    }
     return true;
+  }
+
+  /**
+   * Changes an endpoint, in its file first: nothing counts that the next start would not know of.
+   * Gives its former form; absent if there is no such endpoint.
+   */
+  private Optional<Endpoint> keepChanged(
+      int id, EndpointDetails changedDetails, UnaryOperator<Endpoint> change) {
+    Optional<Endpoint> present = endpoints.table().get(id);
+    if (present.isEmpty()) {
+      return Optional.empty();
+    }
+    store.put(change.apply(present.get()), changedDetails);
+    Optional<Endpoint> before = replace(id, endpoint -> Optional.of(change.apply(endpoint)));
+    if (before.isPresent()) {
+      details.put(id, changedDetails);
+    } else {
+      store.remove(id); // It was deleted meanwhile, and its file with it.
+    }
+    return before;
   }
 
   /**
@@ -350,18 +376,17 @@ final class EndpointManager {
   private boolean changeDetails(int id, String what, UnaryOperator<EndpointDetails> change) {
     changing.lock();
     try {
-      Optional<Endpoint> endpoint = endpoints.table().get(id);
       Optional<EndpointDetails> present = details.table().get(id);
-      if (endpoint.isEmpty() || present.isEmpty()) {
+      if (present.isEmpty()) {
         return false;
       }
       EndpointDetails next = change.apply(present.get());
-      if (!next.equals(present.get())) {
-        details.put(id, next);
-        store.put(endpoint.get(), next);
-        log.add(id, Outcome.OK, what, endpoint.get().state());
+      if (next.equals(present.get())) {
+        return true;
       }
-      return true;
+      Optional<Endpoint> endpoint = keepChanged(id, next, UnaryOperator.identity());
+      endpoint.ifPresent(there -> log.add(id, Outcome.OK, what, there.state()));
+      return endpoint.isPresent();
     } finally {
       changing.unlock();
     }
@@ -384,12 +409,13 @@ final class EndpointManager {
       try {
         restore(former, kept.details());
       } catch (RuntimeException e) {
-        // Its devices stay and drop everything, as they do for any endpoint without a row.
+        // The datapath gives up what it has of it, as of any endpoint that is none.
         LOG.warn(
             "endpoint not restored id={} pod={} error=\"{}\"",
             former.id(),
             former.podName(),
             e.getMessage());
+        store.setAside(former.id());
       }
     }
     endpoints.synced(RESTORED);
@@ -424,14 +450,10 @@ final class EndpointManager {
     }
   }
 
-  /**
-   * Devices that others made are known by the node's side, since their namespace may be unknown.
-   */
-  private static boolean isGone(Endpoint former) {
+  /** The namespace of devices that others made may have another name where they are. */
+  private boolean isGone(Endpoint former) {
     String netns = former.device().netns();
-    return netns.isEmpty()
-        ? !Files.exists(DEVICES.resolve(former.device().hostName()))
-        : !Files.exists(Path.of(netns));
+    return (!netns.isEmpty() && !Files.exists(Path.of(netns))) || !datapath.holds(former.device());
   }
 
   /** Follows how far the datapath is with each endpoint. */

@@ -3,9 +3,7 @@ package io.cilium4j.agent;
 
 import io.cilium4j.core.Endpoint;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
@@ -16,9 +14,6 @@ final class EndpointStore {
   private static final Logger LOG = LoggerFactory.getLogger(EndpointStore.class);
 
   private static final String SUFFIX = ".json";
-
-  /** What a file is called from then on that could not be read; kept for whoever looks into it. */
-  private static final String DAMAGED = ".damaged";
 
   private final StateFolder folder;
 
@@ -64,20 +59,14 @@ final class EndpointStore {
         endpoints.add(kept);
       } catch (IOException | IllegalArgumentException e) {
         LOG.warn("endpoint state lost file={} error=\"{}\"", file, e.getMessage());
-        setAside(file);
+        StateFolder.setAside(file);
       }
     }
     return endpoints;
   }
 
-  private static void setAside(Path file) {
-    try {
-      Files.move(
-          file,
-          file.resolveSibling(file.getFileName() + DAMAGED),
-          StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      LOG.warn("damaged file stays file={} error=\"{}\"", file, e.getMessage());
-    }
+  /** Keeps what is kept of an endpoint out of the next start's way. */
+  void setAside(int id) {
+    StateFolder.setAside(file(id));
   }
 }

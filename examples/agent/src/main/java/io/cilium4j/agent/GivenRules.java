@@ -11,9 +11,17 @@ import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParseException;
 import io.cilium4j.policy.PolicyParser;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
@@ -24,17 +32,27 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * Rules that a user gives the agent by hand, beside those of Kubernetes: each becomes a policy
  * object of cluster scope with a name that no object of Kubernetes can have. They are known by
- * their labels, and go with the agent's process.
+ * their labels.
+ *
+ * <p>They outlive the process: a restart that forgot them would let pass what they deny. All are in
+ * one file, so that a change of several is there as a whole or not at all.
  *
  * <p>Safe for use by several threads.
  */
 public final class GivenRules {
+  private static final Logger LOG = LoggerFactory.getLogger(GivenRules.class);
 
   /** Begins the name of such an object; Kubernetes takes no colon in names. */
   private static final String PREFIX = "api:";
 
   /** Most rules at a time: a bound on what a client may store here. */
   private static final int MAX_RULES = 10_000;
+
+  /** Most bytes of all of them: some times what the API takes at once. */
+  private static final int MAX_BYTES = 16 << 20;
+
+  /** Raised when the file's form changes; another version's file is damaged to this one. */
+  private static final int VERSION = 1;
 
   private static final JsonMapper JSON =
       JsonMapper.builder()
@@ -43,15 +61,72 @@ public final class GivenRules {
           .build();
 
   private final PolicyConfig config;
+  private final StateFolder folder;
   private final TableWriter<ResourceKey, RawResource> objects = TableWriter.create("given-rules");
 
-  /** The labels of each rule. Written together with the objects, under this object's lock. */
-  private final TreeMap<ResourceKey, List<Label>> labels = new TreeMap<>();
+  /** The rules as they were given. Written together with the objects, under this object's lock. */
+  private final TreeMap<ResourceKey, Rule> rules = new TreeMap<>();
+
+  private final Optional<String> problem;
 
   private long lastNumber;
 
-  GivenRules(PolicyConfig config) {
+  /**
+   * A rule as it was given.
+   *
+   * @param labels by which it is known
+   */
+  private record Rule(JsonNode text, List<Label> labels) {}
+
+  /** Reads what an earlier run kept; a rule that cannot be read costs itself and no more. */
+  GivenRules(PolicyConfig config, StateFolder folder) {
     this.config = config;
+    this.folder = folder;
+    this.problem = restore();
+  }
+
+  private Optional<String> restore() {
+    Path file = folder.givenRules();
+    List<String> problems = new ArrayList<>();
+    try {
+      JsonNode root = JSON.readTree(StateFolder.read(file, MAX_BYTES));
+      if (root.path("version").asInt(0) != VERSION) {
+        throw new IllegalArgumentException("wanted version " + VERSION);
+      }
+      List<RawResource> restored = new ArrayList<>();
+      for (Map.Entry<String, JsonNode> entry : root.path("rules").properties()) {
+        try {
+          long number = Long.parseLong(entry.getKey());
+          RawResource object = object(entry.getValue(), number, entry.getKey());
+          rules.put(object.key(), new Rule(entry.getValue(), labelsOf(entry.getValue())));
+          restored.add(object);
+          lastNumber = Math.max(lastNumber, number);
+        } catch (IllegalArgumentException e) {
+          problems.add(e.getMessage());
+        }
+      }
+      var _ = objects.write(batch -> restored.forEach(each -> batch.put(each.key(), each)));
+      LOG.info("rules restored rules={}", restored.size());
+    } catch (NoSuchFileException _) {
+      return Optional.empty();
+    } catch (JacksonException e) {
+      problems.add("no JSON: " + e.getOriginalMessage());
+      StateFolder.setAside(file);
+    } catch (IOException | IllegalArgumentException e) {
+      problems.add(e.getMessage());
+      StateFolder.setAside(file);
+    }
+    if (problems.isEmpty()) {
+      return Optional.empty();
+    }
+    String text = "rules given by hand are lost: " + String.join("; ", problems);
+    LOG.error("{} file={}", text, file);
+    return Optional.of(text);
+  }
+
+  /** Why rules of an earlier run are not in force any more; absent if all are. */
+  Optional<String> problem() {
+    return problem;
   }
 
   /** Which rules go when others come. */
@@ -90,47 +165,76 @@ public final class GivenRules {
    * @param json a list of rules
    * @return the revision of the table of objects from then on
    * @throws IllegalArgumentException if one of them is wrong; then none is added
+   * @throws AgentException if they cannot be kept; then none is added either
    */
   public synchronized long add(String json, Replaced replaced) {
     List<RawResource> added = new ArrayList<>();
-    List<List<Label>> theirLabels = new ArrayList<>();
+    TreeMap<ResourceKey, Rule> next = new TreeMap<>();
     long number = lastNumber;
     for (JsonNode rule : read(json)) {
-      added.add(object(rule, ++number, theirLabels.size()));
-      theirLabels.add(labelsOf(rule));
+      RawResource object = object(rule, ++number, Integer.toString(added.size()));
+      added.add(object);
+      next.put(object.key(), new Rule(rule, labelsOf(rule)));
     }
+    List<List<Label>> theirLabels = next.values().stream().map(Rule::labels).toList();
     List<ResourceKey> gone =
         switch (replaced) {
           case Replaced.None _ -> List.of();
-          case Replaced.SameLabels _ ->
-              labels.keySet().stream()
-                  .filter(key -> theirLabels.contains(labels.get(key)))
-                  .toList();
-          case Replaced.Having having -> having(having.labels());
+          case Replaced.SameLabels _ -> having(theirLabels::contains);
+          case Replaced.Having having -> having(labels -> hasAll(labels, having.labels()));
         };
-    if (labels.size() - gone.size() + added.size() > MAX_RULES) {
+    rules.forEach(next::putIfAbsent);
+    next.keySet().removeAll(gone);
+    if (next.size() > MAX_RULES) {
       throw new IllegalArgumentException("more than " + MAX_RULES + " rules given by hand");
     }
     lastNumber = number;
-    gone.forEach(labels::remove);
-    for (int i = 0; i < added.size(); i++) {
-      labels.put(added.get(i).key(), theirLabels.get(i));
-    }
+    return replaceBy(next, added);
+  }
+
+  /** Puts the rules into their file, and then into force. */
+  private long replaceBy(Map<ResourceKey, Rule> next, List<RawResource> added) {
+    keep(next);
+    List<ResourceKey> gone = rules.keySet().stream().filter(key -> !next.containsKey(key)).toList();
+    rules.clear();
+    rules.putAll(next);
     return objects.write(batch -> {
       gone.forEach(batch::remove);
       added.forEach(each -> batch.put(each.key(), each));
     });
   }
 
+  private void keep(Map<ResourceKey, Rule> next) {
+    ObjectNode root = JSON.createObjectNode();
+    root.put("version", VERSION);
+    ObjectNode byNumber = root.putObject("rules");
+    next.forEach((key, rule) -> byNumber.set(key.name().substring(PREFIX.length()), rule.text()));
+    byte[] content = JSON.writeValueAsBytes(root);
+    if (content.length > MAX_BYTES) {
+      throw new IllegalArgumentException(
+          "more than " + MAX_BYTES + " bytes of rules given by hand");
+    }
+    try {
+      folder.write(folder.givenRules(), content);
+    } catch (IOException e) {
+      throw new AgentException("write rules given by hand: " + e.getMessage(), e);
+    }
+  }
+
   /**
    * Removes rules.
    *
    * @param wanted labels that a rule must have; empty for every rule
+   * @throws AgentException if that cannot be kept; then none is removed
    */
   public synchronized Removed delete(List<Label> wanted) {
-    List<ResourceKey> gone = having(wanted);
-    gone.forEach(labels::remove);
-    return new Removed(gone.size(), objects.write(batch -> gone.forEach(batch::remove)));
+    List<ResourceKey> gone = having(labels -> hasAll(labels, wanted));
+    if (gone.isEmpty()) {
+      return new Removed(0, objects.table().revision());
+    }
+    var next = new TreeMap<>(rules);
+    next.keySet().removeAll(gone);
+    return new Removed(gone.size(), replaceBy(next, List.of()));
   }
 
   /**
@@ -141,9 +245,9 @@ public final class GivenRules {
    */
   public record Removed(int rules, long revision) {}
 
-  private List<ResourceKey> having(List<Label> wanted) {
-    return labels.entrySet().stream()
-        .filter(entry -> hasAll(entry.getValue(), wanted))
+  private List<ResourceKey> having(Predicate<List<Label>> labels) {
+    return rules.entrySet().stream()
+        .filter(entry -> labels.test(entry.getValue().labels()))
         .map(entry -> entry.getKey())
         .toList();
   }
@@ -180,7 +284,7 @@ public final class GivenRules {
     return rules;
   }
 
-  private RawResource object(JsonNode rule, long number, int index) {
+  private RawResource object(JsonNode rule, long number, String index) {
     var key = new ResourceKey(CiliumPolicy.CLUSTERWIDE_KIND, "", PREFIX + number);
     String apiVersion = "cilium.io/v2";
     ObjectNode object = JSON.createObjectNode();

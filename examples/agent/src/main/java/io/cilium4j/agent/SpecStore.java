@@ -14,8 +14,7 @@ import tools.jackson.core.JacksonException;
 
 /**
  * What users asked for by number: a table whose rows outlive the process, one file each. Whether a
- * row is carried out is another matter, and not told here: nothing in the datapath follows these
- * tables yet.
+ * row is carried out is another matter, and not told here.
  *
  * <p>Safe for use by several threads.
  *

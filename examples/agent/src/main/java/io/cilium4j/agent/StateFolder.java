@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The folder in which an instance keeps what must outlive its process, readable by its own user
@@ -25,7 +27,8 @@ import java.util.stream.Stream;
  * <pre>
  *   FOLDER/lock               held while the agent runs
  *   FOLDER/endpoints/ID.json  one file an endpoint
- *   FOLDER/specs/NAME/ID.json one file a service, recorder, …
+ *   FOLDER/specs/NAME/ID.json one file a service, recorder, address without endpoint, …
+ *   FOLDER/given-rules.json   the rules that users gave by hand
  *   FOLDER/datapath-name      which datapath enforces
  *   FOLDER/datapath/          the datapath's own: its manifest
  * </pre>
@@ -34,6 +37,7 @@ import java.util.stream.Stream;
  * any moment leaves the old content or the new one, never a part.
  */
 final class StateFolder {
+  private static final Logger LOG = LoggerFactory.getLogger(StateFolder.class);
 
   private static final FileAttribute<Set<PosixFilePermission>> FOLDER_MODE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
@@ -43,6 +47,9 @@ final class StateFolder {
 
   /** What a file is called while it is written; left behind only by a crash. */
   private static final String UNFINISHED = ".tmp";
+
+  /** What a file is called from then on that could not be read. */
+  private static final String DAMAGED = ".damaged";
 
   /** Largest file that is read back, 1 MiB: an endpoint takes a few hundred bytes. */
   private static final long MAX_FILE_BYTES = 1L << 20;
@@ -67,6 +74,11 @@ final class StateFolder {
 
   Path endpoints() {
     return root.resolve("endpoints");
+  }
+
+  /** The rules that users gave by hand. */
+  Path givenRules() {
+    return root.resolve("given-rules.json");
   }
 
   /** The folder of a table of what users asked for. */
@@ -113,10 +125,37 @@ final class StateFolder {
     }
   }
 
-  /** Puts a file in place as a whole. */
+  /** Removes what writers left that a crash cut off. Nobody may write meanwhile. */
+  void sweep() {
+    try {
+      for (Path folder :
+          Stream.concat(Stream.of(root, endpoints()), list(specs(), "").stream()).toList()) {
+        for (Path unfinished : list(folder, UNFINISHED)) {
+          Files.deleteIfExists(unfinished);
+        }
+      }
+    } catch (IOException e) {
+      throw new AgentException("tidy up state folder " + root + ": " + reason(e), e);
+    }
+  }
+
+  /** Puts a file in place as a whole; where that fails, what was there before stays. */
   void write(Path file, byte[] content) throws IOException {
     Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);
     Files.deleteIfExists(unfinished);
+    try {
+      writeThrough(unfinished, content);
+      Files.move(
+          unfinished, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      // A full disk has no room for a part of a file either.
+      Files.deleteIfExists(unfinished);
+      throw e;
+    }
+    flush(file);
+  }
+
+  private static void writeThrough(Path unfinished, byte[] content) throws IOException {
     try (FileChannel channel =
         FileChannel.open(
             unfinished,
@@ -128,9 +167,6 @@ final class StateFolder {
       }
       channel.force(true);
     }
-    Files.move(
-        unfinished, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    flush(file);
   }
 
   /** Removes a file for good; no error if there is none. */
@@ -151,13 +187,30 @@ final class StateFolder {
     }
   }
 
-  /** Reads a file of bounded size. */
+  /** Reads a file of 1 MiB at most. */
   static byte[] read(Path file) throws IOException {
+    return read(file, MAX_FILE_BYTES);
+  }
+
+  /** Reads a file of bounded size. */
+  static byte[] read(Path file, long maxBytes) throws IOException {
     long size = Files.size(file);
-    if (size > MAX_FILE_BYTES) {
-      throw new IOException(size + " bytes: at most " + MAX_FILE_BYTES);
+    if (size > maxBytes) {
+      throw new IOException(size + " bytes: at most " + maxBytes);
     }
     return Files.readAllBytes(file);
+  }
+
+  /** Moves a file that cannot be read aside, for whoever looks into it; no error if it stays. */
+  static void setAside(Path file) {
+    try {
+      Files.move(
+          file,
+          file.resolveSibling(file.getFileName() + DAMAGED),
+          StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      LOG.warn("damaged file stays file={} error=\"{}\"", file, e.getMessage());
+    }
   }
 
   /** The finished files of a folder, in the order of their names. */
@@ -182,6 +235,11 @@ final class StateFolder {
           Files.deleteIfExists(file);
         }
         deleteIfEmpty(table);
+      }
+      for (Path file : list(root, "")) {
+        if (file.getFileName().toString().startsWith(givenRules().getFileName().toString())) {
+          Files.deleteIfExists(file);
+        }
       }
       Files.deleteIfExists(datapathNameFile());
       Files.deleteIfExists(lock());

@@ -94,6 +94,14 @@ class EndpointStoreTest {
     assertEquals(List.of(KEPT), store.load());
   }
 
+  @Test
+  void put_thatFails_leavesNoPartBehind() throws Exception {
+    Path inTheWay = folder.endpoints().resolve(ENDPOINT.id() + ".json");
+    Files.createDirectories(inTheWay.resolve("something"));
+    assertThrows(AgentException.class, () -> store.put(ENDPOINT, DETAILS));
+    assertEquals(List.of(inTheWay), StateFolder.list(folder.endpoints(), ""));
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

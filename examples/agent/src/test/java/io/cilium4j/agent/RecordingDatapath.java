@@ -83,6 +83,16 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
+  public synchronized void release(EndpointInterface device) {
+    devices.remove(device.hostIfindex());
+  }
+
+  @Override
+  public synchronized boolean holds(EndpointInterface device) {
+    return devices.contains(device.hostIfindex());
+  }
+
+  @Override
   public synchronized void apply(Change change) {
     for (EndpointRow row : change.endpoints()) {
       if (refusedRows.contains(row.endpoint().id())) {

@@ -59,6 +59,11 @@ public final class AskedDatapathProvider implements DatapathProvider {
     public void disconnect(EndpointInterface device) {}
 
     @Override
+    public boolean holds(EndpointInterface device) {
+      return true;
+    }
+
+    @Override
     public void apply(Change change) {}
 
     @Override

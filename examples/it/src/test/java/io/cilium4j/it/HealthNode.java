@@ -40,7 +40,16 @@ final class HealthNode implements AutoCloseable {
    */
   static HealthNode start(Path netns, Path folder, String name, int octet) throws Exception {
     List<String> command = new ArrayList<>(List.of("nsenter", "--net=" + netns));
-    command.addAll(Crasher.java(HealthNode.class));
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("--enable-native-access=io.cilium4j.datapath");
+    command.addAll(List.of("-p", System.getProperty("jdk.module.path")));
+    // This class is a test's, laid over the module as the tests themselves are.
+    command.add(
+        "--patch-module=io.cilium4j.it="
+            + Path.of(HealthNode.class.getResource("HealthNode.class").toURI())
+                .resolve("../../../..")
+                .normalize());
+    command.addAll(List.of("-m", "io.cilium4j.it/" + HealthNode.class.getName()));
     command.addAll(List.of(folder.toString(), name, Integer.toString(octet)));
     return new HealthNode(
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());

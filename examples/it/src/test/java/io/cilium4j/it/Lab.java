@@ -4,6 +4,8 @@ package io.cilium4j.it;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.EndpointRequest;
 import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
@@ -57,8 +59,33 @@ final class Lab implements AutoCloseable {
         .datapath(datapath)
         .stateFolder(folder.resolve("state"))
         .manifests(folder.resolve("manifests"))
-        .podCidrs("10.99." + octet + ".0/24", "fd99:" + octet + "::/112")
+        .podCidrs(podCidr4(octet), podCidr6(octet))
         .build();
+  }
+
+  private static String podCidr4(int octet) {
+    return "10.99." + octet + ".0/24";
+  }
+
+  private static String podCidr6(int octet) {
+    return "fd99:" + octet + "::/112";
+  }
+
+  /** The same agent as a daemon's options; of the two at most one may run. */
+  Map<String, String> daemonOptions() {
+    return Map.of(
+        "instance",
+        instance,
+        "datapath",
+        datapath,
+        "state-dir",
+        state().toString(),
+        "static-cnp-path",
+        manifests().toString(),
+        "ipv4-range",
+        podCidr4(octet),
+        "ipv6-range",
+        podCidr6(octet));
   }
 
   /** A test that cannot run here is skipped, or fails where the build says that it must run. */
@@ -83,6 +110,30 @@ final class Lab implements AutoCloseable {
 
   Path folder() {
     return folder;
+  }
+
+  String instance() {
+    return instance;
+  }
+
+  /** The state folder. */
+  Path state() {
+    return folder.resolve("state");
+  }
+
+  private List<IpPrefix> podCidrs() {
+    return List.of(IpPrefix.parse(podCidr4(octet)), IpPrefix.parse(podCidr6(octet)));
+  }
+
+  /** Whether a prefix is within those of the pods. */
+  boolean isOfPods(IpPrefix prefix) {
+    return podCidrs().stream()
+        .anyMatch(pods -> pods.contains(prefix.address()) && prefix.length() > pods.length());
+  }
+
+  /** The node's own addresses among the pods'. */
+  List<IpAddress> routers() {
+    return podCidrs().stream().map(prefix -> prefix.address().plus(1)).toList();
   }
 
   private Path manifests() {

@@ -183,7 +183,7 @@ final class AttachmentReader {
   }
 
   /**
-   * Makes addresses permanent that were reserved until a deadline.
+   * Sees whether addresses that were reserved until a deadline are still the client's.
    *
    * @throws Refusal if they are another's by now
    */

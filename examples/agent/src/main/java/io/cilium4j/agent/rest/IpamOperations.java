@@ -5,6 +5,7 @@ import io.cilium4j.agent.AddressBook;
 import io.cilium4j.agent.AddressBook.Taken;
 import io.cilium4j.agent.AddressBook.Term;
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.AgentException;
 import io.cilium4j.api.model.AddressPair;
 import io.cilium4j.api.model.IPAMAddressResponse;
 import io.cilium4j.api.model.IPAMResponse;
@@ -52,7 +53,7 @@ final class IpamOperations {
       for (IpFamily family : wantedFamilies(request)) {
         taken.put(family, book.allocate(family, owner, term));
       }
-    } catch (IpamException | IllegalArgumentException e) {
+    } catch (IpamException | AgentException | IllegalArgumentException e) {
       taken.values().forEach(each -> book.release(each.address()));
       throw new Refusal(NOT_ALLOCATED, String.valueOf(e.getMessage()));
     }
@@ -123,7 +124,7 @@ final class IpamOperations {
           }
           try {
             book.claim(address, owner);
-          } catch (IpamException | IllegalArgumentException e) {
+          } catch (IpamException | AgentException | IllegalArgumentException e) {
             throw new Refusal(FAILED, String.valueOf(e.getMessage()));
           }
           return Response.done();

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.agent.AddressBook.Term;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Node;
+import io.cilium4j.core.spi.IpamAllocator;
+import io.cilium4j.core.spi.IpamMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AddressBookTest {
+
+  private static final String OWNER = "default/web";
+
+  private static final List<IpPrefix> CIDRS = List.of(IpPrefix.parse("10.1.0.0/24"));
+
+  @TempDir Path temp;
+  private StateFolder folder;
+  private Instant now = Instant.parse("2026-01-01T00:00:00Z");
+  private IpamAllocator ipam;
+  private AddressBook book;
+
+  @BeforeEach
+  void open() {
+    folder = new StateFolder(temp.resolve("state"));
+    folder.create();
+    reopen();
+  }
+
+  /** As a new process does. */
+  private void reopen() {
+    ipam =
+        Services.named(ServiceLoader.load(IpamMode.class), IpamMode::name, "cluster-pool")
+            .open(new Node("n", List.of(), CIDRS), Map.of());
+    book =
+        new AddressBook(
+            ipam,
+            CIDRS,
+            new SpecStore<>("addresses", folder, AddressBook.Held.class),
+            ((InstantSource) () -> now).withZone(ZoneOffset.UTC));
+    book.restore();
+  }
+
+  private int allocations() {
+    return book.allocations().snapshot().size();
+  }
+
+  @Test
+  void expire_atTheDeadline_givesBackWhatNobodyTook() {
+    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    now = now.plus(AddressBook.RESERVATION).minusMillis(1);
+    book.expire();
+    assertEquals(2, allocations());
+    now = now.plusMillis(1);
+    book.expire();
+    assertEquals(1, allocations());
+    reopen();
+    assertEquals(1, allocations());
+  }
+
+  @Test
+  void restore_halfwayToTheDeadline_keepsTheRestOfIt() {
+    var taken = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    now = now.plus(AddressBook.RESERVATION.dividedBy(2));
+    reopen();
+    book.confirm(taken.address(), taken.reservation().orElseThrow());
+    now = now.plus(AddressBook.RESERVATION.dividedBy(2));
+    book.expire();
+    assertEquals(0, allocations());
+  }
+
+  @Test
+  void restore_pastTheDeadline_giveItBack() {
+    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    now = now.plus(AddressBook.RESERVATION);
+    reopen();
+    assertEquals(0, allocations());
+    assertTrue(StateFolder.list(folder.specs("addresses"), ".json").isEmpty());
+  }
+
+  @Test
+  void handOver_toAnEndpoint_endsTheDeadlineUnlessItComesToNothing() {
+    IpAddress used = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
+    IpAddress failed = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
+    book.handOver(used, new Undo());
+    var undo = new Undo();
+    book.handOver(failed, undo);
+    undo.run(new IllegalStateException());
+    now = now.plus(AddressBook.RESERVATION).plus(Duration.ofDays(1));
+    book.expire();
+    assertTrue(book.allocations().snapshot().contains(used));
+    assertTrue(!book.allocations().snapshot().contains(failed));
+  }
+
+  @Test
+  void restore_damagedRow_costsThatRow() throws Exception {
+    book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    Path damaged = StateFolder.list(folder.specs("addresses"), ".json").getFirst();
+    Files.writeString(damaged, "{\"address\": \"no address\", \"owner\": \"x\"}");
+    reopen();
+    assertEquals(1, allocations());
+  }
+
+  @Test
+  void allocate_thatCannotBeKept_takesNone() throws Exception {
+    Files.createDirectories(folder.specs("addresses").resolve("1.json.tmp/full"));
+    assertThrows(AgentException.class, () -> book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT));
+    assertEquals(0, allocations());
+  }
+}

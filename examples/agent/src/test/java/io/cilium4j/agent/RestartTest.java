@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.agent.AddressBook.Term;
+import io.cilium4j.agent.EndpointDetails.AddressOwner;
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.GivenRules.Replaced;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.Verdict;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What an agent makes of the state folder of an earlier one, in whatever state it is. */
+class RestartTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private static final int TCP = 6;
+
+  private static final String FROM_ALICE =
+      """
+      [{"endpointSelector": {"matchLabels": {"app": "bob"}}, "labels": ["k8s:name=one"],
+        "ingress": [{"fromEndpoints": [{"matchLabels": {"app": "alice"}}]}]}]
+      """;
+
+  @TempDir Path temp;
+  private final RecordingDatapath datapath = new RecordingDatapath();
+  private Agent agent;
+
+  @BeforeEach
+  void start() {
+    agent = newAgent();
+    agent.start();
+  }
+
+  @AfterEach
+  void stop() {
+    agent.stop();
+  }
+
+  private Agent newAgent() {
+    return Agent.builder()
+        .instance("t")
+        .datapath(datapath)
+        .stateFolder(temp.resolve("state"))
+        .podCidrs("10.1.0.0/24", "fd00:1::/112")
+        .build();
+  }
+
+  /** A new agent object, as a new process has. */
+  private void restart() {
+    agent.stop();
+    agent = newAgent();
+    agent.start();
+  }
+
+  private Path state(String name) {
+    return temp.resolve("state").resolve(name);
+  }
+
+  private Endpoint create(String pod) throws Exception {
+    Path netns = temp.resolve("netns-" + pod);
+    Files.createFile(netns);
+    return agent.createEndpoint(
+        new EndpointRequest("default", pod, Map.of("app", pod), netns.toString()));
+  }
+
+  private Set<String> files(String folder) throws Exception {
+    try (var files = Files.list(state(folder))) {
+      Set<String> names = new TreeSet<>();
+      files.forEach(file -> names.add(String.valueOf(file.getFileName())));
+      return names;
+    }
+  }
+
+  /** What a full disk is to a file: it cannot be written. */
+  private void forbidWriting(String file) throws Exception {
+    Files.createDirectories(state(file + ".tmp").resolve("full"));
+  }
+
+  // ---- rules given by hand ----
+
+  private long addRules(String json) throws Exception {
+    long revision = agent.givenRules().add(json, new Replaced.None());
+    var _ = agent.awaitGivenRules(revision, PATIENCE);
+    return revision;
+  }
+
+  private boolean reaches(String from, String to) throws InterruptedException {
+    Endpoint sender = agent.endpoint("default", from).orElseThrow();
+    Endpoint receiver = agent.endpoint("default", to).orElseThrow();
+    // A started agent compiles on its own thread.
+    try (var watch = agent.endpoints().watch()) {
+      while (agent.policyStanding(sender).isEmpty() || agent.policyStanding(receiver).isEmpty()) {
+        watch.take(Duration.ofMillis(10));
+      }
+    }
+    return agent.explain(sender, receiver, TCP, 80).stream()
+        .allMatch(each -> each.verdict() == Verdict.ALLOWED);
+  }
+
+  @Test
+  void givenRules_afterARestart_areInForceAndKnownByTheirLabels() throws Exception {
+    create("alice");
+    create("bob");
+    create("eve");
+    addRules(FROM_ALICE);
+    assertFalse(reaches("eve", "bob"));
+    restart();
+    assertEquals(1, agent.givenRules().size());
+    assertTrue(reaches("alice", "bob"));
+    assertFalse(reaches("eve", "bob"));
+    addRules(FROM_ALICE.replace("bob", "eve"));
+    assertEquals(2, agent.givenRules().size(), "a new rule takes no old one's place");
+    var one = List.of(io.cilium4j.core.Label.parse("k8s:name=one"));
+    assertEquals(2, agent.givenRules().delete(one).rules());
+    restart();
+    assertEquals(0, agent.givenRules().size());
+    assertTrue(reaches("eve", "bob"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{", "[]", "{\"version\": 2, \"rules\": {}}", "\u0000\u0001"})
+  void givenRules_fileIsDamaged_isToldAndSetAside(String content) throws Exception {
+    addRules(FROM_ALICE);
+    agent.stop();
+    Files.writeString(state("given-rules.json"), content);
+    restart();
+    assertEquals(0, agent.givenRules().size());
+    assertTrue(
+        Objects.requireNonNull(agent.problems().get("given-rules"))
+            .startsWith("rules given by hand are lost: "));
+    assertTrue(Files.exists(state("given-rules.json.damaged")));
+    agent.destroy();
+    assertFalse(Files.exists(temp.resolve("state")));
+  }
+
+  @Test
+  void givenRules_oneCannotBeRead_costsThatOne() throws Exception {
+    addRules(FROM_ALICE);
+    addRules(FROM_ALICE.replace("alice", "carol"));
+    agent.stop();
+    Path file = state("given-rules.json");
+    Files.writeString(
+        file, Files.readString(file).replaceFirst("endpointSelector", "endpointSelektor"));
+    restart();
+    assertEquals(1, agent.givenRules().size());
+    assertTrue(agent.problems().containsKey("given-rules"));
+  }
+
+  @Test
+  void givenRules_thatCannotBeKept_areNotInForce() throws Exception {
+    addRules(FROM_ALICE);
+    forbidWriting("given-rules.json");
+    var refused =
+        assertThrows(
+            AgentException.class, () -> agent.givenRules().add(FROM_ALICE, new Replaced.None()));
+    assertTrue(String.valueOf(refused.getMessage()).startsWith("write rules given by hand: "));
+    assertThrows(AgentException.class, () -> agent.givenRules().delete(List.of()));
+    assertEquals(1, agent.givenRules().size());
+  }
+
+  // ---- endpoints ----
+
+  @Test
+  void start_twoFilesWithOneAddress_restoresOneAndSetsTheOtherAside() throws Exception {
+    Endpoint alice = create("alice");
+    Path file = state("endpoints/" + alice.id() + ".json");
+    agent.stop();
+    Files.writeString(
+        state("endpoints/9.json"),
+        Files.readString(file)
+            .replace("\"alice\"", "\"mallory\"")
+            .replace("\"id\" : 1", "\"id\" : 9"));
+    restart();
+    assertEquals(1, agent.endpoints().snapshot().size());
+    assertTrue(agent.endpoint("default", "alice").isPresent());
+    assertEquals(Set.of("1.json", "9.json.damaged"), files("endpoints"));
+  }
+
+  @Test
+  void start_filesThatACrashLeftUnfinished_areRemoved() throws Exception {
+    create("alice");
+    Files.writeString(state("endpoints/7.json.tmp"), "{");
+    Files.writeString(state("given-rules.json.tmp"), "{");
+    Files.createDirectories(state("specs/services"));
+    Files.writeString(state("specs/services/7.json.tmp"), "{");
+    restart();
+    assertEquals(Set.of("1.json"), files("endpoints"));
+    assertEquals(Set.of(), files("specs/services"));
+    assertFalse(Files.exists(state("given-rules.json.tmp")));
+  }
+
+  @Test
+  void start_deviceIsGoneAndItsNamespaceIsNot_endpointIsGone() throws Exception {
+    create("alice");
+    datapath.devices.clear();
+    restart();
+    assertEquals(0, agent.endpoints().snapshot().size());
+    assertEquals(Set.of(), files("endpoints"));
+    assertEquals(0, agent.addresses().allocations().snapshot().size());
+  }
+
+  @Test
+  void changeLabels_thatCannotBeKept_changesNothing() throws Exception {
+    Endpoint alice = create("alice");
+    forbidWriting("endpoints/" + alice.id() + ".json");
+    assertThrows(
+        AgentException.class, () -> agent.setUserLabels(alice.id(), Labels.parse("user:a=b")));
+    assertThrows(
+        AgentException.class,
+        () -> agent.setOptions(alice.id(), Map.of(AgentOption.POLICY_AUDIT_MODE, true)));
+    assertEquals(alice.identity(), agent.endpoint("default", "alice").orElseThrow().identity());
+    var details = agent.endpointDetails().get(alice.id()).orElseThrow();
+    assertEquals(Labels.EMPTY, details.userLabels());
+    assertEquals(Map.of(), details.options());
+  }
+
+  @Test
+  void attachEndpoint_thatCannotBeKept_givesDeviceAndReservationBack() throws Exception {
+    var taken = agent.addresses().allocate(IpFamily.IPV4, "default/web", Term.UNTIL_DEADLINE);
+    forbidWriting("endpoints/1.json");
+    assertThrows(
+        AgentException.class,
+        () -> agent.attachEndpoint(attachment(taken.address()), Agent.Wait.UNTIL_READY));
+    assertEquals(Set.of(), datapath.devices);
+    assertEquals(0, agent.endpointDetails().snapshot().size());
+    agent.addresses().confirm(taken.address(), taken.reservation().orElseThrow());
+    assertEquals(1, files("specs/addresses").size(), "it has its deadline still");
+  }
+
+  private static EndpointAttachment attachment(IpAddress address) {
+    return new EndpointAttachment(
+        0,
+        "default",
+        "web",
+        Names.NONE,
+        Labels.parse("k8s:app=web"),
+        new EndpointInterface("veth7", 7, new MacAddress(1), new MacAddress(2), ""),
+        List.of(address),
+        AddressOwner.AGENT,
+        Map.of());
+  }
+
+  // ---- addresses without an endpoint ----
+
+  @Test
+  void addresses_withoutAnEndpoint_areTheirOwnersAfterARestart() throws Exception {
+    AddressBook book = agent.addresses();
+    var reserved = book.allocate(IpFamily.IPV6, "default/web", Term.UNTIL_DEADLINE);
+    var permanent = book.allocate(IpFamily.IPV4, "health", Term.PERMANENT);
+    IpAddress claimed = IpAddress.parse("10.1.0.77");
+    book.claim(claimed, "by-hand");
+    var used = book.allocate(IpFamily.IPV4, "default/web", Term.UNTIL_DEADLINE);
+    agent.attachEndpoint(attachment(used.address()), Agent.Wait.UNTIL_READY);
+    restart();
+    AddressBook again = agent.addresses();
+    var allocations = again.allocations().snapshot();
+    assertEquals(4, allocations.size());
+    assertEquals("default/web", allocations.get(reserved.address()).orElseThrow());
+    assertEquals("health", allocations.get(permanent.address()).orElseThrow());
+    assertEquals("by-hand", allocations.get(claimed).orElseThrow());
+    assertThrows(
+        AgentException.class,
+        () -> again.confirm(reserved.address(), java.util.UUID.randomUUID()),
+        "its reservation is known");
+    assertTrue(again.release(permanent.address()));
+    assertTrue(again.release(claimed));
+    assertTrue(agent.deleteEndpoint(1));
+    restart();
+    assertEquals(
+        Set.of(reserved.address()),
+        Set.copyOf(
+            agent.addresses().allocations().snapshot().stream().map(row -> row.key()).toList()));
+  }
+}
