@@ -10,6 +10,7 @@ module io.cilium4j.daemon {
   requires jdk.httpserver;
   requires micrometer.core;
   requires micrometer.registry.prometheus;
+  requires io.prometheus.metrics.model;
   requires org.slf4j;
 
   provides org.slf4j.spi.SLF4JServiceProvider with

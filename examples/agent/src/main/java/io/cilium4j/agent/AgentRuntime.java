@@ -19,6 +19,7 @@ import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
@@ -48,6 +49,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -100,15 +103,18 @@ final class AgentRuntime implements AutoCloseable {
   private final PrefilterList prefilter;
   private final DnsCache dnsCache = new DnsCache();
   private final DatapathRows datapathRows;
+  private final Regenerations regenerations;
+  private final Metrics metrics;
   private final Instant startedAt = Instant.now();
   private final Lifecycle lifecycle = new Lifecycle();
+  private final List<AgentEvents> listeners = new CopyOnWriteArrayList<>();
 
   private AgentRuntime(
       AgentConfig config, StateFolder folder, DatapathChoice choice, Opened opened) {
     this.opened = opened;
     this.config = config;
     this.choice = choice;
-    IpamAllocator ipam = openIpam(config);
+    var ipam = new CountedIpam(openIpam(config));
     List<IpAddress> routers =
         Stream.of(IpFamily.values()).flatMap(family -> ipam.router(family).stream()).toList();
     this.datapath = opened.add(openDatapath(config, folder, choice, routers));
@@ -122,6 +128,7 @@ final class AgentRuntime implements AutoCloseable {
     this.givenRules = new GivenRules(policyConfig);
     this.addresses = new AddressBook(ipam, config.podCidrs(), System::nanoTime);
     Scheduler controllerThread = thread("controller");
+    this.regenerations = new Regenerations(controllerThread::nanoTime);
     this.controller =
         new PolicyController(
             controllerThread,
@@ -131,7 +138,8 @@ final class AgentRuntime implements AutoCloseable {
                 resources(),
                 givenRules.objects(),
                 identities.identities(),
-                ipcache.table()));
+                ipcache.table()),
+            regenerations);
     this.reconciler =
         Reconciler.create(
             controller.desired(), new DatapathOperations(datapath), thread("reconciler"));
@@ -162,6 +170,10 @@ final class AgentRuntime implements AutoCloseable {
         new Controllers(thread("controllers"), Clock.systemUTC())
             .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::tell)
             .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire);
+    var measured = new AgentMetrics(this);
+    this.metrics = new Metrics(measured::read);
+    metrics.add(ipam::metrics);
+    metrics.add(regenerations::metrics);
     lifecycle
         .add("flow log", new FlowFollower(datapath, flows))
         .add("endpoints", new StatusFollower(this, controllerThread))
@@ -197,6 +209,7 @@ final class AgentRuntime implements AutoCloseable {
   @Override
   public void close() {
     try (opened) {
+      listeners.forEach(AgentEvents::close);
       lifecycle.stop();
     }
   }
@@ -204,6 +217,7 @@ final class AgentRuntime implements AutoCloseable {
   /** Ends, and removes everything that the instance owns but its state folder. */
   void destroy() {
     try (opened) {
+      listeners.forEach(AgentEvents::close);
       lifecycle.stop();
       datapath.destroy();
     }
@@ -342,6 +356,20 @@ final class AgentRuntime implements AutoCloseable {
     return datapathRows;
   }
 
+  Metrics metrics() {
+    return metrics;
+  }
+
+  /** Tells what becomes of the tables until the handle is closed, or the agent ends. */
+  Subscription onEvent(Consumer<? super AgentEvent> listener) {
+    AgentEvents events = AgentEvents.follow(this, config.instance(), listener);
+    listeners.add(events);
+    return () -> {
+      listeners.remove(events);
+      events.close();
+    };
+  }
+
   AgentConfig config() {
     return config;
   }
@@ -449,7 +477,7 @@ final class AgentRuntime implements AutoCloseable {
   private static final class FlowFollower implements Lifecycle.Part {
     private final Datapath datapath;
     private final FlowLog flows;
-    private Datapath.@Nullable Subscription subscription;
+    private @Nullable Subscription subscription;
 
     FlowFollower(Datapath datapath, FlowLog flows) {
       this.datapath = datapath;
@@ -491,6 +519,7 @@ final class AgentRuntime implements AutoCloseable {
         Changes<DesiredKey, RowStatus> changes = watch.poll();
         runtime.manager.follow(changes);
         runtime.datapathRows.follow(changes);
+        runtime.regenerations.follow(changes);
       }
     }
 

@@ -3,6 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.rest.RestConfig.Limits;
+import io.cilium4j.core.spi.Datapath.Subscription;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
@@ -48,8 +49,12 @@ public final class RestServer implements AutoCloseable {
   private final DefaultChannelGroup channels =
       new DefaultChannelGroup("rest", GlobalEventExecutor.INSTANCE);
 
-  private RestServer(SocketFile file) {
+  private final ProcessTimes times = new ProcessTimes();
+  private final Subscription measured;
+
+  private RestServer(SocketFile file, Agent agent) {
     this.file = file;
+    this.measured = agent.metrics().add(times::metrics);
     this.loops =
         new MultiThreadIoEventLoopGroup(
             IO_THREADS, new DefaultThreadFactory("rest", true), NioIoHandler.newFactory());
@@ -66,7 +71,7 @@ public final class RestServer implements AutoCloseable {
   public static RestServer start(Agent agent, RestConfig config) throws IOException {
     var file = new SocketFile(config.socket());
     file.prepare();
-    var server = new RestServer(file);
+    var server = new RestServer(file, agent);
     try {
       server.listen(Operations.of(agent), config.limits());
       file.open();
@@ -86,7 +91,12 @@ public final class RestServer implements AutoCloseable {
   private void listen(Router router, Limits limits) throws IOException {
     var shared =
         new HttpConnection.Shared(
-            router, limits, new Admission(limits, System::nanoTime), workers, new AtomicLong());
+            router,
+            limits,
+            new Admission(limits, System::nanoTime),
+            workers,
+            new AtomicLong(),
+            times);
     var bind =
         new ServerBootstrap()
             .group(loops)
@@ -127,6 +137,7 @@ public final class RestServer implements AutoCloseable {
   /** Stops listening, ends what is at work, and removes the socket. */
   @Override
   public void close() {
+    measured.close();
     file.remove();
     channels.close().awaitUninterruptibly();
     workers.shutdownNow();

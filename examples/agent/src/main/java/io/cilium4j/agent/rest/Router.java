@@ -21,6 +21,10 @@ final class Router {
 
   private record Route(String method, List<String> pattern, Operation operation) {
 
+    String path() {
+      return "/" + String.join("/", pattern);
+    }
+
     Optional<Map<String, String>> match(List<String> segments) {
       if (segments.size() != pattern.size()) {
         return Optional.empty();
@@ -71,9 +75,16 @@ final class Router {
 
   /** Every operation, as {@code GET /config}. */
   List<String> operations() {
+    return routes.stream().map(route -> route.method() + " " + route.path()).toList();
+  }
+
+  /** The path of a request's operation as the API's description has it; absent if it is none. */
+  Optional<String> pathOf(Request request) {
     return routes.stream()
-        .map(route -> route.method() + " /" + String.join("/", route.pattern()))
-        .toList();
+        .filter(route -> route.method().equals(request.method()))
+        .filter(route -> route.match(request.segments()).isPresent())
+        .map(Route::path)
+        .findFirst();
   }
 
   /**
