@@ -167,7 +167,7 @@ final class EndpointCommands implements CommandGroup {
     Json answer = session.agent().get(path);
     if (!added.isEmpty() || !deleted.isEmpty()) {
       List<String> user = new ArrayList<>(answer.get("spec", "user").texts());
-      user.removeAll(deleted);
+      user.removeIf(label -> deleted.stream().anyMatch(each -> key(each).equals(key(label))));
       added.stream().filter(each -> !user.contains(each)).forEach(user::add);
       session.agent().call("PATCH", path, Json.object("user", Json.ofTexts(user)));
       answer = session.agent().get(path);
@@ -185,6 +185,13 @@ final class EndpointCommands implements CommandGroup {
     }
     session.console().print(table.toString());
     return 0;
+  }
+
+  /** A label's key, without source and value; by it the field's clients remove labels. */
+  private static String key(String label) {
+    int value = label.indexOf('=');
+    String named = value < 0 ? label : label.substring(0, value);
+    return named.substring(named.indexOf(':') + 1);
   }
 
   private static int log(Arguments arguments, Session session) throws IOException {

@@ -45,15 +45,18 @@ final class PrefilterCommands implements CommandGroup {
         : spec(session.agent().get("/prefilter")).get("revision").number();
   }
 
+  /** What is wanted; a change is made from its revision. */
   private static Json spec(Json prefilter) {
-    Json realized = prefilter.get("status", "realized");
-    return realized.isPresent() ? realized : prefilter.get("spec");
+    return prefilter.get("spec");
   }
 
+  /** A prefix that is wanted and not dropped yet is shown as such. */
   private static String text(Json prefilter) {
-    var text = new StringBuilder();
-    text.append("Revision: ").append(spec(prefilter).get("revision").text("0")).append('\n');
-    spec(prefilter).get("deny").texts().forEach(each -> text.append(each).append('\n'));
-    return text.toString();
+    List<String> realized = prefilter.get("status", "realized", "deny").texts();
+    var table = new TextTable("CIDR", "Status");
+    for (String cidr : spec(prefilter).get("deny").texts()) {
+      table.row(cidr, realized.contains(cidr) ? "dropped" : "stored");
+    }
+    return "Revision: " + spec(prefilter).get("revision").text("0") + "\n" + table;
   }
 }
