@@ -10,6 +10,7 @@ module io.cilium4j.daemon {
   requires jdk.httpserver;
   requires micrometer.core;
   requires micrometer.registry.prometheus;
+  requires io.prometheus.metrics.model;
   requires org.slf4j;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;

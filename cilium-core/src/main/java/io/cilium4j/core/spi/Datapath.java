@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core.spi;
 
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.TrafficDirection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -89,7 +92,13 @@ public interface Datapath extends AutoCloseable {
   /** Reports flows to {@code sink} until the returned handle is closed. */
   Subscription subscribe(FlowSink sink);
 
-  /** Counters since the start, by name, for metrics and tests. */
+  /**
+   * What passed and what was dropped since the instance was made, as far as it happened: at most
+   * one count for each reason and direction.
+   */
+  List<Traffic> traffic();
+
+  /** What else is counted since the start, by name. */
   Map<String, Long> counters();
 
   /**
@@ -153,6 +162,16 @@ public interface Datapath extends AutoCloseable {
       this(endpoint, policy, policyRevision, false);
     }
   }
+
+  /**
+   * A kind of packets and how many there were.
+   *
+   * @param drop why they were dropped; absent for those that passed
+   * @param direction whose policy decided; of what passed, out of a pod or into one
+   * @param packets how many
+   * @param bytes their sizes with the Ethernet header, together
+   */
+  record Traffic(Optional<DropReason> drop, TrafficDirection direction, long packets, long bytes) {}
 
   /**
    * A batch.

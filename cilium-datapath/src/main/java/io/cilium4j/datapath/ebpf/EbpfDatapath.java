@@ -23,8 +23,8 @@ import io.cilium4j.datapath.net.PodRoutes;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
@@ -247,37 +247,38 @@ final class EbpfDatapath implements Datapath {
     return flows.subscribe(sink);
   }
 
-  /**
-   * Packets forwarded and dropped, as {@code forward_egress}, {@code drop_policy_denied_ingress};
-   * only kinds that occurred.
-   */
   @Override
-  public Map<String, Long> counters() {
-    Map<String, Long> counters = new TreeMap<>();
+  public List<Traffic> traffic() {
+    List<Traffic> traffic = new ArrayList<>();
     for (TrafficDirection direction : TrafficDirection.values()) {
-      counters.put("forward_" + lower(direction), packets(0, direction));
+      addTraffic(Optional.empty(), direction, traffic);
       for (DropReason reason : DropReason.values()) {
-        long packets = packets(reason.code(), direction);
-        if (packets > 0) {
-          counters.put("drop_" + lower(reason) + "_" + lower(direction), packets);
-        }
+        addTraffic(Optional.of(reason), direction, traffic);
       }
     }
-    counters.put("malformed_events", flows.malformed());
-    return counters;
+    return traffic;
   }
 
-  private long packets(int reason, TrafficDirection direction) {
-    return programs
+  private void addTraffic(
+      Optional<DropReason> drop, TrafficDirection direction, List<Traffic> traffic) {
+    int reason = drop.map(DropReason::code).orElse(0);
+    programs
         .maps()
         .metrics()
         .lookup(reason * 2 + direction.code())
-        .map(cpus -> cpus.stream().mapToLong(MetricsRecord::packets).sum())
-        .orElse(0L);
+        .ifPresent(cpus -> {
+          long packets = cpus.stream().mapToLong(MetricsRecord::packets).sum();
+          long bytes = cpus.stream().mapToLong(MetricsRecord::bytes).sum();
+          if (packets > 0) {
+            traffic.add(new Traffic(drop, direction, packets, bytes));
+          }
+        });
   }
 
-  private static String lower(Enum<?> constant) {
-    return constant.name().toLowerCase(Locale.ROOT);
+  /** {@code malformed_events}: what came from the kernel and could not be read. */
+  @Override
+  public Map<String, Long> counters() {
+    return Map.of("malformed_events", flows.malformed());
   }
 
   @Override

@@ -3,14 +3,15 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.TrafficDirection;
-import java.util.Locale;
-import java.util.Map;
-import java.util.TreeMap;
+import io.cilium4j.core.spi.Datapath.Traffic;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * How many packets passed and were dropped, by direction and reason. Counting is one addition; safe
- * for use by several threads.
+ * How many packets passed and were dropped, by direction and reason. Counting is two additions;
+ * safe for use by several threads.
  */
 final class Counters {
 
@@ -22,28 +23,39 @@ final class Counters {
   /** By direction and the number of the reason. */
   private final AtomicLongArray packets = new AtomicLongArray(2 * REASON_CODES);
 
-  void countForwarded(TrafficDirection direction) {
-    packets.getAndIncrement(slot(direction, FORWARDED));
+  private final AtomicLongArray bytes = new AtomicLongArray(2 * REASON_CODES);
+
+  void countForwarded(TrafficDirection direction, int frameBytes) {
+    count(slot(direction, FORWARDED), frameBytes);
   }
 
-  void countDropped(DropReason reason, TrafficDirection direction) {
-    packets.getAndIncrement(slot(direction, reason.code()));
+  void countDropped(DropReason reason, TrafficDirection direction, int frameBytes) {
+    count(slot(direction, reason.code()), frameBytes);
   }
 
-  /** By name; a reason that no packet was dropped for does not appear. */
-  Map<String, Long> read() {
-    Map<String, Long> counters = new TreeMap<>();
+  private void count(int slot, int frameBytes) {
+    packets.getAndIncrement(slot);
+    bytes.getAndAdd(slot, frameBytes);
+  }
+
+  /** What happened so far. */
+  List<Traffic> read() {
+    List<Traffic> traffic = new ArrayList<>();
     for (TrafficDirection direction : TrafficDirection.values()) {
-      String suffix = "_" + direction.name().toLowerCase(Locale.ROOT);
-      counters.put("forward" + suffix, packets.get(slot(direction, FORWARDED)));
+      add(Optional.empty(), direction, traffic);
       for (DropReason reason : DropReason.values()) {
-        long count = packets.get(slot(direction, reason.code()));
-        if (count > 0) {
-          counters.put("drop_" + reason.name().toLowerCase(Locale.ROOT) + suffix, count);
-        }
+        add(Optional.of(reason), direction, traffic);
       }
     }
-    return counters;
+    return traffic;
+  }
+
+  private void add(Optional<DropReason> drop, TrafficDirection direction, List<Traffic> traffic) {
+    int slot = slot(direction, drop.map(DropReason::code).orElse(FORWARDED));
+    long count = packets.get(slot);
+    if (count > 0) {
+      traffic.add(new Traffic(drop, direction, count, bytes.get(slot)));
+    }
   }
 
   private static int slot(TrafficDirection direction, int code) {

@@ -189,14 +189,18 @@ public final class MemoryDatapath implements Datapath {
     return reporter.subscribe(sink);
   }
 
+  @Override
+  public List<Traffic> traffic() {
+    return counters.read();
+  }
+
   /**
-   * Packets by verdict, as {@code forward_egress} and {@code drop_policy_denied_ingress} (only
-   * reasons that occurred); {@code lost_events}; with devices also {@code undeliverable} (the
-   * receiver's device did not take the frame) and {@code unproxied} (there is no way to a proxy).
+   * {@code lost_events}; with devices also {@code undeliverable} (the receiver's device did not
+   * take the frame) and {@code unproxied} (there is no way to a proxy).
    */
   @Override
   public synchronized Map<String, Long> counters() {
-    Map<String, Long> all = new TreeMap<>(counters.read());
+    Map<String, Long> all = new TreeMap<>();
     all.put("lost_events", reporter.lost());
     if (network != null) {
       all.put("undeliverable", network.undeliverable());

@@ -50,6 +50,7 @@ final class PacketDecider {
   private static final class Trial {
     State state = State.empty();
     Origin origin = Origin.NODE;
+    int frameBytes;
     long nowNanos;
 
     @Nullable LocalEndpoint source;
@@ -117,6 +118,7 @@ final class PacketDecider {
   synchronized Decision decide(ByteBuffer frame, Origin origin) {
     State current = state;
     trial.begin(current, origin, clockNanos.getAsLong());
+    trial.frameBytes = frame.remaining();
     DropReason unreadable = PacketParser.parse(frame, packet);
     if (unreadable == null) {
       unreadable = resolveFragment();
@@ -384,7 +386,8 @@ final class PacketDecider {
 
   private Decision forward(Decision decision) {
     counters.countForwarded(
-        trial.origin.isPod() ? TrafficDirection.EGRESS : TrafficDirection.INGRESS);
+        trial.origin.isPod() ? TrafficDirection.EGRESS : TrafficDirection.INGRESS,
+        trial.frameBytes);
     return decision;
   }
 
@@ -393,7 +396,7 @@ final class PacketDecider {
   }
 
   private Decision drop(DropReason reason) {
-    counters.countDropped(reason, trial.direction);
+    counters.countDropped(reason, trial.direction, trial.frameBytes);
     if (reason != DropReason.LINK_LOCAL) {
       report(Verdict.DENIED, reason);
     }

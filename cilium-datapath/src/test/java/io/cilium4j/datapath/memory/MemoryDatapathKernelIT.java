@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.MacAddress;
@@ -65,9 +66,9 @@ class MemoryDatapathKernelIT {
   @EnumSource
   void connect_noRowYet_nothingPasses(IpFamily family) throws Exception {
     assertFalse(traffic.udp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
-    assertTrue(traffic.counter("drop_unknown_sender_egress") > 0);
+    assertTrue(traffic.drops(DropReason.UNKNOWN_SENDER, TrafficDirection.EGRESS) > 0);
     assertFalse(traffic.ping(Place.NODE, Place.POD_A, family, DENIED_MILLIS));
-    assertTrue(traffic.counter("drop_unknown_endpoint_ingress") > 0);
+    assertTrue(traffic.drops(DropReason.UNKNOWN_ENDPOINT, TrafficDirection.INGRESS) > 0);
   }
 
   @ParameterizedTest
@@ -86,7 +87,7 @@ class MemoryDatapathKernelIT {
     assertFalse(traffic.tcp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
     assertFalse(traffic.udp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
     assertFalse(traffic.ping(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
-    assertTrue(traffic.counter("drop_policy_denied_ingress") >= 3);
+    assertTrue(traffic.drops(DropReason.POLICY_DENIED, TrafficDirection.INGRESS) >= 3);
     assertFalse(traffic.tcp(Place.NODE, Place.POD_B, family, DENIED_MILLIS));
     assertTrue(traffic.tcp(Place.POD_B, Place.POD_A, family, PATIENCE_MILLIS));
   }
@@ -131,7 +132,7 @@ class MemoryDatapathKernelIT {
       client.getOutputStream().write(2);
       accepted.setSoTimeout(DENIED_MILLIS);
       assertThrows(SocketTimeoutException.class, () -> accepted.getInputStream().read());
-      assertTrue(traffic.counter("drop_policy_denied_ingress") > 0);
+      assertTrue(traffic.drops(DropReason.POLICY_DENIED, TrafficDirection.INGRESS) > 0);
       traffic.apply(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL);
       accepted.setSoTimeout(PATIENCE_MILLIS);
       byte[] rest = accepted.getInputStream().readNBytes(1);

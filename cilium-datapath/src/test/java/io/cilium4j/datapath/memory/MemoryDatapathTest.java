@@ -12,6 +12,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider;
@@ -88,7 +89,8 @@ class MemoryDatapathTest {
     assertInstanceOf(Decision.ToEndpoint.class, ask());
     applyBoth(PolicyMapState.DENY_ALL);
     assertEquals(DropReason.POLICY_DENIED, assertInstanceOf(Decision.Drop.class, ask()).reason());
-    assertEquals(1, datapath.counters().get("drop_policy_denied_egress"));
+    assertEquals(
+        1, PodTraffic.drops(datapath.traffic(), DropReason.POLICY_DENIED, TrafficDirection.EGRESS));
     assertTrue(Files.notExists(folder.resolve("run")), "a simulation writes no file");
   }
 

@@ -125,7 +125,9 @@ class PacketDeciderTest {
                     .icmp(135, 0, new byte[8])));
       }
       assertEquals(List.of(), world.reported);
-      assertEquals(3, world.counters.read().get("drop_link_local_egress"));
+      assertEquals(
+          3,
+          PodTraffic.drops(world.counters.read(), DropReason.LINK_LOCAL, TrafficDirection.EGRESS));
     }
 
     @Test
@@ -403,7 +405,10 @@ class PacketDeciderTest {
       world.passSeconds(1);
       world.send(A, world.between(A, B).udp(1, 2));
       assertEquals(150, world.reported.getLast().suppressed());
-      assertEquals(251, world.counters.read().get("drop_policy_denied_ingress"));
+      assertEquals(
+          251,
+          PodTraffic.drops(
+              world.counters.read(), DropReason.POLICY_DENIED, TrafficDirection.INGRESS));
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.memory;
 
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
@@ -11,9 +12,11 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.datapath.net.DuplicateCheck;
@@ -40,6 +43,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.FutureTask;
@@ -324,8 +328,16 @@ final class PodTraffic implements AutoCloseable {
     return at(from).call(() -> to.address(family).toInetAddress().isReachable(timeoutMillis));
   }
 
-  long counter(String name) {
-    return datapath.counters().getOrDefault(name, 0L);
+  /** How many packets were dropped for a reason. */
+  static long drops(List<Traffic> traffic, DropReason reason, TrafficDirection direction) {
+    return traffic.stream()
+        .filter(each -> each.drop().equals(Optional.of(reason)) && each.direction() == direction)
+        .mapToLong(Traffic::packets)
+        .sum();
+  }
+
+  long drops(DropReason reason, TrafficDirection direction) {
+    return drops(datapath.traffic(), reason, direction);
   }
 
   @Override

@@ -22,6 +22,7 @@ import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.RulesSnapshot;
+import java.lang.module.ModuleDescriptor;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -383,6 +384,15 @@ public final class Agent implements AutoCloseable {
 
   // ---- the agent itself ----
 
+  /**
+   * Tells what becomes of the agent's state from now on, until the returned handle is closed.
+   * Called on a thread of its own for each listener, which may wait: what happens meanwhile is told
+   * together, each row's newest state once. What came and went between two looks is not told.
+   */
+  public Subscription onEvent(Consumer<? super AgentEvent> listener) {
+    return running().onEvent(listener);
+  }
+
   /** What the agent was told of its node. */
   public NodeFacts facts() {
     AgentRuntime running = running();
@@ -395,6 +405,17 @@ public final class Agent implements AutoCloseable {
         running.source().map(KubernetesSource::name).orElse(""),
         config.stateFolder().toAbsolutePath(),
         running.startedAt());
+  }
+
+  /** Everything that is measured. */
+  public Metrics metrics() {
+    return running().metrics();
+  }
+
+  /** The version of the agent's own module; absent where nothing was packaged. */
+  public static Optional<String> version() {
+    return Optional.ofNullable(Agent.class.getModule().getDescriptor())
+        .flatMap(ModuleDescriptor::rawVersion);
   }
 
   /** What can be changed while the agent runs. */
@@ -455,11 +476,6 @@ public final class Agent implements AutoCloseable {
   /** What the datapath is to hold, and how far it is with it. */
   public DatapathRows datapathRows() {
     return running().datapathRows();
-  }
-
-  /** The datapath's counters, by name. */
-  public Map<String, Long> counters() {
-    return running().datapath().counters();
   }
 
   /** The last flows that the datapath reported, the oldest first; some thousand are kept. */

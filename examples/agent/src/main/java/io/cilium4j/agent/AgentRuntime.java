@@ -22,6 +22,7 @@ import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
@@ -51,6 +52,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -108,15 +111,18 @@ final class AgentRuntime implements AutoCloseable {
   private final DatapathRows datapathRows;
   private final ClusterNodes nodes;
   private final Optional<NodeHealth> nodeHealth;
+  private final Regenerations regenerations;
+  private final Metrics metrics;
   private final Instant startedAt = Instant.now();
   private final Lifecycle lifecycle = new Lifecycle();
+  private final List<AgentEvents> listeners = new CopyOnWriteArrayList<>();
 
   private AgentRuntime(
       AgentConfig config, StateFolder folder, DatapathChoice choice, Opened opened) {
     this.opened = opened;
     this.config = config;
     this.choice = choice;
-    IpamAllocator ipam = openIpam(config);
+    var ipam = new CountedIpam(openIpam(config));
     List<IpAddress> routers =
         Stream.of(IpFamily.values()).flatMap(family -> ipam.router(family).stream()).toList();
     this.datapath = opened.add(openDatapath(config, folder, choice, routers));
@@ -135,6 +141,7 @@ final class AgentRuntime implements AutoCloseable {
             new SpecStore<>("addresses", folder, AddressBook.Held.class),
             Clock.systemUTC());
     Scheduler controllerThread = thread("controller");
+    this.regenerations = new Regenerations(controllerThread::nanoTime);
     this.controller =
         new PolicyController(
             controllerThread,
@@ -144,7 +151,8 @@ final class AgentRuntime implements AutoCloseable {
                 resources(),
                 givenRules.objects(),
                 identities.identities(),
-                ipcache.table()));
+                ipcache.table()),
+            regenerations);
     this.reconciler =
         Reconciler.create(
             controller.desired(), new DatapathOperations(datapath), thread("reconciler"));
@@ -178,6 +186,11 @@ final class AgentRuntime implements AutoCloseable {
     this.nodes =
         new ClusterNodes(ciliumNodes(), new Node(config.nodeName(), routers, config.podCidrs()));
     this.nodeHealth = config.health().map(this::openNodeHealth);
+    var measured = new AgentMetrics(this);
+    this.metrics = new Metrics(measured::read);
+    metrics.add(ipam::metrics);
+    metrics.add(regenerations::metrics);
+    nodeHealth.ifPresent(each -> metrics.add(opened.add(new NodeHealthMetrics(each))::read));
     lifecycle
         .add("flow log", new FlowFollower(datapath, flows))
         .add("endpoints", new StatusFollower(this, controllerThread))
@@ -220,6 +233,7 @@ final class AgentRuntime implements AutoCloseable {
   @Override
   public void close() {
     try (opened) {
+      listeners.forEach(AgentEvents::close);
       lifecycle.stop();
     }
   }
@@ -227,6 +241,7 @@ final class AgentRuntime implements AutoCloseable {
   /** Ends, and removes everything that the instance owns but its state folder. */
   void destroy() {
     try (opened) {
+      listeners.forEach(AgentEvents::close);
       lifecycle.stop();
       datapath.destroy();
     }
@@ -375,6 +390,20 @@ final class AgentRuntime implements AutoCloseable {
     return datapathRows;
   }
 
+  Metrics metrics() {
+    return metrics;
+  }
+
+  /** Tells what becomes of the tables until the handle is closed, or the agent ends. */
+  Subscription onEvent(Consumer<? super AgentEvent> listener) {
+    AgentEvents events = AgentEvents.follow(this, config.instance(), listener);
+    listeners.add(events);
+    return () -> {
+      listeners.remove(events);
+      events.close();
+    };
+  }
+
   AgentConfig config() {
     return config;
   }
@@ -500,7 +529,7 @@ final class AgentRuntime implements AutoCloseable {
   private static final class FlowFollower implements Lifecycle.Part {
     private final Datapath datapath;
     private final FlowLog flows;
-    private Datapath.@Nullable Subscription subscription;
+    private @Nullable Subscription subscription;
 
     FlowFollower(Datapath datapath, FlowLog flows) {
       this.datapath = datapath;
@@ -543,6 +572,7 @@ final class AgentRuntime implements AutoCloseable {
         Changes<DesiredKey, RowStatus> changes = watch.poll();
         runtime.manager.follow(changes);
         runtime.datapathRows.follow(changes);
+        runtime.regenerations.follow(changes);
       }
     }
 

@@ -2,6 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.policy.PolicyResource;
 import java.util.Optional;
 
 /**
@@ -10,7 +11,9 @@ import java.util.Optional;
  * @param key which object
  * @param revision what to wait for with {@link Agent#awaitPolicyRevision} until this version of the
  *     object is enforced
+ * @param inForce the version whose rules count; absent while none could be accepted
  * @param problem why this version cannot be accepted, in one line; the last good version stays in
  *     force then
  */
-public record AppliedPolicy(ResourceKey key, long revision, Optional<String> problem) {}
+public record AppliedPolicy(
+    ResourceKey key, long revision, Optional<PolicyResource> inForce, Optional<String> problem) {}

@@ -83,6 +83,7 @@ final class PolicyController implements Lifecycle.Part {
   private volatile IntPredicate audited = _ -> false;
 
   private final Inputs inputs;
+  private final Regenerations regenerations;
   private final TableWriter<DesiredKey, Desired> desired =
       TableWriter.create("desired", Comparator.naturalOrder(), Set.of(CONTROLLER));
   private final AtomicBoolean roundScheduled = new AtomicBoolean();
@@ -105,11 +106,13 @@ final class PolicyController implements Lifecycle.Part {
       Watch<Integer, Identity> identities,
       Watch<IpPrefix, IpcacheEntry> ipcache) {}
 
-  PolicyController(Scheduler scheduler, PolicyRules rules, Inputs inputs) {
+  PolicyController(
+      Scheduler scheduler, PolicyRules rules, Inputs inputs, Regenerations regenerations) {
     this.scheduler = scheduler;
     this.rules = rules;
     this.compiler = new PolicyCompiler(rules.config());
     this.inputs = inputs;
+    this.regenerations = regenerations;
   }
 
   /** Restricts endpoints by another mode from now on. */
@@ -203,6 +206,8 @@ final class PolicyController implements Lifecycle.Part {
    * after what it points at; and rules first of all, since reading them makes identities.
    */
   private void round(Following watches) {
+    long began = scheduler.nanoTime();
+    long before = desired.table().revision();
     Changes<ResourceKey, RawResource> resources = watches.resources().poll();
     Changes<ResourceKey, RawResource> givenRules = watches.givenRules().poll();
     boolean rulesChanged = rules.take(resources, key -> !GivenRules.isGiven(key));
@@ -225,6 +230,9 @@ final class PolicyController implements Lifecycle.Part {
           dirty.forEach(id -> put(id, batch));
           putIpcache(ipcache, batch);
         });
+    if (revision > before) {
+      regenerations.wrote(before + 1, began);
+    }
     if (resources.snapshot().isInitialised()
         && endpointChanges.snapshot().isInitialised()
         && identityChanges.snapshot().isInitialised()

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -49,6 +50,8 @@ final class PolicyRules {
   private final PolicyConfig config;
   private final PolicyRepository repository;
   private final Ipcache ipcache;
+  private final LongAdder accepted = new LongAdder();
+  private final LongAdder refused = new LongAdder();
   private final TableWriter<ResourceKey, AppliedPolicy> applied =
       TableWriter.create("applied-policies");
 
@@ -64,6 +67,16 @@ final class PolicyRules {
 
   RulesSnapshot snapshot() {
     return repository.snapshot();
+  }
+
+  /** How many changes of policy objects were accepted since the start, removals among them. */
+  long accepted() {
+    return accepted.sum();
+  }
+
+  /** How many were not, since the object cannot be read. */
+  long refused() {
+    return refused.sum();
   }
 
   /** What became of each policy object. */
@@ -97,6 +110,8 @@ final class PolicyRules {
       return false;
     }
     putPrefixes(added, removed, repository.change(added, removed));
+    accepted.add(added.size() + removed.size());
+    refused.add(outcomes.stream().filter(each -> each.problem().isPresent()).count());
     applied.write(batch -> {
       removed.forEach(name -> batch.remove(keyOf(name)));
       outcomes.forEach(outcome -> batch.put(outcome.key(), outcome));
@@ -105,15 +120,19 @@ final class PolicyRules {
   }
 
   private AppliedPolicy parse(RawResource raw, long revision, List<PolicyResource> added) {
-    Optional<String> problem = Optional.empty();
     try {
-      added.addAll(PolicyParser.parse(raw.json(), "manifest", config));
+      List<PolicyResource> read = PolicyParser.parse(raw.json(), "manifest", config);
+      added.addAll(read);
       LOG.info("policy taken object={} revision={}", raw.key(), revision);
+      return new AppliedPolicy(raw.key(), revision, read.stream().findFirst(), Optional.empty());
     } catch (PolicyParseException e) {
       LOG.warn("policy refused object={} error=\"{}\"", raw.key(), e.getMessage());
-      problem = Optional.of(String.valueOf(e.getMessage()));
+      return new AppliedPolicy(
+          raw.key(),
+          revision,
+          applied.table().get(raw.key()).flatMap(AppliedPolicy::inForce),
+          Optional.of(String.valueOf(e.getMessage())));
     }
-    return new AppliedPolicy(raw.key(), revision, problem);
   }
 
   /** Objects that went while the reader was too far behind to be told. */

@@ -7,6 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.AgentEvent.EndpointCreated;
+import io.cilium4j.agent.AgentEvent.EndpointDeleted;
+import io.cilium4j.agent.AgentEvent.EndpointRegenerated;
+import io.cilium4j.agent.MetricFamily.Sample;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpPrefix;
@@ -22,6 +26,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -315,5 +323,93 @@ class AgentTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> Agent.builder().instance("Not A Name").podCidrs("10.0.0.0/8").build());
+  }
+
+  @Test
+  void onEvent_tellsOfAnEndpointsLife_andNotOfWhatWasThere() throws Exception {
+    create("before");
+    var events = new LinkedBlockingQueue<AgentEvent>();
+    try (var _ = agent.onEvent(events::add)) {
+      Endpoint alice = create("alice");
+      var created = nextOfEndpoint(events, EndpointCreated.class);
+      assertEquals("default/alice", created.endpoint().podName());
+      var regenerated = nextOfEndpoint(events, EndpointRegenerated.class);
+      assertEquals(alice.id(), regenerated.endpoint().id());
+      assertEquals(Optional.empty(), regenerated.error());
+
+      datapath.refusedRows.add(alice.id());
+      var refused =
+          assertThrows(
+              AgentException.class,
+              () ->
+                  agent.changeLabels(
+                      new EndpointRequest(
+                          "default",
+                          "alice",
+                          Map.of("app", "other"),
+                          temp.resolve("netns-alice").toString())));
+      assertTrue(String.valueOf(refused.getMessage()).contains("no row"), refused + "");
+      var failed = nextOfEndpoint(events, EndpointRegenerated.class);
+      assertTrue(failed.error().orElse("").contains("no row for default/alice"), failed + "");
+
+      datapath.refusedRows.clear();
+      agent.deleteEndpoint(alice.id());
+      assertEquals(alice.id(), nextOfEndpoint(events, EndpointDeleted.class).endpoint().id());
+    }
+    create("after");
+    assertTrue(events.stream().noneMatch(EndpointCreated.class::isInstance), events + "");
+  }
+
+  /** The next event of this kind, whatever comes before it. */
+  private static <E extends AgentEvent> E nextOfEndpoint(
+      BlockingQueue<AgentEvent> events, Class<E> kind) throws InterruptedException {
+    while (true) {
+      AgentEvent event = events.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+      if (event == null) {
+        throw new AssertionError("no " + kind.getSimpleName());
+      }
+      if (kind.isInstance(event)) {
+        return kind.cast(event);
+      }
+    }
+  }
+
+  @Test
+  void metrics_countWhatHappened() throws Exception {
+    apply(FROM_ALICE);
+    datapath.refusedRows.add(create("bob").id() + 1);
+    assertThrows(AgentException.class, () -> create("alice"));
+    assertEquals(1, metric("cilium_endpoint", ""));
+    assertEquals(1, metric("cilium_endpoint_state", "ready"));
+    assertEquals(1, metric("cilium_policy_endpoint_enforcement_status", "ingress"));
+    assertEquals(1, metric("cilium_policy_change_total", "success"));
+    assertEquals(2, metric("cilium_ipam_events_total", "allocate ipv4"));
+    assertEquals(1, metric("cilium_ipam_events_total", "release ipv6"));
+    assertEquals(1, metric("cilium_ip_addresses", "ipv6"));
+    // An attempt may be repeated while the refused endpoint is taken back.
+    assertTrue(metric("cilium_endpoint_regenerations_total", "fail") >= 1);
+    double regenerated = metric("cilium_endpoint_regenerations_total", "success");
+    assertTrue(regenerated >= 1, regenerated + "");
+    assertEquals(regenerated, metric("cilium_endpoint_regeneration_time_stats_seconds", "total"));
+    write("kind: CiliumNetworkPolicy");
+    write(FROM_ALICE.replace("80", "99999"));
+    awaitProblem();
+    assertTrue(metric("cilium_policy_change_total", "fail") >= 1);
+  }
+
+  /**
+   * The value under these label values, in the order of the labels' names; of times their number.
+   */
+  private double metric(String name, String labels) {
+    return agent.metrics().read().stream()
+        .filter(family -> family.name().equals(name))
+        .flatMap(family -> family.samples().stream())
+        .filter(sample -> String.join(" ", new TreeMap<>(sample.labels()).values()).equals(labels))
+        .mapToDouble(sample ->
+            switch (sample) {
+              case Sample.Value(_, var value) -> value;
+              case Sample.Distribution distribution -> distribution.count();
+            })
+        .sum();
   }
 }

@@ -118,6 +118,11 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
+  public List<Traffic> traffic() {
+    return List.of();
+  }
+
+  @Override
   public Map<String, Long> counters() {
     return Map.of();
   }

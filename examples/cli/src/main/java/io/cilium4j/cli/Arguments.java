@@ -155,7 +155,7 @@ final class Arguments {
   /** What is wrong with an option's value. */
   UsageException wrong(String option, String wanted) {
     return misuse(
-        command, "option " + option + " " + find(option).orElse("") + ": wanted " + wanted);
+        command, "option " + option + " " + String.join(",", all(option)) + ": wanted " + wanted);
   }
 
   /** What is wrong with the operands. */

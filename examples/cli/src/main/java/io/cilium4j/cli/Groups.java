@@ -64,7 +64,7 @@ final class Groups {
       lrp            local redirect policies
       map            the agent's view of eBPF maps
       metrics        counters and gauges
-      monitor        flows and drops as they happen
+      monitor        flows, drops and the agent's events as they happen
       node           the nodes of the cluster
       nodeid         numbers of nodes
       policy         what policies say: import, check, ask for verdicts

@@ -17,15 +17,19 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * {@code cilium monitor}: flows and drops as they happen. The agent sends JSON, an event a line;
- * what to show of it is decided here, so that readers cost the agent nothing but the sending.
+ * {@code cilium monitor}: flows, drops and the agent's own events as they happen. The agent sends
+ * JSON, an event a line, as docs/monitor.md has it; what to show of it is decided here, so that
+ * readers cost the agent nothing but the sending.
  */
 final class MonitorCommand implements CommandGroup {
   private static final String DEFAULT_SOCKET = "/var/run/cilium/monitor1_2.sock";
 
-  /** Everything that may be asked for; not all of it is sent by this version. */
-  private static final Set<String> TYPES =
-      Set.of("agent", "capture", "debug", "drop", "l7", "policy-verdict", "recorder", "trace");
+  /** What an agent of this version sends. */
+  private static final List<String> SENT = List.of("agent", "drop", "policy-verdict");
+
+  /** What people of this field may ask for as well. */
+  private static final List<String> NEVER_SENT =
+      List.of("capture", "debug", "l7", "recorder", "trace");
 
   private static final int RED = 31;
 
@@ -34,11 +38,11 @@ final class MonitorCommand implements CommandGroup {
     return List.of(
         new Spec(
             "",
-            "flows and drops as they happen, until interrupted",
+            "flows, drops and the agent's events as they happen, until interrupted",
             new Option("--from", "ID…", "only from these endpoints"),
             new Option("--to", "ID…", "only to these endpoints"),
-            new Option("--related-to", "ID…", "only from or to these endpoints"),
-            new Option("--type", "-t", "TYPE…", "agent, capture, drop, l7, policy-verdict, trace"),
+            new Option("--related-to", "ID…", "only from, to or about these endpoints"),
+            new Option("--type", "-t", "TYPE…", String.join(", ", SENT)),
             new Option("--json", "-j", "", "a JSON object a line"),
             new Option("--numeric", "-n", "", "identities as numbers"),
             new Option("--verbose", "-v", "", "with labels and the rule that decided"),
@@ -51,12 +55,16 @@ final class MonitorCommand implements CommandGroup {
 
     static Filter of(Arguments arguments) {
       Set<String> types = Set.copyOf(arguments.all("--type"));
-      if (!TYPES.containsAll(types)) {
-        throw arguments.wrong(
-            "--type", "some of " + String.join(", ", TYPES.stream().sorted().toList()));
+      if (!types.stream().allMatch(each -> SENT.contains(each) || NEVER_SENT.contains(each))) {
+        throw arguments.wrong("--type", "some of " + String.join(", ", SENT));
       }
       return new Filter(
           ids(arguments, "--from"), ids(arguments, "--to"), ids(arguments, "--related-to"), types);
+    }
+
+    /** The types that are asked for and do not come. */
+    List<String> neverSent() {
+      return NEVER_SENT.stream().filter(types::contains).toList();
     }
 
     private static Set<Long> ids(Arguments arguments, String option) {
@@ -93,6 +101,7 @@ final class MonitorCommand implements CommandGroup {
   @Override
   public int run(String command, Arguments arguments, Session session) throws IOException {
     Filter filter = Filter.of(arguments);
+    tellNeverSent(filter, session.console());
     if (arguments.has("--hex")) {
       session.console().error("monitor --hex: payloads are not kept, so none is shown");
     }
@@ -122,6 +131,21 @@ final class MonitorCommand implements CommandGroup {
     throw new CommandException("monitor: the agent has closed the connection");
   }
 
+  /** Nobody is to wait for what never comes. */
+  private static void tellNeverSent(Filter filter, Console console) {
+    List<String> types = filter.neverSent();
+    if (types.isEmpty()) {
+      return;
+    }
+    String line =
+        "monitor --type %s: never sent by this version, which sends %s"
+            .formatted(String.join(",", types), String.join(", ", SENT));
+    if (types.size() == filter.types().size()) {
+      throw new CommandException(line);
+    }
+    console.error(line);
+  }
+
   private static Json parse(String line) {
     try {
       return JsonReader.parse(line);
@@ -136,7 +160,8 @@ final class MonitorCommand implements CommandGroup {
         switch (type) {
           case "lost" ->
               ">> " + event.get("count").text() + " events lost: this reader is too slow";
-          case "agent" -> ">> " + event.get("message").text();
+          case "agent" ->
+              ">> " + event.get("subtype").text() + ": " + JsonWriter.compact(event.get("message"));
           case "drop" -> "xx drop (" + event.get("reason").text() + ") " + flow(event, arguments);
           case "policy-verdict" ->
               "Policy verdict log: local EP ID %s, %s, action %s, %s"

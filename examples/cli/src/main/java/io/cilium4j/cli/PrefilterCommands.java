@@ -45,6 +45,7 @@ final class PrefilterCommands implements CommandGroup {
         : session.agent().get("/prefilter").get("spec", "revision").number();
   }
 
+  /** A prefix that is wanted and not dropped yet is shown as such. */
   private static String text(Json prefilter) {
     List<String> dropped = prefilter.get("status", "realized", "deny").texts();
     var prefixes = new TextTable();

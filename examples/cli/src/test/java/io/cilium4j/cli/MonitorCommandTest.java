@@ -20,6 +20,8 @@ class MonitorCommandTest extends CommandTest {
       """
       {"type":"drop","reason":"Policy denied","direction":"ingress","verdict":"denied","endpoint":7,"source":{"endpoint":5,"identity":2,"address":"10.0.0.5:1234","labels":["reserved:world"]},"destination":{"endpoint":7,"identity":1234,"address":"10.0.0.7:80","labels":["k8s:a=b"]},"protocol":"TCP","rule":"default/deny-all"}
       {"type":"policy-verdict","direction":"egress","verdict":"allowed","endpoint":5,"source":{"endpoint":5,"identity":2,"address":"10.0.0.5:1234"},"destination":{"endpoint":9,"identity":3,"address":"10.0.0.9:80"},"protocol":"TCP"}
+      {"type":"agent","subtype":"Endpoint regenerated","endpoint":9,"time":"2026-01-02T03:04:05Z","message":{"id":9,"labels":["k8s:a=b"]}}
+      {"type":"agent","subtype":"Policy updated","time":"2026-01-02T03:04:05Z","message":{"labels":[],"revision":3,"rule_count":1}}
       {"type":"lost","count":12}
       """;
 
@@ -52,6 +54,8 @@ class MonitorCommandTest extends CommandTest {
             "xx drop (Policy denied) identity world->1234: 10.0.0.5:1234 -> 10.0.0.7:80 TCP",
             "Policy verdict log: local EP ID 5, egress, action allowed, "
                 + "identity 2->3: 10.0.0.5:1234 -> 10.0.0.9:80 TCP",
+            ">> Endpoint regenerated: {\"id\":9,\"labels\":[\"k8s:a=b\"]}",
+            ">> Policy updated: {\"labels\":[],\"revision\":3,\"rule_count\":1}",
             ">> 12 events lost: this reader is too slow"),
         monitor());
   }
@@ -65,16 +69,41 @@ class MonitorCommandTest extends CommandTest {
 
   @Test
   void filters_leaveOutWhatIsNotAskedFor() throws IOException {
-    assertEquals(2, monitor("--to", "7").size(), out());
-    assertEquals(3, monitor("--from", "5").size(), out());
-    assertEquals(2, monitor("--related-to", "9").size(), out());
-    assertEquals(2, monitor("--type", "drop,trace").size(), out());
-    assertEquals(1, monitor("--type", "trace", "-j").size(), out());
+    // The line about lost events concerns everybody.
+    assertEquals(1 + 1, monitor("--to", "7").size(), out());
+    assertEquals(2 + 1, monitor("--from", "5").size(), out());
+    assertEquals(2 + 1, monitor("--from", "3,5").size(), out());
+    assertEquals(1 + 1, monitor("--from", "5", "--to", "9").size(), out());
+    // The flow to it and its own event, in either way of naming two endpoints.
+    assertEquals(2 + 1, monitor("--related-to", "9").size(), out());
+    assertEquals(3 + 1, monitor("--related-to", "9,7").size(), out());
+    assertEquals(3 + 1, monitor("--related-to", "9", "--related-to", "7").size(), out());
+    assertEquals(2 + 1, monitor("-t", "agent").size(), out());
+    assertEquals(3 + 1, monitor("--type", "agent", "--type", "drop").size(), out());
+    assertEquals(2 + 1, monitor("--type", "policy-verdict,drop", "-j").size(), out());
+  }
+
+  @Test
+  void typesThatNeverCome_areToldAtOnce() throws IOException {
+    assertEquals(Cli.FAILED, run("monitor", "--type", "l7", "--type", "trace"));
+    assertEquals(
+        "cilium: monitor --type l7,trace: never sent by this version, which sends agent, drop,"
+            + " policy-verdict\n",
+        err());
+    assertEquals(1 + 1, monitor("--type", "drop,trace").size(), out());
+    assertTrue(err().contains("monitor --type trace: never sent"), err());
+  }
+
+  @Test
+  void hex_ofEventsWithoutPayload_isTold() throws IOException {
+    assertEquals(5, monitor("--hex").size(), out());
+    assertTrue(err().contains("monitor --hex: payloads are not kept"), err());
   }
 
   @Test
   void wrongOptions_areMisuse() {
     assertEquals(Cli.MISUSED, run("monitor", "--type", "nonsense"));
-    assertEquals(Cli.MISUSED, run("monitor", "--from", "x"));
+    assertEquals(Cli.MISUSED, run("monitor", "--from", "1,x"));
+    assertTrue(err().contains("option --from 1,x: wanted numbers of endpoints"), err());
   }
 }

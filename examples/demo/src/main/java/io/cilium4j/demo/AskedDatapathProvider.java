@@ -7,6 +7,7 @@ import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.FlowSink;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -72,6 +73,11 @@ public final class AskedDatapathProvider implements DatapathProvider {
     @Override
     public Subscription subscribe(FlowSink sink) {
       return () -> {};
+    }
+
+    @Override
+    public List<Traffic> traffic() {
+      return List.of();
     }
 
     @Override

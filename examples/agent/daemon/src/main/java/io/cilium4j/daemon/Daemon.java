@@ -3,6 +3,7 @@ package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentBuilder;
+import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.rest.RestConfig;
@@ -71,13 +72,14 @@ final class Daemon implements AutoCloseable {
             settings.path("monitor-socket"), agent, settings.number("monitor-queue-size"));
     parts.addFirst(monitor);
     if (!settings.text("prometheus-serve-addr").isEmpty()) {
-      parts.addFirst(MetricsServer.start(settings.text("prometheus-serve-addr"), agent, monitor));
+      parts.addFirst(MetricsServer.start(settings.text("prometheus-serve-addr"), agent.metrics()));
     }
     if (agent.nodeHealth().isPresent()) {
       parts.addFirst(RestServer.startHealth(agent, RestConfig.at(healthSocket(settings))));
     }
     // Last: whoever finds the socket finds an agent that works.
     parts.addFirst(RestServer.start(agent, RestConfig.at(settings.path("socket-path"))));
+    monitor.tell(new AgentEvent.Started(agent.facts().startedAt()));
     LOG.info(
         "agent ready instance={} datapath=\"{}\" after={}ms",
         settings.text("instance"),

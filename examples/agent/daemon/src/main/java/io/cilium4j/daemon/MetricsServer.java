@@ -3,7 +3,7 @@ package io.cilium4j.daemon;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
-import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.Metrics;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -18,12 +18,10 @@ final class MetricsServer implements AutoCloseable {
 
   private final HttpServer server;
   private final ExecutorService threads;
-  private final AgentMetrics metrics;
 
-  private MetricsServer(HttpServer server, ExecutorService threads, AgentMetrics metrics) {
+  private MetricsServer(HttpServer server, ExecutorService threads) {
     this.server = server;
     this.threads = threads;
-    this.metrics = metrics;
   }
 
   /**
@@ -31,8 +29,7 @@ final class MetricsServer implements AutoCloseable {
    *
    * @param address {@code HOST:PORT}; without a host on every address
    */
-  static MetricsServer start(String address, Agent agent, MonitorServer monitor)
-      throws IOException {
+  static MetricsServer start(String address, Metrics metrics) throws IOException {
     int colon = address.lastIndexOf(':');
     String host = address.substring(0, colon).replaceAll("^\\[(.*)]$", "$1");
     int port = Integer.parseInt(address.substring(colon + 1));
@@ -43,13 +40,13 @@ final class MetricsServer implements AutoCloseable {
     } catch (IOException | IllegalArgumentException e) {
       throw new IOException("prometheus-serve-addr: " + address + ": " + e.getMessage(), e);
     }
-    var metrics = new AgentMetrics(agent, monitor);
+    var text = new PrometheusText(metrics);
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     server.setExecutor(threads);
-    server.createContext("/", exchange -> answer(exchange, metrics));
+    server.createContext("/", exchange -> answer(exchange, text));
     server.start();
     LOG.info("metrics served address={}", server.getAddress());
-    return new MetricsServer(server, threads, metrics);
+    return new MetricsServer(server, threads);
   }
 
   /** Where it listens. */
@@ -57,7 +54,7 @@ final class MetricsServer implements AutoCloseable {
     return server.getAddress();
   }
 
-  private static void answer(HttpExchange exchange, AgentMetrics metrics) throws IOException {
+  private static void answer(HttpExchange exchange, PrometheusText text) throws IOException {
     try (exchange) {
       boolean known = exchange.getRequestURI().getPath().equals("/metrics");
       boolean isGet = exchange.getRequestMethod().equals("GET");
@@ -65,7 +62,7 @@ final class MetricsServer implements AutoCloseable {
         exchange.sendResponseHeaders(known ? 405 : 404, -1);
         return;
       }
-      byte[] body = metrics.scrape().getBytes(StandardCharsets.UTF_8);
+      byte[] body = text.scrape().getBytes(StandardCharsets.UTF_8);
       exchange.getResponseHeaders().set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
       exchange.sendResponseHeaders(200, body.length);
       exchange.getResponseBody().write(body);
@@ -76,6 +73,5 @@ final class MetricsServer implements AutoCloseable {
   public void close() {
     server.stop(0);
     threads.shutdownNow();
-    metrics.close();
   }
 }

@@ -3,33 +3,51 @@ package io.cilium4j.daemon;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
+import java.nio.channels.ByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 
-/** One reader of the monitor: a queue of lines, and the thread that writes them to the socket. */
+/**
+ * One reader of the monitor: a queue of lines, a thread that writes them to the socket, and one
+ * that waits for the reader to leave, which is told by nothing else while no event comes.
+ */
 final class MonitorReader {
-  private final WritableByteChannel channel;
+
+  /** A reader has nothing to say; what it says all the same is read in pieces of so many bytes. */
+  private static final int SINK_BYTES = 512;
+
+  private final ByteChannel channel;
   private final BlockingQueue<byte[]> queue;
   private final LongConsumer onLost;
+  private final Consumer<MonitorReader> onEnd;
+  private final Thread writer;
 
   /** Events that found the queue full since the last line that was written. */
   private final AtomicLong lost = new AtomicLong();
-
-  private volatile boolean closed;
 
   /**
    * A reader behind a channel, which it closes.
    *
    * @param onLost told how many events were lost, whenever the reader is told
+   * @param onEnd told that the reader is gone
    */
-  MonitorReader(WritableByteChannel channel, int queueSize, LongConsumer onLost) {
+  MonitorReader(
+      ByteChannel channel, int queueSize, LongConsumer onLost, Consumer<MonitorReader> onEnd) {
     this.channel = channel;
     this.queue = new ArrayBlockingQueue<>(queueSize);
     this.onLost = onLost;
+    this.onEnd = onEnd;
+    this.writer = Thread.ofVirtual().name("monitor-writer").unstarted(this::write);
+  }
+
+  /** Begins to write; ends by itself when the reader leaves. */
+  void start() {
+    writer.start();
+    Thread.ofVirtual().name("monitor-reader").start(this::awaitLeaving);
   }
 
   /** Gives the reader a line, if there is room; never waits. */
@@ -39,10 +57,9 @@ final class MonitorReader {
     }
   }
 
-  /** Writes until the reader goes or {@link #close} is called. */
-  void run() {
+  private void write() {
     try (channel) {
-      while (!closed) {
+      while (true) {
         byte[] line = queue.take();
         long missing = lost.getAndSet(0);
         write(line);
@@ -54,11 +71,9 @@ final class MonitorReader {
               ("{\"type\":\"lost\",\"count\":" + missing + "}\n").getBytes(StandardCharsets.UTF_8));
         }
       }
-    } catch (IOException e) {
-      // The reader is gone.
-      closed = true;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    } catch (IOException | InterruptedException e) {
+      // The reader is gone, or the agent ends.
+      onEnd.accept(this);
     }
   }
 
@@ -69,13 +84,20 @@ final class MonitorReader {
     }
   }
 
-  void close() {
-    closed = true;
+  private void awaitLeaving() {
+    var said = ByteBuffer.allocate(SINK_BYTES);
     try {
-      channel.close();
+      while (channel.read(said) >= 0) {
+        said.clear();
+      }
     } catch (IOException e) {
-      // It is of no use to anybody any more.
-      return;
+      // Closed on either side: gone as well.
     }
+    close();
+  }
+
+  /** Ends writing; the reader is cut off. */
+  void close() {
+    writer.interrupt();
   }
 }

@@ -2,7 +2,8 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.ReportedFlow;
+import io.cilium4j.agent.AgentEvent;
+import io.cilium4j.agent.MetricFamily;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import java.io.IOException;
 import java.net.SocketException;
@@ -17,37 +18,42 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends flows and drops to whoever connects to a UNIX socket, JSON, an event a line.
+ * Sends flows, drops and the agent's own events to whoever connects to a UNIX socket: JSON, an
+ * event a line, as docs/monitor.md has it.
  *
  * <p>Readers do not know of each other. Each has a queue; when it is full the reader loses events,
- * itself alone, and is told how many as soon as it reads again. The datapath's thread, on which
- * flows arrive, never waits: it writes one text and puts it into the queues.
+ * itself alone, and is told how many as soon as it reads again. The threads on which events arrive
+ * never wait: they write one text and put it into the queues.
  */
 final class MonitorServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(MonitorServer.class);
 
   /** Most readers at a time: each holds a queue. */
-  private static final int MAX_READERS = 64;
+  static final int MAX_READERS = 64;
 
   private final Path path;
   private final ServerSocketChannel server;
-  private final EventText text;
   private final int queueSize;
   private final List<MonitorReader> readers = new CopyOnWriteArrayList<>();
-  private final Subscription subscription;
+  private final Subscription flows;
+  private final Subscription events;
+  private final Subscription measured;
   private final LongAdder sent = new LongAdder();
   private final LongAdder lost = new LongAdder();
 
   private MonitorServer(Path path, ServerSocketChannel server, Agent agent, int queueSize) {
     this.path = path;
     this.server = server;
-    this.text = new EventText(agent);
     this.queueSize = Math.max(1, queueSize);
-    this.subscription = agent.onFlow(this::send);
+    var text = new FlowText(agent);
+    this.flows = agent.onFlow(flow -> send(() -> text.of(flow)));
+    this.events = agent.onEvent(this::tell);
+    this.measured = agent.metrics().add(this::metrics);
     Thread.ofVirtual().name("monitor-accept").start(this::accept);
   }
 
@@ -93,14 +99,9 @@ final class MonitorServer implements AutoCloseable {
           client.close();
           continue;
         }
-        var reader = new MonitorReader(client, queueSize, lost::add);
+        var reader = new MonitorReader(client, queueSize, lost::add, readers::remove);
         readers.add(reader);
-        Thread.ofVirtual()
-            .name("monitor-reader")
-            .start(() -> {
-              reader.run();
-              readers.remove(reader);
-            });
+        reader.start();
       }
     } catch (ClosedChannelException e) {
       // The agent ends.
@@ -109,11 +110,16 @@ final class MonitorServer implements AutoCloseable {
     }
   }
 
-  private void send(ReportedFlow flow) {
+  /** Sends an event of the agent. */
+  void tell(AgentEvent event) {
+    send(() -> AgentEventText.of(event));
+  }
+
+  private void send(Supplier<byte[]> text) {
     if (readers.isEmpty()) {
       return; // Nobody looks: no text is written.
     }
-    byte[] line = text.of(flow);
+    byte[] line = text.get();
     sent.increment();
     readers.forEach(reader -> reader.offer(line));
   }
@@ -133,9 +139,19 @@ final class MonitorServer implements AutoCloseable {
     return readers.size();
   }
 
+  private List<MetricFamily> metrics() {
+    return List.of(
+        MetricFamily.counter("cilium_monitor_events_total", "Events told to somebody", sent()),
+        MetricFamily.counter(
+            "cilium_monitor_events_lost_total", "Events that slow readers lost", lost()),
+        MetricFamily.gauge("cilium_monitor_readers", "Readers of the monitor", readers()));
+  }
+
   @Override
   public void close() throws IOException {
-    subscription.close();
+    flows.close();
+    events.close();
+    measured.close();
     server.close();
     readers.forEach(MonitorReader::close);
     Files.deleteIfExists(path);

@@ -5,8 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.rest.RestConfig;
+import io.cilium4j.agent.rest.RestServer;
 import io.cilium4j.api.ApiClient;
 import io.cilium4j.api.model.HealthStatusResponse;
+import io.cilium4j.api.model.Metric;
 import io.cilium4j.api.model.StatusResponse;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -17,6 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -120,25 +125,46 @@ class DaemonTest {
     assertEquals(0, Cleanup.run(cleanup(), Map.of()));
   }
 
+  /** One request, no keep-alive; both ways of asking must show the very same. */
   @Test
-  void metrics_haveTheFieldsNames() throws Exception {
-    var settings = settings();
-    try (var agent = Daemon.agent(settings)) {
+  void metrics_ofPrometheusAndOfTheApi_areTheSame() throws Exception {
+    try (var agent = Daemon.agent(settings())) {
       agent.start();
       assertTrue(agent.nodeHealth().orElseThrow().probeAll(Duration.ofSeconds(30)));
       try (var monitor = MonitorServer.start(folder.resolve("m.sock"), agent, 10);
-          var metrics = new AgentMetrics(agent, monitor)) {
-        String text = metrics.scrape();
-        for (String name :
+          var rest = RestServer.start(agent, RestConfig.at(folder.resolve("api.sock")))) {
+        assertEquals(0, monitor.readers());
+        List<Metric> listed =
+            new ApiClient(rest.socket(), Duration.ofSeconds(10)).list("/metrics/", Metric.class);
+        String text = new PrometheusText(agent.metrics()).scrape();
+        for (Metric metric : listed) {
+          String name = metric.name();
+          assertTrue(text.contains("\n" + name + "{") || text.contains("\n" + name + " "), name);
+        }
+        Set<String> names = listed.stream().map(Metric::name).collect(Collectors.toSet());
+        for (String line : text.lines().filter(each -> each.startsWith("cilium_")).toList()) {
+          String name = line.split("[{ ]", 2)[0];
+          // Asking the API was itself the first request that was measured.
+          assertTrue(
+              names.contains(name) || name.endsWith("_bucket") || name.contains("api_process"),
+              line);
+        }
+        for (String wanted :
             List.of(
                 "cilium_endpoint_state{endpoint_state=\"ready\"} 0.0",
-                "cilium_policy_max_revision ",
-                "cilium_ipcache_entries ",
+                "cilium_endpoint_regenerations_total{outcome=\"success\"} 0.0",
+                "cilium_policy_change_total{outcome=\"fail\"} 0.0",
+                "cilium_policy_endpoint_enforcement_status{enforcement=\"both\"} 0.0",
+                "cilium_identity{type=\"node_local\"} 0.0",
+                "cilium_ipam_capacity{family=\"ipv4\"} 253.0",
+                "cilium_ipam_events_total{action=\"allocate\",family=\"ipv6\"} 0.0",
                 "cilium_monitor_events_lost_total 0.0",
                 "cilium_node_health_connectivity_status{status=\"unreachable\",type=\"node\"} ",
                 "cilium_unreachable_nodes ",
+                "cilium_agent_api_process_time_seconds_count{method=\"GET\",path=\"/v1/metrics\","
+                    + "return_code=\"200\"} 1",
                 "jvm_memory_used_bytes")) {
-          assertTrue(text.contains(name), name + " in\n" + text);
+          assertTrue(text.contains(wanted), wanted + " in\n" + text);
         }
       }
       agent.destroy();

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
+import java.nio.channels.ByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -18,13 +18,26 @@ import org.junit.jupiter.api.Test;
 class MonitorReaderTest {
 
   /** Takes nothing before it is told to. */
-  private static final class SlowChannel implements WritableByteChannel {
+  private static final class SlowChannel implements ByteChannel {
     final CountDownLatch open = new CountDownLatch(1);
     final CountDownLatch told = new CountDownLatch(1);
+    final CountDownLatch left = new CountDownLatch(1);
+    final CountDownLatch closed = new CountDownLatch(1);
     final List<String> lines = new CopyOnWriteArrayList<>();
 
     String text() {
       return String.join("", lines);
+    }
+
+    /** The reader says nothing, and leaves at some time. */
+    @Override
+    public int read(ByteBuffer to) throws IOException {
+      try {
+        left.await();
+      } catch (InterruptedException e) {
+        throw new IOException(e);
+      }
+      return -1;
     }
 
     @Override
@@ -50,37 +63,47 @@ class MonitorReaderTest {
     }
 
     @Override
-    public void close() {}
+    public void close() {
+      closed.countDown();
+    }
   }
 
   @Test
   void offer_toSlowReader_losesAndTellsHowMany() throws InterruptedException {
     var channel = new SlowChannel();
     var counted = new AtomicLong();
-    var reader = new MonitorReader(channel, 10, counted::addAndGet);
+    var reader = new MonitorReader(channel, 10, counted::addAndGet, _ -> {});
     for (int i = 0; i < 15; i++) {
       reader.offer(("event " + i + "\n").getBytes(StandardCharsets.UTF_8));
     }
-    Thread thread = Thread.ofVirtual().start(reader::run);
+    reader.start();
     channel.open.countDown();
     assertTrue(channel.told.await(10, TimeUnit.SECONDS));
     assertTrue(channel.text().contains("{\"type\":\"lost\",\"count\":5}"), channel.text());
     assertEquals(5, counted.get());
-    thread.interrupt();
-    thread.join();
+    reader.close();
   }
 
   @Test
   void offer_afterAGap_isDeliveredAgain() throws InterruptedException {
     var channel = new SlowChannel();
     channel.open.countDown();
-    var reader = new MonitorReader(channel, 1, _ -> {});
+    var reader = new MonitorReader(channel, 1, _ -> {}, _ -> {});
     reader.offer("a\n".getBytes(StandardCharsets.UTF_8));
     reader.offer("b\n".getBytes(StandardCharsets.UTF_8));
-    Thread thread = Thread.ofVirtual().start(reader::run);
+    reader.start();
     assertTrue(channel.told.await(10, TimeUnit.SECONDS));
     assertEquals("a\n{\"type\":\"lost\",\"count\":1}\n", channel.text());
-    thread.interrupt();
-    thread.join();
+    reader.close();
+  }
+
+  @Test
+  void reader_thatLeavesWhileNothingHappens_isGone() throws InterruptedException {
+    var channel = new SlowChannel();
+    var gone = new CountDownLatch(1);
+    new MonitorReader(channel, 10, _ -> {}, _ -> gone.countDown()).start();
+    channel.left.countDown();
+    assertTrue(gone.await(10, TimeUnit.SECONDS));
+    assertTrue(channel.closed.await(10, TimeUnit.SECONDS));
   }
 }

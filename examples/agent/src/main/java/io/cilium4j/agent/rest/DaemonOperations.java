@@ -60,7 +60,7 @@ final class DaemonOperations {
   }
 
   Response metrics(Request request) {
-    return Response.ok(MetricsView.of(agent));
+    return Response.ok(MetricsView.of(agent.metrics()));
   }
 
   Response debugInfo(Request request) {

@@ -28,7 +28,7 @@ final class DebugView {
     var view = new EndpointView(agent);
     RulesSnapshot rules = agent.rules();
     return DebugInfo.builder()
-        .ciliumVersion(version())
+        .ciliumVersion(Agent.version().orElse(""))
         .kernelVersion(System.getProperty("os.version", ""))
         .ciliumStatus(StatusView.of(agent))
         .endpointList(
@@ -42,12 +42,6 @@ final class DebugView {
         .environmentVariables(environment(System.getenv()))
         .subsystem(subsystems(agent))
         .build();
-  }
-
-  /** The version of the agent's own module; it is absent where nothing was packaged. */
-  static String version() {
-    var descriptor = Agent.class.getModule().getDescriptor();
-    return descriptor == null ? "" : descriptor.rawVersion().orElse("");
   }
 
   static List<String> environment(Map<String, String> all) {
@@ -69,7 +63,7 @@ final class DebugView {
   private static Map<String, String> subsystems(Agent agent) {
     Map<String, String> subsystems = new TreeMap<>();
     subsystems.put("datapath", agent.datapathDescription());
-    subsystems.put("counters", agent.counters().toString());
+    subsystems.put("metrics", ApiJson.mapper().writeValueAsString(MetricsView.of(agent.metrics())));
     subsystems.put("settings", ApiJson.mapper().writeValueAsString(ConfigView.settings(agent)));
     agent
         .nodeHealth()

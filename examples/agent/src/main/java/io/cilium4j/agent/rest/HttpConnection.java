@@ -26,6 +26,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -57,7 +58,12 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
    * @param bodyBytes size of all bodies that are held now
    */
   record Shared(
-      Router router, Limits limits, Admission admission, Executor workers, AtomicLong bodyBytes) {}
+      Router router,
+      Limits limits,
+      Admission admission,
+      Executor workers,
+      AtomicLong bodyBytes,
+      ProcessTimes times) {}
 
   private enum State {
     IDLE,
@@ -199,9 +205,12 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
   /** On a thread of its own. */
   private void work(ChannelHandlerContext context, HttpRequest request, byte[] content) {
+    long began = System.nanoTime();
+    Optional<String> path = Optional.empty();
     Response response;
     try {
       Request read = RequestReader.read(request, content);
+      path = shared.router().pathOf(read);
       try (var _ = shared.admission().enter()) {
         response = shared.router().answer(read);
       }
@@ -215,7 +224,16 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
       response =
           Response.error(500, "the agent failed: " + shorten(String.valueOf(e.getMessage())));
     }
+    note(request, path, response, System.nanoTime() - began);
     send(context, request, response);
+  }
+
+  private void note(HttpRequest request, Optional<String> path, Response response, long nanos) {
+    if (path.isPresent()) {
+      shared.times().record(request.method().name(), path.get(), response.status(), nanos);
+    } else {
+      shared.times().recordOther(response.status(), nanos);
+    }
   }
 
   /** Longest text of a client that is repeated in a log or an answer, in characters. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
+import io.cilium4j.agent.EnforcementStatus;
 import io.cilium4j.agent.PolicyStanding;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.model.CIDRPolicy;
@@ -12,7 +13,6 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.Protocol;
-import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.policy.CompiledPolicy;
@@ -27,9 +27,6 @@ import org.jspecify.annotations.Nullable;
 /** An endpoint's policy as the API shows it, from the map that decides its packets. */
 final class PolicyView {
 
-  /** Asked of to find out whether a direction is restricted at all; any would do. */
-  private static final int SOME_PORT = 1;
-
   private PolicyView() {}
 
   static EndpointPolicyStatus of(Endpoint endpoint, PolicyStanding standing, EnforcementMode mode) {
@@ -38,7 +35,7 @@ final class PolicyView {
         EndpointPolicy.builder()
             .policyRevision(standing.rulesRevision())
             .id(endpoint.identity())
-            .policyEnabled(enabled(policy, mode))
+            .policyEnabled(EnforcementStatus.of(policy, mode).toString())
             .build(policy.revision())
             .allowedIngressIdentities(identities(policy, TrafficDirection.INGRESS, false))
             .deniedIngressIdentities(identities(policy, TrafficDirection.INGRESS, true))
@@ -56,28 +53,6 @@ final class PolicyView {
   /** Of an endpoint of whose enforced policy nothing can be said; 0 is before every revision. */
   private static EndpointPolicy notYet() {
     return EndpointPolicy.builder().policyEnabled("none").build();
-  }
-
-  private static String enabled(CompiledPolicy policy, EnforcementMode mode) {
-    boolean ingress = isRestricted(policy, mode, TrafficDirection.INGRESS);
-    boolean egress = isRestricted(policy, mode, TrafficDirection.EGRESS);
-    if (ingress && egress) {
-      return "both";
-    }
-    return ingress ? "ingress" : egress ? "egress" : "none";
-  }
-
-  private static boolean isRestricted(
-      CompiledPolicy policy, EnforcementMode mode, TrafficDirection direction) {
-    return switch (mode) {
-      case ALWAYS -> true;
-      case NEVER -> false;
-      case DEFAULT ->
-          !policy
-              .explain(direction, ReservedIdentity.UNMANAGED.id(), Protocol.TCP.number(), SOME_PORT)
-              .restrictedBy()
-              .isEmpty();
-    };
   }
 
   /** The identities of which a verdict holds for every protocol and port. */

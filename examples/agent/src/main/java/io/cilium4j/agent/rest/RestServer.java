@@ -3,6 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.rest.RestConfig.Limits;
+import io.cilium4j.core.spi.Datapath.Subscription;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
@@ -48,8 +49,13 @@ public final class RestServer implements AutoCloseable {
   private final DefaultChannelGroup channels =
       new DefaultChannelGroup("rest", GlobalEventExecutor.INSTANCE);
 
-  private RestServer(SocketFile file) {
+  private final ProcessTimes times;
+  private final Subscription measured;
+
+  private RestServer(SocketFile file, ProcessTimes times, Subscription measured) {
     this.file = file;
+    this.times = times;
+    this.measured = measured;
     this.loops =
         new MultiThreadIoEventLoopGroup(
             IO_THREADS, new DefaultThreadFactory("rest", true), NioIoHandler.newFactory());
@@ -69,17 +75,24 @@ public final class RestServer implements AutoCloseable {
     Router router = Operations.of(agent);
     try (var queue = DeletionQueue.besides(config.socket())) {
       queue.carryOut(router);
-      return serve(router, file, config.limits());
+      var times = new ProcessTimes();
+      return serve(router, file, config.limits(), times, agent.metrics().add(times::metrics));
     }
   }
 
   /**
-   * As {@link #start}, for the API that tells which of the cluster's nodes are reached.
+   * As {@link #start}, for the API that tells which of the cluster's nodes are reached. How long
+   * its requests take is not among the agent's metrics.
    *
    * @param agent a started agent that probes nodes
    */
   public static RestServer startHealth(Agent agent, RestConfig config) throws IOException {
-    return serve(HealthOperations.of(agent), prepared(config), config.limits());
+    return serve(
+        HealthOperations.of(agent),
+        prepared(config),
+        config.limits(),
+        new ProcessTimes(),
+        () -> {});
   }
 
   private static SocketFile prepared(RestConfig config) throws IOException {
@@ -88,9 +101,10 @@ public final class RestServer implements AutoCloseable {
     return file;
   }
 
-  private static RestServer serve(Router router, SocketFile file, Limits limits)
+  private static RestServer serve(
+      Router router, SocketFile file, Limits limits, ProcessTimes times, Subscription measured)
       throws IOException {
-    var server = new RestServer(file);
+    var server = new RestServer(file, times, measured);
     try {
       server.listen(router, limits);
       file.open();
@@ -110,7 +124,12 @@ public final class RestServer implements AutoCloseable {
   private void listen(Router router, Limits limits) throws IOException {
     var shared =
         new HttpConnection.Shared(
-            router, limits, new Admission(limits, System::nanoTime), workers, new AtomicLong());
+            router,
+            limits,
+            new Admission(limits, System::nanoTime),
+            workers,
+            new AtomicLong(),
+            times);
     var bind =
         new ServerBootstrap()
             .group(loops)
@@ -151,6 +170,7 @@ public final class RestServer implements AutoCloseable {
   /** Stops listening, ends what is at work, and removes the socket. */
   @Override
   public void close() {
+    measured.close();
     file.remove();
     channels.close().awaitUninterruptibly();
     workers.shutdownNow();

@@ -22,6 +22,10 @@ final class Router {
 
   private record Route(String method, List<String> pattern, Operation operation) {
 
+    String path() {
+      return "/" + String.join("/", pattern);
+    }
+
     Optional<Map<String, String>> match(List<String> segments) {
       if (segments.size() != pattern.size()) {
         return Optional.empty();
@@ -79,6 +83,15 @@ final class Router {
 
   private static List<String> segments(String path) {
     return List.of(path.split("/", -1)).stream().filter(each -> !each.isEmpty()).toList();
+  }
+
+  /** The path of a request's operation with its parameters' names; absent if it is none. */
+  Optional<String> pathOf(Request request) {
+    return routes.stream()
+        .filter(route -> route.method().equals(request.method()))
+        .filter(route -> route.match(request.segments()).isPresent())
+        .map(Route::path)
+        .findFirst();
   }
 
   /**

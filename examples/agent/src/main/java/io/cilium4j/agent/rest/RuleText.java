@@ -2,13 +2,12 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.GivenRules;
+import io.cilium4j.agent.RuleLabels;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.core.Label;
-import io.cilium4j.core.LabelSource;
 import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PolicyWriter;
-import io.cilium4j.policy.ResourceName;
 import io.cilium4j.policy.RulesSnapshot;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,10 +37,6 @@ record RuleText(ObjectNode rule, List<Label> labels) {
                   .withArrayEmptySeparator(""))
           .withArrayIndenter(DefaultIndenter.SYSTEM_LINEFEED_INSTANCE);
 
-  private static final String DERIVED_FROM = "io.cilium.k8s.policy.derived-from";
-  private static final String NAME = "io.cilium.k8s.policy.name";
-  private static final String NAMESPACE = "io.cilium.k8s.policy.namespace";
-
   /** Every rule in force. */
   static List<RuleText> of(RulesSnapshot rules) {
     List<RuleText> all = new ArrayList<>();
@@ -53,46 +48,17 @@ record RuleText(ObjectNode rule, List<Label> labels) {
 
   private static void add(PolicyResource resource, List<RuleText> all) {
     JsonNode object = ApiJson.mapper().readTree(PolicyWriter.toJson(resource));
-    if (!(resource instanceof CiliumPolicy policy)) {
-      all.add(labelled((ObjectNode) object, labelsOf(resource.resource())));
-      return;
+    List<List<Label>> labels = RuleLabels.of(resource);
+    List<JsonNode> rules = new ArrayList<>();
+    if (!(resource instanceof CiliumPolicy)) {
+      rules.add(object);
+    } else if (object.has("spec")) {
+      rules.add(object.path("spec"));
     }
-    List<JsonNode> specs = new ArrayList<>();
-    if (object.has("spec")) {
-      specs.add(object.path("spec"));
+    object.path("specs").forEach(rules::add);
+    for (int i = 0; i < labels.size(); i++) {
+      all.add(labelled((ObjectNode) rules.get(i), labels.get(i)));
     }
-    object.path("specs").forEach(specs::add);
-    boolean given = GivenRules.isGiven(resource.resource().name());
-    for (int i = 0; i < specs.size(); i++) {
-      List<Label> labels = new ArrayList<>();
-      policy.rules().get(i).labels().forEach(text -> labels.add(Label.parse(text)));
-      if (!given) {
-        labels.addAll(labelsOf(resource.resource()));
-      }
-      all.add(labelled((ObjectNode) specs.get(i), labels));
-    }
-  }
-
-  /** The labels of an object's first rule; its other rules have those of its name as well. */
-  static List<Label> labelsOf(PolicyResource object) {
-    List<Label> labels = new ArrayList<>();
-    if (object instanceof CiliumPolicy policy && !policy.rules().isEmpty()) {
-      policy.rules().getFirst().labels().forEach(text -> labels.add(Label.parse(text)));
-    }
-    if (!GivenRules.isGiven(object.resource().name())) {
-      labels.addAll(labelsOf(object.resource()));
-    }
-    return labels;
-  }
-
-  private static List<Label> labelsOf(ResourceName name) {
-    List<Label> labels = new ArrayList<>();
-    labels.add(new Label(LabelSource.K8S, DERIVED_FROM, name.kind()));
-    labels.add(new Label(LabelSource.K8S, NAME, name.name()));
-    if (!name.isClusterScoped()) {
-      labels.add(new Label(LabelSource.K8S, NAMESPACE, name.namespace()));
-    }
-    return labels;
   }
 
   private static RuleText labelled(ObjectNode rule, List<Label> labels) {

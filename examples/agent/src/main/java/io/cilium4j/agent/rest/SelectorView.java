@@ -2,6 +2,7 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.RuleLabels;
 import io.cilium4j.api.model.Label;
 import io.cilium4j.api.model.SelectorIdentityMapping;
 import io.cilium4j.core.Identity;
@@ -48,7 +49,7 @@ final class SelectorView {
     return use.objects().stream()
         .limit(1)
         .flatMap(name -> rules.get(name).stream())
-        .flatMap(object -> RuleText.labelsOf(object).stream())
+        .flatMap(object -> RuleLabels.of(object).stream().limit(1).flatMap(List::stream))
         .map(label -> new Label(label.key(), label.value(), label.source()))
         .toList();
   }

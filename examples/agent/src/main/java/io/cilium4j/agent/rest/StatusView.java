@@ -125,7 +125,7 @@ final class StatusView {
     }
     problems.addAll(agent.problems().values());
     // The version comes first: it is what clients cut off to show it.
-    String running = (DebugView.version() + " " + agent.datapathDescription()).strip();
+    String running = (Agent.version().orElse("") + " " + agent.datapathDescription()).strip();
     return problems.isEmpty()
         ? new Status(OK, running)
         : new Status(

@@ -19,11 +19,8 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 
-/**
- * Writes flows as lines of JSON. It is the inner side of the monitor's protocol; {@code cilium
- * monitor} is the outer.
- */
-final class EventText {
+/** Writes flows as lines of JSON. */
+final class FlowText {
   private final Agent agent;
 
   /** Local addresses as of a state of the endpoints. */
@@ -31,7 +28,7 @@ final class EventText {
 
   private volatile Owners owners = new Owners(-1, Map.of());
 
-  EventText(Agent agent) {
+  FlowText(Agent agent) {
     this.agent = agent;
   }
 

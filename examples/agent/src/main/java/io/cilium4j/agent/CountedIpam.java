@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.agent.MetricFamily.Kind;
+import io.cilium4j.agent.MetricFamily.Sample;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.Node;
+import io.cilium4j.core.spi.IpamAllocator;
+import io.cilium4j.core.state.Table;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.atomic.LongAdder;
+
+/** An allocator that counts the addresses that it gives out and takes back. */
+final class CountedIpam implements IpamAllocator {
+  private final IpamAllocator ipam;
+
+  private final Counter given = new Counter();
+  private final Counter takenBack = new Counter();
+
+  /** A counter for each family. */
+  private static final class Counter {
+    private final LongAdder ofV4 = new LongAdder();
+    private final LongAdder ofV6 = new LongAdder();
+
+    LongAdder of(IpFamily family) {
+      return switch (family) {
+        case IPV4 -> ofV4;
+        case IPV6 -> ofV6;
+      };
+    }
+  }
+
+  CountedIpam(IpamAllocator ipam) {
+    this.ipam = ipam;
+  }
+
+  @Override
+  public Set<IpFamily> families() {
+    return ipam.families();
+  }
+
+  @Override
+  public Optional<IpAddress> router(IpFamily family) {
+    return ipam.router(family);
+  }
+
+  @Override
+  public IpAddress allocate(IpFamily family, String owner) {
+    IpAddress address = ipam.allocate(family, owner);
+    given.of(family).increment();
+    return address;
+  }
+
+  @Override
+  public void claim(IpAddress address, String owner) {
+    boolean isNew = ipam.allocations().get(address).isEmpty();
+    ipam.claim(address, owner);
+    if (isNew) {
+      given.of(address.family()).increment();
+    }
+  }
+
+  @Override
+  public boolean release(IpAddress address, String owner) {
+    boolean released = ipam.release(address, owner);
+    if (released) {
+      takenBack.of(address.family()).increment();
+    }
+    return released;
+  }
+
+  @Override
+  public Table<IpAddress, String> allocations() {
+    return ipam.allocations();
+  }
+
+  @Override
+  public long free(IpFamily family) {
+    return ipam.free(family);
+  }
+
+  @Override
+  public void nodeChanged(Node node) {
+    ipam.nodeChanged(node);
+  }
+
+  /** Families that there are no addresses of are left out. */
+  List<MetricFamily> metrics() {
+    List<Sample> used = new ArrayList<>();
+    List<Sample> capacity = new ArrayList<>();
+    List<Sample> events = new ArrayList<>();
+    for (IpFamily family : new TreeSet<>(ipam.families())) {
+      String name = family.name().toLowerCase(Locale.ROOT);
+      long inUse =
+          ipam.allocations().snapshot().stream()
+              .filter(row -> row.key().family() == family)
+              .count();
+      long free = ipam.free(family);
+      used.add(Sample.Value.of(Map.of("family", name), inUse));
+      if (free != Long.MAX_VALUE) {
+        capacity.add(Sample.Value.of(Map.of("family", name), inUse + free));
+      }
+      addEvents("allocate", name, given.of(family).sum(), events);
+      addEvents("release", name, takenBack.of(family).sum(), events);
+    }
+    return List.of(
+        new MetricFamily("cilium_ip_addresses", Kind.GAUGE, "Addresses in use", used),
+        new MetricFamily(
+            "cilium_ipam_capacity", Kind.GAUGE, "Addresses in use and free together", capacity),
+        new MetricFamily(
+            "cilium_ipam_events_total",
+            Kind.COUNTER,
+            "Addresses given out and taken back",
+            events));
+  }
+
+  private static void addEvents(String action, String family, long count, List<Sample> events) {
+    events.add(Sample.Value.of(Map.of("action", action, "family", family), count));
+  }
+}
