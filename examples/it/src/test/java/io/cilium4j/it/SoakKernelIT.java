@@ -98,7 +98,7 @@ class SoakKernelIT {
 
   @Test
   void churn_forAWhile_leavesNoTrace() throws Exception {
-    try (var lab = new Lab("itm", "ebpf", 61)) {
+    try (var lab = new Lab("ito", "ebpf", 61)) {
       lab.agent().start();
       try (var server =
           RestServer.start(lab.agent(), RestConfig.at(lab.folder().resolve("api.sock")))) {
@@ -174,7 +174,7 @@ class SoakKernelIT {
   /** A pod comes, gets another label and goes. */
   private void endpoint(ApiClient client, Netns netns) {
     int pod = lastPod.incrementAndGet();
-    var plugin = new CniPlugin(() -> client, "itm-");
+    var plugin = new CniPlugin(() -> client, "ito-");
     Endpoint made = plugin.add(pod, "app" + pod % APPS, netns);
     var _ =
         client
