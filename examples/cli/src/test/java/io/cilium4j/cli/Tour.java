@@ -50,6 +50,7 @@ final class Tour {
       List.of(
           new Mask("\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z", "<time>"),
           new Mask("\\b(\\d+[hms])+ ago", "<n>s ago"),
+          new Mask("RTT=[\\d.]+[nµm]?s", "RTT=<n>ms"),
           new Mask("(?i)(ifindex[=:] ?|expires=|policy=|Epoch +|\"revision\": )\\d+", "$1<n>"),
           new Mask("(?<=10\\.77\\.0\\.3:)\\d{4,5}", "<port>"),
           new Mask("\\d+\\.\\d+\\.\\d+-SNAPSHOT", "<version>"),

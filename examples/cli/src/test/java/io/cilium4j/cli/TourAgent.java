@@ -56,6 +56,12 @@ final class TourAgent implements AutoCloseable {
         throw new IllegalStateException("the agent ended:\n" + Files.readString(log));
       }
     }
+    // So that what the tour shows of the node's health is known.
+    while (!isProbed()) {
+      if (ends(process, 10)) {
+        throw new IllegalStateException("the agent ended:\n" + Files.readString(log));
+      }
+    }
   }
 
   Path socket() {
@@ -83,13 +89,24 @@ final class TourAgent implements AutoCloseable {
 
   /** How many read the monitor, as the agent counts them. */
   long monitorReaders() throws IOException {
+    return metric("cilium_monitor_readers", Json.absent());
+  }
+
+  /** Whether the node has been probed at its address of each family. */
+  private boolean isProbed() throws IOException {
+    Json reachable = Json.object("status", Json.of("reachable")).with("type", Json.of("node"));
+    return metric("cilium_node_health_connectivity_status", reachable) == 2;
+  }
+
+  private long metric(String name, Json labels) throws IOException {
     for (Json metric : client().get("/metrics/").items()) {
-      if (metric.get("name").text().equals("cilium_monitor_readers")) {
+      if (metric.get("name").text().equals(name)
+          && (labels.isAbsent() || metric.get("labels").equals(labels))) {
         Json value = metric.get("value"); // The API leaves out a 0.
         return value.isPresent() ? Math.round(Double.parseDouble(value.text())) : 0;
       }
     }
-    throw new IllegalStateException("the agent does not count the monitor's readers");
+    throw new IllegalStateException("the agent does not measure " + name);
   }
 
   static String netns(String pod) {
