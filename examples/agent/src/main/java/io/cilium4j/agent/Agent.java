@@ -109,7 +109,7 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint createEndpoint(EndpointRequest request) {
     AgentRuntime running = running();
-    return running.manager().create(request, running.labelsOf(request), config.mtuBytes());
+    return running.manager().create(request, running.labels().of(request), config.mtuBytes());
   }
 
   /**
@@ -122,7 +122,9 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
     AgentRuntime running = running();
-    return running.manager().adopt(running.withPortsOfPod(wanted), running.labelsOf(wanted), wait);
+    return running
+        .manager()
+        .adopt(running.labels().withPortsOfPod(wanted), running.labels().of(wanted), wait);
   }
 
   /** Whether a caller waits until the datapath enforces what he asked for. */
@@ -162,7 +164,7 @@ public final class Agent implements AutoCloseable {
    */
   public boolean changeLabels(EndpointRequest pod) {
     AgentRuntime running = running();
-    PreparedLabels labels = running.labelsOf(pod);
+    PreparedLabels labels = running.labels().of(pod);
     return endpoint(pod.namespace(), pod.name())
         .map(endpoint ->
             running
@@ -170,7 +172,7 @@ public final class Agent implements AutoCloseable {
                 .changeLabels(
                     endpoint.id(),
                     details -> details.withDerivedLabels(labels.all()),
-                    AgentRuntime::relevant))
+                    EndpointLabels::relevant))
         .orElse(false);
   }
 
@@ -184,7 +186,7 @@ public final class Agent implements AutoCloseable {
     return running()
         .manager()
         .changeLabels(
-            endpointId, details -> details.withUserLabels(labels), AgentRuntime::relevant);
+            endpointId, details -> details.withUserLabels(labels), EndpointLabels::relevant);
   }
 
   /**
@@ -430,7 +432,7 @@ public final class Agent implements AutoCloseable {
 
   /** A pod as Kubernetes knows it. */
   public Optional<Pod> pod(String namespace, String name) {
-    return running().pod(namespace, name);
+    return running().labels().pod(namespace, name);
   }
 
   /** Where objects of Kubernetes come from. */

@@ -13,13 +13,8 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
-import io.cilium4j.core.Labels;
-import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
-import io.cilium4j.core.Pod;
-import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.RawResource;
-import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Subscription;
@@ -40,7 +35,6 @@ import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.Ipcache;
-import io.cilium4j.identity.LabelFilter;
 import io.cilium4j.policy.PolicyConfig;
 import java.time.Clock;
 import java.time.Duration;
@@ -97,7 +91,7 @@ final class AgentRuntime implements AutoCloseable {
   private final TableWriter<Integer, Endpoint> endpoints =
       TableWriter.create("endpoints", Comparator.naturalOrder(), Set.of(EndpointManager.RESTORED));
   private final EndpointManager manager;
-  private final Table<String, Namespace> namespaces;
+  private final EndpointLabels labels;
   private final FlowLog flows;
   private final AddressBook addresses;
   private final GivenRules givenRules;
@@ -157,7 +151,7 @@ final class AgentRuntime implements AutoCloseable {
         Reconciler.create(
             controller.desired(), new DatapathOperations(datapath), thread("reconciler"));
     this.realisation = new Realisation(controller, reconciler);
-    this.namespaces = namespaces();
+    this.labels = new EndpointLabels(config.clusterName(), source);
     this.manager =
         new EndpointManager(
             endpoints,
@@ -269,78 +263,8 @@ final class AgentRuntime implements AutoCloseable {
     return manager;
   }
 
-  /** The labels of a pod that a program tells of. */
-  PreparedLabels labelsOf(EndpointRequest pod) {
-    return prepared(
-        PodLabels.prepare(
-            pod.labels(),
-            new PodLabels.Origin(
-                pod.namespace(),
-                namespaceLabels(pod.namespace()),
-                pod.serviceAccount(),
-                config.clusterName()),
-            pod.namedPorts()));
-  }
-
-  private Map<String, String> namespaceLabels(String namespace) {
-    return namespaces.get(namespace).map(Namespace::labels).orElse(Map.of());
-  }
-
-  /** A pod as Kubernetes knows it. */
-  Optional<Pod> pod(String namespace, String name) {
-    return namespace.isEmpty()
-        ? Optional.empty()
-        : source.flatMap(each -> each.pods().get(new ResourceKey("Pod", namespace, name)));
-  }
-
-  /**
-   * The labels of an endpoint that a container runtime tells of: those of its pod where Kubernetes
-   * knows it; else what the runtime says, with what the cluster vouches for where it has a
-   * namespace.
-   */
-  PreparedLabels labelsOf(EndpointAttachment wanted) {
-    Optional<Pod> pod = podOf(wanted);
-    if (pod.isPresent()) {
-      return prepared(pod.get().labels());
-    }
-    if (wanted.namespace().isEmpty()) {
-      return prepared(wanted.labels());
-    }
-    Labels vouched =
-        PodLabels.prepare(
-            Map.of(),
-            new PodLabels.Origin(
-                wanted.namespace(),
-                namespaceLabels(wanted.namespace()),
-                EndpointRequest.DEFAULT_SERVICE_ACCOUNT,
-                config.clusterName()),
-            wanted.namedPorts());
-    return prepared(wanted.labels().with(vouched.sorted()));
-  }
-
-  /** With the named ports of its pod where Kubernetes knows it. */
-  EndpointAttachment withPortsOfPod(EndpointAttachment wanted) {
-    return podOf(wanted).map(pod -> wanted.withNamedPorts(pod.namedPorts())).orElse(wanted);
-  }
-
-  private Optional<Pod> podOf(EndpointAttachment wanted) {
-    return pod(wanted.namespace(), wanted.kubernetesName())
-        .filter(pod -> PodFollower.isOf(wanted.names(), pod));
-  }
-
-  private static PreparedLabels prepared(Labels all) {
-    return new PreparedLabels(all, relevant(all, Labels.EMPTY));
-  }
-
-  /** An endpoint of which nothing is known yet gets an identity for that state. */
-  private static Labels relevant(Labels derived, Labels user) {
-    Labels relevant = LabelFilter.DEFAULT.relevant(derived).with(user.sorted());
-    return relevant.isEmpty() ? ReservedIdentity.INIT.identity().labels() : relevant;
-  }
-
-  /** The labels that make an endpoint's identity. */
-  static Labels relevant(EndpointDetails details) {
-    return relevant(details.derivedLabels(), details.userLabels());
+  EndpointLabels labels() {
+    return labels;
   }
 
   AddressBook addresses() {
@@ -501,12 +425,6 @@ final class AgentRuntime implements AutoCloseable {
         .orElseGet(() -> TableWriter.<ResourceKey, RawResource>create("resources").table());
   }
 
-  private Table<String, Namespace> namespaces() {
-    return source
-        .map(KubernetesSource::namespaces)
-        .orElseGet(() -> TableWriter.<String, Namespace>create("namespaces").table());
-  }
-
   private Table<String, Node> ciliumNodes() {
     return source
         .map(KubernetesSource::ciliumNodes)
@@ -570,7 +488,7 @@ final class AgentRuntime implements AutoCloseable {
     private void look() {
       if (watch != null && !watch.isClosed()) {
         Changes<DesiredKey, RowStatus> changes = watch.poll();
-        runtime.manager.follow(changes);
+        runtime.manager.states().follow(changes);
         runtime.datapathRows.follow(changes);
         runtime.regenerations.follow(changes);
       }

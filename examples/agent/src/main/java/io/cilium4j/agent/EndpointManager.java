@@ -17,9 +17,6 @@ import io.cilium4j.core.Pod;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
-import io.cilium4j.core.state.Change;
-import io.cilium4j.core.state.Changes;
-import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.nio.file.Files;
@@ -61,7 +58,7 @@ final class EndpointManager {
   /** How long a datapath may take for one endpoint before the caller is told that it failed. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final TableWriter<Integer, Endpoint> endpoints;
+  private final EndpointStates endpoints;
   private final TableWriter<Integer, EndpointDetails> details =
       TableWriter.create("endpoint-details");
 
@@ -84,7 +81,7 @@ final class EndpointManager {
       EndpointStore store,
       Datapath datapath,
       Realisation realisation) {
-    this.endpoints = endpoints;
+    this.endpoints = new EndpointStates(endpoints, log);
     this.claims = claims;
     this.store = store;
     this.datapath = datapath;
@@ -160,14 +157,14 @@ final class EndpointManager {
         return made;
       }
       awaitEnforced(made, revision);
-      reach(made.id(), EndpointState.READY, Outcome.OK, "policy enforced");
+      endpoints.reach(made.id(), EndpointState.READY, Outcome.OK, "policy enforced");
       Endpoint present =
           endpoints
               .table()
               .get(made.id())
               .orElseThrow(() -> new AgentException("it was deleted while it was created"));
       // The next change may be on its way already; what was waited for is enforced all the same.
-      Endpoint ready = step(present, EndpointState.READY).orElse(present);
+      Endpoint ready = EndpointStates.step(present, EndpointState.READY).orElse(present);
       LOG.info(
           "endpoint ready id={} pod={} identity={} addresses={}",
           ready.id(),
@@ -201,7 +198,7 @@ final class EndpointManager {
   private long publish(Endpoint endpoint, Undo undo) {
     undo.add(() -> withdraw(endpoint));
     claims.announce(endpoint);
-    long revision = endpoints.put(endpoint.id(), endpoint);
+    long revision = endpoints.put(endpoint);
     log.add(endpoint.id(), Outcome.OK, "created", endpoint.state());
     return revision;
   }
@@ -235,7 +232,7 @@ final class EndpointManager {
    *     another is at it
    */
   Optional<List<String>> delete(int id) {
-    Optional<Endpoint> leaving = become(id, EndpointState.DISCONNECTING);
+    Optional<Endpoint> leaving = endpoints.become(id, EndpointState.DISCONNECTING);
     if (leaving.isEmpty()) {
       return Optional.empty();
     }
@@ -287,7 +284,7 @@ final class EndpointManager {
     return changeLabels(
         id,
         present -> present.withDerivedLabels(pod.labels()),
-        AgentRuntime::relevant,
+        EndpointLabels::relevant,
         endpoint -> endpoint.withNamedPorts(pod.namedPorts()));
   }
 
@@ -344,7 +341,8 @@ final class EndpointManager {
       return Optional.empty();
     }
     store.put(change.apply(present.get()), changedDetails);
-    Optional<Endpoint> before = replace(id, endpoint -> Optional.of(change.apply(endpoint)));
+    Optional<Endpoint> before =
+        endpoints.replace(id, endpoint -> Optional.of(change.apply(endpoint)));
     if (before.isPresent()) {
       details.put(id, changedDetails);
     } else {
@@ -397,6 +395,11 @@ final class EndpointManager {
     return details.table();
   }
 
+  /** The endpoints and their states, which follow the datapath. */
+  EndpointStates states() {
+    return endpoints;
+  }
+
   /** The last steps of an endpoint's life, the newest first. */
   List<EndpointEvent> log(int id) {
     return log.of(id);
@@ -437,7 +440,7 @@ final class EndpointManager {
       Endpoint endpoint = claims.claimAgain(former, about.addressOwner(), undo);
       claims.announce(endpoint);
       details.put(endpoint.id(), about);
-      endpoints.put(endpoint.id(), endpoint);
+      endpoints.put(endpoint);
       log.add(endpoint.id(), Outcome.OK, "restored", endpoint.state());
       LOG.info(
           "endpoint restored id={} pod={} identity={}",
@@ -454,66 +457,5 @@ final class EndpointManager {
   private boolean isGone(Endpoint former) {
     String netns = former.device().netns();
     return (!netns.isEmpty() && !Files.exists(Path.of(netns))) || !datapath.holds(former.device());
-  }
-
-  /** Follows how far the datapath is with each endpoint. */
-  void follow(Changes<DesiredKey, RowStatus> statuses) {
-    for (Change<DesiredKey, RowStatus> change : statuses.list()) {
-      if (change instanceof Change.Put<DesiredKey, RowStatus> put
-          && put.key() instanceof EndpointKey key) {
-        follow(key.endpointId(), put.value());
-      }
-    }
-  }
-
-  private void follow(int id, RowStatus status) {
-    switch (status) {
-      case RowStatus.Pending _ ->
-          reach(id, EndpointState.REGENERATING, Outcome.OK, "policy changes");
-      case RowStatus.Done _ -> reach(id, EndpointState.READY, Outcome.OK, "policy enforced");
-      case RowStatus.Failed failed ->
-          reach(id, EndpointState.NOT_READY, Outcome.FAILED, failed.message());
-    }
-  }
-
-  private void reach(int id, EndpointState next, Outcome outcome, String message) {
-    boolean stepped = become(id, next).isPresent();
-    if (stepped || outcome == Outcome.FAILED) {
-      endpoints.table().get(id).ifPresent(there -> log.add(id, outcome, message, there.state()));
-    }
-  }
-
-  /** Takes an endpoint to another state; absent if its life has no such step, or there is none. */
-  private Optional<Endpoint> become(int id, EndpointState next) {
-    return replace(id, endpoint -> step(endpoint, next)).flatMap(before -> step(before, next));
-  }
-
-  private static Optional<Endpoint> step(Endpoint endpoint, EndpointState next) {
-    if (endpoint.state() == next) {
-      return Optional.empty();
-    }
-    Endpoint from = endpoint;
-    if (next == EndpointState.READY && !from.state().mayBecome(next)) {
-      // The datapath may be done before anybody saw that it had begun.
-      from = step(from, EndpointState.REGENERATING).orElse(from);
-    }
-    return from.state().mayBecome(next) ? Optional.of(from.withState(next)) : Optional.empty();
-  }
-
-  /** Puts another form of an endpoint in its place, if there is one; gives the former form. */
-  private Optional<Endpoint> replace(int id, Function<Endpoint, Optional<Endpoint>> change) {
-    var before = new ArrayList<Endpoint>();
-    endpoints.write(batch ->
-        batch
-            .get(id)
-            .filter(endpoint -> endpoint.state() != EndpointState.DISCONNECTING)
-            .ifPresent(endpoint ->
-                change
-                    .apply(endpoint)
-                    .ifPresent(changed -> {
-                      before.add(endpoint);
-                      batch.put(id, changed);
-                    })));
-    return before.stream().findFirst();
   }
 }
