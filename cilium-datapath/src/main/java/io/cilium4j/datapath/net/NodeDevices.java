@@ -57,7 +57,11 @@ public final class NodeDevices {
             .filter(twin -> twin.kind().equals("veth") && twin.peerIndex() == host.index())
             .orElseThrow(() ->
                 new DatapathException(
-                    "device " + host.name() + " exists and is not this datapath's"));
+                    "device "
+                        + host.name()
+                        + " exists, and the state folder does not say that it is ours; if it was"
+                        + " lost with that folder: ip link delete "
+                        + host.name()));
     this.mtuBytes = host.mtuBytes();
     node.setNoArp(host.index());
     node.setNoArp(net.index());

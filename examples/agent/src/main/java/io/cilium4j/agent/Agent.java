@@ -94,6 +94,11 @@ public final class Agent implements AutoCloseable {
     life.destroy();
   }
 
+  /** Whether this or an earlier run of the instance left anything that can be destroyed. */
+  public boolean hasState() {
+    return life.hasState();
+  }
+
   private AgentRuntime running() {
     return life.running();
   }

@@ -129,6 +129,11 @@ final class AgentLife {
     }
   }
 
+  /** As {@link Agent#hasState}. */
+  boolean hasState() {
+    return runtime != null || Files.exists(folder.lock()) || folder.datapathName().isPresent();
+  }
+
   /** What a start left that was cut off before it had a datapath. */
   private void removeFolder() {
     if (Files.exists(folder.lock())) {

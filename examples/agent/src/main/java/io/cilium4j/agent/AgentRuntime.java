@@ -123,6 +123,7 @@ final class AgentRuntime implements AutoCloseable {
     Scheduler identityThread = thread("identity");
     this.identities =
         opened.add(new IdentityAllocator(openBackend(identityThread), identityThread));
+    var localIdentities = new LocalIdentities(folder, identities);
     this.ipcache = new Ipcache(identities, ipam.families(), Set.of(HostAddresses.INPUT));
     this.source = config.source().map(this::openSource);
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
@@ -146,6 +147,7 @@ final class AgentRuntime implements AutoCloseable {
                 givenRules.objects(),
                 identities.identities(),
                 ipcache.table()),
+            localIdentities,
             regenerations);
     this.reconciler =
         Reconciler.create(

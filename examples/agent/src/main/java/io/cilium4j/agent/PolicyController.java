@@ -82,6 +82,7 @@ final class PolicyController implements Lifecycle.Part {
   private final AtomicBoolean auditChanged = new AtomicBoolean();
   private volatile IntPredicate audited = _ -> false;
 
+  private final LocalIdentities localIdentities;
   private final Inputs inputs;
   private final Regenerations regenerations;
   private final TableWriter<DesiredKey, Desired> desired =
@@ -106,10 +107,21 @@ final class PolicyController implements Lifecycle.Part {
       Watch<Integer, Identity> identities,
       Watch<IpPrefix, IpcacheEntry> ipcache) {}
 
+  /**
+   * Nothing is looked at before the start.
+   *
+   * @param localIdentities keeps this node's own numbers before the datapath hears of them
+   * @param regenerations is told of each round that wrote something
+   */
   PolicyController(
-      Scheduler scheduler, PolicyRules rules, Inputs inputs, Regenerations regenerations) {
+      Scheduler scheduler,
+      PolicyRules rules,
+      Inputs inputs,
+      LocalIdentities localIdentities,
+      Regenerations regenerations) {
     this.scheduler = scheduler;
     this.rules = rules;
+    this.localIdentities = localIdentities;
     this.compiler = new PolicyCompiler(rules.config());
     this.inputs = inputs;
     this.regenerations = regenerations;
@@ -216,6 +228,7 @@ final class PolicyController implements Lifecycle.Part {
     Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
     Set<Integer> dirty = policies.take(endpointChanges);
     Changes<Integer, Identity> identityChanges = watches.identities().poll();
+    localIdentities.keep(identityChanges);
     boolean identitiesChanged = identities.take(identityChanges);
     identitiesChanged |= identities.takePorts(policies.endpoints(dirty));
     Changes<IpPrefix, IpcacheEntry> ipcache = watches.ipcache().poll();
@@ -237,6 +250,7 @@ final class PolicyController implements Lifecycle.Part {
         && endpointChanges.snapshot().isInitialised()
         && identityChanges.snapshot().isInitialised()
         && ipcache.snapshot().isInitialised()) {
+      localIdentities.settle();
       desired.synced(CONTROLLER);
     }
     report(

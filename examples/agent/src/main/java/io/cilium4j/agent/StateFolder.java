@@ -81,6 +81,11 @@ final class StateFolder {
     return root.resolve("given-rules.json");
   }
 
+  /** The numbers of prefixes and names. */
+  Path localIdentities() {
+    return root.resolve("local-identities.json");
+  }
+
   /** The folder of a table of what users asked for. */
   Path specs(String name) {
     return specs().resolve(name);
@@ -237,7 +242,10 @@ final class StateFolder {
         deleteIfEmpty(table);
       }
       for (Path file : list(root, "")) {
-        if (file.getFileName().toString().startsWith(givenRules().getFileName().toString())) {
+        // Also set aside or unfinished.
+        String name = file.getFileName().toString();
+        if (Stream.of(givenRules(), localIdentities())
+            .anyMatch(each -> name.startsWith(each.getFileName().toString()))) {
           Files.deleteIfExists(file);
         }
       }

@@ -15,10 +15,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** A datapath that remembers what it was told, outlives its agents, and fails on demand. */
 public final class RecordingDatapath implements DatapathProvider, Datapath {
-  public final Map<Integer, EndpointRow> endpoints = new HashMap<>();
+  public final Map<Integer, EndpointRow> endpoints = new ConcurrentHashMap<>();
   final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
   public final Set<Integer> devices = new HashSet<>();
   final List<Set<Integer>> prunes = new ArrayList<>();

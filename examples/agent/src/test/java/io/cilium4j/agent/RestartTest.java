@@ -12,8 +12,11 @@ import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.agent.GivenRules.Replaced;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.Verdict;
@@ -134,7 +137,7 @@ class RestartTest {
     assertFalse(reaches("eve", "bob"));
     addRules(FROM_ALICE.replace("bob", "eve"));
     assertEquals(2, agent.givenRules().size(), "a new rule takes no old one's place");
-    var one = List.of(io.cilium4j.core.Label.parse("k8s:name=one"));
+    var one = List.of(Label.parse("k8s:name=one"));
     assertEquals(2, agent.givenRules().delete(one).rules());
     restart();
     assertEquals(0, agent.givenRules().size());
@@ -180,6 +183,62 @@ class RestartTest {
     assertTrue(String.valueOf(refused.getMessage()).startsWith("write rules given by hand: "));
     assertThrows(AgentException.class, () -> agent.givenRules().delete(List.of()));
     assertEquals(1, agent.givenRules().size());
+  }
+
+  // ---- numbers of prefixes ----
+
+  private static String fromPrefix(String prefix) {
+    return """
+    [{"endpointSelector": {"matchLabels": {"app": "bob"}}, "labels": ["k8s:name=%1$s"],
+      "ingress": [{"fromCIDR": ["%1$s"]}]}]
+    """
+        .formatted(prefix);
+  }
+
+  /** The number behind a prefix, once there is one. */
+  private int identityOf(String prefix) throws InterruptedException {
+    try (var watch = agent.ipcache().watch()) {
+      while (true) {
+        var entry = agent.ipcache().get(IpPrefix.parse(prefix));
+        if (entry.isPresent()) {
+          return entry.get().identity();
+        }
+        watch.take(PATIENCE);
+      }
+    }
+  }
+
+  @Test
+  void numbersOfPrefixes_afterARestart_areTheSame() throws Exception {
+    addRules(fromPrefix("192.0.2.1/32"));
+    addRules(fromPrefix("192.0.2.2/32"));
+    int second = identityOf("192.0.2.2/32");
+    assertEquals(
+        1, agent.givenRules().delete(List.of(Label.parse("k8s:name=192.0.2.1/32"))).rules());
+    restart();
+    assertEquals(second, identityOf("192.0.2.2/32"), "though it comes first now");
+    addRules(fromPrefix("192.0.2.3/32"));
+    assertTrue(identityOf("192.0.2.3/32") != second);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "{\"version\": 2, \"numbers\": {}}",
+        "{\"version\": 1, \"numbers\": {\"x\": []}}",
+        "{\"version\": 1, \"numbers\": {\"16777217\": [\"\"]}}",
+        "{\"version\": 1}"
+      })
+  void numbersOfPrefixes_fileIsDamaged_isSetAside(String content) throws Exception {
+    addRules(fromPrefix("192.0.2.1/32"));
+    agent.stop();
+    Files.writeString(state("local-identities.json"), content);
+    restart();
+    assertTrue(Files.exists(state("local-identities.json.damaged")));
+    assertTrue(Identity.isLocal(identityOf("192.0.2.1/32")));
+    agent.destroy();
+    assertFalse(Files.exists(temp.resolve("state")));
   }
 
   // ---- endpoints ----

@@ -37,13 +37,18 @@ final class Cleanup {
           "bpf-state: state in the kernel and on disk belong together; use --all-state");
     }
     DaemonSettings settings = DaemonSettings.read(options, environment);
-    if (!force && !confirmed(settings.text("instance"))) {
-      return 1;
-    }
+    String instance = settings.text("instance");
     try (Agent agent = Daemon.agent(settings)) {
+      if (!agent.hasState()) {
+        System.out.println("Nothing to remove: there is no state of instance " + instance);
+        return 0;
+      }
+      if (!force && !confirmed(instance)) {
+        return 1;
+      }
       agent.destroy();
     }
-    System.out.println("Removed what instance " + settings.text("instance") + " owned");
+    System.out.println("Removed what instance " + instance + " owned");
     return 0;
   }
 
