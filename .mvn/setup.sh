@@ -177,16 +177,24 @@ find_jars() {
 train() {
   local module=$1 main=$2 folder=$3 flags=$4
   local cache=$folder/target/classes.aot
-  [ ! -e "$cache" ] || [ "$folder/$STAMP" -nt "$cache" ] || return 0
+  is_trained "$folder" "$cache" && return
   [ -w "$folder/target" ] || return 0
   find_jars "$PWD/$folder"
-  # Beside it and renamed, since others may start meanwhile.
-  # shellcheck disable=SC2086
-  "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.$$" --enable-native-access=io.cilium4j.datapath \
-    -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.$$"
-  [ -e "$cache.$$" ] || : >"$cache.$$"
-  mv "$cache.$$" "$cache"
+  (
+    # One at a time: two would be in each other's way.
+    flock 9
+    is_trained "$folder" "$cache" && exit
+    # Beside it and renamed, since a program may start meanwhile.
+    # shellcheck disable=SC2086
+    timeout 120 "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.new" --enable-native-access=io.cilium4j.datapath \
+      -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.new"
+    [ -e "$cache.new" ] || : >"$cache.new"
+    mv "$cache.new" "$cache"
+  ) 9>target/.lock
 }
+
+# Whether cache $2 is of what is built in module $1.
+is_trained() { [ -e "$2" ] && [ ! "$1/$STAMP" -nt "$2" ]; }
 
 # Runs main class $2 of Java module $1, built in folder $3, with the JVM's flags $4 and the arguments
 # behind them, in place of this shell; with its cache of classes if there is one. The datapath is the
