@@ -15,11 +15,13 @@ import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The numbers that this node gave to prefixes and names, kept in a file, so that after a restart
@@ -44,20 +46,6 @@ final class LocalIdentities {
   /** Those of the earlier run, held until whoever needs one has asked for it. */
   private final List<Integer> held = new ArrayList<>();
 
-  /**
-   * The file.
-   *
-   * @param numbers the labels of each number, in their text forms
-   */
-  private record Kept(int version, Map<Integer, List<String>> numbers) {
-    Kept {
-      if (version != VERSION) {
-        throw new IllegalArgumentException("wanted version " + VERSION);
-      }
-      numbers = Map.copyOf(numbers);
-    }
-  }
-
   /** Takes the numbers of an earlier run again; to be made before anybody asks for others. */
   LocalIdentities(StateFolder folder, IdentityAllocator identities) {
     this.folder = folder;
@@ -67,15 +55,20 @@ final class LocalIdentities {
 
   private void restore() {
     try {
-      byte[] content = StateFolder.read(folder.localIdentities(), MAX_BYTES);
-      Kept kept = ApiJson.mapper().readValue(content, Kept.class);
-      kept.numbers()
-          .forEach((id, labels) -> {
-            if (Identity.isLocal(id)) {
-              var former = new Identity(id, Labels.of(labels.stream().map(Label::parse).toList()));
-              held.add(identities.restore(former).id());
-            }
-          });
+      JsonNode root =
+          ApiJson.mapper().readTree(StateFolder.read(folder.localIdentities(), MAX_BYTES));
+      if (root.path("version").asInt(0) != VERSION || !root.path("numbers").isObject()) {
+        throw new IllegalArgumentException("wanted version " + VERSION + " with its numbers");
+      }
+      for (Map.Entry<String, JsonNode> entry : root.path("numbers").properties()) {
+        int id = Integer.parseInt(entry.getKey());
+        List<Label> labels = new ArrayList<>();
+        entry.getValue().forEach(label -> labels.add(Label.parse(label.asString())));
+        if (!Identity.isLocal(id) || labels.isEmpty()) {
+          throw new IllegalArgumentException("no number of a prefix: " + entry);
+        }
+        held.add(identities.restore(new Identity(id, Labels.of(labels))).id());
+      }
     } catch (NoSuchFileException _) {
       // The first run, or one without prefixes.
     } catch (IOException | JacksonException | IllegalArgumentException | IdentityException e) {
@@ -97,15 +90,16 @@ final class LocalIdentities {
     if (!isNew) {
       return;
     }
-    Map<Integer, List<String>> numbers = new TreeMap<>();
+    ObjectNode root = ApiJson.mapper().createObjectNode().put("version", VERSION);
+    ObjectNode numbers = root.putObject("numbers");
     for (Row<Integer, Identity> row : changes.snapshot()) {
       if (Identity.isLocal(row.key())) {
-        numbers.put(row.key(), row.value().labels().stream().map(Label::toString).toList());
+        ArrayNode labels = numbers.putArray(row.key().toString());
+        row.value().labels().forEach(label -> labels.add(label.toString()));
       }
     }
     try {
-      folder.write(
-          folder.localIdentities(), ApiJson.mapper().writeValueAsBytes(new Kept(VERSION, numbers)));
+      folder.write(folder.localIdentities(), ApiJson.mapper().writeValueAsBytes(root));
     } catch (IOException e) {
       LOG.warn("numbers of prefixes are not kept error=\"{}\"", e.getMessage());
     }

@@ -228,6 +228,8 @@ class RestartTest {
         "{\"version\": 2, \"numbers\": {}}",
         "{\"version\": 1, \"numbers\": {\"x\": []}}",
         "{\"version\": 1, \"numbers\": {\"16777217\": [\"\"]}}",
+        "{\"version\": 1, \"numbers\": {\"16777217\": []}}",
+        "{\"version\": 1, \"numbers\": {\"300\": [\"cidr:192.0.2.1/32\"]}}",
         "{\"version\": 1}"
       })
   void numbersOfPrefixes_fileIsDamaged_isSetAside(String content) throws Exception {
