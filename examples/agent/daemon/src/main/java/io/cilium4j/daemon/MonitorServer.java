@@ -4,20 +4,20 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.agent.MetricFamily;
+import io.cilium4j.agent.rest.SocketFile;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import java.io.IOException;
-import java.net.SocketException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +36,10 @@ final class MonitorServer implements AutoCloseable {
   /** Most readers at a time: each holds a queue. */
   static final int MAX_READERS = 64;
 
-  private final Path path;
+  /** How long nobody is accepted after that failed, as it does when descriptors are used up. */
+  private static final Duration PAUSE = Duration.ofMillis(100);
+
+  private final SocketFile file;
   private final ServerSocketChannel server;
   private final int queueSize;
   private final List<MonitorReader> readers = new CopyOnWriteArrayList<>();
@@ -46,8 +49,8 @@ final class MonitorServer implements AutoCloseable {
   private final LongAdder sent = new LongAdder();
   private final LongAdder lost = new LongAdder();
 
-  private MonitorServer(Path path, ServerSocketChannel server, Agent agent, int queueSize) {
-    this.path = path;
+  private MonitorServer(SocketFile file, ServerSocketChannel server, Agent agent, int queueSize) {
+    this.file = file;
     this.server = server;
     this.queueSize = Math.max(1, queueSize);
     var text = new FlowText(agent);
@@ -63,51 +66,41 @@ final class MonitorServer implements AutoCloseable {
    * @throws IOException if another listens there, or the socket cannot be made
    */
   static MonitorServer start(Path path, Agent agent, int queueSize) throws IOException {
-    Path parent = path.toAbsolutePath().getParent();
-    if (parent != null) {
-      Files.createDirectories(parent);
-    }
-    removeStale(path);
+    var file = new SocketFile(path);
+    file.prepare();
     var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     try {
-      server.bind(UnixDomainSocketAddress.of(path));
-      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-rw----"));
-      return new MonitorServer(path, server, agent, queueSize);
+      server.bind(UnixDomainSocketAddress.of(file.path()));
+      file.open();
+      return new MonitorServer(file, server, agent, queueSize);
     } catch (IOException e) {
       server.close();
       throw new IOException("monitor-socket: " + path + ": " + e.getMessage(), e);
     }
   }
 
-  private static void removeStale(Path path) throws IOException {
-    if (Files.notExists(path)) {
-      return;
-    }
-    try (var other = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
-      throw new IOException("monitor-socket: " + path + ": another agent listens there: " + other);
-    } catch (SocketException e) {
-      Files.delete(path);
+  private void accept() {
+    while (server.isOpen()) {
+      try {
+        take(server.accept());
+      } catch (ClosedChannelException e) {
+        return; // The agent ends.
+      } catch (IOException e) {
+        LOG.warn("monitor reader not accepted error=\"{}\"", e.toString());
+        LockSupport.parkNanos(PAUSE.toNanos());
+      }
     }
   }
 
-  private void accept() {
-    try {
-      while (true) {
-        SocketChannel client = server.accept();
-        if (readers.size() >= MAX_READERS) {
-          LOG.warn("monitor reader refused open={}", readers.size());
-          client.close();
-          continue;
-        }
-        var reader = new MonitorReader(client, queueSize, lost::add, readers::remove);
-        readers.add(reader);
-        reader.start();
-      }
-    } catch (ClosedChannelException e) {
-      // The agent ends.
-    } catch (IOException e) {
-      LOG.error("monitor ended error=\"{}\"", e.toString());
+  private void take(SocketChannel client) throws IOException {
+    if (readers.size() >= MAX_READERS) {
+      LOG.warn("monitor reader refused open={}", readers.size());
+      client.close();
+      return;
     }
+    var reader = new MonitorReader(client, queueSize, lost::add, readers::remove);
+    readers.add(reader);
+    reader.start();
   }
 
   /** Sends an event of the agent. */
@@ -154,6 +147,6 @@ final class MonitorServer implements AutoCloseable {
     measured.close();
     server.close();
     readers.forEach(MonitorReader::close);
-    Files.deleteIfExists(path);
+    file.remove();
   }
 }

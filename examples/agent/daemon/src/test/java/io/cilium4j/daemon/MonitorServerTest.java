@@ -3,6 +3,7 @@ package io.cilium4j.daemon;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.Agent;
@@ -18,6 +19,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -182,6 +184,13 @@ class MonitorServerTest {
     for (Client each : clients) {
       each.close();
     }
+  }
+
+  @Test
+  void start_somethingElseIsInItsPlace_leavesItAlone() throws IOException {
+    Path file = Files.writeString(folder.resolve("notes"), "mine");
+    assertThrows(IOException.class, () -> MonitorServer.start(file, agent, 10));
+    assertEquals("mine", Files.readString(file));
   }
 
   @Test

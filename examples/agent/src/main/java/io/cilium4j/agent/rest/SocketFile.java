@@ -18,10 +18,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The socket in the file system: who may open it, and what becomes of one that a crash left. Until
- * its mode is set nobody but its owner can connect, since that takes the right to write.
+ * A UNIX socket of the agent in the file system: who may open it (its owner and the group {@code
+ * cilium}, where there is one), and what becomes of one that a crash left. Until its mode is set
+ * nobody but its owner can connect, since that takes the right to write.
+ *
+ * <pre>
+ *   prepare()  →  somebody binds path()  →  open()  →  remove()
+ * </pre>
  */
-final class SocketFile {
+public final class SocketFile {
   private static final Logger LOG = LoggerFactory.getLogger(SocketFile.class);
 
   /** Whose members may speak with the agent, where the machine has such a group. */
@@ -37,11 +42,13 @@ final class SocketFile {
   /** What tells our socket from another one of its name; null before it is there. */
   private @Nullable Object key;
 
-  SocketFile(Path path) {
+  /** Nothing is touched yet. */
+  public SocketFile(Path path) {
     this.path = path.toAbsolutePath();
   }
 
-  Path path() {
+  /** Where it is, as an absolute path. */
+  public Path path() {
     return path;
   }
 
@@ -50,7 +57,7 @@ final class SocketFile {
    *
    * @throws IOException if somebody listens there, or something else than a socket is in the way
    */
-  void prepare() throws IOException {
+  public void prepare() throws IOException {
     if (path.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8).length > MAX_PATH_BYTES) {
       throw new IOException("socket " + path + ": its path is longer than " + MAX_PATH_BYTES);
     }
@@ -81,8 +88,12 @@ final class SocketFile {
     return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Lets those in who may; called once the socket is bound. */
-  void open() throws IOException {
+  /**
+   * Lets those in who may; called once the socket is bound.
+   *
+   * @throws IOException if its mode cannot be set
+   */
+  public void open() throws IOException {
     key = attributes().fileKey();
     var view =
         Objects.requireNonNull(
@@ -102,7 +113,7 @@ final class SocketFile {
   }
 
   /** Removes the socket, unless another one is in its place by now. */
-  void remove() {
+  public void remove() {
     try {
       if (key != null && key.equals(attributes().fileKey())) {
         Files.deleteIfExists(path);
