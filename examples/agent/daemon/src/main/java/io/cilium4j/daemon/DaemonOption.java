@@ -46,7 +46,8 @@ record DaemonOption(
 
   /** What a value may be, as a pattern and in words. */
   enum Kind {
-    TRUTH("(?i:true|false)", "true or false"),
+    /** As the field's own programs read it. */
+    TRUTH("(?i:true|false|t|f|1|0)", "true or false"),
     NUMBER("[0-9]{1,9}", "a number"),
     RATIO("0(\\.[0-9]{1,9})?|1(\\.0{1,9})?", "a number from 0 to 1"),
     TEXT(".{0,4096}", "a text of one line"),
@@ -81,7 +82,10 @@ record DaemonOption(
       throw new OptionException(
           key + ": \"" + shown(value) + "\" from " + source + ": wanted " + kind.words);
     }
-    String kept = kind == Kind.TRUTH ? stripped.toLowerCase(java.util.Locale.ROOT) : stripped;
+    String kept = stripped;
+    if (kind == Kind.TRUTH) {
+      kept = Boolean.toString("tT1".indexOf(stripped.charAt(0)) >= 0);
+    }
     if (!built.isEmpty() && !built.contains(kept)) {
       throw new OptionException(
           key

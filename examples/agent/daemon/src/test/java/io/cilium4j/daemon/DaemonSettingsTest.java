@@ -53,6 +53,16 @@ class DaemonSettingsTest {
   }
 
   @Test
+  void read_ofTruths_takesThoseOfTheField() {
+    for (String on : List.of("true", "True", "t", "1")) {
+      assertTrue(read("--debug=" + on).isOn("debug"), on);
+    }
+    for (String off : List.of("false", "FALSE", "F", "0")) {
+      assertFalse(read("--enable-ipv6=" + off).isOn("enable-ipv6"), off);
+    }
+  }
+
+  @Test
   void read_ofFileThatIsNoMapOfScalars_saysWhere() {
     for (String wrong : List.of("mtu", "- mtu: 1300", "mtu: [1300]", "mtu: 1\nmtu: 2", "mtu: {")) {
       var refused = assertThrows(OptionException.class, () -> readFile(wrong), wrong);
