@@ -186,7 +186,7 @@ train() {
     is_trained "$folder" "$cache" && exit
     # Beside it and renamed, since a program may start meanwhile.
     # shellcheck disable=SC2086
-    timeout 120 "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.new" --enable-native-access=io.cilium4j.datapath \
+    timeout --foreground 120 "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.new" --enable-native-access=io.cilium4j.datapath \
       -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.new"
     [ -e "$cache.new" ] || : >"$cache.new"
     mv "$cache.new" "$cache"
@@ -202,11 +202,15 @@ is_trained() { [ -e "$2" ] && [ ! "$1/$STAMP" -nt "$2" ]; }
 launch() {
   local module=$1 main=$2 folder=$PWD/$3 flags=$4 cached=''
   shift 4
-  [ ! -s "$folder/target/classes.aot" ] || cached=-XX:AOTCache=$folder/target/classes.aot
+  # The JVM takes a colon for the begin of a second file.
+  case $folder in
+    *:*) ;;
+    *) [ ! -s "$folder/target/classes.aot" ] || cached=-XX:AOTCache=$folder/target/classes.aot ;;
+  esac
   find_jars "$folder"
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086
-  exec "$JAVA_HOME/bin/java" $flags $cached --enable-native-access=io.cilium4j.datapath \
+  exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} --enable-native-access=io.cilium4j.datapath \
     -p "$JARS" -m "$module/$main" "$@"
 }
 

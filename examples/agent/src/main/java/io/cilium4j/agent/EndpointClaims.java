@@ -49,6 +49,9 @@ final class EndpointClaims {
   /** The ids of those. Guarded by the lock. */
   private final Set<Integer> ids = new HashSet<>();
 
+  /** The identity that each endpoint of these ids has by now. Guarded by the lock. */
+  private final Map<Integer, Integer> identityOf = new HashMap<>();
+
   /** The id given out last; ids go round, so that one is not soon another's. */
   private int lastId;
 
@@ -69,7 +72,7 @@ final class EndpointClaims {
     int id = reserve(pod);
     undo.add(() -> forget(pod, id));
     Identity identity = identities.allocate(relevant);
-    undo.add(() -> identities.release(identity.id()));
+    undo.add(() -> releasePresent(id, identity));
     List<IpAddress> addresses = new ArrayList<>();
     for (IpFamily family : IpFamily.values()) {
       if (ipam.families().contains(family)) {
@@ -92,7 +95,7 @@ final class EndpointClaims {
     int id = wanted.wantedId() == 0 ? reserve(pod) : reserve(pod, wanted.wantedId());
     undo.add(() -> forget(pod, id));
     Identity identity = identities.allocate(relevant);
-    undo.add(() -> identities.release(identity.id()));
+    undo.add(() -> releasePresent(id, identity));
     if (wanted.addressOwner() == AddressOwner.AGENT) {
       for (IpAddress address : wanted.addresses()) {
         claimGiven(address, wanted, undo);
@@ -133,8 +136,27 @@ final class EndpointClaims {
       }
     }
     Identity identity = identities.restore(new Identity(former.identity(), former.labels()));
-    undo.add(() -> identities.release(identity.id()));
+    undo.add(() -> releasePresent(former.id(), identity));
     return former.withIdentity(identity);
+  }
+
+  /** Of an endpoint whose labels changed meanwhile the claimed one was given back by then. */
+  private void releasePresent(int endpointId, Identity claimed) {
+    int present;
+    lock.lock();
+    try {
+      present = identityOf.getOrDefault(endpointId, claimed.id());
+    } finally {
+      lock.unlock();
+    }
+    identities.release(present);
+  }
+
+  /** Whether an address of the endpoint is one that this agent gives out. */
+  boolean isAddressable(Endpoint endpoint) {
+    return endpoint.addresses().stream()
+        .anyMatch(address ->
+            book.podCidrs().stream().anyMatch(prefix -> prefix.contains(IpPrefix.host(address))));
   }
 
   /** Takes one more reference on the identity of a label set, for an endpoint that changes. */
@@ -156,6 +178,12 @@ final class EndpointClaims {
 
   /** Tells everybody whose the addresses are. */
   void announce(Endpoint endpoint) {
+    lock.lock();
+    try {
+      identityOf.put(endpoint.id(), endpoint.identity());
+    } finally {
+      lock.unlock();
+    }
     ipcache.update(batch -> {
       for (IpAddress address : endpoint.addresses()) {
         batch.putIdentity(
@@ -240,6 +268,7 @@ final class EndpointClaims {
     try {
       pods.remove(pod);
       ids.remove(id);
+      identityOf.remove(id);
     } finally {
       lock.unlock();
     }

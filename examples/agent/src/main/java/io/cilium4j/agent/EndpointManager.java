@@ -17,6 +17,7 @@ import io.cilium4j.core.Pod;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.nio.file.Files;
@@ -150,9 +151,11 @@ final class EndpointManager {
 
   private Endpoint bringAbout(String pod, Wait wait, Function<Undo, Endpoint> make) {
     var undo = new Undo();
+    Optional<Endpoint> published = Optional.empty();
     try {
       Endpoint made = make.apply(undo);
       long revision = publish(made, undo);
+      published = Optional.of(made);
       if (wait == Wait.NOT) {
         return made;
       }
@@ -173,7 +176,10 @@ final class EndpointManager {
           ready.addresses());
       return ready;
     } catch (RuntimeException e) {
-      undo.run(e);
+      // Of one that is on its way out whoever deletes it gives everything back.
+      if (published.isEmpty() || leave(published.get().id()).isPresent()) {
+        undo.run(e);
+      }
       throw e instanceof AgentException known
           ? known
           : new AgentException("endpoint " + pod + ": " + e.getMessage(), e);
@@ -232,7 +238,7 @@ final class EndpointManager {
    *     another is at it
    */
   Optional<List<String>> delete(int id) {
-    Optional<Endpoint> leaving = endpoints.become(id, EndpointState.DISCONNECTING);
+    Optional<Endpoint> leaving = leave(id);
     if (leaving.isEmpty()) {
       return Optional.empty();
     }
@@ -250,6 +256,20 @@ final class EndpointManager {
       LOG.warn("endpoint gone id={} pod={} errors={}", id, endpoint.podName(), problems);
     }
     return Optional.of(List.copyOf(problems));
+  }
+
+  /**
+   * Sends an endpoint on its way out, on which nobody changes it any more; absent if there is none,
+   * or it is on its way already. A change of labels is told as a whole before, or not at all: what
+   * it told afterwards nobody would take back.
+   */
+  private Optional<Endpoint> leave(int id) {
+    changing.lock();
+    try {
+      return endpoints.become(id, EndpointState.DISCONNECTING);
+    } finally {
+      changing.unlock();
+    }
   }
 
   private static void attempt(List<String> problems, Runnable step) {
@@ -407,21 +427,49 @@ final class EndpointManager {
 
   /** Takes up the endpoints of an earlier run, with the ids, addresses and identities they had. */
   void restore() {
-    for (EndpointStore.Kept kept : store.load()) {
+    List<EndpointStore.Kept> all = store.load();
+    requireOurs(all);
+    for (EndpointStore.Kept kept : all) {
       Endpoint former = kept.endpoint();
       try {
         restore(former, kept.details());
-      } catch (RuntimeException e) {
+      } catch (AgentException | IpamException e) {
         // The datapath gives up what it has of it, as of any endpoint that is none.
-        LOG.warn(
-            "endpoint not restored id={} pod={} error=\"{}\"",
-            former.id(),
-            former.podName(),
-            e.getMessage());
+        notRestored(former, e);
         store.setAside(former.id());
+      } catch (RuntimeException e) {
+        notRestored(former, e); // The next start may have more luck.
       }
     }
     endpoints.synced(RESTORED);
+  }
+
+  private static void notRestored(Endpoint former, RuntimeException e) {
+    LOG.warn(
+        "endpoint not restored id={} pod={} error=\"{}\"",
+        former.id(),
+        former.podName(),
+        e.getMessage());
+  }
+
+  /**
+   * With other prefixes than before no endpoint would come back, and all pods lose their network.
+   */
+  private void requireOurs(List<EndpointStore.Kept> all) {
+    List<Endpoint> owned =
+        all.stream()
+            .filter(kept -> kept.details().addressOwner() == AddressOwner.AGENT)
+            .map(EndpointStore.Kept::endpoint)
+            .toList();
+    if (!owned.isEmpty() && owned.stream().noneMatch(claims::isAddressable)) {
+      throw new AgentException(
+          "endpoint "
+              + owned.getFirst().podName()
+              + " has "
+              + owned.getFirst().addresses()
+              + " of an earlier start, and the pod CIDRs hold none of these; give the former pod"
+              + " CIDRs, or clean the instance up first");
+    }
   }
 
   private void restore(Endpoint former, EndpointDetails about) {

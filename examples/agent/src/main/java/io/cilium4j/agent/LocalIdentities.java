@@ -46,6 +46,9 @@ final class LocalIdentities {
   /** Those of the earlier run, held until whoever needs one has asked for it. */
   private final List<Integer> held = new ArrayList<>();
 
+  /** Whether the last attempt to write came to nothing. */
+  private boolean isOwed;
+
   /** Takes the numbers of an earlier run again; to be made before anybody asks for others. */
   LocalIdentities(StateFolder folder, IdentityAllocator identities) {
     this.folder = folder;
@@ -87,7 +90,7 @@ final class LocalIdentities {
         changes.list().stream()
             .anyMatch(change ->
                 change instanceof Change.Put<Integer, Identity> && Identity.isLocal(change.key()));
-    if (!isNew) {
+    if (!isNew && !isOwed) {
       return;
     }
     ObjectNode root = ApiJson.mapper().createObjectNode().put("version", VERSION);
@@ -98,10 +101,18 @@ final class LocalIdentities {
         row.value().labels().forEach(label -> labels.add(label.toString()));
       }
     }
+    byte[] content = ApiJson.mapper().writeValueAsBytes(root);
     try {
-      folder.write(folder.localIdentities(), ApiJson.mapper().writeValueAsBytes(root));
+      if (content.length > MAX_BYTES) {
+        throw new IOException(content.length + " bytes: at most " + MAX_BYTES);
+      }
+      folder.write(folder.localIdentities(), content);
+      isOwed = false;
     } catch (IOException e) {
-      LOG.warn("numbers of prefixes are not kept error=\"{}\"", e.getMessage());
+      if (!isOwed) {
+        LOG.warn("numbers of prefixes are not kept error=\"{}\"", e.getMessage());
+      }
+      isOwed = true;
     }
   }
 

@@ -39,8 +39,8 @@ final class PodFollower implements Lifecycle.Part {
   private final EndpointManager manager;
   private final Scheduler scheduler;
 
-  private @Nullable Watch<ResourceKey, Pod> podWatch;
-  private @Nullable Watch<Integer, Endpoint> endpointWatch;
+  private volatile @Nullable Watch<ResourceKey, Pod> podWatch;
+  private volatile @Nullable Watch<Integer, Endpoint> endpointWatch;
 
   /**
    * @param scheduler the thread on which it works
@@ -60,6 +60,8 @@ final class PodFollower implements Lifecycle.Part {
   public void start() {
     podWatch = pods.watch(() -> scheduler.execute(this::look));
     endpointWatch = endpoints.watch(() -> scheduler.execute(this::look));
+    // What came between the two.
+    scheduler.execute(this::look);
   }
 
   @Override

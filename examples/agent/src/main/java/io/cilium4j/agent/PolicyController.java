@@ -22,6 +22,7 @@ import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -93,7 +94,7 @@ final class PolicyController implements Lifecycle.Part {
 
   // Used in rounds only, on the scheduler's thread.
   private final IdentityView identities = new IdentityView();
-  private final SubjectPolicies policies = new SubjectPolicies();
+  private volatile SubjectPolicies policies = new SubjectPolicies();
 
   private final ReentrantLock progressLock = new ReentrantLock();
   private final Condition progressed = progressLock.newCondition();
@@ -191,7 +192,9 @@ final class PolicyController implements Lifecycle.Part {
     }
   }
 
-  /** A round that failed half way has swallowed changes; a fresh look at everything finds them. */
+  /**
+   * A round that failed half way has swallowed changes; one that knows of nothing yet finds them.
+   */
   private void roundOrRestart() {
     roundScheduled.set(false);
     if (following == null) {
@@ -202,6 +205,9 @@ final class PolicyController implements Lifecycle.Part {
     } catch (RuntimeException e) {
       LOG.error("round failed retry-in={}", RETRY, e);
       unfollow();
+      policies = new SubjectPolicies();
+      modeChanged.set(true);
+      auditChanged.set(true);
       scheduler.schedule(
           RETRY,
           () -> {
@@ -227,6 +233,9 @@ final class PolicyController implements Lifecycle.Part {
     rulesChanged |= modeChanged.getAndSet(false);
     Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
     Set<Integer> dirty = policies.take(endpointChanges);
+    if (endpointChanges.fromScratch()) {
+      dirty.addAll(desiredEndpoints()); // Also those that went unseen.
+    }
     Changes<Integer, Identity> identityChanges = watches.identities().poll();
     localIdentities.keep(identityChanges);
     boolean identitiesChanged = identities.take(identityChanges);
@@ -260,6 +269,16 @@ final class PolicyController implements Lifecycle.Part {
             givenRules.snapshot().revision(),
             rules.snapshot().revision(),
             revision));
+  }
+
+  private Set<Integer> desiredEndpoints() {
+    Set<Integer> ids = new HashSet<>();
+    for (Row<DesiredKey, Desired> row : desired.table().snapshot()) {
+      if (row.key() instanceof EndpointKey key) {
+        ids.add(key.endpointId());
+      }
+    }
+    return ids;
   }
 
   private void put(int id, TableWriter.Batch<DesiredKey, Desired> batch) {

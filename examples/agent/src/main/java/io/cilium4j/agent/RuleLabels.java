@@ -36,7 +36,8 @@ public final class RuleLabels {
 
   private static List<Label> of(ResourceName object, List<String> own) {
     List<Label> labels = new ArrayList<>();
-    own.forEach(text -> labels.add(Label.parse(text)));
+    // What is no label stands in the object all the same, and nobody can ask for it.
+    own.forEach(text -> Label.tryParse(text).ifPresent(labels::add));
     if (!GivenRules.isGiven(object.name())) {
       labels.addAll(ofObject(object));
     }

@@ -28,6 +28,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -223,6 +224,35 @@ class AgentTest {
         changed.identity(),
         Objects.requireNonNull(datapath.endpoints.get(eve.id())).endpoint().identity());
     assertFalse(agent.changeLabels(withLabels("nobody", Map.of())));
+  }
+
+  /** Enough tries that the two meet in the midst of each other now and then. */
+  private static final int MEETINGS = 200;
+
+  @Test
+  void changeLabels_whileItIsDeleted_leavesNothing() throws Exception {
+    for (int i = 0; i < MEETINGS; i++) {
+      Endpoint pod = create("pod" + i);
+      EndpointRequest changed = withLabels("pod" + i, Map.of("app", "other"));
+      var begin = new CyclicBarrier(2);
+      Thread changing =
+          Thread.ofPlatform()
+              .start(() -> {
+                try {
+                  begin.await();
+                  var _ = agent.changeLabels(changed);
+                } catch (Exception e) {
+                  // It was deleted first.
+                }
+              });
+      begin.await();
+      assertEquals(Optional.of(List.of()), agent.removeEndpoint(pod.id()));
+      changing.join();
+      for (var address : pod.addresses()) {
+        assertTrue(agent.ipcache().get(IpPrefix.host(address)).isEmpty(), "try " + i);
+      }
+      assertTrue(agent.endpointDetails().get(pod.id()).isEmpty(), "try " + i);
+    }
   }
 
   @Test

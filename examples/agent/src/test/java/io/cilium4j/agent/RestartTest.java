@@ -64,11 +64,15 @@ class RestartTest {
   }
 
   private Agent newAgent() {
+    return newAgent("10.1.0.0/24", "fd00:1::/112");
+  }
+
+  private Agent newAgent(String... podCidrs) {
     return Agent.builder()
         .instance("t")
         .datapath(datapath)
         .stateFolder(temp.resolve("state"))
-        .podCidrs("10.1.0.0/24", "fd00:1::/112")
+        .podCidrs(podCidrs)
         .build();
   }
 
@@ -221,6 +225,20 @@ class RestartTest {
     assertTrue(identityOf("192.0.2.3/32") != second);
   }
 
+  @Test
+  void numbersOfPrefixes_thatCouldNotBeKept_areKeptWithTheNextChange() throws Exception {
+    Path blocker = state("local-identities.json.tmp");
+    forbidWriting("local-identities.json");
+    addRules(fromPrefix("192.0.2.1/32"));
+    int number = identityOf("192.0.2.1/32");
+    assertFalse(Files.exists(state("local-identities.json")));
+    Files.delete(blocker.resolve("full")); // What is left of it a writer removes.
+    create("bob"); // Nothing of a prefix, but a change.
+    restart();
+    assertEquals(number, identityOf("192.0.2.1/32"));
+    assertTrue(Files.exists(state("local-identities.json")));
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -244,6 +262,18 @@ class RestartTest {
   }
 
   // ---- endpoints ----
+
+  @Test
+  void start_withOtherPrefixes_isRefusedAndNothingIsLost() throws Exception {
+    Endpoint alice = create("alice");
+    agent.stop();
+    agent = newAgent("10.2.0.0/24");
+    var refused = assertThrows(AgentException.class, agent::start);
+    assertTrue(String.valueOf(refused.getMessage()).contains("default/alice"));
+    agent = newAgent();
+    agent.start();
+    assertEquals(alice.addresses(), agent.endpoint("default", "alice").orElseThrow().addresses());
+  }
 
   @Test
   void start_twoFilesWithOneAddress_restoresOneAndSetsTheOtherAside() throws Exception {

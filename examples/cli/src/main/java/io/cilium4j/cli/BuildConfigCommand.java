@@ -3,6 +3,7 @@ package io.cilium4j.cli;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +16,9 @@ import java.util.stream.Stream;
  * is an option, as in a mounted ConfigMap; of several folders the last one counts.
  */
 final class BuildConfigCommand implements CommandGroup {
+  /** Tells a folder that this command wrote, which it may tidy up, from anybody else's. */
+  private static final String MARK = ".build-config";
+
   private static final String DEFAULT_FOLDER = "/tmp/cilium/config-map";
 
   /** The largest value of a ConfigMap. */
@@ -94,7 +98,13 @@ final class BuildConfigCommand implements CommandGroup {
   /** Options that were there and are no longer are removed: the folder says all that holds. */
   private static void write(Path folder, Map<String, byte[]> options) throws IOException {
     Files.createDirectories(folder);
-    for (Path old : files("directory:" + folder)) {
+    List<Path> before = files("directory:" + folder);
+    Path mark = folder.resolve(MARK);
+    if (!before.isEmpty() && !Files.isRegularFile(mark, LinkOption.NOFOLLOW_LINKS)) {
+      throw new CommandException(folder + ": holds files that this command did not write");
+    }
+    Files.write(mark, new byte[0]);
+    for (Path old : before) {
       if (!options.containsKey(old.getFileName().toString())) {
         Files.delete(old);
       }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.InvalidPathException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,6 +44,9 @@ final class Cli {
       return dispatch(found.words(), new Session(console, found.settings()));
     } catch (UsageException e) {
       console.error(e.getMessage());
+      return MISUSED;
+    } catch (InvalidPathException e) {
+      console.error(String.valueOf(e.getMessage()));
       return MISUSED;
     } catch (CommandException e) {
       return failed(e.getMessage(), e, debug);

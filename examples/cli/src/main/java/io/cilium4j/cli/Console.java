@@ -89,10 +89,10 @@ final class Console {
     return answer == 'y' || answer == 'Y';
   }
 
-  /** Brings everything written on its way. */
-  void flush() {
-    out.flush();
+  /** Brings everything written on its way; false where it could not be written, now or before. */
+  boolean flush() {
     err.flush();
+    return !out.checkError();
   }
 
   /** The whole of the standard input. */

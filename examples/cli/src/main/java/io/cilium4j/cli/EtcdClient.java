@@ -5,18 +5,21 @@ import io.cilium4j.cli.json.Json;
 import io.cilium4j.cli.json.JsonReader;
 import io.cilium4j.cli.json.JsonWriter;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * Keys of an etcd, 3.4 or newer, through its own JSON gateway ({@code /v3/kv/…}), in which keys and
@@ -111,34 +114,43 @@ final class EtcdClient {
             .header("Content-Type", "application/json")
             .POST(HttpRequest.BodyPublishers.ofString(JsonWriter.compact(body)))
             .build();
-    try (HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build()) {
-      HttpResponse<InputStream> answer =
-          client.send(request, HttpResponse.BodyHandlers.ofInputStream());
-      return read(answer);
-    } catch (ConnectException e) {
-      throw new CommandException("kvstore: cannot reach etcd at " + address, e);
+    HttpClient client = HttpClient.newBuilder().connectTimeout(PATIENCE).build();
+    try {
+      // The request's own time ends with the head of the answer.
+      return read(
+          client
+              .sendAsync(request, BodyHandlers.limiting(BodyHandlers.ofByteArray(), MAX_BYTES))
+              .get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS));
+    } catch (ExecutionException e) {
+      Throwable cause = e.getCause();
+      throw new CommandException(
+          cause instanceof ConnectException
+              ? "kvstore: cannot reach etcd at " + address
+              : "kvstore: etcd at " + address + ": " + (cause == null ? e : cause).getMessage(),
+          e);
+    } catch (TimeoutException e) {
+      throw new CommandException(
+          "kvstore: etcd at " + address + ": no answer within " + PATIENCE.toSeconds() + " s", e);
     } catch (IOException e) {
       throw new CommandException("kvstore: etcd at " + address + ": " + e.getMessage(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CommandException("kvstore: interrupted", e);
+    } finally {
+      client.shutdownNow();
     }
   }
 
-  private Json read(HttpResponse<InputStream> answer) throws IOException {
-    String text;
-    try (InputStream body = answer.body()) {
-      byte[] bytes = body.readNBytes(MAX_BYTES + 1);
-      if (bytes.length > MAX_BYTES) {
-        throw new IOException("an answer of more than " + MAX_BYTES + " bytes");
-      }
-      text = new String(bytes, StandardCharsets.UTF_8);
-    }
+  private static Json read(HttpResponse<byte[]> answer) throws IOException {
+    String text = new String(answer.body(), StandardCharsets.UTF_8);
     Json json;
     try {
       json = JsonReader.parse(text);
     } catch (IllegalArgumentException e) {
       throw new IOException("it does not answer as etcd does (status " + answer.statusCode() + ")");
+    }
+    if (!(json instanceof Json.Obj)) {
+      throw new IOException("it does not answer as etcd does");
     }
     if (answer.statusCode() != 200) {
       String reason = TextTable.clean(json.get("error").text("status " + answer.statusCode()));

@@ -17,6 +17,7 @@ import java.util.Map;
 final class KvstoreCommands implements CommandGroup {
   private static final String ETCD = "etcd";
   private static final String ADDRESS = "etcd.address";
+  private static final int MAX_PORT = 65_535;
 
   private static final Option RECURSIVE = new Option("--recursive", "", "all keys below it");
   private static final Option STORE = new Option("--kvstore", "TYPE", "etcd; default the agent's");
@@ -144,13 +145,16 @@ final class KvstoreCommands implements CommandGroup {
     try {
       URI address = new URI(text);
       if (List.of("http", "https").contains(String.valueOf(address.getScheme()))
-          && address.getHost() != null) {
+          && address.getHost() != null
+          && address.getUserInfo() == null
+          && address.getPort() <= MAX_PORT) {
         return address;
       }
     } catch (URISyntaxException e) {
       // As below.
     }
     throw new CommandException(
-        "kvstore: " + ADDRESS + " \"" + TextTable.clean(text) + "\": wanted http[s]://HOST:PORT");
+        // Not repeated: a password may stand in it.
+        "kvstore: " + ADDRESS + ": wanted http[s]://HOST:PORT, without a name and a password");
   }
 }

@@ -18,7 +18,6 @@ public final class Main {
   /** Runs one command; what it says is written when it returns. */
   static int run(Console console, List<String> args) {
     int code = new Cli(console, System.getenv()).run(args);
-    console.flush();
-    return code;
+    return console.flush() || code != 0 ? code : Cli.FAILED;
   }
 }

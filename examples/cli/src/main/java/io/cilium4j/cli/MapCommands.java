@@ -99,7 +99,9 @@ final class MapCommands implements CommandGroup {
             pending.delete(0, end + 1);
             if (!line.isBlank()) {
               session.console().print(event(line, arguments, asText));
-              session.console().flush();
+              if (!session.console().flush()) {
+                throw new CommandException("map events: the output cannot be written");
+              }
             }
           }
         });

@@ -124,7 +124,9 @@ final class MonitorCommand implements CommandGroup {
                       ? session.console().coloured(text, RED)
                       : text);
           // A person waits for each line; a pipe may have them as they come as well.
-          session.console().flush();
+          if (!session.console().flush()) {
+            return Cli.FAILED; // Nobody reads on.
+          }
         }
       }
     }

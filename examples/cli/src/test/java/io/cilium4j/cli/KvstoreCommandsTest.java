@@ -105,7 +105,11 @@ class KvstoreCommandsTest extends CommandTest {
   void wrongInput_isRefusedInOneLine() {
     assertEquals(2, run("kvstore", "delete", "", "--recursive", store));
     assertEquals(1, run("kvstore", "get", "a", "--kvstore", "consul"));
-    assertEquals(1, run("kvstore", "get", "a", "--kvstore-opt", "etcd.address=nonsense"));
+    for (String address :
+        List.of("nonsense", "http://127.0.0.1:99999", "http://me:s3cret@127.0.0.1:1")) {
+      assertEquals(1, run("kvstore", "get", "a", "--kvstore-opt", "etcd.address=" + address));
+      assertTrue(err().contains("wanted http[s]://HOST:PORT") && !err().contains("s3cret"), err());
+    }
     assertEquals(1, run("kvstore", "get", "a", "--kvstore-opt", "etcd.address=http://127.0.0.1:1"));
     assertTrue(err().contains("cannot reach etcd"), err());
     assertEquals(1, err().lines().count(), err());

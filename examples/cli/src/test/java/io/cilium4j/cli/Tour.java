@@ -208,7 +208,11 @@ final class Tour {
     all.addAll(List.of("--monitor-socket", agent.monitorSocket().toString()));
     var output = new Output();
     background = new Background(Thread.ofVirtual().start(() -> output.run(all)), output, filters);
+    long end = System.nanoTime() + PATIENCE_NANOS;
     while (agent.monitorReaders() == 0) {
+      if (System.nanoTime() - end > 0) {
+        throw new IllegalStateException("the monitor did not begin: " + all);
+      }
       Thread.onSpinWait();
     }
   }

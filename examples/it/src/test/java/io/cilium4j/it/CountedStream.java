@@ -2,6 +2,7 @@
 package io.cilium4j.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,6 +18,10 @@ final class CountedStream {
 
   /** Between two writes, so that the stream leaves the machine some time: up to 10 MB/s. */
   private static final long PAUSE_NANOS = 100_000;
+
+  private static final long PATIENCE_NANOS = 30_000_000_000L;
+
+  private static final long LOOK_NANOS = 100_000L;
 
   private final Socket socket;
   private final AtomicBoolean ending = new AtomicBoolean();
@@ -76,8 +81,10 @@ final class CountedStream {
   /** Waits until more has come back than so far. */
   void awaitProgress() {
     long before = received.get();
+    long end = System.nanoTime() + PATIENCE_NANOS;
     while (received.get() < before + 100_000 && !reading.isDone()) {
-      Thread.onSpinWait();
+      assertTrue(System.nanoTime() - end < 0, "the stream stands still");
+      LockSupport.parkNanos(LOOK_NANOS);
     }
   }
 

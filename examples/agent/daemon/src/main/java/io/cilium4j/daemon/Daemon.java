@@ -33,6 +33,9 @@ import org.slf4j.LoggerFactory;
 final class Daemon implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
 
+  /** Most events that are kept for each slow reader: of half a kilobyte each. */
+  private static final int MAX_QUEUE = 1 << 17;
+
   private static final String AUTO = "auto";
   private static final String AUTO_IPV4 = "10.0.0.0/24";
   private static final String AUTO_IPV6 = "fd00:10::/112";
@@ -67,9 +70,7 @@ final class Daemon implements AutoCloseable {
     Agent agent = agent(settings);
     agent.start();
     parts.addFirst(agent);
-    var monitor =
-        MonitorServer.start(
-            settings.path("monitor-socket"), agent, settings.number("monitor-queue-size"));
+    var monitor = MonitorServer.start(settings.path("monitor-socket"), agent, queueSize(settings));
     parts.addFirst(monitor);
     if (!settings.text("prometheus-serve-addr").isEmpty()) {
       parts.addFirst(MetricsServer.start(settings.text("prometheus-serve-addr"), agent.metrics()));
@@ -85,6 +86,14 @@ final class Daemon implements AutoCloseable {
         settings.text("instance"),
         agent.datapathDescription(),
         (System.nanoTime() - begin) / 1_000_000);
+  }
+
+  private static int queueSize(DaemonSettings settings) {
+    int size = settings.number("monitor-queue-size");
+    if (size < 1 || size > MAX_QUEUE) {
+      throw new OptionException("monitor-queue-size: " + size + ": wanted 1 to " + MAX_QUEUE);
+    }
+    return size;
   }
 
   /** The agent that the options ask for, not started. */

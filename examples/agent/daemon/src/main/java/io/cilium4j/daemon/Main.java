@@ -4,6 +4,7 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.daemon.log.LogSetup;
 import java.io.IOException;
+import java.nio.file.InvalidPathException;
 import java.util.List;
 import java.util.Set;
 
@@ -40,6 +41,9 @@ public final class Main {
       }
       return cleanup ? Cleanup.run(words, System.getenv()) : agent(words);
     } catch (OptionException e) {
+      System.err.println("cilium agent: " + e.getMessage());
+      return MISUSED;
+    } catch (InvalidPathException e) {
       System.err.println("cilium agent: " + e.getMessage());
       return MISUSED;
     } catch (AgentException | IOException e) {

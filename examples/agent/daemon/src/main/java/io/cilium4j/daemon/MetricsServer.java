@@ -7,6 +7,7 @@ import io.cilium4j.agent.Metrics;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.slf4j.Logger;
@@ -15,6 +16,16 @@ import org.slf4j.LoggerFactory;
 /** Serves the metrics for Prometheus at {@code /metrics}, and nothing else. */
 final class MetricsServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(MetricsServer.class);
+
+  /**
+   * What the JDK's server reads when its first one is made: connections at a time, and seconds that
+   * a request and its answer may take. Whoever reaches the port may ask.
+   */
+  private static final Map<String, String> BOUNDS =
+      Map.of(
+          "jdk.httpserver.maxConnections", "64",
+          "sun.net.httpserver.maxReqTime", "10",
+          "sun.net.httpserver.maxRspTime", "30");
 
   private final HttpServer server;
   private final ExecutorService threads;
@@ -30,12 +41,13 @@ final class MetricsServer implements AutoCloseable {
    * @param address {@code HOST:PORT}; without a host on every address
    */
   static MetricsServer start(String address, Metrics metrics) throws IOException {
+    BOUNDS.forEach(System::setProperty);
     int colon = address.lastIndexOf(':');
     String host = address.substring(0, colon).replaceAll("^\\[(.*)]$", "$1");
-    int port = Integer.parseInt(address.substring(colon + 1));
-    var at = host.isEmpty() ? new InetSocketAddress(port) : new InetSocketAddress(host, port);
     HttpServer server;
     try {
+      int port = Integer.parseInt(address.substring(colon + 1));
+      var at = host.isEmpty() ? new InetSocketAddress(port) : new InetSocketAddress(host, port);
       server = HttpServer.create(at, 0);
     } catch (IOException | IllegalArgumentException e) {
       throw new IOException("prometheus-serve-addr: " + address + ": " + e.getMessage(), e);

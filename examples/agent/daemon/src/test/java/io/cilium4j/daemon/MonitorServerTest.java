@@ -15,8 +15,10 @@ import io.cilium4j.api.model.FrontendAddress;
 import io.cilium4j.api.model.ServiceSpec;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -187,10 +189,33 @@ class MonitorServerTest {
   }
 
   @Test
-  void start_somethingElseIsInItsPlace_leavesItAlone() throws IOException {
+  void start_somethingElseIsInItsPlace_leavesItAlone() throws Exception {
     Path file = Files.writeString(folder.resolve("notes"), "mine");
-    assertThrows(IOException.class, () -> MonitorServer.start(file, agent, 10));
+    Path pipe = folder.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    for (Path each : List.of(file, pipe)) {
+      assertThrows(IOException.class, () -> MonitorServer.start(each, agent, 10));
+      assertTrue(Files.exists(each));
+    }
     assertEquals("mine", Files.readString(file));
+  }
+
+  @Test
+  void start_whereSomebodyListensAndIsBusy_isRefused() throws Exception {
+    Path path = folder.resolve("busy.sock");
+    try (var other = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+      other.bind(UnixDomainSocketAddress.of(path), 1);
+      List<SocketChannel> waiting = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        waiting.add(SocketChannel.open(UnixDomainSocketAddress.of(path)));
+      }
+      assertThrows(IOException.class, () -> MonitorServer.start(path, agent, 10));
+      assertTrue(Files.exists(path));
+      for (SocketChannel each : waiting) {
+        each.close();
+      }
+    }
+    MonitorServer.start(path, agent, 10).close(); // Nobody does any more.
   }
 
   @Test

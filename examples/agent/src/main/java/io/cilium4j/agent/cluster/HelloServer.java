@@ -55,8 +55,14 @@ final class HelloServer implements AutoCloseable {
    */
   static HelloServer start(InetSocketAddress at) throws IOException {
     boolean isV4 = at.getAddress().getAddress().length == 4;
-    var channel =
-        ServerSocketChannel.open(isV4 ? StandardProtocolFamily.INET : StandardProtocolFamily.INET6);
+    ServerSocketChannel channel;
+    try {
+      channel =
+          ServerSocketChannel.open(
+              isV4 ? StandardProtocolFamily.INET : StandardProtocolFamily.INET6);
+    } catch (UnsupportedOperationException e) {
+      throw new IOException("health port of " + text(at) + ": no such protocol here", e);
+    }
     try {
       channel.bind(at, MAX_CONNECTIONS);
     } catch (IOException e) {

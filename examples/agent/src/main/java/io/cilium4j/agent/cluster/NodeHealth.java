@@ -28,6 +28,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -231,12 +232,13 @@ public final class NodeHealth implements Lifecycle.Part {
 
   /** Probes the address whose turn it is, and sees to the next turn. */
   private void next() {
+    // First, since nobody else would.
+    scheduler.schedule(interval().dividedBy(Math.max(1, queue.size())), this::next);
     NodeAddress address = queue.pollFirst();
     if (address != null) {
       queue.addLast(address);
       var _ = probe(address);
     }
-    scheduler.schedule(interval().dividedBy(Math.max(1, queue.size())), this::next);
   }
 
   /** Begins a probe, unless one of this address is at work; gives its end. */
@@ -248,12 +250,22 @@ public final class NodeHealth implements Lifecycle.Part {
     var end = new CompletableFuture<Void>();
     atWork.put(address, end);
     IpAddress to = address.address();
-    CompletableFuture<Probe> icmp = CompletableFuture.supplyAsync(() -> probes.icmp(to), threads);
-    CompletableFuture<Probe> http = CompletableFuture.supplyAsync(() -> probes.http(to), threads);
     var _ =
-        icmp.thenCombine(http, (byIcmp, byHttp) -> new AddressHealth(address, byIcmp, byHttp))
+        on(() -> probes.icmp(to))
+            .thenCombine(
+                on(() -> probes.http(to)),
+                (byIcmp, byHttp) -> new AddressHealth(address, byIcmp, byHttp))
             .whenComplete((row, failure) -> scheduler.execute(() -> finish(address, row, failure)));
     return end;
+  }
+
+  /** Where the machine has no thread to give, the outcome says so. */
+  private CompletableFuture<Probe> on(Supplier<Probe> way) {
+    try {
+      return CompletableFuture.supplyAsync(way, threads);
+    } catch (OutOfMemoryError e) {
+      return CompletableFuture.failedFuture(e);
+    }
   }
 
   private void finish(

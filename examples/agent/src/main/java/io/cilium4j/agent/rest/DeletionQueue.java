@@ -64,9 +64,14 @@ final class DeletionQueue implements AutoCloseable {
     FileChannel channel = null;
     try {
       Files.createDirectories(folder);
+      Path file = folder.resolve(LOCK);
+      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)
+          && !Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+        throw new IOException(LOCK + " is no file");
+      }
       channel =
           FileChannel.open(
-              folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+              file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS);
       await(channel);
     } catch (IOException | OverlappingFileLockException e) {
       LOG.warn("queue of deletions not locked folder={} error=\"{}\"", folder, e.toString());

@@ -2,6 +2,7 @@
 package io.cilium4j.agent.rest;
 
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -37,6 +38,14 @@ public final class SocketFile {
   /** Longest path that the kernel takes for a socket, in bytes (sun_path without its last 0). */
   private static final int MAX_PATH_BYTES = 107;
 
+  /** The bits of a mode that say what kind of file it is, and those of a socket (stat(2)). */
+  private static final int FILE_TYPE = 0170000;
+
+  private static final int SOCKET_TYPE = 0140000;
+
+  /** The kernel's word for ECONNREFUSED, which the JDK gives no exception of its own here. */
+  private static final String REFUSED = "Connection refused";
+
   private final Path path;
 
   /** What tells our socket from another one of its name; null before it is there. */
@@ -65,23 +74,34 @@ public final class SocketFile {
     if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
-    if (!attributes().isOther()) {
+    if (!isSocket()) {
       throw new IOException("socket " + path + ": something else is in its place");
     }
-    if (isAnswered()) {
-      throw new IOException("socket " + path + ": another agent listens there");
-    }
+    requireStale();
     Files.deleteIfExists(path);
     LOG.info("stale socket removed path={}", path);
   }
 
-  /** A socket that a process left when it ended refuses every connection. */
-  private boolean isAnswered() {
-    try (var _ = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
-      return true;
-    } catch (IOException _) {
-      return false;
+  private boolean isSocket() throws IOException {
+    Object mode = Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
+    return mode instanceof Integer bits && (bits & FILE_TYPE) == SOCKET_TYPE;
+  }
+
+  /**
+   * A socket that a process left when it ended refuses every connection; any other answer, also
+   * that it is of another kind or that too many wait there, means that somebody has it.
+   */
+  private void requireStale() throws IOException {
+    try (var channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+      channel.configureBlocking(false);
+      var _ = channel.connect(UnixDomainSocketAddress.of(path));
+    } catch (IOException e) {
+      if (String.valueOf(e.getMessage()).contains(REFUSED)) {
+        return;
+      }
+      throw new IOException("socket " + path + ": somebody has it: " + e.getMessage(), e);
     }
+    throw new IOException("socket " + path + ": another agent listens there");
   }
 
   private BasicFileAttributes attributes() throws IOException {
