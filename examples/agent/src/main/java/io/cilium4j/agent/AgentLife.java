@@ -122,8 +122,7 @@ final class AgentLife {
         }
         ended = failing("removal", () -> openToDestroy(former.get()));
       }
-      ended.destroy();
-      folder.remove();
+      ended.destroy(folder);
     } finally {
       lock.unlock();
     }

@@ -79,6 +79,10 @@ final class AgentRuntime implements AutoCloseable {
   private static final Duration ANSWER_CHECK = Duration.ofSeconds(5);
 
   private final Opened opened;
+
+  /** What is done when everything is closed but the lock. */
+  private volatile Runnable lastStep = () -> {};
+
   private final AgentConfig config;
   private final DatapathChoice choice;
   private final Datapath datapath;
@@ -114,6 +118,8 @@ final class AgentRuntime implements AutoCloseable {
   private AgentRuntime(
       AgentConfig config, StateFolder folder, DatapathChoice choice, Opened opened) {
     this.opened = opened;
+    // Behind all that may still write, and before the lock is given back.
+    AutoCloseable _ = opened.add(() -> lastStep.run());
     this.config = config;
     this.choice = choice;
     var ipam = new CountedIpam(openIpam(config));
@@ -234,12 +240,13 @@ final class AgentRuntime implements AutoCloseable {
     }
   }
 
-  /** Ends, and removes everything that the instance owns but its state folder. */
-  void destroy() {
+  /** Ends, and removes everything that the instance owns, its state folder last. */
+  void destroy(StateFolder folder) {
     try (opened) {
       listeners.forEach(AgentEvents::close);
       lifecycle.stop();
       datapath.destroy();
+      lastStep = folder::remove;
     }
   }
 
