@@ -1,59 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core;
 
-import java.util.Optional;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 
-/** Why a packet was dropped. The numbers are the field's; the eBPF programs send them in events. */
-public enum DropReason {
-  INVALID_SOURCE_MAC(130, "Invalid source mac"),
-  INVALID_SOURCE_IP(132, "Invalid source ip"),
+/**
+ * Why a packet was dropped. Numbers and texts are Cilium's; those from 230 to 249 are our own. The
+ * eBPF programs send the number in events and count by it ({@code lib/drop.h}), and a number that
+ * has no constant here is a value all the same, which shows as that number.
+ *
+ * @param code the number in events and counters, 1 to 255
+ */
+public record DropReason(int code) {
+
+  /** The largest number: events have a byte for it. */
+  public static final int MAX_CODE = 255;
+
+  /** By number; filled by the constants below, so it stands before them. */
+  private static final Map<Integer, String> TEXTS = new HashMap<>();
+
+  /** Not the sender's own address. */
+  public static final DropReason INVALID_SOURCE_IP = known(132, "Invalid source ip");
+
   /** No rule allows it, and a policy selects the endpoint. */
-  POLICY_DENIED(133, "Policy denied"),
-  INVALID_PACKET(134, "Invalid packet"),
-  CT_INVALID_HEADER(135, "CT: Truncated or invalid header"),
-  UNSUPPORTED_L3(139, "Unsupported L3 protocol"),
-  WRITE_ERROR(141, "Error writing to packet"),
-  UNKNOWN_L4(142, "CT: Unknown L4 protocol"),
-  CT_INSERT_FAILED(155, "CT: Map insertion failed"),
-  FRAGMENT_NOT_FOUND(162, "First logical datagram fragment not found"),
-  UNSUPPORTED_L2(166, "Unsupported L2 protocol"),
-  /** A rule denies it. */
-  POLICY_DENY(181, "Policy denied by denylist"),
-  AUTH_REQUIRED(189, "Authentication required"),
-  TTL_EXCEEDED(196, "TTL exceeded"),
+  public static final DropReason POLICY_DENIED = known(133, "Policy denied");
+
+  public static final DropReason INVALID_PACKET = known(134, "Invalid packet");
+  public static final DropReason CT_INVALID_HEADER = known(135, "CT: Truncated or invalid header");
+  public static final DropReason UNSUPPORTED_L3 = known(139, "Unsupported L3 protocol");
+  public static final DropReason WRITE_ERROR = known(141, "Error writing to packet");
+
   /** The destination is an endpoint of this node whose row is gone or not yet written. */
-  UNKNOWN_ENDPOINT(200, "No endpoint row"),
+  public static final DropReason NO_LOCAL_ENDPOINT =
+      known(152, "No matching local container found");
+
+  public static final DropReason CT_INSERT_FAILED = known(155, "CT: Map insertion failed");
+  public static final DropReason INVALID_EXTENSION_HEADER =
+      known(156, "Invalid IPv6 extension header");
+
   /** The sender's device belongs to no endpoint. */
-  UNKNOWN_SENDER(201, "No endpoint on this device"),
-  /** Neighbour and router discovery of a pod, which has no neighbour; counted, never reported. */
-  LINK_LOCAL(202, "Link-local traffic stays on the link");
+  public static final DropReason UNKNOWN_SENDER = known(172, "Unknown sender");
 
-  private final int code;
-  private final String text;
+  /** A later fragment whose ports the verdict needs, and whose first one was not seen. */
+  public static final DropReason FRAGMENT_NOT_FOUND =
+      known(175, "First logical datagram fragment not found");
 
-  DropReason(int code, String text) {
-    this.code = code;
-    this.text = text;
-  }
+  /** Neighbour and router discovery that is not a pod's to send; mostly counted, not reported. */
+  public static final DropReason FORBIDDEN_ICMPV6 = known(176, "Forbidden ICMPv6 message");
 
-  /** The number in events and counters. */
-  public int code() {
-    return code;
-  }
+  /** A rule denies it. */
+  public static final DropReason POLICY_DENY = known(181, "Policy denied by denylist");
 
-  /** The reason of this number, if the programs know it. */
-  public static Optional<DropReason> ofCode(int code) {
-    for (DropReason reason : values()) {
-      if (reason.code == code) {
-        return Optional.of(reason);
-      }
+  public static final DropReason VLAN_FILTERED =
+      known(182, "VLAN traffic disallowed by VLAN filter");
+
+  /** The programs' working memory was missing. */
+  public static final DropReason SCRATCH_MISSING =
+      known(184, "Failed to update or lookup TC buffer");
+
+  public static final DropReason AUTH_REQUIRED = known(189, "Authentication required");
+
+  public static final DropReason CHANGE_UNDER_WAY =
+      known(230, "State changed while the packet was decided");
+  public static final DropReason CONNECTION_REVOKED =
+      known(231, "Connection was revoked, a new one may begin");
+
+  public DropReason {
+    if (code < 1 || code > MAX_CODE) {
+      throw new IllegalArgumentException("drop reason " + code + ": wanted 1 to " + MAX_CODE);
     }
-    return Optional.empty();
   }
 
-  /** The reason in the words that people of this field know. */
+  private static DropReason known(int code, String text) {
+    if (TEXTS.put(code, text) != null) {
+      throw new IllegalStateException("two drop reasons with the number " + code);
+    }
+    return new DropReason(code);
+  }
+
+  /** The reasons that have a constant, by number. */
+  public static List<DropReason> known() {
+    return TEXTS.keySet().stream().sorted().map(DropReason::new).toList();
+  }
+
+  /** The reason in the words that people of this field know; the number if it has none here. */
   @Override
   public String toString() {
-    return text;
+    String text = TEXTS.get(code);
+    return text == null ? Integer.toString(code) : text;
   }
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
-import io.cilium4j.core.DropReason;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -24,7 +22,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
@@ -250,29 +247,8 @@ final class EbpfDatapath implements Datapath {
   @Override
   public List<Traffic> traffic() {
     List<Traffic> traffic = new ArrayList<>();
-    for (TrafficDirection direction : TrafficDirection.values()) {
-      addTraffic(Optional.empty(), direction, traffic);
-      for (DropReason reason : DropReason.values()) {
-        addTraffic(Optional.of(reason), direction, traffic);
-      }
-    }
+    programs.maps().metrics().forEach((key, cpus) -> MetricsRecord.add(key, cpus, traffic));
     return traffic;
-  }
-
-  private void addTraffic(
-      Optional<DropReason> drop, TrafficDirection direction, List<Traffic> traffic) {
-    int reason = drop.map(DropReason::code).orElse(0);
-    programs
-        .maps()
-        .metrics()
-        .lookup(reason * 2 + direction.code())
-        .ifPresent(cpus -> {
-          long packets = cpus.stream().mapToLong(MetricsRecord::packets).sum();
-          long bytes = cpus.stream().mapToLong(MetricsRecord::bytes).sum();
-          if (packets > 0) {
-            traffic.add(new Traffic(drop, direction, packets, bytes));
-          }
-        });
   }
 
   /** {@code malformed_events}: what came from the kernel and could not be read. */

@@ -64,9 +64,7 @@ final class EventCodec {
     return new Flow(
         from.get(U64, 0),
         PolicyEntryCodec.verdict(from.get(U8, VERDICT)),
-        reason == 0
-            ? Optional.empty()
-            : Optional.of(DropReason.ofCode(reason).orElse(DropReason.INVALID_PACKET)),
+        reason == 0 ? Optional.empty() : Optional.of(new DropReason(reason)),
         TrafficDirection.ofCode(from.get(U8, DIRECTION)),
         from.get(U32, ENDPOINT),
         from.get(U32, SOURCE_IDENTITY),

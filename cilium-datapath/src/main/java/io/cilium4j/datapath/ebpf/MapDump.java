@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
-import io.cilium4j.core.DropReason;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
-import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
@@ -20,7 +19,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.BiConsumer;
 
 /**
@@ -87,20 +85,6 @@ public final class MapDump {
   /** An entry of a compiled policy. */
   public record PolicyRow(PolicyKey key, PolicyEntry entry) {}
 
-  /**
-   * A counter of all CPUs together.
-   *
-   * @param reason absent for packets that were forwarded
-   * @param code the reason's number, 0 for none; also where the programs count what Java does not
-   *     know
-   */
-  public record MetricsRow(
-      Optional<DropReason> reason,
-      int code,
-      TrafficDirection direction,
-      long packets,
-      long bytes) {}
-
   /** The endpoints, by id. */
   public List<EndpointRow> endpoints() {
     long epoch = epoch();
@@ -159,27 +143,14 @@ public final class MapDump {
   }
 
   /** The counters that are not 0. */
-  public List<MetricsRow> metrics() {
-    List<MetricsRow> rows = new ArrayList<>();
+  public List<Traffic> traffic() {
+    List<Traffic> traffic = new ArrayList<>();
     each(
         KernelMaps.METRICS,
         Codec.u32(),
         Codec.perCpu(MetricsRecord.CODEC),
-        (key, cpus) -> {
-          long packets = cpus.stream().mapToLong(MetricsRecord::packets).sum();
-          long bytes = cpus.stream().mapToLong(MetricsRecord::bytes).sum();
-          if (packets > 0) {
-            int code = key >> 1;
-            rows.add(
-                new MetricsRow(
-                    DropReason.ofCode(code),
-                    code,
-                    TrafficDirection.ofCode(key & 1),
-                    packets,
-                    bytes));
-          }
-        });
-    return rows;
+        (key, cpus) -> MetricsRecord.add(key, cpus, traffic));
+    return traffic;
   }
 
   /** The flows that are known, of both families. */

@@ -3,9 +3,14 @@ package io.cilium4j.datapath.ebpf;
 
 import static io.cilium4j.datapath.ebpf.Fields.U64;
 
+import io.cilium4j.core.DropReason;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.datapath.bpf.Codec;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
 
 /** {@code struct metrics_value}: one CPU's count of one kind of packet. */
 record MetricsRecord(long packets, long bytes) {
@@ -32,4 +37,19 @@ record MetricsRecord(long packets, long bytes) {
           return new MetricsRecord(from.get(U64, 0), from.get(U64, 8));
         }
       };
+
+  /**
+   * Adds what all CPUs counted under one key, unless that is nothing.
+   *
+   * @param key twice the reason's number, 0 for what passed, and the direction
+   */
+  static void add(int key, List<MetricsRecord> cpus, List<Traffic> to) {
+    long packets = cpus.stream().mapToLong(MetricsRecord::packets).sum();
+    if (packets > 0) {
+      int code = key >>> 1;
+      Optional<DropReason> drop = code == 0 ? Optional.empty() : Optional.of(new DropReason(code));
+      long bytes = cpus.stream().mapToLong(MetricsRecord::bytes).sum();
+      to.add(new Traffic(drop, TrafficDirection.ofCode(key & 1), packets, bytes));
+    }
+  }
 }

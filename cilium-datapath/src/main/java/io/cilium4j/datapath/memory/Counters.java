@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicLongArray;
 final class Counters {
 
   /** Numbers of reasons are below this; 0 is no reason and stands for what passed. */
-  private static final int REASON_CODES = 256;
+  private static final int REASON_CODES = DropReason.MAX_CODE + 1;
 
   private static final int FORWARDED = 0;
 
@@ -42,20 +42,16 @@ final class Counters {
   List<Traffic> read() {
     List<Traffic> traffic = new ArrayList<>();
     for (TrafficDirection direction : TrafficDirection.values()) {
-      add(Optional.empty(), direction, traffic);
-      for (DropReason reason : DropReason.values()) {
-        add(Optional.of(reason), direction, traffic);
+      for (int code = FORWARDED; code < REASON_CODES; code++) {
+        long count = packets.get(slot(direction, code));
+        if (count > 0) {
+          Optional<DropReason> drop =
+              code == FORWARDED ? Optional.empty() : Optional.of(new DropReason(code));
+          traffic.add(new Traffic(drop, direction, count, bytes.get(slot(direction, code))));
+        }
       }
     }
     return traffic;
-  }
-
-  private void add(Optional<DropReason> drop, TrafficDirection direction, List<Traffic> traffic) {
-    int slot = slot(direction, drop.map(DropReason::code).orElse(FORWARDED));
-    long count = packets.get(slot);
-    if (count > 0) {
-      traffic.add(new Traffic(drop, direction, count, bytes.get(slot)));
-    }
   }
 
   private static int slot(TrafficDirection direction, int code) {

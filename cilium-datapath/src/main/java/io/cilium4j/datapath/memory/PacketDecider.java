@@ -161,7 +161,7 @@ final class PacketDecider {
   /** A packet without a valid verdict; {@code stale} is its flow, if there is one. */
   private Decision decideUnknown(Conntrack.@Nullable Flow stale) {
     if (packet.isLinkLocal()) {
-      return drop(DropReason.LINK_LOCAL);
+      return drop(DropReason.FORBIDDEN_ICMPV6);
     }
     DropReason unknown = identify(packet);
     if (unknown != null) {
@@ -214,7 +214,7 @@ final class PacketDecider {
     identifyDestination(subject);
     if (!trial.origin.isPod() && trial.destination == null) {
       trial.destinationIdentity = 0;
-      return DropReason.UNKNOWN_ENDPOINT;
+      return DropReason.NO_LOCAL_ENDPOINT;
     }
     return null;
   }
@@ -375,7 +375,7 @@ final class PacketDecider {
     }
     LocalEndpoint receiver = device == Conntrack.STACK ? null : trial.state.ofDevice(device);
     if (!trial.origin.isPod()) {
-      return receiver == null ? drop(DropReason.UNKNOWN_ENDPOINT) : forward(receiver.direct());
+      return receiver == null ? drop(DropReason.NO_LOCAL_ENDPOINT) : forward(receiver.direct());
     }
     if (receiver == null) {
       return forward(Decision.ToStack.INSTANCE);
@@ -397,7 +397,7 @@ final class PacketDecider {
 
   private Decision drop(DropReason reason) {
     counters.countDropped(reason, trial.direction, trial.frameBytes);
-    if (reason != DropReason.LINK_LOCAL) {
+    if (!reason.equals(DropReason.FORBIDDEN_ICMPV6)) {
       report(Verdict.DENIED, reason);
     }
     return new Decision.Drop(reason, trial.direction, trial.endpointId, trial.cookie);

@@ -68,7 +68,7 @@ class MemoryDatapathKernelIT {
     assertFalse(traffic.udp(Place.POD_A, Place.POD_B, family, DENIED_MILLIS));
     assertTrue(traffic.drops(DropReason.UNKNOWN_SENDER, TrafficDirection.EGRESS) > 0);
     assertFalse(traffic.ping(Place.NODE, Place.POD_A, family, DENIED_MILLIS));
-    assertTrue(traffic.drops(DropReason.UNKNOWN_ENDPOINT, TrafficDirection.INGRESS) > 0);
+    assertTrue(traffic.drops(DropReason.NO_LOCAL_ENDPOINT, TrafficDirection.INGRESS) > 0);
   }
 
   @ParameterizedTest

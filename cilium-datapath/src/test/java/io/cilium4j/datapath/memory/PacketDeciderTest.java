@@ -118,7 +118,7 @@ class PacketDeciderTest {
       World world = World.open(IpFamily.IPV6);
       for (String source : List.of("fe80::1", "febf::1", "::")) {
         assertDrop(
-            DropReason.LINK_LOCAL,
+            DropReason.FORBIDDEN_ICMPV6,
             world.send(
                 A,
                 Frames.between(IpAddress.parse(source), world.address(B))
@@ -127,14 +127,15 @@ class PacketDeciderTest {
       assertEquals(List.of(), world.reported);
       assertEquals(
           3,
-          PodTraffic.drops(world.counters.read(), DropReason.LINK_LOCAL, TrafficDirection.EGRESS));
+          PodTraffic.drops(
+              world.counters.read(), DropReason.FORBIDDEN_ICMPV6, TrafficDirection.EGRESS));
     }
 
     @Test
     void decide_linkLocalFromNode_isDroppedTooAsTheProgramDoes() {
       World world = World.open(IpFamily.IPV6);
       assertDrop(
-          DropReason.LINK_LOCAL,
+          DropReason.FORBIDDEN_ICMPV6,
           world.fromNode(Frames.between(IpAddress.parse("::"), world.address(B)).udp(1, 2)));
     }
   }
@@ -197,7 +198,8 @@ class PacketDeciderTest {
       Decision decision =
           world.fromNode(Frames.between(world.outside(), world.address(9)).udp(1, 2));
       assertEquals(
-          new Decision.Drop(DropReason.UNKNOWN_ENDPOINT, TrafficDirection.INGRESS, 0, 0), decision);
+          new Decision.Drop(DropReason.NO_LOCAL_ENDPOINT, TrafficDirection.INGRESS, 0, 0),
+          decision);
     }
 
     @ParameterizedTest

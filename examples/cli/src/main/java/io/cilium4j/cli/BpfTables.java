@@ -6,11 +6,11 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.Protocol;
+import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.datapath.ebpf.ConntrackRow;
 import io.cilium4j.datapath.ebpf.MapDump;
 import io.cilium4j.datapath.ebpf.MapDump.EndpointRow;
 import io.cilium4j.datapath.ebpf.MapDump.IpcacheRow;
-import io.cilium4j.datapath.ebpf.MapDump.MetricsRow;
 import io.cilium4j.datapath.ebpf.MapDump.PolicyRow;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -313,11 +313,8 @@ final class BpfTables {
   int metrics() {
     var table = new TextTable("REASON", "DIRECTION", "PACKETS", "BYTES");
     List<Json> rows = new ArrayList<>();
-    for (MetricsRow row : maps.metrics()) {
-      String reason =
-          row.code() == 0
-              ? "Forwarded"
-              : row.reason().map(Object::toString).orElse("Reason " + row.code());
+    for (Traffic row : maps.traffic()) {
+      String reason = row.drop().map(Object::toString).orElse("Forwarded");
       String direction = title(row.direction().toString());
       table.row(reason, direction, row.packets(), row.bytes());
       rows.add(
