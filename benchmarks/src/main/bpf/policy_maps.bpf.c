@@ -90,16 +90,15 @@ int ask_nothing(struct __sk_buff *skb)
 SEC("tc")
 int ask_shared_hash(struct __sk_buff *skb)
 {
-	struct endpoint_version subject = { .policy = POLICY };
 	__u32 identity;
 	const struct query *query = next_query(&identity);
 
 	if (!query)
 		return TC_ACT_SHOT;
-	subject.own_shapes[POLICY_INGRESS] = query->own;
-	subject.aggregate_shapes[POLICY_INGRESS] = query->aggregate;
-	return policy_lookup(&subject, POLICY_INGRESS, identity, PROTOCOL, PORT) ? TC_ACT_OK
-										   : TC_ACT_SHOT;
+	return policy_lookup(POLICY, &query->own, &query->aggregate, identity,
+			     pack_l4(POLICY_INGRESS, PROTOCOL, PORT))
+		       ? TC_ACT_OK
+		       : TC_ACT_SHOT;
 }
 
 /* The usual look-up: for the peer, and for whoever, since the narrower key need not be the stronger. */

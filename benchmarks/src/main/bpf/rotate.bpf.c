@@ -66,6 +66,13 @@ int rotate_decide(struct __sk_buff *skb)
 	return rotate(skb) ? handle_packet(skb, FROM_POD) : TC_ACT_SHOT;
 }
 
+static __always_inline void describe_row(struct ct_side *side, const struct endpoint *row)
+{
+	side->ifindex = row->ifindex;
+	side->endpoint = row->id;
+	__builtin_memcpy(side->mac, row->mac, ETH_ALEN);
+}
+
 /* A new flow without policy: parse, look the flow up, find both endpoints, insert, deliver. */
 SEC("tc")
 int rotate_insert(struct __sk_buff *skb)
@@ -85,12 +92,12 @@ int rotate_insert(struct __sk_buff *skb)
 	to = endpoint_of_address(&p.destination, p.family);
 	if (!from || !to)
 		return TC_ACT_SHOT;
-	fresh.epoch = 1;
-	fresh.flags = key.sender ? CT_INITIATOR_HIGH : 0;
-	describe_side(&fresh.side[0], key.sender ? to : from);
-	describe_side(&fresh.side[1], key.sender ? from : to);
+	fresh.stamp = 1;
+	fresh.flags = ct_charge(skb->ifindex, p.family) | (key.sender ? CT_INITIATOR_HIGH : 0);
+	describe_row(&fresh.side[0], key.sender ? to : from);
+	describe_row(&fresh.side[1], key.sender ? from : to);
 	ct_touch(&fresh, &p, key.sender, now_seconds());
-	if (ct_insert(&key, &fresh))
+	if (ct_put(&key, &fresh))
 		return TC_ACT_SHOT;
 	return deliver(skb, &p, &fresh.side[!(key.sender & 1)], FROM_POD);
 }

@@ -30,8 +30,36 @@ const volatile __u32 cfg_cluster_id = 0;
 const volatile bool cfg_redirect_peer = true;
 /* bpf_ktime_get_coarse_ns is there (5.11); it costs a fraction of the exact clock. */
 const volatile bool cfg_coarse_clock = true;
-/* Events of one endpoint and reason that may be sent in a second. */
+/* Events of one endpoint, peer and reason that may be sent in a second. */
 const volatile __u32 cfg_events_per_second = 100;
+/* Flows of each family that one owner may have in the main conntrack table. */
+const volatile __u32 cfg_ct_share = 16384;
+/* Write down where each packet goes, for test runs. */
+const volatile bool cfg_test = false;
+
+/* An address of either family; IPv4 in the last word, the first three zero. */
+struct ip_addr {
+	union {
+		__be32 word[4];
+		__u64 half[2];
+	};
+};
+
+static __always_inline bool same_address(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
+}
+
+static __always_inline bool is_unspecified(const struct ip_addr *a)
+{
+	return !(a->half[0] | a->half[1]);
+}
+
+/* fe80::/10 */
+static __always_inline bool is_link_local6(const struct ip_addr *a)
+{
+	return (a->word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
 
 /* Seconds (of 2^30 ns) of the monotonic clock. */
 static __always_inline __u32 now_seconds(void)

@@ -2,13 +2,8 @@
 /* Where a packet that passed goes. */
 #pragma once
 
-#include "conntrack.h"
-#include "events.h"
-
-#define ETH_ADDRESSES (2 * ETH_ALEN)
-
-/* What a packet came from. */
-enum origin { FROM_POD, FROM_NODE };
+#include "fragments.h"
+#include "party.h"
 
 /* One hop less. The checksum of IPv4 follows (RFC 1624): the TTL is the upper byte of its word. */
 static __always_inline int decrement_hop_limit(struct __sk_buff *skb, const struct packet *p)
@@ -34,32 +29,34 @@ static __always_inline int decrement_hop_limit(struct __sk_buff *skb, const stru
 	return 0;
 }
 
-static __always_inline __u8 hop_limit(struct __sk_buff *skb, const struct packet *p)
+/* Up to the node's own stack. */
+static __always_inline int deliver_to_stack(void)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-
-	if (data + ETH_HLEN + sizeof(struct ipv6hdr) <= end && p->family == 6)
-		return ((struct ipv6hdr *)(data + ETH_HLEN))->hop_limit;
-	if (data + ETH_HLEN + sizeof(struct iphdr) <= end && p->family == 4)
-		return ((struct iphdr *)(data + ETH_HLEN))->ttl;
-	return 0;
+	record(TEST_STACK, 0, 0, 0);
+	return TC_ACT_OK;
 }
 
-/* Hands the packet to what stands at the receiver's end. `from` is the sender's end, whose device's
- * address on the node's side becomes the frame's source.
- */
+/* Hands the packet to what stands at the receiver's end. */
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
-				   const struct ct_side *to, enum origin origin)
+				   const struct ct_side *to, __u32 origin)
 {
 	void *data, *end;
 
+	if (p->fragment == FRAGMENT_FIRST) {
+		struct scratch *s = scratch();
+
+		if (!s)
+			return TC_ACT_SHOT;
+		s->packet[THIS_PACKET] = *p;
+		frag_learn(origin == FROM_POD ? skb->ifindex : 0);
+	}
 	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
-	if (!to->ifindex)
-		return TC_ACT_OK;
+	if (to->ifindex == PLACE_STACK)
+		return deliver_to_stack();
 	if (origin == FROM_POD) {
 		/* A router answers a packet whose hops are used up; the node's stack is that router. */
-		if (hop_limit(skb, p) <= 1)
-			return TC_ACT_OK;
+		if (p->hop_limit <= 1)
+			return deliver_to_stack();
 		if (decrement_hop_limit(skb, p))
 			return TC_ACT_SHOT;
 	}
@@ -74,6 +71,7 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 	__builtin_memcpy(data, to->mac, ETH_ALEN);
 	if (origin == FROM_NODE && skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
+	record(TEST_ENDPOINT, to->ifindex, 0, 0);
 	if (cfg_redirect_peer)
 		return bpf_redirect_peer(to->ifindex, 0);
 	return bpf_redirect(to->ifindex, 0);

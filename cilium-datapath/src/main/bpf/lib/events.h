@@ -2,17 +2,73 @@
 /* What is told of packets: counters for all, events for drops and for new flows that a rule allowed. */
 #pragma once
 
-#include "packet.h"
+#include "policy.h"
+#include "scratch.h"
 
-/* What a verdict was reached from, gathered on the way for the event. */
-struct trace {
+struct metrics_value {
+	__u64 packets;
+	__u64 bytes;
+};
+
+#define METRICS_DIRECTIONS 2
+#define METRICS_FORWARDED 0 /* in the place of a drop reason */
+
+/* reason * 2 + direction -> counters of this CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 256 * METRICS_DIRECTIONS);
+	__type(key, __u32);
+	__type(value, struct metrics_value);
+} cilium_metrics SEC(".maps");
+
+/* Whose events are limited together. The peer is part of it, so that one sender's noise hides nothing that
+ * another one did at the same endpoint.
+ */
+struct rate_key {
+	__u32 endpoint;
+	__u32 peer;
+	__u32 reason;
+};
+
+/* A peer that is no local endpoint is told by its identity. */
+#define PEER_IDENTITY 0x80000000
+
+struct rate_value {
+	__u32 second;
+	__u32 sent;
+	__u64 suppressed;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct rate_key);
+	__type(value, struct rate_value);
+} cilium_ratelimit SEC(".maps");
+
+struct event {
+	__u64 time_nanos;
+	__u64 suppressed; /* events of this endpoint, peer and reason left out before this one */
+	struct ip_addr source;
+	struct ip_addr destination;
 	__u32 source_identity;
 	__u32 destination_identity;
 	__u32 endpoint;
 	__u32 cookie;
+	__be16 source_port;
+	__be16 destination_port; /* for ICMP the type */
+	__u8 protocol;
+	__u8 reason; /* 0: a new flow that a rule allowed; else a drop, unless the verdict is audited */
 	__u8 direction;
+	__u8 family; /* 4 or 6 */
 	__u8 verdict;
+	__u8 pad[7];
 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} cilium_events SEC(".maps");
 
 static __always_inline void count(__u8 reason, __u8 direction, __u32 bytes)
 {
@@ -25,19 +81,18 @@ static __always_inline void count(__u8 reason, __u8 direction, __u32 bytes)
 	}
 }
 
-/* Whether one more event of this endpoint and reason may be sent; *suppressed gets how many were not
- * since the last one. CPUs may race here: a limit that is passed by one is still a limit.
+/* Whether one more event may be sent; *suppressed gets how many were not since the last one. CPUs may race
+ * here: a limit that is passed by one is still a limit.
  */
-static __always_inline bool event_allowed(__u32 endpoint, __u8 reason, __u64 *suppressed)
+static __always_inline bool event_allowed(const struct rate_key *key, __u64 *suppressed)
 {
-	struct rate_key key = { .endpoint = endpoint, .reason = reason };
-	struct rate_value *rate = bpf_map_lookup_elem(&cilium_ratelimit, &key);
+	struct rate_value *rate = bpf_map_lookup_elem(&cilium_ratelimit, key);
 	__u32 now = now_seconds();
 
 	if (!rate) {
 		struct rate_value first = { .second = now, .sent = 1 };
 
-		bpf_map_update_elem(&cilium_ratelimit, &key, &first, BPF_ANY);
+		bpf_map_update_elem(&cilium_ratelimit, key, &first, BPF_ANY);
 		*suppressed = 0;
 		return true;
 	}
@@ -78,33 +133,47 @@ static __noinline int fill_event(struct event *event, const struct packet *p, co
 	return 0;
 }
 
-static __noinline void send_event(const struct packet *p, const struct trace *trace, __u8 reason)
+/* Tells of the packet on its way what the trace says. Verified once: see scratch.h. */
+__noinline int send_event(__u32 reason)
 {
+	struct scratch *s = scratch();
 	struct event *event;
+	struct rate_key key = { .reason = reason };
 	__u64 suppressed = 0;
 
-	if (!event_allowed(trace->endpoint, reason, &suppressed))
-		return;
+	if (!s)
+		return 0;
+	key.endpoint = s->trace.endpoint;
+	key.peer = s->trace.peer;
+	if (!event_allowed(&key, &suppressed))
+		return 0;
 	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
 	if (!event) {
-		struct rate_key key = { .endpoint = trace->endpoint, .reason = reason };
 		struct rate_value *rate = bpf_map_lookup_elem(&cilium_ratelimit, &key);
 
 		/* The reader is behind: what it misses is counted with what the limit held back. */
 		if (rate)
 			__sync_fetch_and_add(&rate->suppressed, suppressed + 1);
-		return;
+		return 0;
 	}
-	fill_event(event, p, trace, reason, suppressed);
+	fill_event(event, &s->packet[THIS_PACKET], &s->trace, reason, suppressed);
 	bpf_ringbuf_submit(event, 0);
+	return 0;
 }
 
 /* Counts and reports a drop; returns what the kernel is told. */
-static __always_inline int drop(struct __sk_buff *skb, const struct packet *p, const struct trace *trace,
-				__u8 reason)
+__noinline int drop(struct __sk_buff *skb, __u32 reason)
 {
-	count(reason, trace->direction, skb->len);
-	if (reason != DROP_LINK_LOCAL)
-		send_event(p, trace, reason);
+	struct scratch *s = scratch();
+
+	if (!s) {
+		count(DROP_SCRATCH_MISSING, 0, skb->len);
+		return TC_ACT_SHOT;
+	}
+	count(reason, s->trace.direction, skb->len);
+	record(TEST_DROP, 0, reason, s->trace.endpoint);
+	/* Every pod tries its link for routers and groups; that is no news. */
+	if (reason != DROP_FORBIDDEN_ICMPV6)
+		send_event(reason);
 	return TC_ACT_SHOT;
 }

@@ -1,63 +1,71 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* From bytes to a five-tuple. Every length is checked; nothing is believed. */
+/* From bytes to a flow's ends. Every length is checked, and it is the IP header's: what stands behind the
+ * packet in its frame is nobody's word.
+ */
 #pragma once
 
 #include <linux/icmpv6.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 
+#include "common.h"
 #include "drop.h"
-#include "maps.h"
 
-/* A packet with more extension headers than this is dropped: no sane sender writes them. */
-#define MAX_IPV6_EXTENSIONS 4
+/* A packet with more headers between IP and transport than this is dropped: no sane sender writes them. */
+#define MAX_WALKED_HEADERS 4
 
 /* Of RFC 792; the kernel's own header for them pulls in the C library. */
-#define ICMP_ECHOREPLY 0
 #define ICMP_DEST_UNREACH 3
-#define ICMP_ECHO 8
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
 #define ICMP_HEADER_BYTES 8
+
+/* Neighbour discovery, which only the node's own stack answers. */
+#define ICMPV6_NEIGHBOUR_SOLICITATION 135
+#define ICMPV6_NEIGHBOUR_ADVERTISEMENT 136
 
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 #define IPV6_MORE_FRAGMENTS 0x0001
 
+enum icmp_kind {
+	ICMP_NONE,
+	ICMP_QUERY,   /* wants an answer, and is told apart by an identifier */
+	ICMP_ANSWER,  /* to a query */
+	ICMP_ERROR,   /* carries the packet that it is about */
+	ICMP_MESSAGE, /* anything else */
+};
+
+enum fragment_kind {
+	FRAGMENT_NONE,
+	FRAGMENT_FIRST,
+	FRAGMENT_LATER,  /* its ports are the first one's */
+	FRAGMENT_ORPHAN, /* a later one whose first one was not seen */
+};
+
 struct packet {
 	struct ip_addr source;
 	struct ip_addr destination;
+	/* Of ICMP the asker's is the identifier, or 0, the other end's the type that is asked. */
 	__be16 source_port;
 	__be16 destination_port;
 	__u8 protocol;
 	__u8 family; /* 4 or 6 */
 	__u8 tcp_flags;
 	__u8 icmp_type;
-	__u16 l4_offset; /* from the first byte of the frame */
-	bool icmp_error; /* carries the packet that it is about */
-	bool icmp_echo;
+	__u8 icmp_kind;
+	__u8 fragment;
+	__u8 fragment_protocol; /* what the fragments themselves call theirs */
+	__u8 hop_limit;
+	__be32 fragment_id;
+	__u32 l4_offset; /* from the first byte of the frame */
+	__u32 end;       /* behind the last byte of the packet */
 };
-
-/* Neighbour discovery, which only the node's own stack answers. */
-#define ICMPV6_NEIGHBOUR_SOLICITATION 135
-#define ICMPV6_NEIGHBOUR_ADVERTISEMENT 136
 
 struct ports {
 	__be16 source;
 	__be16 destination;
-};
-
-struct ipv6_extension {
-	__u8 next;
-	__u8 length; /* of 8 bytes, the first 8 not counted */
-};
-
-struct ipv6_fragment {
-	__u8 next;
-	__u8 reserved;
-	__be16 offset;
-	__be32 id;
 };
 
 static __always_inline bool is_icmp(__u8 protocol)
@@ -85,212 +93,235 @@ static __always_inline bool is_icmp(__u8 protocol)
 		error_;                                                                                \
 	})
 
-/* Ports from the transport header at p->l4_offset. */
-static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p)
+#define IS_ANSWER 0x100
+
+/* The type that an ICMP query or answer asks, with IS_ANSWER for the latter; 0 for other messages. */
+static __always_inline __u32 icmp_asked(__u8 protocol, __u8 type)
 {
-	switch (p->protocol) {
-	case IPPROTO_TCP: {
-		struct {
-			struct ports ports;
-			__be32 seq, ack;
-			__u8 offset, flags;
-			__be16 window;
-		} tcp;
-
-		if (load_header(skb, p->l4_offset, &tcp))
-			return DROP_CT_INVALID_HEADER;
-		p->source_port = tcp.ports.source;
-		p->destination_port = tcp.ports.destination;
-		p->tcp_flags = tcp.flags;
-		return 0;
-	}
-	case IPPROTO_UDP:
-	case IPPROTO_SCTP: {
-		struct ports ports;
-
-		if (load_header(skb, p->l4_offset, &ports))
-			return DROP_CT_INVALID_HEADER;
-		p->source_port = ports.source;
-		p->destination_port = ports.destination;
-		return 0;
-	}
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6: {
-		struct {
-			__u8 type, code;
-			__be16 checksum, id, sequence;
-		} icmp;
-		bool v4 = p->protocol == IPPROTO_ICMP;
-
-		if (bpf_skb_load_bytes(skb, p->l4_offset, &icmp, sizeof(icmp)))
-			return DROP_CT_INVALID_HEADER;
-		p->icmp_type = icmp.type;
-		p->icmp_echo = v4 ? icmp.type == ICMP_ECHO || icmp.type == ICMP_ECHOREPLY
-				  : icmp.type == ICMPV6_ECHO_REQUEST || icmp.type == ICMPV6_ECHO_REPLY;
-		p->icmp_error = v4 ? icmp.type == ICMP_DEST_UNREACH ||
-					     icmp.type == ICMP_TIME_EXCEEDED ||
-					     icmp.type == ICMP_PARAMETERPROB
-				   : icmp.type < 128;
-		if (p->icmp_echo) {
-			p->source_port = icmp.id;
-			p->destination_port = icmp.id;
-		} else {
-			p->destination_port = bpf_htons(icmp.type);
+	if (protocol == IPPROTO_ICMP) {
+		switch (type) {
+		case 0: /* echo */
+			return IS_ANSWER | 8;
+		case 8:
+		case 13: /* timestamp */
+		case 15: /* information */
+		case 17: /* address mask */
+		case 42: /* extended echo */
+			return type;
+		case 14:
+		case 16:
+		case 18:
+		case 43:
+			return IS_ANSWER | (type - 1);
+		default:
+			return 0;
 		}
-		return 0;
 	}
+	switch (type) {
+	case ICMPV6_ECHO_REQUEST:
+	case 139: /* node information */
+	case 160: /* extended echo */
+		return type;
+	case ICMPV6_ECHO_REPLY:
+	case 140:
+	case 161:
+		return IS_ANSWER | (type - 1);
 	default:
 		return 0;
 	}
 }
 
-/* Ports of a fragment: the first one teaches them, later ones ask for them. */
-static __noinline int parse_fragment(struct __sk_buff *skb, struct packet *p, __be32 id, bool first)
+static __always_inline bool is_icmp_error(__u8 protocol, __u8 type)
 {
-	struct frag_key key = {
-		.source = p->source,
-		.destination = p->destination,
-		.id = id,
-		.protocol = p->protocol,
-	};
-	struct frag_ports ports = {}, *known;
-	int error;
+	if (protocol == IPPROTO_ICMPV6)
+		return type < 128;
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
+}
 
-	if (first) {
-		error = parse_l4(skb, p);
-		if (error)
-			return error;
-		ports.source = p->source_port;
-		ports.destination = p->destination_port;
-		ports.icmp_type = p->icmp_type;
-		ports.icmp_echo = p->icmp_echo;
-		bpf_map_update_elem(&cilium_frags, &key, &ports, BPF_ANY);
+/* What becomes of the ports where nobody asks and nobody answers. */
+static __always_inline void make_message(struct packet *p)
+{
+	p->icmp_kind = is_icmp_error(p->protocol, p->icmp_type) ? ICMP_ERROR : ICMP_MESSAGE;
+	p->source_port = 0;
+	p->destination_port = bpf_htons(p->icmp_type);
+}
+
+/* What an ICMP header says, in one register: 0 where there is none, else
+ *   bits 47-32 the identifier as on the wire,
+ *   bits 31-24 the kind,
+ *   bits 23-8  the type that is asked as a port, as on the wire,
+ *   bits 7-0   the type.
+ */
+#define SAYS_ID_SHIFT 32
+#define SAYS_KIND_SHIFT 24
+#define SAYS_PORT_SHIFT 8
+
+/* Not static, and with numbers for arguments: so the verifier reads it once. */
+__noinline __u64 read_icmp(struct __sk_buff *skb, __u32 offset, __u32 protocol)
+{
+	struct {
+		__u8 type, code;
+		__be16 checksum, id, sequence;
+	} icmp;
+	__u32 asked, kind;
+
+	if (bpf_skb_load_bytes(skb, offset, &icmp, sizeof(icmp)))
 		return 0;
-	}
-	known = bpf_map_lookup_elem(&cilium_frags, &key);
-	if (!known)
-		return DROP_FRAGMENT_NOT_FOUND;
-	p->source_port = known->source;
-	p->destination_port = known->destination;
-	p->icmp_type = known->icmp_type;
-	p->icmp_echo = known->icmp_echo;
+	asked = icmp_asked(protocol, icmp.type);
+	if (asked)
+		kind = asked & IS_ANSWER ? ICMP_ANSWER : ICMP_QUERY;
+	else
+		kind = is_icmp_error(protocol, icmp.type) ? ICMP_ERROR : ICMP_MESSAGE;
+	if (!asked)
+		icmp.id = 0;
+	return (__u64)icmp.id << SAYS_ID_SHIFT | kind << SAYS_KIND_SHIFT |
+	       (__u32)bpf_htons(asked ? asked & 0xff : icmp.type) << SAYS_PORT_SHIFT | icmp.type;
+}
+
+static __always_inline int parse_icmp(struct __sk_buff *skb, struct packet *p)
+{
+	__u64 says = read_icmp(skb, p->l4_offset, p->protocol);
+	__be16 port = says >> SAYS_PORT_SHIFT, id = says >> SAYS_ID_SHIFT;
+
+	if (!says)
+		return DROP_CT_INVALID_HEADER;
+	p->icmp_type = says;
+	p->icmp_kind = says >> SAYS_KIND_SHIFT;
+	p->source_port = p->icmp_kind == ICMP_ANSWER ? port : id;
+	p->destination_port = p->icmp_kind == ICMP_ANSWER ? id : port;
 	return 0;
 }
 
-static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 offset)
+/* Without options. What is sent has all of it, also as a fragment; an error may quote less. */
+#define TCP_HEADER_BYTES 20
+#define WHOLE_TCP true
+#define QUOTED_TCP false
+
+/* Ports from the transport header at p->l4_offset. */
+static __always_inline int parse_l4(struct __sk_buff *skb, struct packet *p, bool whole_tcp)
+{
+	struct {
+		struct ports ports;
+		__be32 seq, ack;
+		__u8 offset, flags;
+		__be16 window;
+	} tcp;
+	struct ports ports;
+
+	switch (p->protocol) {
+	case IPPROTO_TCP:
+		if (!whole_tcp)
+			break;
+		if (p->l4_offset + TCP_HEADER_BYTES > p->end || load_header(skb, p->l4_offset, &tcp))
+			return DROP_CT_INVALID_HEADER;
+		p->source_port = tcp.ports.source;
+		p->destination_port = tcp.ports.destination;
+		p->tcp_flags = tcp.flags;
+		return 0;
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if (p->l4_offset + ICMP_HEADER_BYTES > p->end)
+			return DROP_CT_INVALID_HEADER;
+		return parse_icmp(skb, p);
+	default:
+		return 0;
+	}
+	if (p->l4_offset + sizeof(ports) > p->end || load_header(skb, p->l4_offset, &ports))
+		return DROP_CT_INVALID_HEADER;
+	p->source_port = ports.source;
+	p->destination_port = ports.destination;
+	return 0;
+}
+
+/* Where a walk ended. */
+struct walk {
+	__u32 offset;
+	__be32 fragment_id;
+	__u16 fragment; /* offset and flag as in the header, in host order */
+	__u8 protocol;
+	__u8 fragment_protocol;
+	bool fragmented;
+};
+
+static __always_inline bool is_walked(__u8 family, __u8 next)
+{
+	if (family == 4)
+		return next == IPPROTO_AH;
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
+	       next == IPPROTO_AH || next == IPPROTO_DSTOPTS;
+}
+
+/* ---- IP -------------------------------------------------------------------------------------- */
+
+/* Of a frame whose header does not say how long the packet is, as that of merged segments, or in a jumbo
+ * option.
+ */
+static __always_inline bool says_no_length(struct __sk_buff *skb, __u16 length, __u8 next)
+{
+	return !length && (skb->gso_size || next == IPPROTO_HOPOPTS);
+}
+
+/* How a packet is read: as what is sent, whose length must be right, or as what an error quotes, which is
+ * only its beginning.
+ */
+#define SENT true
+#define QUOTED false
+
+static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, __u32 offset, bool sent)
 {
 	struct iphdr ip;
+	__u32 length;
 	__u16 fragment;
 
-	if (load_header(skb, offset, &ip))
-		return DROP_INVALID_PACKET;
-	if (ip.version != 4 || ip.ihl < 5)
+	if (load_header(skb, offset, &ip) || ip.version != 4 || ip.ihl < 5)
 		return DROP_INVALID_PACKET;
 	p->family = 4;
 	p->source.word[3] = ip.saddr;
 	p->destination.word[3] = ip.daddr;
 	p->protocol = ip.protocol;
+	p->hop_limit = ip.ttl;
 	p->l4_offset = offset + ip.ihl * 4;
+	p->fragment_id = bpf_htonl(bpf_ntohs(ip.id));
+	p->fragment_protocol = ip.protocol;
+	if (sent) {
+		length = bpf_ntohs(ip.tot_len);
+		p->end = says_no_length(skb, length, IPPROTO_IP + 1) ? skb->len : offset + length;
+		if (p->end > skb->len)
+			return DROP_INVALID_PACKET;
+	}
+	if (p->l4_offset > p->end)
+		return DROP_INVALID_PACKET;
 	fragment = bpf_ntohs(ip.frag_off);
-	if (fragment & (IPV4_FRAGMENT_OFFSET | IPV4_MORE_FRAGMENTS))
-		return parse_fragment(skb, p, ip.id, !(fragment & IPV4_FRAGMENT_OFFSET));
-	return parse_l4(skb, p);
+	if (fragment & IPV4_FRAGMENT_OFFSET) {
+		p->fragment = FRAGMENT_LATER;
+		return 0;
+	}
+	if (fragment & IPV4_MORE_FRAGMENTS)
+		p->fragment = FRAGMENT_FIRST;
+	return 0;
 }
 
-static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, __u32 offset)
+static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, __u32 offset, bool sent)
 {
-	struct ipv6_extension extension;
-	struct ipv6_fragment fragment;
 	struct ipv6hdr ip;
-	bool fragmented = false;
-	__u8 next;
+	__u32 length;
 
-	if (load_header(skb, offset, &ip))
-		return DROP_INVALID_PACKET;
-	if (ip.version != 6)
+	if (load_header(skb, offset, &ip) || ip.version != 6)
 		return DROP_INVALID_PACKET;
 	p->family = 6;
 	__builtin_memcpy(&p->source, &ip.saddr, sizeof(p->source));
 	__builtin_memcpy(&p->destination, &ip.daddr, sizeof(p->destination));
-	next = ip.nexthdr;
-	offset += sizeof(ip);
-	for (int i = 0; i < MAX_IPV6_EXTENSIONS; i++) {
-		if (next == IPPROTO_FRAGMENT) {
-			if (fragmented || bpf_skb_load_bytes(skb, offset, &fragment, sizeof(fragment)))
-				return DROP_INVALID_PACKET;
-			next = fragment.next;
-			offset += sizeof(fragment);
-			fragmented = true;
-		} else if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
-			   next == IPPROTO_DSTOPTS) {
-			/* Behind a later fragment's header stands data, not another header. */
-			if (fragmented && (fragment.offset & bpf_htons(IPV6_FRAGMENT_OFFSET)))
-				break;
-			if (bpf_skb_load_bytes(skb, offset, &extension, sizeof(extension)))
-				return DROP_INVALID_PACKET;
-			next = extension.next;
-			offset += (extension.length + 1) * 8;
-		} else {
-			break;
-		}
-	}
-	if (next == IPPROTO_FRAGMENT || next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
-	    next == IPPROTO_DSTOPTS)
-		return DROP_INVALID_PACKET;
-	p->protocol = next;
-	p->l4_offset = offset;
-	if (fragmented &&
-	    (fragment.offset & bpf_htons(IPV6_FRAGMENT_OFFSET | IPV6_MORE_FRAGMENTS)))
-		return parse_fragment(skb, p, fragment.id,
-				      !(fragment.offset & bpf_htons(IPV6_FRAGMENT_OFFSET)));
-	return parse_l4(skb, p);
-}
-
-/* Fills p, which must be zero. 0, or the reason of a drop. */
-static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
-{
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return parse_ipv4(skb, p, ETH_HLEN);
-	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return parse_ipv6(skb, p, ETH_HLEN);
-	return DROP_UNSUPPORTED_L3;
-}
-
-/* The packet that an ICMP error is about, as the error quotes it. Its transport header is quoted to
- * at least eight bytes, so TCP flags may be missing and ports never are.
- */
-static __noinline int parse_quoted(struct __sk_buff *skb, const struct packet *error,
-				   struct packet *quoted)
-{
-	__u32 offset = error->l4_offset + ICMP_HEADER_BYTES;
-	struct ports ports;
-
-	if (error->family == 4) {
-		struct iphdr ip;
-
-		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
+	p->protocol = ip.nexthdr;
+	p->hop_limit = ip.hop_limit;
+	p->l4_offset = offset + sizeof(ip);
+	if (sent) {
+		length = bpf_ntohs(ip.payload_len);
+		p->end = says_no_length(skb, length, ip.nexthdr) ? skb->len : p->l4_offset + length;
+		if (p->end > skb->len)
 			return DROP_INVALID_PACKET;
-		quoted->source.word[3] = ip.saddr;
-		quoted->destination.word[3] = ip.daddr;
-		quoted->protocol = ip.protocol;
-		offset += ip.ihl * 4;
-	} else {
-		struct ipv6hdr ip;
-
-		if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.version != 6)
-			return DROP_INVALID_PACKET;
-		__builtin_memcpy(&quoted->source, &ip.saddr, sizeof(quoted->source));
-		__builtin_memcpy(&quoted->destination, &ip.daddr, sizeof(quoted->destination));
-		quoted->protocol = ip.nexthdr;
-		offset += sizeof(ip);
 	}
-	quoted->family = error->family;
-	quoted->l4_offset = offset;
-	if (is_icmp(quoted->protocol))
-		return parse_l4(skb, quoted);
-	if (bpf_skb_load_bytes(skb, offset, &ports, sizeof(ports)))
-		return DROP_INVALID_PACKET;
-	quoted->source_port = ports.source;
-	quoted->destination_port = ports.destination;
 	return 0;
 }

@@ -8,17 +8,45 @@
  */
 #pragma once
 
-#include "maps.h"
+#include "endpoints.h"
+#include "ipcache.h"
+
+struct policy_key {
+	__u32 policy;   /* number of a compiled policy; endpoints with the same one share its entries */
+	__u32 identity; /* the peer's, or an aggregate's */
+	__u16 port;     /* host order, the bits that the shape does not fix are 0 */
+	__u8 protocol;
+	__u8 shape; /* bits 0-4 the shape, bit 7 the direction (1 egress) */
+};
+
+#define POLICY_VERDICT_DENY 0
+#define POLICY_VERDICT_ALLOW 1
+#define POLICY_VERDICT_REDIRECT 2
+#define POLICY_VERDICT_AUDITED 3 /* of events only, never of an entry */
+
+#define POLICY_AUTH_TYPE 0x7f
+
+struct policy_entry {
+	__u32 precedence; /* of two entries that match, the higher decides; lowest byte 255: a deny */
+	__u32 cookie;     /* the rule that wrote the entry, 24 bits; 0 for one that no rule wrote */
+	__be16 proxy_port;
+	__u8 verdict;
+	__u8 auth; /* type in bits 0-6; bit 7: asked for by name */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct policy_key);
+	__type(value, struct policy_entry);
+} cilium_policy SEC(".maps");
 
 #define POLICY_MAX_SHAPE 17
 
 #define POLICY_INGRESS 0
 #define POLICY_EGRESS 1
 
-/* Reserved identities that a program names; the rest are numbers like any other. */
-#define IDENTITY_UNKNOWN 0
-#define IDENTITY_HOST 1
-#define IDENTITY_WORLD 2
 #define IDENTITY_AGGREGATE_CLUSTER 11
 #define IDENTITY_AGGREGATE_CLUSTER_MESH 12
 #define IDENTITY_AGGREGATE_WORLD 13
@@ -130,23 +158,31 @@ __noinline policy_match policy_longest(__u32 policy, __u32 identity, __u32 l4, _
 }
 
 /* The entry that decides, or 0, which is a denial: absent is deny. */
-static __always_inline policy_match policy_lookup(const struct endpoint_version *subject, __u8 direction,
-						  __u32 peer, __u8 protocol, __u16 port)
+static __always_inline policy_match policy_lookup(__u32 policy, const struct shape_list *own_shapes,
+						  const struct shape_list *common_shapes, __u32 peer,
+						  __u32 l4)
 {
-	const struct shape_list *own_shapes = &subject->own_shapes[direction & 1];
-	const struct shape_list *common_shapes = &subject->aggregate_shapes[direction & 1];
-	__u32 l4 = pack_l4(direction, protocol, port);
 	policy_match own = 0, common;
 
 	/* Many policies name no identity at all, only everybody. */
 	if ((own_shapes->low & POLICY_NO_SHAPE) != POLICY_NO_SHAPE)
-		own = policy_longest(subject->policy, peer, l4, own_shapes->low, own_shapes->high);
-	common = policy_longest(subject->policy, aggregate_of(peer), l4, common_shapes->low,
-				common_shapes->high);
+		own = policy_longest(policy, peer, l4, own_shapes->low, own_shapes->high);
+	common = policy_longest(policy, aggregate_of(peer), l4, common_shapes->low, common_shapes->high);
 	if (!own || !common)
 		return own ?: common;
 	if (match_precedence(own) != match_precedence(common))
 		return match_precedence(own) > match_precedence(common) ? own : common;
 	/* A deny's precedence is like no allow's, so both are of one kind; the narrower one decides. */
 	return match_shape(common) > match_shape(own) ? common : own;
+}
+
+#define SHAPE_ANYTHING 0
+#define SHAPE_PROTOCOL 1
+
+/* Whether some key of these shapes looks at more than `most` does. The first one is the narrowest. */
+static __always_inline bool looks_beyond(const struct shape_list *shapes, __u32 most)
+{
+	__u32 narrowest = shapes->low & POLICY_NO_SHAPE;
+
+	return narrowest != POLICY_NO_SHAPE && narrowest > most;
 }

@@ -184,7 +184,9 @@ final class BenchNode implements AutoCloseable {
             "cilium_policy", limits.policyEntries(),
             "cilium_ipcache", limits.ipcacheEntries(),
             "cilium_ct4_global", limits.conntrackEntries(),
-            "cilium_ct6_global", limits.conntrackEntries());
+            "cilium_ct6_global", limits.conntrackEntries(),
+            "cilium_ct4_overflow", limits.conntrackEntries() / 4,
+            "cilium_ct6_overflow", limits.conntrackEntries() / 4);
     object.mapSpecs().stream()
         .filter(spec -> pinned.contains(spec.name()))
         .forEach(spec ->

@@ -11,11 +11,17 @@ import java.lang.foreign.MemorySegment;
  * {@code struct ct_key4} and {@code struct ct_key6}: a flow's two ends, in numerical order.
  *
  * @param low the end with the lower address, or of one address the lower port
+ * @param asker of ICMP 1 where the low end asked and 2 where the high end did; 0 for the rest
  */
-record ConntrackKey(IpAddress low, int lowPort, IpAddress high, int highPort, int protocol) {
+record ConntrackKey(
+    IpAddress low, int lowPort, IpAddress high, int highPort, int protocol, int asker) {
 
   static final Codec<ConntrackKey> IPV4 = new Layout(IpFamily.IPV4);
   static final Codec<ConntrackKey> IPV6 = new Layout(IpFamily.IPV6);
+
+  static Codec<ConntrackKey> codec(IpFamily family) {
+    return family == IpFamily.IPV4 ? IPV4 : IPV6;
+  }
 
   private static final class Layout implements Codec<ConntrackKey> {
     private final IpFamily family;
@@ -23,6 +29,7 @@ record ConntrackKey(IpAddress low, int lowPort, IpAddress high, int highPort, in
     private final long addressBytes;
     private final long ports;
     private final long protocol;
+    private final long asker;
 
     Layout(IpFamily family) {
       this.family = family;
@@ -33,11 +40,13 @@ record ConntrackKey(IpAddress low, int lowPort, IpAddress high, int highPort, in
                   MemoryLayout.sequenceLayout(2, address).withName("address"),
                   MemoryLayout.sequenceLayout(2, Fields.BE16).withName("port"),
                   Fields.U8.withName("protocol"),
-                  Fields.pad("pad", 3))
+                  Fields.U8.withName("icmp"),
+                  Fields.pad("pad", 2))
               .withName(isV4 ? "ct_key4" : "ct_key6");
       this.addressBytes = address.byteSize();
       this.ports = Fields.offset(layout, "port");
       this.protocol = Fields.offset(layout, "protocol");
+      this.asker = Fields.offset(layout, "icmp");
     }
 
     @Override
@@ -52,6 +61,7 @@ record ConntrackKey(IpAddress low, int lowPort, IpAddress high, int highPort, in
       to.set(Fields.BE16, ports, (short) key.lowPort);
       to.set(Fields.BE16, ports + 2, (short) key.highPort);
       to.set(Fields.U8, protocol, (byte) key.protocol);
+      to.set(Fields.U8, asker, (byte) key.asker);
     }
 
     private void putAddress(MemorySegment to, long offset, IpAddress address) {
@@ -75,7 +85,8 @@ record ConntrackKey(IpAddress low, int lowPort, IpAddress high, int highPort, in
           Short.toUnsignedInt(from.get(Fields.BE16, ports)),
           getAddress(from, addressBytes),
           Short.toUnsignedInt(from.get(Fields.BE16, ports + 2)),
-          Byte.toUnsignedInt(from.get(Fields.U8, protocol)));
+          Byte.toUnsignedInt(from.get(Fields.U8, protocol)),
+          Byte.toUnsignedInt(from.get(Fields.U8, asker)));
     }
   }
 }

@@ -8,20 +8,31 @@ import java.lang.foreign.MemorySegment;
 /**
  * {@code struct ct_entry}: what is remembered of a flow. Only read here: the programs write it.
  *
- * @param epoch of the verdict
+ * @param stamp of the verdict; see {@link NearEpochs#stamp}
  * @param low what stands at the end with the lower address
- * @param expires seconds of the kernel's monotonic clock
+ * @param expires in seconds of the programs, of 2^30 nanoseconds
  */
-record ConntrackRecord(long epoch, Side low, Side high, int expires, int flags, int proxyPort) {
+record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, int proxyPort) {
 
   /** The flow began at the high end. */
   static final int INITIATOR_HIGH = 0x01;
 
   static final int REPLIED = 0x02;
   static final int CLOSING = 0x10;
+  static final int REVOKED = 0x20;
+  static final int NO_SYN = 0x40;
+  static final int OVERFLOW = 0x100;
 
-  /** {@code struct ct_side}. */
-  record Side(int ifindex, int endpoint) {}
+  /**
+   * {@code struct ct_side}, and the identity of that end.
+   *
+   * @param ifindex the device of a local endpoint; 0 for the node's stack
+   */
+  record Side(int ifindex, int endpoint, int identity) {}
+
+  boolean has(int flag) {
+    return (flags & flag) != 0;
+  }
 
   static final Codec<ConntrackRecord> CODEC =
       new Codec<>() {
@@ -31,15 +42,21 @@ record ConntrackRecord(long epoch, Side low, Side high, int expires, int flags, 
 
         private static final MemoryLayout LAYOUT =
             MemoryLayout.structLayout(
-                    Fields.U64.withName("epoch"),
+                    Fields.U64.withName("stamp"),
                     MemoryLayout.sequenceLayout(2, SIDE).withName("side"),
+                    MemoryLayout.sequenceLayout(2, Fields.U32).withName("identity"),
                     Fields.U32.withName("expires"),
                     Fields.U16.withName("flags"),
-                    Fields.BE16.withName("proxy_port"))
+                    Fields.BE16.withName("proxy_port"),
+                    Fields.address("nat_address"),
+                    Fields.BE16.withName("nat_port"),
+                    Fields.U16.withName("service"),
+                    Fields.U32.withName("backend"))
                 .withName("ct_entry");
 
         private static final long SIDES = Fields.offset(LAYOUT, "side");
         private static final long ENDPOINT = Fields.offset(SIDE, "endpoint");
+        private static final long IDENTITIES = Fields.offset(LAYOUT, "identity");
         private static final long EXPIRES = Fields.offset(LAYOUT, "expires");
         private static final long FLAGS = Fields.offset(LAYOUT, "flags");
         private static final long PROXY_PORT = Fields.offset(LAYOUT, "proxy_port");
@@ -58,17 +75,19 @@ record ConntrackRecord(long epoch, Side low, Side high, int expires, int flags, 
         public ConntrackRecord read(MemorySegment from) {
           return new ConntrackRecord(
               from.get(Fields.U64, 0),
-              side(from, SIDES),
-              side(from, SIDES + SIDE.byteSize()),
+              side(from, 0),
+              side(from, 1),
               from.get(Fields.U32, EXPIRES),
               Short.toUnsignedInt(from.get(Fields.U16, FLAGS)),
               Short.toUnsignedInt(from.get(Fields.BE16, PROXY_PORT)));
         }
 
-        private static Side side(MemorySegment from, long offset) {
+        private static Side side(MemorySegment from, int end) {
+          long offset = SIDES + end * SIDE.byteSize();
           return new Side(
               from.get(Fields.U32, offset),
-              Short.toUnsignedInt(from.get(Fields.U16, offset + ENDPOINT)));
+              Short.toUnsignedInt(from.get(Fields.U16, offset + ENDPOINT)),
+              from.get(Fields.U32, IDENTITIES + end * Fields.U32.byteSize()));
         }
       };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import static io.cilium4j.datapath.ebpf.Fields.U16;
 import static io.cilium4j.datapath.ebpf.Fields.U32;
 import static io.cilium4j.datapath.ebpf.Fields.U64;
 
@@ -26,7 +27,12 @@ record IpcacheRecord(long since, int before, int after) {
       new Codec<>() {
         private static final MemoryLayout LAYOUT =
             MemoryLayout.structLayout(
-                    U64.withName("since"), MemoryLayout.sequenceLayout(2, U32).withName("identity"))
+                    U64.withName("since"),
+                    MemoryLayout.sequenceLayout(2, U32).withName("identity"),
+                    // The node that has the address, and flags: for more than one node.
+                    MemoryLayout.sequenceLayout(2, U16).withName("node"),
+                    Fields.pad("flags", 2),
+                    U16.withName("pad"))
                 .withName("ipcache_value");
 
         private static final long IDENTITY = Fields.offset(LAYOUT, "identity");

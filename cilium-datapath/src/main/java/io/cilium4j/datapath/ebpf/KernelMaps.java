@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
@@ -9,12 +10,12 @@ import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.Codec;
+import java.nio.file.Path;
 import java.util.List;
 
 /**
- * The maps of {@code lib/maps.h}, typed and pinned: what the programs read and the agent writes.
- * Pinned under their own names in the instance's folder, so that they outlive the process and other
- * tools find them.
+ * The maps that programs and agent share, typed and pinned. Pinned under their own names in the
+ * instance's folder, so that they outlive the process and other tools find them.
  */
 record KernelMaps(
     BpfMap<Integer, Long> epoch,
@@ -30,12 +31,16 @@ record KernelMaps(
   /** The element of {@link #EPOCH} that counts the writes of endpoint rows. */
   static final int ROW_WRITES = 1;
 
+  static final String EPOCH_NEAR = "cilium_epoch_near";
   static final String ENDPOINTS = "cilium_endpoints";
   static final String ADDRESSES = "cilium_lxc";
   static final String IPCACHE = "cilium_ipcache";
   static final String POLICY = "cilium_policy";
   static final String CONNTRACK4 = "cilium_ct4_global";
   static final String CONNTRACK6 = "cilium_ct6_global";
+  static final String OVERFLOW4 = "cilium_ct4_overflow";
+  static final String OVERFLOW6 = "cilium_ct6_overflow";
+  static final String OWNERS = "cilium_ct_owners";
   static final String METRICS = "cilium_metrics";
   static final String EVENTS = "cilium_events";
 
@@ -43,16 +48,47 @@ record KernelMaps(
   static final List<String> PINNED =
       List.of(
           EPOCH,
+          EPOCH_NEAR,
           ENDPOINTS,
           ADDRESSES,
           IPCACHE,
           POLICY,
           CONNTRACK4,
           CONNTRACK6,
-          METRICS,
-          EVENTS,
+          OVERFLOW4,
+          OVERFLOW6,
+          OWNERS,
           "cilium_frags",
-          "cilium_ratelimit");
+          METRICS,
+          "cilium_ratelimit",
+          EVENTS);
+
+  /**
+   * A table of flows.
+   *
+   * @param overflow whether it is for what goes beyond an endpoint's share
+   */
+  record FlowTable(String name, IpFamily family, boolean overflow) {
+
+    /** The table of this name that is pinned in a folder. */
+    BpfMap<ConntrackKey, ConntrackRecord> open(Path folder) {
+      return BpfMap.openPinned(
+          folder.resolve(name), ConntrackKey.codec(family), ConntrackRecord.CODEC);
+    }
+  }
+
+  static final List<FlowTable> FLOW_TABLES =
+      List.of(
+          new FlowTable(CONNTRACK4, IpFamily.IPV4, false),
+          new FlowTable(CONNTRACK6, IpFamily.IPV6, false),
+          new FlowTable(OVERFLOW4, IpFamily.IPV4, true),
+          new FlowTable(OVERFLOW6, IpFamily.IPV6, true));
+
+  /** The part of the flows of a family that one endpoint may have in the main table. */
+  private static final int SHARES = 8;
+
+  /** How much smaller than the main table the one is for what goes beyond an endpoint's share. */
+  private static final int OVERFLOW_PART = 4;
 
   /** Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. */
   static void declare(BpfObject object, BpfFs pins, Limits limits) {
@@ -63,7 +99,10 @@ record KernelMaps(
         .maxEntries(POLICY, limits.policyEntries())
         .maxEntries(IPCACHE, limits.ipcacheEntries())
         .maxEntries(CONNTRACK4, limits.conntrackEntries())
-        .maxEntries(CONNTRACK6, limits.conntrackEntries());
+        .maxEntries(CONNTRACK6, limits.conntrackEntries())
+        .maxEntries(OVERFLOW4, limits.conntrackEntries() / OVERFLOW_PART)
+        .maxEntries(OVERFLOW6, limits.conntrackEntries() / OVERFLOW_PART)
+        .setConst("cfg_ct_share", limits.conntrackEntries() / SHARES);
   }
 
   /** The maps of a loaded object. */

@@ -155,18 +155,25 @@ public final class MapDump {
 
   /** The flows that are known, of both families. */
   public List<ConntrackRow> conntrack() {
+    long epoch = epoch();
+    int[] near = nearCounters();
     List<ConntrackRow> rows = new ArrayList<>();
-    each(
-        KernelMaps.CONNTRACK4,
-        ConntrackKey.IPV4,
-        ConntrackRecord.CODEC,
-        (key, record) -> rows.add(ConntrackRow.of(key, record)));
-    each(
-        KernelMaps.CONNTRACK6,
-        ConntrackKey.IPV6,
-        ConntrackRecord.CODEC,
-        (key, record) -> rows.add(ConntrackRow.of(key, record)));
+    eachFlow((_, key, record) -> {
+      int counters = near[NearEpochs.index(key.low())] + near[NearEpochs.index(key.high())];
+      boolean stale = record.stamp() != NearEpochs.stamp(epoch, counters);
+      rows.add(ConntrackRow.of(key, record, stale));
+    });
     return rows;
+  }
+
+  private int[] nearCounters() {
+    int[] counters = new int[NearEpochs.COUNTERS];
+    each(
+        KernelMaps.EPOCH_NEAR,
+        Codec.u32(),
+        Codec.u32(),
+        (index, counter) -> counters[index] = counter);
+    return counters;
   }
 
   /** Which verdicts count now; rows with an older one are decided anew. */
@@ -182,6 +189,18 @@ public final class MapDump {
     }
   }
 
+  private interface FlowVisitor {
+    void visit(BpfMap<ConntrackKey, ConntrackRecord> map, ConntrackKey key, ConntrackRecord record);
+  }
+
+  private void eachFlow(FlowVisitor visitor) {
+    for (KernelMaps.FlowTable table : KernelMaps.FLOW_TABLES) {
+      try (var map = table.open(folder)) {
+        map.forEach((key, record) -> visitor.visit(map, key, record));
+      }
+    }
+  }
+
   /**
    * Forgets the known flows, of one endpoint or of all; each is decided anew by its next packet.
    *
@@ -190,23 +209,16 @@ public final class MapDump {
    * @throws BpfException if the maps cannot be opened
    */
   public int flushConntrack(int endpointId) {
-    return flush(KernelMaps.CONNTRACK4, ConntrackKey.IPV4, endpointId)
-        + flush(KernelMaps.CONNTRACK6, ConntrackKey.IPV6, endpointId);
-  }
-
-  private int flush(String name, Codec<ConntrackKey> codec, int endpointId) {
     int[] count = new int[1];
-    try (var map = BpfMap.openPinned(folder.resolve(name), codec, ConntrackRecord.CODEC)) {
-      map.forEach((key, record) -> {
-        boolean meant =
-            endpointId == 0
-                || record.low().endpoint() == endpointId
-                || record.high().endpoint() == endpointId;
-        if (meant && map.delete(key)) {
-          count[0]++;
-        }
-      });
-    }
+    eachFlow((map, key, record) -> {
+      boolean meant =
+          endpointId == 0
+              || record.low().endpoint() == endpointId
+              || record.high().endpoint() == endpointId;
+      if (meant && map.delete(key)) {
+        count[0]++;
+      }
+    });
     return count[0];
   }
 }

@@ -14,7 +14,6 @@ import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.ebpf.EndpointRecord.Version;
-import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.memory.Frames;
 import java.util.List;
 import java.util.Set;
@@ -184,18 +183,17 @@ class ConsistencyKernelIT extends PacketsUnderChange {
   void neighbourDiscovery_toOthersThanTheNode_isAskedForByPolicy() {
     enforce(a, A, PolicyMapState.DENY_ALL);
     for (int type : List.of(135, 136)) {
-      assertEquals(PASSED, fromPod(a, icmp(a, IpAddress.parse("ff02::1:ff00:1"), type)));
-      assertEquals(PASSED, fromPod(a, icmp(a, TestNode.NODE6, type)));
-      assertEquals(DROPPED, fromPod(a, icmp(a, REMOTE6, type)));
-      assertEquals(DROPPED, fromPod(a, icmp(a, b.v6(), type)));
+      assertEquals(PASSED, fromPod(a, discovery(255, IpAddress.parse("ff02::1:ff00:1"), type)));
+      assertEquals(PASSED, fromPod(a, discovery(255, TestNode.NODE6, type)));
+      assertEquals(DROPPED, fromPod(a, discovery(255, REMOTE6, type)));
+      assertEquals(DROPPED, fromPod(a, discovery(255, b.v6(), type)));
+      assertEquals(DROPPED, fromPod(a, discovery(64, TestNode.NODE6, type)), "from another link");
     }
   }
 
-  private static byte[] icmp(Pod from, IpAddress to, int type) {
-    byte[] frame = Frames.bytes(udp(from.v6(), to, 1000, 80));
-    frame[20] = 58; // the next header
-    frame[54] = (byte) type;
-    frame[55] = 0;
-    return frame;
+  /** About the sender's own address. */
+  private byte[] discovery(int hopLimit, IpAddress to, int type) {
+    Frames frames = Frames.between(a.v6(), to).hopLimit(hopLimit);
+    return Frames.bytes(frames.icmp(type, 0, a.v6().bytes()));
   }
 }

@@ -31,7 +31,7 @@ public final class Frames {
     return new Frames(source, destination);
   }
 
-  Frames hopLimit(int value) {
+  public Frames hopLimit(int value) {
     hopLimit = value;
     return this;
   }
@@ -107,7 +107,7 @@ public final class Frames {
     return bytes;
   }
 
-  ByteBuffer icmp(int type, int identifier, byte[] data) {
+  public ByteBuffer icmp(int type, int identifier, byte[] data) {
     ByteBuffer message = ByteBuffer.allocate(8 + data.length);
     message.put((byte) type).put((byte) 0).putShort((short) 0).putShort((short) identifier);
     message.putShort((short) 1).put(data);

@@ -8,6 +8,8 @@ import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.datapath.ebpf.ConntrackRow;
+import io.cilium4j.datapath.ebpf.ConntrackRow.End;
+import io.cilium4j.datapath.ebpf.ConntrackRow.Flag;
 import io.cilium4j.datapath.ebpf.MapDump;
 import io.cilium4j.datapath.ebpf.MapDump.EndpointRow;
 import io.cilium4j.datapath.ebpf.MapDump.IpcacheRow;
@@ -59,43 +61,43 @@ final class BpfTables {
     } else if (!what.equals("global")) {
       throw arguments.wrong(what + ": wanted global, or endpoint and its id");
     }
-    double now = uptimeSeconds();
+    double now = programSeconds();
     var table = new TextTable();
     List<Json> rows = new ArrayList<>();
-    long epoch = maps.epoch();
     for (ConntrackRow row : maps.conntrack()) {
-      if (endpoint != 0
-          && row.sourceEndpoint() != endpoint
-          && row.destinationEndpoint() != endpoint) {
+      End source = row.source();
+      End destination = row.destination();
+      if (endpoint != 0 && source.endpoint() != endpoint && destination.endpoint() != endpoint) {
         continue;
       }
       String expires =
           arguments.has("--time-diff")
               ? "expires in %ds".formatted(Math.max(0, row.expires() - (long) now))
               : "expires=" + row.expires();
-      String flags =
-          (row.state().isReplied() ? "SeenReply " : "")
-              + (row.state().isClosing() ? "Closing " : "")
-              + (row.epoch() == epoch ? "" : "Stale ");
+      var flags = new StringBuilder();
+      row.flags().forEach(flag -> flags.append(name(flag)).append(' '));
       table.row(
           protocol(row.protocol()),
-          end(row.source(), row.sourcePort())
-              + " -> "
-              + end(row.destination(), row.destinationPort()),
+          end(source) + " -> " + end(destination),
           expires,
-          "SourceEndpoint=" + row.sourceEndpoint(),
-          "DestinationEndpoint=" + row.destinationEndpoint(),
+          "SourceEndpoint=" + source.endpoint(),
+          "DestinationEndpoint=" + destination.endpoint(),
+          "SourceSecurityID=" + identity(source),
+          "DestinationSecurityID=" + identity(destination),
           "Flags=[ " + flags + "]");
-      rows.add(
+      Json json =
           Json.object("protocol", Json.of(protocol(row.protocol())))
-              .with("source", Json.of(end(row.source(), row.sourcePort())))
-              .with("destination", Json.of(end(row.destination(), row.destinationPort())))
-              .with("source-endpoint", Json.of(row.sourceEndpoint()))
-              .with("destination-endpoint", Json.of(row.destinationEndpoint()))
-              .with("expires", Json.of(row.expires()))
-              .with("seen-reply", Json.of(row.state().isReplied()))
-              .with("closing", Json.of(row.state().isClosing()))
-              .with("stale", Json.of(row.epoch() != epoch)));
+              .with("source", Json.of(end(source)))
+              .with("destination", Json.of(end(destination)))
+              .with("source-endpoint", Json.of(source.endpoint()))
+              .with("destination-endpoint", Json.of(destination.endpoint()))
+              .with("source-identity", Json.of(identity(source)))
+              .with("destination-identity", Json.of(identity(destination)))
+              .with("expires", Json.of(row.expires()));
+      for (Flag flag : Flag.values()) {
+        json = json.with(jsonName(flag), Json.of(row.flags().contains(flag)));
+      }
+      rows.add(json);
     }
     return show(rows, table);
   }
@@ -114,16 +116,39 @@ final class BpfTables {
     return Integer.parseInt(text);
   }
 
-  private static double uptimeSeconds() {
+  /** The machine's uptime in the programs' seconds, of 2^30 ns. */
+  private static double programSeconds() {
     try {
-      return Double.parseDouble(Files.readString(Path.of("/proc/uptime")).split(" ", -1)[0]);
+      double uptime =
+          Double.parseDouble(Files.readString(Path.of("/proc/uptime")).split(" ", -1)[0]);
+      return uptime * 1e9 / (1 << 30);
     } catch (IOException e) {
       return 0;
     }
   }
 
-  private static String end(IpAddress address, int port) {
-    return (address.isV4() ? address.toString() : "[" + address + "]") + ":" + port;
+  private static String end(End end) {
+    IpAddress address = end.address();
+    return (address.isV4() ? address.toString() : "[" + address + "]") + ":" + end.port();
+  }
+
+  private static long identity(End end) {
+    return Integer.toUnsignedLong(end.identity());
+  }
+
+  private static String name(Flag flag) {
+    return switch (flag) {
+      case SEEN_REPLY -> "SeenReply";
+      case CLOSING -> "Closing";
+      case REVOKED -> "Revoked";
+      case NO_SYN -> "NoSyn";
+      case OVERFLOW -> "Overflow";
+      case STALE -> "Stale";
+    };
+  }
+
+  private static String jsonName(Flag flag) {
+    return flag.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   private static String protocol(int number) {

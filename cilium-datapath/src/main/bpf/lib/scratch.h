@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What the slow path works on, kept off the stack, of which all functions together have 512 bytes. The
+ * programs run with softirqs off, so a CPU decides one packet at a time.
+ *
+ * Parties stand here by value. A pointer to a row would be one only until it is stored: the verifier
+ * forgets what memory points to. Functions that are not static take numbers for arguments, find the rest
+ * here, and are verified once, not once for each way that leads to them.
+ */
+#pragma once
+
+#include "conntrack.h"
+#include "endpoints.h"
+
+/* One end of a packet, as far as it is known here. */
+struct party {
+	__u32 ifindex; /* PLACE_STACK: no local endpoint */
+	__u32 identity;
+	__u32 policy;
+	__u32 flags;
+	__u32 endpoint;
+	__u8 mac[ETH_ALEN];
+	__u16 pad;
+	struct shape_list own_shapes[2];
+	struct shape_list aggregate_shapes[2];
+};
+
+/* What a verdict was reached from, gathered on the way for the event. */
+struct trace {
+	__u32 source_identity;
+	__u32 destination_identity;
+	__u32 endpoint;
+	__u32 cookie;
+	__u32 peer; /* whose events are limited together */
+	__u8 direction;
+	__u8 verdict;
+	__u16 pad;
+};
+
+#define SOURCE 0
+#define DESTINATION 1
+
+/* Which packet is meant: the one on its way, or the one that it quotes. */
+#define THIS_PACKET 0
+#define QUOTED_PACKET 1
+
+struct scratch {
+	__u64 epoch;
+	__u64 row_writes;
+	__u32 near;
+	__u32 now;
+	struct packet packet[2];
+	struct walk walk; /* where the last one ended */
+	struct party party[2];
+	struct trace trace;
+	struct ct_key key[2];
+	struct ct_entry fresh;
+	struct ct_side to; /* the receiver's end, where the packet may pass */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} cilium_scratch SEC(".maps");
+
+static __always_inline struct scratch *scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cilium_scratch, &zero);
+}
+
+/* ---- where packets went, for test runs -------------------------------------------------------- */
+
+#define TEST_STACK 1
+#define TEST_ENDPOINT 2
+#define TEST_DROP 3
+#define TEST_PASS 4 /* to whatever else is on the device */
+
+struct test_record {
+	__u32 action;
+	__u32 ifindex; /* of the endpoint's device */
+	__u32 reason;  /* of the drop */
+	__u32 endpoint; /* whose policy decided */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct test_record);
+} cilium_test SEC(".maps");
+
+static __always_inline void record(__u32 action, __u32 ifindex, __u32 reason, __u32 endpoint)
+{
+	struct test_record *record;
+	__u32 zero = 0;
+
+	if (!cfg_test)
+		return;
+	record = bpf_map_lookup_elem(&cilium_test, &zero);
+	if (!record)
+		return;
+	record->action = action;
+	record->ifindex = ifindex;
+	record->reason = reason;
+	record->endpoint = endpoint;
+}
