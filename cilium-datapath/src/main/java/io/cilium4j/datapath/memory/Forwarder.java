@@ -183,7 +183,7 @@ final class Forwarder implements AutoCloseable {
     }
     int start = (int) batch.offset(index);
     view.limit(start + length).position(start);
-    return switch (decider.decide(view, origin)) {
+    return switch (decider.decide(view, batch.kind(index), origin)) {
       case Decision.ToEndpoint(Endpoint endpoint, boolean routed) -> deliver(endpoint, routed);
       case Decision.ToStack() -> {
         FrameRewriter.readdress(view, stackMac, stackMac);
