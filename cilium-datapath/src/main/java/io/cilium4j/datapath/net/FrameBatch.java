@@ -129,7 +129,7 @@ public final class FrameBatch implements AutoCloseable {
     lengths = new int[capacity];
     kinds = new FrameKind[capacity];
     Arrays.fill(kinds, FrameKind.PLAIN);
-    slots = arena.allocate((long) SLOT_BYTES * capacity, 64);
+    slots = LibC.allocateLazily((long) SLOT_BYTES * capacity, arena);
     controls = arena.allocate((long) CONTROL_BYTES * capacity, 8);
     receiveIovecs = arena.allocate(IOVEC, capacity);
     sendIovecs = arena.allocate(IOVEC, capacity);
