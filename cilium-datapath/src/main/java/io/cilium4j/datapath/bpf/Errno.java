@@ -62,8 +62,14 @@ public final class Errno {
   /** A message that is too long. */
   public static final int EMSGSIZE = 90;
 
+  /** The kernel lacks this protocol. */
+  public static final int EPROTONOSUPPORT = 93;
+
   /** Not supported, as user space is meant to see it. */
   public static final int EOPNOTSUPP = 95;
+
+  /** The kernel lacks this family of addresses. */
+  public static final int EAFNOSUPPORT = 97;
 
   /** The device does not have the address. */
   public static final int EADDRNOTAVAIL = 99;
@@ -122,10 +128,10 @@ public final class Errno {
           Map.entry(EBADMSG, "EBADMSG"),
           Map.entry(EMSGSIZE, "EMSGSIZE"),
           Map.entry(92, "ENOPROTOOPT"),
-          Map.entry(93, "EPROTONOSUPPORT"),
+          Map.entry(EPROTONOSUPPORT, "EPROTONOSUPPORT"),
           Map.entry(94, "ESOCKTNOSUPPORT"),
           Map.entry(EOPNOTSUPP, "EOPNOTSUPP"),
-          Map.entry(97, "EAFNOSUPPORT"),
+          Map.entry(EAFNOSUPPORT, "EAFNOSUPPORT"),
           Map.entry(98, "EADDRINUSE"),
           Map.entry(EADDRNOTAVAIL, "EADDRNOTAVAIL"),
           Map.entry(ENETDOWN, "ENETDOWN"),

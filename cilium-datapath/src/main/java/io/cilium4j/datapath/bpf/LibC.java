@@ -55,6 +55,11 @@ public final class LibC {
   public static final int EFD_NONBLOCK = 0x800;
   public static final int EFD_CLOEXEC = 0x80000;
 
+  /** Readable and writable memory of this process alone, which no file stands behind. */
+  private static final int PROT_READ_WRITE = 3;
+
+  private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
+
   private static final int F_DUPFD_CLOEXEC = 1030;
   private static final short POLLIN = 1;
 
@@ -77,6 +82,9 @@ public final class LibC {
   private static final MethodHandle UNSHARE = link("unshare", JAVA_INT, JAVA_INT);
   private static final MethodHandle MOUNT =
       link("mount", JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
+  private static final MethodHandle MMAP =
+      link("mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+  private static final MethodHandle MUNMAP = link("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle FCNTL =
       link("fcntl", JAVA_INT, Linker.Option.firstVariadicArg(2), JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle POLL = link("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
@@ -120,6 +128,29 @@ public final class LibC {
     } catch (Throwable t) {
       throw rethrow(t);
     }
+  }
+
+  /**
+   * Memory all of zeros that lives as long as the arena. A page of it costs nothing before it is
+   * used, as those of {@link Arena#allocate} do at once.
+   */
+  public static MemorySegment allocateLazily(long bytes, Arena arena) {
+    long address =
+        call(
+            "mmap",
+            bytes + " bytes",
+            (_, e) ->
+                (long)
+                    MMAP.invokeExact(e, 0L, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0L));
+    return MemorySegment.ofAddress(address)
+        .reinterpret(
+            bytes,
+            arena,
+            memory ->
+                call(
+                    "munmap",
+                    bytes + " bytes",
+                    (_, e) -> (int) MUNMAP.invokeExact(e, memory.address(), bytes)));
   }
 
   /** A second descriptor of the same object, close-on-exec. */

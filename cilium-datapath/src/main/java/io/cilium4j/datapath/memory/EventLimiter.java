@@ -5,14 +5,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Lets so many events of one endpoint and reason pass in a second and counts the rest, so that a
- * pod that makes noise cannot drown what others have to tell.
+ * Lets so many events of one kind pass in a second and counts the rest, so that whoever makes noise
+ * cannot drown what others have to tell. Events are of one kind where the endpoint that decided,
+ * the peer that sent, and the reason are the same.
  *
  * <p>Not safe for use by several threads: {@link PacketDecider} holds its lock.
  */
 final class EventLimiter {
 
-  /** Events of one endpoint and reason in a second. */
+  /** Events of one kind in a second. */
   static final int EVENTS_PER_SECOND = 100;
 
   /** What {@link #take} gives for an event that is to be left out. */
@@ -23,30 +24,48 @@ final class EventLimiter {
 
   private static final long SECOND_NANOS = 1_000_000_000L;
 
+  private record Kind(int endpointId, int peer, int reason) {
+
+    boolean is(int endpoint, int sender, int code) {
+      return endpointId == endpoint && peer == sender && reason == code;
+    }
+  }
+
   private static final class Window {
     long second = Long.MIN_VALUE;
     int sent;
     long suppressed;
   }
 
-  private final LinkedHashMap<Integer, Window> windows =
+  private final LinkedHashMap<Kind, Window> windows =
       new LinkedHashMap<>(64, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
         @Override
-        protected boolean removeEldestEntry(Map.Entry<Integer, Window> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<Kind, Window> eldest) {
           return size() > CAPACITY;
         }
       };
 
+  /** The kind asked for last, and its window: a flood asks for one kind again and again. */
+  private Kind last = new Kind(0, 0, -1);
+
+  private Window lastWindow = new Window();
+
   /**
    * Asks for one event.
    *
+   * @param endpointId whose policy decided
+   * @param peer who sent: a pod's device, or the identity of somebody outside with the top bit set
    * @param reason a drop's number, 0 for a flow that is allowed
    * @return how many were left out since the last one that passed, or {@link #SUPPRESSED}
    */
-  long take(int endpointId, int reason, long nowNanos) {
-    Window window = windows.computeIfAbsent((endpointId << 8) | reason, _ -> new Window());
+  long take(int endpointId, int peer, int reason, long nowNanos) {
+    if (!last.is(endpointId, peer, reason)) {
+      last = new Kind(endpointId, peer, reason);
+      lastWindow = windows.computeIfAbsent(last, _ -> new Window());
+    }
+    Window window = lastWindow;
     long second = Math.floorDiv(nowNanos, SECOND_NANOS);
     if (window.second != second) {
       window.second = second;

@@ -31,11 +31,17 @@ final class Forwarder implements AutoCloseable {
   /** Frames read at one go: enough to spread the cost of a call, few enough to be fair. */
   private static final int BATCH_FRAMES = 64;
 
-  /** How long the thread sleeps when nothing comes; it is woken for everything else. */
-  private static final int POLL_MILLIS = 60_000;
+  /** How long the thread sleeps at most when nothing comes. */
+  private static final long POLL_MILLIS = 60_000;
 
-  /** A device's socket and what its frames stand for. */
-  private record Port(PacketSocket socket, Origin origin) {}
+  private static final long NANOS_PER_MILLI = 1_000_000;
+
+  /**
+   * A device's socket and what its frames stand for.
+   *
+   * @param mtuBytes the largest packet that it takes
+   */
+  private record Port(PacketSocket socket, Origin origin, int mtuBytes) {}
 
   private final PacketDecider decider;
   private final MacAddress stackMac;
@@ -60,15 +66,19 @@ final class Forwarder implements AutoCloseable {
     this.stackMac = devices.host().mac();
     this.poller = new Poller();
     this.stack = PacketSocket.open(devices.net().index());
-    ports.put(devices.net().index(), new Port(stack, Origin.NODE));
+    ports.put(devices.net().index(), new Port(stack, Origin.NODE, NodeDevices.MAX_MTU_BYTES));
     poller.add(stack, devices.net().index());
     this.thread =
         Thread.ofPlatform().name(instance + "-forwarder").daemon().unstarted(this::forward);
     thread.start();
   }
 
-  /** Reads a pod's device from now on; no change if it is read already. */
-  synchronized void attach(int ifindex) {
+  /**
+   * Reads a pod's device from now on; no change if it is read already.
+   *
+   * @param mtuBytes the largest packet that it takes
+   */
+  synchronized void attach(int ifindex, int mtuBytes) {
     if (closing || ports.containsKey(ifindex)) {
       return;
     }
@@ -79,7 +89,12 @@ final class Forwarder implements AutoCloseable {
       socket.close();
       throw e;
     }
-    ports.put(ifindex, new Port(socket, new Origin(ifindex)));
+    ports.put(ifindex, new Port(socket, new Origin(ifindex), mtuBytes));
+  }
+
+  /** A device takes larger or smaller packets from now on; no error if it is not read. */
+  synchronized void setMtu(int ifindex, int mtuBytes) {
+    ports.computeIfPresent(ifindex, (_, port) -> new Port(port.socket, port.origin, mtuBytes));
   }
 
   /** Whether a device is read. */
@@ -131,7 +146,8 @@ final class Forwarder implements AutoCloseable {
 
   private void forward() {
     while (!closing) {
-      int ready = poller.poll(POLL_MILLIS);
+      long untilSweep = decider.sweep() / NANOS_PER_MILLI;
+      int ready = poller.poll((int) Math.min(untilSweep, POLL_MILLIS));
       for (int i = 0; i < ready; i++) {
         int ifindex = (int) poller.token(i);
         try {
@@ -183,12 +199,10 @@ final class Forwarder implements AutoCloseable {
     }
     int start = (int) batch.offset(index);
     view.limit(start + length).position(start);
-    return switch (decider.decide(view, origin)) {
-      case Decision.ToEndpoint(Endpoint endpoint, boolean routed) -> deliver(endpoint, routed);
-      case Decision.ToStack() -> {
-        FrameRewriter.readdress(view, stackMac, stackMac);
-        yield stack;
-      }
+    return switch (decider.decide(view, batch.kind(index), origin)) {
+      case Decision.ToEndpoint(Endpoint endpoint, boolean routed) ->
+          deliver(index, endpoint, routed);
+      case Decision.ToStack() -> deliverToStack();
       case Decision.ToProxy(int _) -> {
         unproxied.incrementAndGet();
         yield null;
@@ -197,13 +211,22 @@ final class Forwarder implements AutoCloseable {
     };
   }
 
-  private @Nullable PacketSocket deliver(Endpoint endpoint, boolean routed) {
+  private PacketSocket deliverToStack() {
+    FrameRewriter.readdress(view, stackMac, stackMac);
+    return stack;
+  }
+
+  private @Nullable PacketSocket deliver(int index, Endpoint endpoint, boolean routed) {
     Port port = ports.get(endpoint.device().hostIfindex());
     if (port == null) {
       undeliverable.incrementAndGet();
       return null;
     }
     if (routed) {
+      if (batch.packetBytes(index) > port.mtuBytes) {
+        // A router answers that; the node's stack is that router, and its route tells the size.
+        return deliverToStack();
+      }
       FrameRewriter.decrementHopLimit(view);
     }
     FrameRewriter.readdress(view, endpoint.device().podMac(), endpoint.device().hostMac());

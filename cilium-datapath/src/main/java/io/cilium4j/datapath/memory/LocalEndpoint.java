@@ -3,7 +3,6 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.Datapath.EndpointRow;
 
 /**
@@ -36,10 +35,21 @@ record LocalEndpoint(EndpointRow row, Decision.ToEndpoint routed, Decision.ToEnd
 
   /** Whether the packet's source address is the endpoint's own. */
   boolean isSourceOf(Packet packet) {
-    for (IpAddress address : row.endpoint().addresses()) {
-      if (address.family() == packet.family
-          && address.low() == packet.sourceLow
-          && (packet.family == IpFamily.IPV4 || address.high() == packet.sourceHigh)) {
+    return packet.isIpv6() ? hasV6(packet.sourceHigh, packet.sourceLow) : hasV4(packet.sourceLow);
+  }
+
+  boolean hasV4(long address) {
+    for (IpAddress own : row.endpoint().addresses()) {
+      if (own.isV4() && own.low() == address) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  boolean hasV6(long high, long low) {
+    for (IpAddress own : row.endpoint().addresses()) {
+      if (!own.isV4() && own.low() == low && own.high() == high) {
         return true;
       }
     }

@@ -8,6 +8,7 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HashSet;
@@ -91,7 +92,12 @@ public final class MemoryDatapath implements Datapath {
    * @param origin an endpoint's device, or {@link Origin#NODE}
    */
   public Decision decide(ByteBuffer frame, Origin origin) {
-    return decider.decide(frame.duplicate().order(ByteOrder.BIG_ENDIAN), origin);
+    return decide(frame, FrameKind.PLAIN, origin);
+  }
+
+  /** As {@link #decide(ByteBuffer, Origin)}, of a frame of which the kernel told more. */
+  public Decision decide(ByteBuffer frame, FrameKind kind, Origin origin) {
+    return decider.decide(frame.duplicate().order(ByteOrder.BIG_ENDIAN), kind, origin);
   }
 
   @Override

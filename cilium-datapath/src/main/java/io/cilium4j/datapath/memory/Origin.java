@@ -10,7 +10,7 @@ package io.cilium4j.datapath.memory;
 public record Origin(int ifindex) {
 
   /** The node's own network stack, and through it everything outside. */
-  public static final Origin NODE = new Origin(Conntrack.STACK);
+  public static final Origin NODE = new Origin(FlowEntry.STACK);
 
   public Origin {
     if (ifindex < 0) {
@@ -20,6 +20,6 @@ public record Origin(int ifindex) {
 
   /** Whether a pod sent the packet. */
   public boolean isPod() {
-    return ifindex != Conntrack.STACK;
+    return ifindex != FlowEntry.STACK;
   }
 }

@@ -38,16 +38,17 @@ final class Packet {
   long destinationHigh;
   long destinationLow;
 
-  /** The IP protocol behind all extension headers. */
+  /** The IP protocol behind all headers that are walked; of a later fragment its own. */
   int protocol;
 
-  /** The ports of the conntrack key: for ICMP echo both the identifier, see {@link Conntrack}. */
+  /** The ports; for ICMP what stands in their place, see {@link #setIcmp}. */
   int sourcePort;
 
   int destinationPort;
 
-  /** The port that policy is asked for: the destination's, or the ICMP type. */
-  int policyPort;
+  IcmpKind icmp = IcmpKind.NONE;
+  int icmpType;
+  int icmpIdentifier;
 
   /** TTL or hop limit. */
   int hopLimit;
@@ -60,11 +61,24 @@ final class Packet {
   /** What ties the fragments of a packet together. */
   int fragmentId;
 
-  /** Index in the frame of the packet that an ICMP error quotes; 0 where this is no such error. */
-  int quoted;
+  /** The protocol as every fragment of the packet tells it: it may be an extension header. */
+  int fragmentProtocol;
+
+  /** Index in the frame of the IP header. */
+  int l3;
+
+  /** Index in the frame of the transport header; 0 where none was read. */
+  int l4;
+
+  /** Index in the frame behind the packet's last byte, as its IP header states it. */
+  int end;
+
+  /** Whether the frame is ARP, of which nothing else is read. */
+  boolean isArp;
 
   /** Forgets the packet before. */
   void clear() {
+    family = IpFamily.IPV4;
     sourceHigh = 0;
     sourceLow = 0;
     destinationHigh = 0;
@@ -73,11 +87,57 @@ final class Packet {
     hopLimit = 0;
     fragment = Fragment.NONE;
     fragmentId = 0;
+    fragmentProtocol = 0;
     sourcePort = 0;
     destinationPort = 0;
-    policyPort = 0;
+    icmp = IcmpKind.NONE;
+    icmpType = 0;
+    icmpIdentifier = 0;
     tcpFlags = 0;
-    quoted = 0;
+    l3 = 0;
+    l4 = 0;
+    end = 0;
+    isArp = false;
+  }
+
+  /**
+   * Notes an ICMP header. In the place of ports stand, at the end of who asks, the identifier (of a
+   * pair) or 0, and at the other end the type of the request or message.
+   */
+  void setIcmp(int type, int identifier) {
+    icmp = IcmpKind.of(protocol, type);
+    icmpType = type;
+    icmpIdentifier = identifier;
+    switch (icmp) {
+      case QUERY -> setPorts(identifier, type);
+      case ANSWER -> setPorts(IcmpKind.requestOf(type), identifier);
+      default -> setPorts(0, type);
+    }
+  }
+
+  /** An answer that nobody asked for is a message like any other. */
+  void becomeMessage() {
+    icmp = IcmpKind.MESSAGE;
+    setPorts(0, icmpType);
+  }
+
+  void setPorts(int source, int destination) {
+    sourcePort = source;
+    destinationPort = destination;
+  }
+
+  /**
+   * What policy is asked for: the responder's port, or the ICMP type of the request.
+   *
+   * @param original whether the packet goes the way its flow began
+   */
+  int policyPort(boolean original) {
+    return original ? destinationPort : sourcePort;
+  }
+
+  /** Whether the sender asks, where it matters: in ICMP. */
+  boolean isSourceAsking() {
+    return icmp != IcmpKind.ANSWER;
   }
 
   boolean hasFlags(int wanted) {
@@ -89,10 +149,40 @@ final class Packet {
     return protocol == TCP && (tcpFlags & (SYN | ACK)) == SYN;
   }
 
-  /** Whether its source is {@code fe80::/10} or the unspecified IPv6 address. */
-  boolean isLinkLocal() {
-    return family == IpFamily.IPV6
-        && ((sourceHigh >>> 54) == 0x3fa || (sourceHigh == 0 && sourceLow == 0));
+  boolean isIpv6() {
+    return family == IpFamily.IPV6;
+  }
+
+  /** Whether its source is in {@code fe80::/10}. */
+  boolean isFromLinkLocal() {
+    return isIpv6() && isLinkLocal(sourceHigh);
+  }
+
+  /** Whether its source is the unspecified IPv6 address. */
+  boolean isFromUnspecified() {
+    return isIpv6() && sourceHigh == 0 && sourceLow == 0;
+  }
+
+  static boolean isLinkLocal(long high) {
+    return high >>> 54 == 0x3fa;
+  }
+
+  /** Whether it goes to a group: {@code 224.0.0.0/4}, {@code ff00::/8}. */
+  boolean isToGroup() {
+    return isIpv6() ? destinationHigh >>> 56 == 0xff : destinationLow >>> 28 == 0xe;
+  }
+
+  /** Whether it ends at the node whatever addresses the node has. */
+  boolean endsAtNode() {
+    if (isToGroup()) {
+      return true;
+    }
+    if (isIpv6()) {
+      boolean unspecifiedOrLoopback = destinationHigh == 0 && destinationLow >>> 1 == 0;
+      return unspecifiedOrLoopback || isLinkLocal(destinationHigh);
+    }
+    long net = destinationLow >>> 24;
+    return net == 0 || net == 127 || destinationLow == 0xffff_ffffL;
   }
 
   IpAddress source() {

@@ -3,24 +3,33 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Reads Ethernet frames. Every byte comes from a pod or from outside: nothing is believed before
- * its place is known to be inside the frame, and whatever the bytes are, the answer is a filled
- * {@link Packet} or a {@link DropReason}, never an exception. The length that the IP header states
- * is left to the receiver's stack, which checks it: segments that the kernel has merged state none.
+ * its place is known to be inside the packet, and whatever the bytes are, the answer is a filled
+ * {@link Packet} or a {@link DropReason}, never an exception.
  *
- * <p>Layouts: Ethernet II without a tag, RFC 791 (IPv4), RFC 8200 (IPv6 and its extension headers),
- * RFC 9293 (TCP), 768 (UDP), 9260 (SCTP), 792 and 4443 (ICMP).
+ * <p>A packet ends where its IP header says, never with the frame: what stands behind is padding.
+ * Only merged segments may state no length.
+ *
+ * <p>Layouts: Ethernet II, RFC 791 (IPv4), RFC 8200 (IPv6 and its extension headers), RFC 4302
+ * (AH), RFC 9293 (TCP), 768 (UDP), 9260 (SCTP), 792 and 4443 (ICMP).
  */
 final class PacketParser {
   static final int ETHERNET_BYTES = 14;
   static final int ETHERTYPE_IPV4 = 0x0800;
   static final int ETHERTYPE_IPV6 = 0x86dd;
+  private static final int ETHERTYPE_ARP = 0x0806;
 
-  /** How many IPv6 extension headers are stepped over before a packet is given up. */
+  /** Tags of 802.1Q and 802.1ad. */
+  private static final int ETHERTYPE_VLAN = 0x8100;
+
+  private static final int ETHERTYPE_SERVICE_VLAN = 0x88a8;
+
+  /** How many headers are stepped over before a packet is given up. */
   private static final int MAX_EXTENSION_HEADERS = 4;
 
   private static final int IPV4_BYTES = 20;
@@ -29,31 +38,30 @@ final class PacketParser {
   /** An ICMP header; the packet that an error quotes stands behind it. */
   private static final int ICMP_BYTES = 8;
 
-  private static final int NEXT_HOP_BY_HOP = 0;
-  private static final int NEXT_ROUTING = 43;
+  static final int NEXT_HOP_BY_HOP = 0;
+  static final int NEXT_ROUTING = 43;
   private static final int NEXT_FRAGMENT = 44;
-  private static final int NEXT_DESTINATION = 60;
+  static final int NEXT_AUTHENTICATION = 51;
+  static final int NEXT_DESTINATION = 60;
 
-  /** The one extension header without a length of its own. */
-  private static final int FRAGMENT_BYTES = 8;
-
-  /** How much of a transport header must be there. */
-  private enum Depth {
-    /** As far as the last field that is read. */
-    WHOLE,
-    /** Its first eight bytes, which is what an ICMP error has to quote. */
-    QUOTED
-  }
+  /** The smallest extension header, and the only size of a fragment's. */
+  private static final int EXTENSION_BYTES = 8;
 
   /** A TCP header as far as its flags, and where they are. */
   private static final int TCP_BYTES = 14;
 
   private static final int TCP_FLAGS_OFFSET = 13;
 
-  /** Both ports, with which UDP and SCTP begin. */
+  /** Both ports, with which TCP, UDP and SCTP begin. */
   private static final int PORTS_BYTES = 4;
 
-  private static final int QUOTED_BYTES = 8;
+  /** How much of a packet must be there. */
+  private enum Depth {
+    /** All of it, and of its transport header as far as the last field that is read. */
+    WHOLE,
+    /** As much as an ICMP error quotes, with the ports. */
+    QUOTED
+  }
 
   private PacketParser() {}
 
@@ -61,47 +69,84 @@ final class PacketParser {
    * Reads the frame between the buffer's position and limit.
    *
    * @param frame in network byte order; its position stays
+   * @param kind what else is known of the frame
    * @param packet filled as far as the frame could be read
    * @return why the packet cannot be read, or null
    */
-  static @Nullable DropReason parse(ByteBuffer frame, Packet packet) {
+  static @Nullable DropReason parse(ByteBuffer frame, FrameKind kind, Packet packet) {
     packet.clear();
     int start = frame.position();
+    if (kind == FrameKind.TAGGED) {
+      return DropReason.VLAN_FILTERED;
+    }
     if (frame.remaining() < ETHERNET_BYTES) {
       return DropReason.INVALID_PACKET;
     }
+    packet.l3 = start + ETHERNET_BYTES;
     int type = frame.getShort(start + 12) & 0xffff;
-    int l3 = start + ETHERNET_BYTES;
     return switch (type) {
-      case ETHERTYPE_IPV4 -> parseIpv4(frame, l3, packet, Depth.WHOLE);
-      case ETHERTYPE_IPV6 -> parseIpv6(frame, l3, packet, Depth.WHOLE);
-      default -> DropReason.UNSUPPORTED_L3;
+      case ETHERTYPE_IPV4 -> parseIpv4(frame, packet, kind);
+      case ETHERTYPE_IPV6 -> parseIpv6(frame, packet, kind);
+      case ETHERTYPE_VLAN, ETHERTYPE_SERVICE_VLAN -> DropReason.VLAN_FILTERED;
+      default -> {
+        packet.isArp = type == ETHERTYPE_ARP;
+        yield DropReason.UNSUPPORTED_L3;
+      }
     };
   }
 
+  private static @Nullable DropReason parseIpv4(ByteBuffer frame, Packet packet, FrameKind kind) {
+    int l3 = packet.l3;
+    if (frame.limit() - l3 < IPV4_BYTES) {
+      return DropReason.INVALID_PACKET;
+    }
+    int stated = frame.getShort(l3 + 2) & 0xffff;
+    packet.end = stated == 0 && kind == FrameKind.MERGED ? frame.limit() : l3 + stated;
+    return packet.end > frame.limit()
+        ? DropReason.INVALID_PACKET
+        : readIpv4(frame, packet, Depth.WHOLE);
+  }
+
+  private static @Nullable DropReason parseIpv6(ByteBuffer frame, Packet packet, FrameKind kind) {
+    int l3 = packet.l3;
+    if (frame.limit() - l3 < IPV6_BYTES) {
+      return DropReason.INVALID_PACKET;
+    }
+    int stated = frame.getShort(l3 + 4) & 0xffff;
+    boolean jumbo =
+        stated == 0 && (kind == FrameKind.MERGED || frame.get(l3 + 6) == NEXT_HOP_BY_HOP);
+    packet.end = jumbo ? frame.limit() : l3 + IPV6_BYTES + stated;
+    return packet.end > frame.limit()
+        ? DropReason.INVALID_PACKET
+        : readIpv6(frame, packet, Depth.WHOLE);
+  }
+
   /**
-   * Reads the packet that an ICMP error quotes: its sender and receiver, protocol and ports.
+   * Reads the packet that an ICMP error quotes, as far as it is there: its sender and receiver,
+   * protocol and ports.
    *
-   * @return whether it could be read and can belong to a flow
+   * @return whether it could be read
    */
   static boolean parseQuoted(ByteBuffer frame, Packet error, Packet quoted) {
     quoted.clear();
-    DropReason reason =
-        error.family == IpFamily.IPV4
-            ? parseIpv4(frame, error.quoted, quoted, Depth.QUOTED)
-            : parseIpv6(frame, error.quoted, quoted, Depth.QUOTED);
-    return reason == null && quoted.fragment != Packet.Fragment.LATER;
+    quoted.l3 = error.l4 + ICMP_BYTES;
+    quoted.end = error.end;
+    return (error.isIpv6()
+            ? readIpv6(frame, quoted, Depth.QUOTED)
+            : readIpv4(frame, quoted, Depth.QUOTED))
+        == null;
   }
 
-  private static @Nullable DropReason parseIpv4(
-      ByteBuffer frame, int l3, Packet packet, Depth depth) {
+  private static @Nullable DropReason readIpv4(ByteBuffer frame, Packet packet, Depth depth) {
     packet.family = IpFamily.IPV4;
-    if (frame.limit() - l3 < IPV4_BYTES) {
+    int l3 = packet.l3;
+    int present = packet.end - l3;
+    if (present < IPV4_BYTES) {
       return DropReason.INVALID_PACKET;
     }
     int first = frame.get(l3) & 0xff;
     int headerBytes = (first & 15) * 4;
-    if (first >>> 4 != 4 || headerBytes < IPV4_BYTES) {
+    if (first >>> 4 != 4 || headerBytes < IPV4_BYTES || headerBytes > present) {
       return DropReason.INVALID_PACKET;
     }
     packet.hopLimit = frame.get(l3 + 8) & 0xff;
@@ -109,59 +154,84 @@ final class PacketParser {
     packet.sourceLow = frame.getInt(l3 + 12) & 0xffff_ffffL;
     packet.destinationLow = frame.getInt(l3 + 16) & 0xffff_ffffL;
     packet.fragmentId = frame.getShort(l3 + 4) & 0xffff;
+    packet.fragmentProtocol = packet.protocol;
     int fragment = frame.getShort(l3 + 6) & 0xffff;
     setFragment(packet, fragment & 0x1fff, (fragment & 0x2000) != 0);
-    return parseTransport(frame, l3 + headerBytes, packet, depth);
+    if (packet.fragment == Packet.Fragment.LATER) {
+      return null;
+    }
+    return readExtensions(frame, l3 + headerBytes, packet, depth);
   }
 
-  private static @Nullable DropReason parseIpv6(
-      ByteBuffer frame, int l3, Packet packet, Depth depth) {
+  private static @Nullable DropReason readIpv6(ByteBuffer frame, Packet packet, Depth depth) {
     packet.family = IpFamily.IPV6;
-    if (frame.limit() - l3 < IPV6_BYTES || (frame.get(l3) & 0xff) >>> 4 != 6) {
+    int l3 = packet.l3;
+    if (packet.end - l3 < IPV6_BYTES || (frame.get(l3) & 0xff) >>> 4 != 6) {
       return DropReason.INVALID_PACKET;
     }
     packet.hopLimit = frame.get(l3 + 7) & 0xff;
+    packet.protocol = frame.get(l3 + 6) & 0xff;
     packet.sourceHigh = frame.getLong(l3 + 8);
     packet.sourceLow = frame.getLong(l3 + 16);
     packet.destinationHigh = frame.getLong(l3 + 24);
     packet.destinationLow = frame.getLong(l3 + 32);
-    return parseExtensions(frame, l3 + IPV6_BYTES, frame.get(l3 + 6) & 0xff, packet, depth);
+    return readExtensions(frame, l3 + IPV6_BYTES, packet, depth);
   }
 
-  /** Steps over the extension headers. Behind a later fragment's header stands data. */
-  private static @Nullable DropReason parseExtensions(
-      ByteBuffer frame, int offset, int next, Packet packet, Depth depth) {
+  /**
+   * Steps over the headers before the transport header: the packet's protocol is what stands behind
+   * them. Behind a later fragment's header stands data.
+   */
+  private static @Nullable DropReason readExtensions(
+      ByteBuffer frame, int offset, Packet packet, Depth depth) {
     int at = offset;
-    int protocol = next;
     boolean fragmented = false;
-    for (int steps = 0; isExtension(protocol); steps++) {
-      boolean isFragment = protocol == NEXT_FRAGMENT;
-      if (steps == MAX_EXTENSION_HEADERS
-          || packet.fragment == Packet.Fragment.LATER
-          || (isFragment && fragmented)
-          || frame.limit() - at < (isFragment ? FRAGMENT_BYTES : 2)) {
+    for (int steps = 0; isExtension(packet.isIpv6(), packet.protocol); steps++) {
+      boolean isFragment = packet.protocol == NEXT_FRAGMENT;
+      if (steps == MAX_EXTENSION_HEADERS || (isFragment && fragmented)) {
+        return DropReason.INVALID_EXTENSION_HEADER;
+      }
+      int present = packet.end - at;
+      if (present < EXTENSION_BYTES || present < extensionBytes(frame, at, packet.protocol)) {
         return DropReason.INVALID_PACKET;
       }
-      protocol = frame.get(at) & 0xff;
+      int bytes = extensionBytes(frame, at, packet.protocol);
+      packet.protocol = frame.get(at) & 0xff;
       if (isFragment) {
         int fragment = frame.getShort(at + 2) & 0xffff;
         packet.fragmentId = frame.getInt(at + 4);
+        packet.fragmentProtocol = packet.protocol;
         setFragment(packet, fragment >>> 3, (fragment & 1) != 0);
+        if (packet.fragment == Packet.Fragment.LATER) {
+          return null;
+        }
         fragmented = true;
-        at += FRAGMENT_BYTES;
-      } else {
-        at += ((frame.get(at + 1) & 0xff) + 1) * 8;
       }
+      at += bytes;
     }
-    packet.protocol = protocol;
-    return parseTransport(frame, at, packet, depth);
+    packet.l4 = at;
+    return readTransport(frame, packet, depth);
   }
 
-  private static boolean isExtension(int next) {
-    return next == NEXT_HOP_BY_HOP
-        || next == NEXT_ROUTING
-        || next == NEXT_FRAGMENT
-        || next == NEXT_DESTINATION;
+  /**
+   * Whether a protocol's number stands for a header that is stepped over. What is encrypted (ESP)
+   * or reserved ends the walk: nobody can say what is behind.
+   */
+  static boolean isExtension(boolean ipv6, int next) {
+    return switch (next) {
+      case NEXT_AUTHENTICATION -> true;
+      case NEXT_HOP_BY_HOP, NEXT_ROUTING, NEXT_FRAGMENT, NEXT_DESTINATION -> ipv6;
+      default -> false;
+    };
+  }
+
+  private static int extensionBytes(ByteBuffer frame, int at, int type) {
+    int stated = frame.get(at + 1) & 0xff;
+    return switch (type) {
+      case NEXT_FRAGMENT -> EXTENSION_BYTES;
+      case NEXT_AUTHENTICATION -> (stated + 2) * 4;
+      default -> (stated + 1) * 8;
+    };
   }
 
   private static void setFragment(Packet packet, int offset, boolean more) {
@@ -172,63 +242,34 @@ final class PacketParser {
     }
   }
 
-  private static @Nullable DropReason parseTransport(
-      ByteBuffer frame, int l4, Packet packet, Depth depth) {
-    int needed = transportBytes(packet.protocol);
-    if (needed == 0 || packet.fragment == Packet.Fragment.LATER) {
-      return null;
-    }
-    int present = frame.limit() - l4;
-    if (present < (depth == Depth.QUOTED ? Math.min(needed, QUOTED_BYTES) : needed)) {
+  private static @Nullable DropReason readTransport(ByteBuffer frame, Packet packet, Depth depth) {
+    int l4 = packet.l4;
+    if (packet.end - l4 < transportBytes(packet.protocol, depth)) {
       return DropReason.CT_INVALID_HEADER;
     }
-    if (isIcmp(packet.protocol)) {
-      parseIcmp(frame, l4, packet);
-      return null;
-    }
-    packet.sourcePort = frame.getShort(l4) & 0xffff;
-    packet.destinationPort = frame.getShort(l4 + 2) & 0xffff;
-    packet.policyPort = packet.destinationPort;
-    if (packet.protocol == Packet.TCP && depth == Depth.WHOLE) {
-      packet.tcpFlags = frame.get(l4 + TCP_FLAGS_OFFSET) & 0xff;
+    switch (packet.protocol) {
+      case Packet.TCP, Packet.UDP, Packet.SCTP -> {
+        packet.setPorts(frame.getShort(l4) & 0xffff, frame.getShort(l4 + 2) & 0xffff);
+        if (packet.protocol == Packet.TCP && depth == Depth.WHOLE) {
+          packet.tcpFlags = frame.get(l4 + TCP_FLAGS_OFFSET) & 0xff;
+        }
+      }
+      case Packet.ICMP, Packet.ICMPV6 ->
+          packet.setIcmp(frame.get(l4) & 0xff, frame.getShort(l4 + 4) & 0xffff);
+      default -> {
+        // No ports that we know of.
+      }
     }
     return null;
   }
 
   /** How much of a protocol's header is read; 0 for one that has no ports to us. */
-  private static int transportBytes(int protocol) {
+  private static int transportBytes(int protocol, Depth depth) {
     return switch (protocol) {
-      case Packet.TCP -> TCP_BYTES;
+      case Packet.TCP -> depth == Depth.WHOLE ? TCP_BYTES : PORTS_BYTES;
       case Packet.UDP, Packet.SCTP -> PORTS_BYTES;
-      default -> isIcmp(protocol) ? ICMP_BYTES : 0;
+      case Packet.ICMP, Packet.ICMPV6 -> ICMP_BYTES;
+      default -> 0;
     };
-  }
-
-  static boolean isIcmp(int protocol) {
-    return protocol == Packet.ICMP || protocol == Packet.ICMPV6;
-  }
-
-  private static void parseIcmp(ByteBuffer frame, int l4, Packet packet) {
-    int type = frame.get(l4) & 0xff;
-    packet.policyPort = type;
-    if (isEcho(packet.protocol, type)) {
-      packet.sourcePort = frame.getShort(l4 + 4) & 0xffff;
-      packet.destinationPort = packet.sourcePort;
-      return;
-    }
-    packet.destinationPort = type;
-    if (isError(packet.protocol, type)) {
-      packet.quoted = l4 + ICMP_BYTES;
-    }
-  }
-
-  /** Echo request and reply. */
-  private static boolean isEcho(int protocol, int type) {
-    return protocol == Packet.ICMP ? type == 8 || type == 0 : type == 128 || type == 129;
-  }
-
-  /** IPv4: unreachable, time exceeded, parameter problem. IPv6: the lower half are all errors. */
-  private static boolean isError(int protocol, int type) {
-    return protocol == Packet.ICMP ? type == 3 || type == 11 || type == 12 : type < 128;
   }
 }

@@ -4,14 +4,18 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.datapath.net.DeviceManifest;
+import io.cilium4j.datapath.net.IngressBarrier;
 import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.SourceGuard;
 import io.cilium4j.datapath.net.Sysctl;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -34,6 +38,8 @@ final class PodNetwork implements AutoCloseable {
   private final NodeDevices devices;
   private final PodConnector connector;
   private final Forwarder forwarder;
+  private final IngressBarrier barrier;
+  private final SourceGuard guard;
   private final DeviceManifest manifest;
 
   /** The addresses of the pods that this process connected, by device. */
@@ -47,14 +53,19 @@ final class PodNetwork implements AutoCloseable {
     this.names = new InstanceNames(config.instance());
     this.manifest = new DeviceManifest(config.runFolder(), "memory");
     this.node = Netlink.open();
+    this.barrier = new IngressBarrier(names);
+    this.guard = new SourceGuard(node, names);
     try {
       this.devices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
       NodeDevices.acceptPackets(devices.host().name());
       makeDeaf(devices.net().name());
+      // Pods' routes say how much each takes; what a pod sends is never too large for the stack.
+      devices.ensureMtu(NodeDevices.MAX_MTU_BYTES);
       devices.up();
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.forwarder = new Forwarder(config.instance(), decider, devices);
     } catch (RuntimeException e) {
+      barrier.close();
       node.close();
       throw e;
     }
@@ -74,7 +85,6 @@ final class PodNetwork implements AutoCloseable {
   }
 
   EndpointInterface connect(ConnectRequest request) {
-    devices.ensureMtu(request.mtuBytes());
     String name = names.podDevice(request.endpointId());
     if (node.linkByName(name).isEmpty()) {
       manifest.announce(name);
@@ -90,7 +100,7 @@ final class PodNetwork implements AutoCloseable {
                 prepared.add(made);
                 prepare(made);
               });
-      request.addresses().forEach(this::route);
+      route(request.addresses(), device);
       connected.put(device.hostIfindex(), request.addresses());
       return device;
     } catch (RuntimeException e) {
@@ -111,7 +121,7 @@ final class PodNetwork implements AutoCloseable {
               manifest.adopt(taken.hostName(), taken.hostIfindex());
               prepare(taken);
             });
-    request.addresses().forEach(this::route);
+    route(request.addresses(), device);
     connected.put(device.hostIfindex(), request.addresses());
     return device;
   }
@@ -125,11 +135,21 @@ final class PodNetwork implements AutoCloseable {
   private void prepare(EndpointInterface device) {
     node.setMac(device.hostIfindex(), PodConnector.randomMac());
     makeDeaf(device.hostName());
-    forwarder.attach(device.hostIfindex());
+    forwarder.attach(device.hostIfindex(), mtuBytes(device));
   }
 
-  /** What is left are frames for all stations: no protocol may take those for itself either. */
-  private static void makeDeaf(String device) {
+  private int mtuBytes(EndpointInterface device) {
+    return node.linkByIndex(device.hostIfindex())
+        .map(Link::mtuBytes)
+        .orElse(NodeDevices.MAX_MTU_BYTES);
+  }
+
+  /**
+   * No protocol of the node may take a frame for itself, also of those for all stations. The
+   * settings do what they can where the kernel has no barrier.
+   */
+  private void makeDeaf(String device) {
+    barrier.shut(device);
     String v4 = "net/ipv4/conf/" + device;
     Sysctl.writeIfPresent(v4 + "/forwarding", "0");
     Sysctl.writeIfPresent(v4 + "/rp_filter", "1");
@@ -152,6 +172,7 @@ final class PodNetwork implements AutoCloseable {
 
   private void forget(String name, int ifindex) {
     forwarder.detach(ifindex);
+    barrier.open(name);
     manifest.remove(name, ifindex);
     connected.remove(ifindex);
   }
@@ -167,14 +188,17 @@ final class PodNetwork implements AutoCloseable {
       return;
     }
     if (manifest.holds(device.hostName(), device.hostIfindex()) && holds(device)) {
-      forwarder.attach(device.hostIfindex());
-      endpoint.addresses().forEach(this::route);
+      makeDeaf(device.hostName());
+      forwarder.attach(device.hostIfindex(), mtuBytes(device));
+      route(endpoint.addresses(), device);
     }
   }
 
-  private void route(IpAddress pod) {
-    devices.route(pod);
-    routed.add(pod);
+  private void route(List<IpAddress> pods, EndpointInterface device) {
+    for (IpAddress pod : pods) {
+      devices.route(pod, mtuBytes(device));
+      routed.add(pod);
+    }
   }
 
   /** Takes the routes to addresses that neither a row nor a connected pod has any more. */
@@ -219,6 +243,18 @@ final class PodNetwork implements AutoCloseable {
         .ifPresent(link -> node.deleteLink(link.index()));
   }
 
+  /**
+   * Nobody out there is somebody in here.
+   *
+   * @param outward the devices that lead to networks
+   * @param nodePrefixes what ends at the node
+   */
+  void guardAgainst(Set<String> outward, Set<IpPrefix> nodePrefixes) {
+    Set<IpPrefix> inside = new HashSet<>(nodePrefixes);
+    routed.forEach(address -> inside.add(IpPrefix.host(address)));
+    guard.guard(outward, inside);
+  }
+
   long undeliverable() {
     return forwarder.undeliverable();
   }
@@ -231,6 +267,7 @@ final class PodNetwork implements AutoCloseable {
   @Override
   public void close() {
     forwarder.close();
+    barrier.close();
     node.close();
   }
 
@@ -239,6 +276,9 @@ final class PodNetwork implements AutoCloseable {
     forwarder.close();
     manifest.devices().keySet().forEach(this::delete);
     manifest.delete();
+    guard.guard(Set.of(), Set.of());
+    barrier.remove();
+    barrier.close();
     node.close();
   }
 }

@@ -10,6 +10,7 @@ import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * Room for a number of Ethernet frames, used again for each batch so that nothing is allocated per
@@ -30,14 +31,38 @@ import java.lang.foreign.ValueLayout;
  */
 public final class FrameBatch implements AutoCloseable {
 
-  /** Largest frame: 64 KiB of segments, Ethernet header and two tags before them. */
-  public static final int MAX_FRAME_BYTES = 65_536 + 14 + 2 * 4;
+  /**
+   * Largest frame: {@code GSO_MAX_SIZE} of the kernel, which is what the administrator of a pod may
+   * set (BIG TCP), with Ethernet header and two tags before it.
+   */
+  public static final int MAX_FRAME_BYTES = 8 * 65_535 + 14 + 2 * 4;
+
+  private static final int ETHERNET_BYTES = 14;
 
   /** Size of {@code virtio_net_hdr}. */
   private static final int VNET_BYTES = 10;
 
-  /** {@code VIRTIO_NET_HDR_F_NEEDS_CSUM}, in its first byte. */
+  /**
+   * Its fields: {@code VIRTIO_NET_HDR_F_NEEDS_CSUM} in the first byte, then how the frame is to be
+   * cut up, the size of a segment's data, and where the transport header begins.
+   */
   private static final int NEEDS_CHECKSUM = 1;
+
+  private static final int VNET_GSO_TYPE = 1;
+  private static final int VNET_GSO_SIZE = 4;
+  private static final int VNET_TRANSPORT = 6;
+
+  /** Kinds of segments: TCP over IPv4 and IPv6, and a mark beside them. */
+  private static final int GSO_TCP_IPV4 = 1;
+
+  private static final int GSO_TCP_IPV6 = 4;
+  private static final int GSO_ECN = 0x80;
+
+  /** Where a TCP header tells its own length, in words of four bytes, in the upper half. */
+  private static final int TCP_LENGTH_OFFSET = 12;
+
+  private static final int TCP_BYTES = 20;
+  private static final int UDP_BYTES = 8;
 
   /** A slot: VNET at 6, so that the frame starts at 16 and its IP header at an even place. */
   private static final int VNET_OFFSET = 6;
@@ -93,15 +118,18 @@ public final class FrameBatch implements AutoCloseable {
 
   private final MemorySegment errnoSlot;
   private final int[] lengths;
+  private final FrameKind[] kinds;
 
-  /** Room for {@code capacity} frames of any size, 64 KiB each, which is used only when filled. */
+  /** Room for {@code capacity} frames of any size; memory that no frame filled is not used. */
   public FrameBatch(int capacity) {
     if (capacity < 1 || capacity > 1024) {
       throw new IllegalArgumentException("batch of " + capacity + " frames: wanted 1 to 1024");
     }
     this.capacity = capacity;
     lengths = new int[capacity];
-    slots = arena.allocate((long) SLOT_BYTES * capacity, 64);
+    kinds = new FrameKind[capacity];
+    Arrays.fill(kinds, FrameKind.PLAIN);
+    slots = LibC.allocateLazily((long) SLOT_BYTES * capacity, arena);
     controls = arena.allocate((long) CONTROL_BYTES * capacity, 8);
     receiveIovecs = arena.allocate(IOVEC, capacity);
     sendIovecs = arena.allocate(IOVEC, capacity);
@@ -153,12 +181,40 @@ public final class FrameBatch implements AutoCloseable {
     return (long) index * SLOT_BYTES + FRAME_OFFSET;
   }
 
-  /**
-   * How long a frame is; 0 for one that came with a VLAN tag or cut off, which is not to be
-   * forwarded since it is not what was sent.
-   */
+  /** How long a frame is; 0 for one that came cut off, which is not what was sent. */
   public int length(int index) {
     return lengths[index];
+  }
+
+  /** What the kernel told of a frame; one with a tag is not to be forwarded without it. */
+  public FrameKind kind(int index) {
+    return kinds[index];
+  }
+
+  /** Size of the largest packet in a frame, which is many packets where it is merged. */
+  public int packetBytes(int index) {
+    if (kinds[index] != FrameKind.MERGED) {
+      return lengths[index] - ETHERNET_BYTES;
+    }
+    long vnet = offset(index) - VNET_BYTES;
+    int transport = u16(vnet + VNET_TRANSPORT);
+    int headers = transport + transportBytes(index, transport);
+    return u16(vnet + VNET_GSO_SIZE) + headers - ETHERNET_BYTES;
+  }
+
+  private int transportBytes(int index, int transport) {
+    int type = slots.get(JAVA_BYTE, offset(index) - VNET_BYTES + VNET_GSO_TYPE) & ~GSO_ECN & 0xff;
+    boolean tcp = type == GSO_TCP_IPV4 || type == GSO_TCP_IPV6;
+    if (!tcp) {
+      return UDP_BYTES;
+    }
+    return transport + TCP_BYTES > lengths[index]
+        ? TCP_BYTES
+        : (slots.get(JAVA_BYTE, offset(index) + transport + TCP_LENGTH_OFFSET) & 0xf0) >> 2;
+  }
+
+  private int u16(long at) {
+    return slots.get(ValueLayout.JAVA_SHORT_UNALIGNED, at) & 0xffff;
   }
 
   /**
@@ -183,6 +239,7 @@ public final class FrameBatch implements AutoCloseable {
     slots.asSlice(offset(index) - VNET_BYTES, VNET_BYTES).fill((byte) 0);
     MemorySegment.copy(frame, 0, slots, JAVA_BYTE, offset(index), length);
     lengths[index] = length;
+    kinds[index] = FrameKind.PLAIN;
   }
 
   @Override
@@ -199,7 +256,8 @@ public final class FrameBatch implements AutoCloseable {
       int bytes = receiveVector.get(ValueLayout.JAVA_INT, message + MSG_LEN) - VNET_BYTES;
       boolean cut =
           (receiveVector.get(ValueLayout.JAVA_INT, message + MSG_FLAGS) & LibC.MSG_TRUNC) != 0;
-      lengths[i] = cut || bytes < 0 || isTagged(i) ? 0 : bytes;
+      lengths[i] = cut || bytes < 0 ? 0 : bytes;
+      kinds[i] = receivedKind(i);
       // The kernel wrote the size it used; the next call takes it for the size there is.
       receiveVector.set(ValueLayout.JAVA_LONG, message + CONTROLLEN, CONTROL_BYTES);
     }
@@ -213,6 +271,15 @@ public final class FrameBatch implements AutoCloseable {
           ValueLayout.JAVA_LONG, i * IOVEC.byteSize() + 8, (long) VNET_BYTES + lengths[i]);
     }
     return LibC.sendmmsg(errnoSlot, fd, sendFrom[from], to - from, LibC.MSG_DONTWAIT);
+  }
+
+  private FrameKind receivedKind(int index) {
+    if (isTagged(index)) {
+      return FrameKind.TAGGED;
+    }
+    return slots.get(JAVA_BYTE, offset(index) - VNET_BYTES + VNET_GSO_TYPE) == 0
+        ? FrameKind.PLAIN
+        : FrameKind.MERGED;
   }
 
   private boolean isTagged(int index) {

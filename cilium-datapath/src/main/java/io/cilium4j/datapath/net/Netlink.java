@@ -7,8 +7,10 @@ import io.cilium4j.core.MacAddress;
 import io.cilium4j.datapath.bpf.Errno;
 import io.cilium4j.datapath.bpf.SystemCallException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Devices, addresses, routes and neighbours of one network namespace, through a route netlink
@@ -156,6 +158,32 @@ public final class Netlink implements AutoCloseable {
               payload -> RouteMessages.decode(payload, ifindex)));
     }
     return List.copyOf(routes);
+  }
+
+  // ---- Rules
+
+  /**
+   * Adds a rule; no error if it is there.
+   *
+   * @param owner a number that tells whose it is
+   */
+  public void ensureRule(BlackholeRule rule, int owner) {
+    unless(Errno.EEXIST, RuleMessages.add(rule, owner));
+  }
+
+  /** Removes an owner's rule; false if there is none like it. */
+  public boolean deleteRule(BlackholeRule rule, int owner) {
+    return unless(Errno.ENOENT, RuleMessages.delete(rule, owner));
+  }
+
+  /** An owner's rules of both families. */
+  public Set<BlackholeRule> listRules(int owner) {
+    var rules = new HashSet<BlackholeRule>();
+    for (IpFamily family : IpFamily.values()) {
+      rules.addAll(
+          socket.dump(RuleMessages.list(family), payload -> RuleMessages.decode(payload, owner)));
+    }
+    return rules;
   }
 
   // ---- Neighbours

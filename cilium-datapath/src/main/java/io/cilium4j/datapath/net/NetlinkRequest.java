@@ -53,8 +53,20 @@ final class NetlinkRequest {
   /** More than any request of ours takes: names and addresses are short, and few. */
   private static final int MAX_BYTES = 1024;
 
+  /** First and last message of a batch of netfilter's. */
+  private static final int BATCH_BEGIN = 0x10;
+
+  private static final int BATCH_END = 0x11;
+
+  /** Size of such a message: nlmsghdr, and family u8, version u8, subsystem u16 of the network. */
+  private static final int BATCH_BYTES = HEADER_BYTES + 4;
+
   private final String name;
   private final String object;
+
+  /** The subsystem of netfilter that takes messages in batches only; 0 for others. */
+  private int batchSubsystem;
+
   private final ByteBuffer buffer = ByteBuffer.allocate(MAX_BYTES).order(ByteOrder.nativeOrder());
 
   /**
@@ -80,6 +92,12 @@ final class NetlinkRequest {
     return object;
   }
 
+  /** Has the message sent as a batch of its own, as netfilter wants changes. */
+  NetlinkRequest inBatch(int subsystem) {
+    batchSubsystem = subsystem;
+    return this;
+  }
+
   NetlinkRequest u8(int value) {
     buffer.put((byte) value);
     return this;
@@ -98,6 +116,11 @@ final class NetlinkRequest {
   /** An attribute that holds a number. */
   NetlinkRequest u32(int type, int value) {
     return attribute(type, 4).u32(value);
+  }
+
+  /** An attribute that holds a number in the byte order of the network. */
+  NetlinkRequest be32(int type, int value) {
+    return bytes(type, ByteBuffer.allocate(4).putInt(value).array());
   }
 
   /** An attribute that holds an address. */
@@ -137,9 +160,24 @@ final class NetlinkRequest {
   byte[] encode(int sequence, int answer) {
     buffer.putInt(0, buffer.position()).putInt(SEQUENCE_OFFSET, sequence);
     buffer.putShort(FLAGS_OFFSET, (short) (buffer.getShort(FLAGS_OFFSET) | answer));
-    var bytes = new byte[buffer.position()];
-    buffer.get(0, bytes);
-    return bytes;
+    if (batchSubsystem == 0) {
+      var bytes = new byte[buffer.position()];
+      buffer.get(0, bytes);
+      return bytes;
+    }
+    ByteBuffer batch =
+        ByteBuffer.allocate(buffer.position() + 2 * BATCH_BYTES).order(ByteOrder.nativeOrder());
+    batchEdge(batch, BATCH_BEGIN, sequence);
+    batch.put(buffer.duplicate().flip());
+    batchEdge(batch, BATCH_END, sequence);
+    return batch.array();
+  }
+
+  private void batchEdge(ByteBuffer batch, int type, int sequence) {
+    batch.putInt(BATCH_BYTES).putShort((short) type).putShort((short) REQUEST);
+    batch.putInt(sequence).putInt(0);
+    batch.put((byte) 0).put((byte) 0);
+    batch.put((byte) (batchSubsystem >>> 8)).put((byte) batchSubsystem);
   }
 
   private NetlinkRequest attribute(int type, int valueBytes) {

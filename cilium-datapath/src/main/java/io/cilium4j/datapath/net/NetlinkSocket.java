@@ -16,8 +16,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A route netlink socket and its protocol: one request at a time, each with a sequence number that
- * its answers repeat. A request that changes something is answered by an acknowledgement, one that
+ * A netlink socket and its protocol: one request at a time, each with a sequence number that its
+ * answers repeat. A request that changes something is answered by an acknowledgement, one that
  * lists by many messages and an end mark. Answers to a request that was given up are passed over.
  *
  * <pre>
@@ -41,7 +41,11 @@ final class NetlinkSocket implements AutoCloseable {
   private static final int DUMP_TRIES = 10;
 
   private static final int AF_NETLINK = 16;
-  private static final int NETLINK_ROUTE = 0;
+
+  /** What a socket speaks to: devices, addresses, routes and rules; or packet filters. */
+  static final int NETLINK_ROUTE = 0;
+
+  static final int NETLINK_NETFILTER = 12;
   private static final int SOL_SOCKET = 1;
   private static final int SO_RCVTIMEO = 20;
   private static final int SOL_NETLINK = 270;
@@ -74,9 +78,14 @@ final class NetlinkSocket implements AutoCloseable {
 
   private int sequence;
 
-  /** Opens a socket in the calling thread's namespace. */
+  /** Opens a route socket in the calling thread's namespace. */
   NetlinkSocket() {
-    fd = LibC.socket(AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, NETLINK_ROUTE);
+    this(NETLINK_ROUTE);
+  }
+
+  /** Opens a socket of one of the protocols above in the calling thread's namespace. */
+  NetlinkSocket(int protocol) {
+    fd = LibC.socket(AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, protocol);
     try {
       MemorySegment timeout = arena.allocate(ValueLayout.JAVA_LONG, 2);
       timeout.setAtIndex(ValueLayout.JAVA_LONG, 0, TIMEOUT.toSeconds());
@@ -87,7 +96,7 @@ final class NetlinkSocket implements AutoCloseable {
       // All zero but the family: the kernel picks the port.
       MemorySegment address = arena.allocate(12, 4);
       address.set(ValueLayout.JAVA_SHORT, 0, (short) AF_NETLINK);
-      LibC.bind(fd, address, "route netlink socket");
+      LibC.bind(fd, address, "netlink socket");
     } catch (RuntimeException | Error e) {
       close();
       throw e;

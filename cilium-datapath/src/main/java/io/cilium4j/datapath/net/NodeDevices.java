@@ -26,6 +26,9 @@ public final class NodeDevices {
   /** Largest packet until a pod's is larger. */
   private static final int MTU_BYTES = 1500;
 
+  /** Largest packet that there is. */
+  public static final int MAX_MTU_BYTES = 65_535;
+
   private final Netlink node;
   private final InstanceNames names;
   private final List<IpAddress> addresses;
@@ -129,7 +132,16 @@ public final class NodeDevices {
 
   /** Has the node send what is for this address to the datapath. */
   public void route(IpAddress pod) {
-    Route route = Route.to(IpPrefix.host(pod), host.index());
+    route(pod, 0);
+  }
+
+  /**
+   * As {@link #route(IpAddress)}; what is larger is answered by the node's stack, as a router does.
+   *
+   * @param largestBytes the pod's largest packet; 0 for the pair's
+   */
+  public void route(IpAddress pod, int largestBytes) {
+    Route route = Route.to(IpPrefix.host(pod), host.index()).mtu(largestBytes);
     node.replaceRoute(
         addresses.stream()
             .filter(own -> own.family() == pod.family())

@@ -18,18 +18,21 @@ public final class Route {
   private final @Nullable IpAddress via;
   private final @Nullable IpAddress source;
   private final boolean onLink;
+  private final int mtuBytes;
 
   Route(
       IpPrefix destination,
       int ifindex,
       @Nullable IpAddress via,
       @Nullable IpAddress source,
-      boolean onLink) {
+      boolean onLink,
+      int mtuBytes) {
     this.destination = destination;
     this.ifindex = ifindex;
     this.via = via;
     this.source = source;
     this.onLink = onLink;
+    this.mtuBytes = mtuBytes;
   }
 
   /** A route to neighbours on a device; in IPv4 its scope is the link. */
@@ -37,25 +40,30 @@ public final class Route {
     if (ifindex <= 0) {
       throw new IllegalArgumentException("device index " + ifindex + ": wanted above 0");
     }
-    return new Route(destination, ifindex, null, null, false);
+    return new Route(destination, ifindex, null, null, false, 0);
   }
 
   /** This route through a gateway that is reachable by another route. */
   public Route via(IpAddress gateway) {
     checkFamily(gateway);
-    return new Route(destination, ifindex, gateway, source, onLink);
+    return new Route(destination, ifindex, gateway, source, onLink, mtuBytes);
   }
 
   /** This route through a gateway that the kernel shall take to be on the device's link. */
   public Route viaOnLink(IpAddress gateway) {
     checkFamily(gateway);
-    return new Route(destination, ifindex, gateway, source, true);
+    return new Route(destination, ifindex, gateway, source, true, mtuBytes);
   }
 
   /** This route with the address that the node's own packets on it take. */
   public Route from(IpAddress preferredSource) {
     checkFamily(preferredSource);
-    return new Route(destination, ifindex, via, preferredSource, onLink);
+    return new Route(destination, ifindex, via, preferredSource, onLink, mtuBytes);
+  }
+
+  /** This route with the largest packet that may go there, where the device takes larger ones. */
+  public Route mtu(int largestBytes) {
+    return new Route(destination, ifindex, via, source, onLink, largestBytes);
   }
 
   /** Where it leads. */
@@ -83,6 +91,11 @@ public final class Route {
     return onLink;
   }
 
+  /** The largest packet that may go there; 0 for what the device takes. */
+  public int mtuBytes() {
+    return mtuBytes;
+  }
+
   @Override
   public boolean equals(@Nullable Object other) {
     return other instanceof Route that
@@ -90,12 +103,13 @@ public final class Route {
         && ifindex == that.ifindex
         && Objects.equals(via, that.via)
         && Objects.equals(source, that.source)
-        && onLink == that.onLink;
+        && onLink == that.onLink
+        && mtuBytes == that.mtuBytes;
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(destination, ifindex, via, source, onLink);
+    return Objects.hash(destination, ifindex, via, source, onLink, mtuBytes);
   }
 
   /** As {@code ip route} writes it, with the device's index. */
@@ -106,7 +120,8 @@ public final class Route {
         + " dev "
         + ifindex
         + (source == null ? "" : " src " + source)
-        + (onLink ? " onlink" : "");
+        + (onLink ? " onlink" : "")
+        + (mtuBytes == 0 ? "" : " mtu " + mtuBytes);
   }
 
   private void checkFamily(IpAddress address) {

@@ -27,7 +27,13 @@ final class RouteMessages {
   private static final int RTA_OIF = 4;
   private static final int RTA_GATEWAY = 5;
   private static final int RTA_PREFSRC = 7;
+  private static final int RTA_METRICS = 8;
   private static final int RTA_TABLE = 15;
+
+  /** Within METRICS: which of them nobody may change, bit n for type n, and the largest packet. */
+  private static final int RTAX_LOCK = 1;
+
+  private static final int RTAX_MTU = 2;
 
   private static final int TABLE_MAIN = 254;
 
@@ -115,7 +121,8 @@ final class RouteMessages {
         ifindex,
         attributes.address(RTA_GATEWAY).orElse(null),
         attributes.address(RTA_PREFSRC).orElse(null),
-        (flags & ON_LINK) != 0);
+        (flags & ON_LINK) != 0,
+        attributes.nested(RTA_METRICS).u32(RTAX_MTU, 0));
   }
 
   /** The kernel's number of a family: AF_INET, AF_INET6. */
@@ -137,6 +144,11 @@ final class RouteMessages {
     request.address(RTA_DST, route.destination().address());
     route.via().ifPresent(via -> request.address(RTA_GATEWAY, via));
     route.source().ifPresent(source -> request.address(RTA_PREFSRC, source));
+    if (route.mtuBytes() != 0) {
+      int metrics = request.begin(RTA_METRICS);
+      // IPv6 heeds a locked one alone where it forwards.
+      request.u32(RTAX_LOCK, 1 << RTAX_MTU).u32(RTAX_MTU, route.mtuBytes()).end(metrics);
+    }
     return request.u32(RTA_OIF, route.ifindex());
   }
 

@@ -100,6 +100,15 @@ public final class Frames {
     return (sum & 0xffff) + (sum >>> 16);
   }
 
+  /**
+   * A copy whose IP header says that the packet ends there, counted from the frame's first byte.
+   */
+  static ByteBuffer endAt(int end, ByteBuffer frame) {
+    ByteBuffer copy = ByteBuffer.wrap(bytes(frame));
+    boolean v4 = copy.getShort(12) == 0x0800;
+    return copy.putShort(v4 ? 16 : 18, (short) (v4 ? end - 14 : end - 54));
+  }
+
   /** A copy of the frame. */
   public static byte[] bytes(ByteBuffer frame) {
     byte[] bytes = new byte[frame.remaining()];

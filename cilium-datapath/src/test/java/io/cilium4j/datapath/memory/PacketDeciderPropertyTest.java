@@ -11,6 +11,7 @@ import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.Random;
 import net.jqwik.api.ForAll;
@@ -36,7 +37,7 @@ class PacketDeciderPropertyTest {
       int length = random.nextInt(4) == 0 ? random.nextInt(bytes.length) : bytes.length;
       ByteBuffer frame = ByteBuffer.wrap(bytes, 0, length);
       Origin origin = random.nextBoolean() ? World.device(World.A) : Origin.NODE;
-      assertNotNull(world.decider.decide(frame, origin));
+      assertNotNull(world.decider.decide(frame, FrameKind.PLAIN, origin));
       assertEquals(0, frame.position());
     }
   }
@@ -97,7 +98,7 @@ class PacketDeciderPropertyTest {
     Random random = new Random(seed);
     for (int i = 0; i < 50; i++) {
       Origin origin = random.nextBoolean() ? World.device(World.A) : Origin.NODE;
-      Decision decision = world.decider.decide(anyFrame(world, random), origin);
+      Decision decision = world.decider.decide(anyFrame(world, random), FrameKind.PLAIN, origin);
       assertTrue(
           !(decision instanceof Decision.ToEndpoint to) || to.endpoint().id() != World.B,
           decision::toString);

@@ -22,6 +22,7 @@ import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
@@ -49,7 +50,7 @@ class PacketDeciderTest {
     @EnumSource
     void decide_neitherIpv4NorIpv6_isUnsupported(IpFamily family) {
       ByteBuffer frame = World.open(family).between(A, B).udp(1, 2);
-      frame.putShort(12, (short) 0x0806);
+      frame.putShort(12, (short) 0x88cc);
       World world = World.open(family);
       assertDrop(DropReason.UNSUPPORTED_L3, world.send(A, frame));
       assertEquals(A, world.reported.getFirst().endpointId());
@@ -63,8 +64,10 @@ class PacketDeciderTest {
       int l4 = 14 + (family == IpFamily.IPV4 ? 20 : 40);
       assertDrop(DropReason.INVALID_PACKET, world.send(A, frame.duplicate().limit(13)));
       assertDrop(DropReason.INVALID_PACKET, world.send(A, frame.duplicate().limit(l4 - 1)));
-      assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, frame.duplicate().limit(l4 + 13)));
-      assertReaches(B, world.send(A, frame.duplicate().limit(l4 + 14)));
+      assertDrop(DropReason.INVALID_PACKET, world.send(A, frame.duplicate().limit(l4 + 19)));
+      // What stands behind the packet's end is padding, whatever it looks like.
+      assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, Frames.endAt(l4 + 13, frame)));
+      assertReaches(B, world.send(A, Frames.endAt(l4 + 14, frame)));
     }
 
     @ParameterizedTest
@@ -86,13 +89,19 @@ class PacketDeciderTest {
       assertDrop(
           DropReason.POLICY_DENY,
           world.send(A, world.between(A, B).fragment(2, 0, true).udp(999, 53)));
-      assertDrop(DropReason.POLICY_DENY, world.send(A, laterBad));
+      // A first fragment that was dropped teaches nothing.
+      assertDrop(DropReason.FRAGMENT_NOT_FOUND, world.send(A, laterBad));
     }
 
     @ParameterizedTest
     @EnumSource
     void decide_firstFragmentFromAnotherPod_teachesNothing(IpFamily family) {
       World world = World.open(family);
+      world.put(
+          B,
+          World.policy(
+              PolicyKey.port(TrafficDirection.INGRESS, World.identity(A), Packet.UDP, 53),
+              PolicyEntry.deny(7)));
       world.send(B, world.between(A, B).fragment(1, 0, true).udp(999, 80));
       assertDrop(
           DropReason.FRAGMENT_NOT_FOUND,
@@ -105,10 +114,10 @@ class PacketDeciderTest {
       assertReaches(
           B, world.send(A, world.between(A, B).extensions(0, 43, 60, 60).tcp(1, 80, Frames.SYN)));
       assertDrop(
-          DropReason.INVALID_PACKET,
+          DropReason.INVALID_EXTENSION_HEADER,
           world.send(A, world.between(A, B).extensions(0, 43, 60, 60, 60).tcp(1, 80, Frames.SYN)));
       assertDrop(
-          DropReason.INVALID_PACKET,
+          DropReason.INVALID_EXTENSION_HEADER,
           world.send(
               A, world.between(A, B).extensions(44).fragment(1, 0, true).tcp(1, 80, Frames.SYN)));
     }
@@ -132,11 +141,18 @@ class PacketDeciderTest {
     }
 
     @Test
-    void decide_linkLocalFromNode_isDroppedTooAsTheProgramDoes() {
+    void decide_linkLocalFromNode_isTheHostButForDiscovery() {
       World world = World.open(IpFamily.IPV6);
+      IpAddress router = IpAddress.parse("fe80::1");
       assertDrop(
           DropReason.FORBIDDEN_ICMPV6,
-          world.fromNode(Frames.between(IpAddress.parse("::"), world.address(B)).udp(1, 2)));
+          world.fromNode(
+              Frames.between(router, IpAddress.parse("ff02::1")).icmp(134, 0, new byte[8])));
+      assertEquals(List.of(), world.reported);
+      world.put(B, World.policy(ingress(ReservedIdentity.HOST.id()), PolicyEntry.deny(3)));
+      assertDrop(
+          DropReason.POLICY_DENY,
+          world.fromNode(Frames.between(router, world.address(B)).udp(1, 2)));
     }
   }
 
@@ -149,7 +165,7 @@ class PacketDeciderTest {
       World world = World.open(family);
       assertDrop(
           DropReason.UNKNOWN_SENDER,
-          world.decider.decide(world.between(A, B).udp(1, 2), new Origin(7)));
+          world.decider.decide(world.between(A, B).udp(1, 2), FrameKind.PLAIN, new Origin(7)));
     }
 
     @ParameterizedTest

@@ -18,6 +18,7 @@ import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -145,11 +146,11 @@ final class World {
   }
 
   Decision send(int pod, ByteBuffer frame) {
-    return decider.decide(frame, device(pod));
+    return decider.decide(frame, FrameKind.PLAIN, device(pod));
   }
 
   Decision fromNode(ByteBuffer frame) {
-    return decider.decide(frame, Origin.NODE);
+    return decider.decide(frame, FrameKind.PLAIN, Origin.NODE);
   }
 
   void passSeconds(long seconds) {

@@ -99,7 +99,7 @@ class PacketSocketKernelIT {
   }
 
   @Test
-  void receive_taggedFrame_hasLengthZero() {
+  void receive_taggedFrame_isMarkedSinceTheTagIsNotInTheBytes() {
     try (Pair pair = new Pair();
         var poller = new Poller();
         var batch = new FrameBatch(2)) {
@@ -111,7 +111,9 @@ class PacketSocketKernelIT {
       poller.add(pair.left, 0);
       assertEquals(1, poller.poll(10_000));
       assertEquals(1, pair.left.receive(batch));
-      assertEquals(0, batch.length(0));
+      assertEquals(FrameKind.TAGGED, batch.kind(0));
+      batch.put(0, tagged, tagged.length);
+      assertEquals(FrameKind.PLAIN, batch.kind(0));
     }
   }
 

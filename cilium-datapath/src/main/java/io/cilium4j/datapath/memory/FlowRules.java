@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import io.cilium4j.core.DropReason;
+import io.cilium4j.datapath.memory.FlowEntry.Beginning;
+import io.cilium4j.datapath.memory.PolicyQuestions.Reading;
+import io.cilium4j.datapath.memory.PolicyQuestions.Report;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What becomes of a packet for which conntrack has no present verdict.
+ *
+ * <ul>
+ *   <li>Policy is asked in the direction in which the flow began, whoever speaks. An entry that is
+ *       allowed is renewed.
+ *   <li>One that is denied is <em>revoked</em>: closed in both directions for as long as it would
+ *       have lived, until a SYN begins anew (of other protocols, a packet of the original direction
+ *       that policy allows). So no packet of a closed flow opens it again as a flow of its own.
+ *   <li>Where there is no entry, a TCP segment that opens nothing is asked in the direction that
+ *       its ports suggest, and so again at each change.
+ *   <li>A packet that is dropped writes nothing but the revocation.
+ * </ul>
+ */
+final class FlowRules {
+
+  private final Trial trial;
+  private final PolicyQuestions questions;
+  private int place;
+
+  FlowRules(Trial trial, PolicyQuestions questions) {
+    this.trial = trial;
+    this.questions = questions;
+  }
+
+  /** Where the packet goes that the last {@link #decide} let pass. */
+  int place() {
+    return place;
+  }
+
+  /**
+   * Decides the packet of the last {@link Conntrack#find}, whose parties are known.
+   *
+   * @param live its entry, if there is one
+   * @return why it is dropped, or null
+   */
+  @Nullable DropReason decide(@Nullable FlowEntry live, Conntrack conntrack) {
+    place = trial.destinationPlace();
+    boolean opening = trial.packet.isOpening();
+    if (live == null || (opening && (live.isClosing() || live.revoked))) {
+      return decideNew(conntrack);
+    }
+    boolean original = conntrack.sourceIsA() == live.initiatorIsA;
+    if (opening && !original) {
+      // Both ends open at once, or the responder forges: allowed or not, the entry is not its.
+      return questions.ask(trial.packet, true, Report.PASSED);
+    }
+    return live.revoked
+        ? decideRevoked(live, original, conntrack)
+        : decideAgain(live, original, conntrack);
+  }
+
+  private @Nullable DropReason decideNew(Conntrack conntrack) {
+    Packet packet = trial.packet;
+    boolean seen = packet.protocol != Packet.TCP || packet.isOpening();
+    Reading reading = Reading.REQUEST;
+    DropReason denied;
+    if (seen) {
+      denied = questions.ask(packet, true, Report.PASSED);
+    } else if (packet.hasFlags(Packet.SYN)) {
+      reading = Reading.REPLY;
+      denied = questions.ask(packet, false, Report.PASSED);
+    } else {
+      reading = PolicyQuestions.reading(packet);
+      denied = questions.askUnseen(packet, Report.PASSED);
+    }
+    boolean bareReset = !seen && packet.hasFlags(Packet.RST) && !packet.hasFlags(Packet.SYN);
+    if (denied == null && !bareReset) {
+      enter(conntrack, reading != Reading.REPLY, !seen);
+    }
+    return denied;
+  }
+
+  private void enter(Conntrack conntrack, boolean sourceIsInitiator, boolean withoutSyn) {
+    boolean sourceIsA = conntrack.sourceIsA();
+    boolean viaStack = !trial.origin.isPod() && trial.source != null;
+    FlowEntry flow =
+        conntrack.add(
+            trial.origin.isPod() ? trial.origin.ifindex() : place,
+            new Beginning(sourceIsA, sourceIsInitiator, withoutSyn, viaStack));
+    renew(flow, sourceIsA, place);
+  }
+
+  private void renew(FlowEntry flow, boolean sourceIsA, int receiver) {
+    flow.epoch = trial.state.epoch();
+    flow.proxyPort = trial.proxyPort;
+    flow.setPlace(sourceIsA, trial.origin.ifindex());
+    flow.setPlace(!sourceIsA, receiver);
+    flow.see(trial.packet, sourceIsA, trial.nowNanos);
+  }
+
+  private @Nullable DropReason decideAgain(FlowEntry flow, boolean original, Conntrack conntrack) {
+    DropReason denied =
+        flow.withoutSyn
+            ? questions.askUnseen(trial.packet, Report.NOTHING)
+            : questions.ask(trial.packet, original, Report.NOTHING);
+    conntrack.touch(flow);
+    if (denied != null) {
+      flow.epoch = trial.state.epoch();
+      flow.revoked = true;
+      flow.renew(trial.nowNanos);
+      return denied;
+    }
+    boolean sourceIsA = conntrack.sourceIsA();
+    place = flow.placeOfReceiver(!sourceIsA, place);
+    renew(flow, sourceIsA, place);
+    return null;
+  }
+
+  private @Nullable DropReason decideRevoked(
+      FlowEntry flow, boolean original, Conntrack conntrack) {
+    boolean mayBegin = original && trial.packet.protocol != Packet.TCP;
+    DropReason denied =
+        questions.ask(trial.packet, original, mayBegin ? Report.PASSED : Report.NOTHING);
+    if (denied == null && mayBegin) {
+      enter(conntrack, true, false);
+      return null;
+    }
+    conntrack.touch(flow);
+    flow.renew(trial.nowNanos);
+    if (denied != null) {
+      return denied;
+    }
+    // No rule is the reason: those that were asked allow it.
+    trial.cookie = 0;
+    return DropReason.CONNECTION_REVOKED;
+  }
+}

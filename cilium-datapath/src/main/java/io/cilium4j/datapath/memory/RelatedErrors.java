@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import io.cilium4j.datapath.memory.PolicyQuestions.Report;
+import java.nio.ByteBuffer;
+
+/**
+ * ICMP errors that are about a flow we know: they pass as that flow does. A pod may speak of
+ * packets that were for itself; from the node any router may speak. They change no entry.
+ */
+final class RelatedErrors {
+
+  private final Trial trial;
+  private final PolicyQuestions questions;
+  private final FragmentTable fragments;
+  private final Packet quoted = new Packet();
+  private int place;
+
+  RelatedErrors(Trial trial, PolicyQuestions questions, FragmentTable fragments) {
+    this.trial = trial;
+    this.questions = questions;
+    this.fragments = fragments;
+  }
+
+  /** Where the error goes that the last {@link #isRelated} let pass. */
+  int place() {
+    return place;
+  }
+
+  /**
+   * Whether the trial's packet is an error about a flow that passes. If it is not, it is to be
+   * decided for itself, and the trial to be begun anew.
+   */
+  boolean isRelated(ByteBuffer frame, Conntrack conntrack) {
+    Packet error = trial.packet;
+    if (!PacketParser.parseQuoted(frame, error, quoted)
+        || quoted.sourceHigh != error.destinationHigh
+        || quoted.sourceLow != error.destinationLow) {
+      return false;
+    }
+    boolean aboutItself =
+        quoted.destinationHigh == error.sourceHigh && quoted.destinationLow == error.sourceLow;
+    if (trial.origin.isPod() && !aboutItself) {
+      return false;
+    }
+    if (quoted.fragment == Packet.Fragment.LATER && !fragments.complete(quoted, quotedSender())) {
+      return false;
+    }
+    FlowEntry flow = conntrack.find(quoted, trial.nowNanos);
+    // Refuses a forged sender before anything it says is believed.
+    if (flow == null || flow.revoked || trial.identify() != null) {
+      return false;
+    }
+    boolean quotedFromA = conntrack.sourceIsA();
+    place = trial.destinationPlace();
+    if (flow.epoch != trial.state.epoch()) {
+      place = flow.placeOfReceiver(quotedFromA, place);
+      return isStillAllowed(flow, quotedFromA);
+    }
+    if (trial.origin.isPod()) {
+      place = flow.place(quotedFromA);
+    }
+    trial.proxyPort = flow.proxyPort;
+    return true;
+  }
+
+  /** The place whose fragments the quoted packet's are. */
+  private int quotedSender() {
+    LocalEndpoint sender = trial.state.sourceOf(quoted);
+    return sender == null ? FlowEntry.STACK : sender.ifindex();
+  }
+
+  /** Asks again for the flow that an error quotes, whose parties are not the error's own. */
+  private boolean isStillAllowed(FlowEntry flow, boolean quotedFromA) {
+    trial.identifyQuoted(quoted);
+    return (flow.withoutSyn
+            ? questions.askUnseen(quoted, Report.NOTHING)
+            : questions.ask(quoted, quotedFromA == flow.initiatorIsA, Report.NOTHING))
+        == null;
+  }
+}
