@@ -39,13 +39,17 @@ public interface DatapathProvider {
    *     hop and the address from which the node itself speaks to them, at most one of a family
    * @param localClusterId the id of our cluster, 0 to 255
    * @param limits how much it may hold
+   * @param devices names of the devices that join the node to its networks, where {@code eth+}
+   *     stands for all that begin so; empty to find them: those with a global address or a default
+   *     route
    */
   record Config(
       String instance,
       Path runFolder,
       List<IpAddress> nodeAddresses,
       int localClusterId,
-      Limits limits) {
+      Limits limits,
+      List<String> devices) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -59,6 +63,17 @@ public interface DatapathProvider {
         throw new IllegalArgumentException("cluster id " + localClusterId + ": wanted 0 to 255");
       }
       nodeAddresses = List.copyOf(nodeAddresses);
+      devices = List.copyOf(devices);
+    }
+
+    /** An instance that finds the devices by itself. */
+    public Config(
+        String instance,
+        Path runFolder,
+        List<IpAddress> nodeAddresses,
+        int localClusterId,
+        Limits limits) {
+      this(instance, runFolder, nodeAddresses, localClusterId, limits, List.of());
     }
   }
 

@@ -11,13 +11,19 @@ import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
+import io.cilium4j.datapath.ebpf.Programs.Entry;
 import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.DeviceManifest.Device;
 import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
+import io.cilium4j.datapath.net.NodeNetwork;
+import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
 import io.cilium4j.datapath.net.PodRoutes;
+import io.cilium4j.datapath.net.ReversePathFilter;
+import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -29,9 +35,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The kernel as the datapath: two eBPF programs, loaded once, and the maps they read. What it
- * enforces outlives it: maps and links are pinned, and the next process of the same instance takes
- * them over.
+ * The kernel as the datapath: eBPF programs, loaded once, and the maps they read. What it enforces
+ * outlives it: maps and links are pinned, and the next process of the same instance takes them
+ * over.
  */
 final class EbpfDatapath implements Datapath {
 
@@ -42,18 +48,25 @@ final class EbpfDatapath implements Datapath {
   /** Subfolder of the instance's pins that holds one link a device. */
   private static final String LINKS = "links";
 
+  /** The same for the devices that lead to a network. */
+  private static final String NETWORK_LINKS = "links-network";
+
   /** Subfolder with the programs, for other tools and for test runs. */
   private static final String PROGRAMS = "programs";
 
   private final InstanceNames names;
   private final BpfFs pins;
   private final BpfFs linkPins;
+  private final BpfFs networkPins;
   private final BpfFs programPins;
   private final Hooks hooks;
   private final Programs programs;
   private final Netlink node;
   private final DeviceManifest manifest;
   private final NodeDevices nodeDevices;
+  private final ReversePathFilter looseDevices = new ReversePathFilter(Mode.LOOSE);
+  private final NetworkDevices networkDevices;
+  private final NodeWatch watch;
   private final PodRoutes routes;
   private final PodConnector connector;
   private final Reclaimer reclaimer;
@@ -65,9 +78,12 @@ final class EbpfDatapath implements Datapath {
     this.names = new InstanceNames(config.instance());
     this.pins = BpfFs.open(names.pinFolder());
     this.linkPins = pins.subfolder(LINKS);
+    this.networkPins = pins.subfolder(NETWORK_LINKS);
     this.programPins = pins.subfolder(PROGRAMS);
-    this.hooks =
-        Probes.of(Feature.TCX_LINK).isSupported() ? new Hooks.Tcx(linkPins) : new Hooks.Clsact();
+    boolean hasLinks = Probes.of(Feature.TCX_LINK).isSupported();
+    this.hooks = hasLinks ? new Hooks.Tcx(linkPins) : Hooks.Clsact.ofPods();
+    Hooks networkHooks =
+        hasLinks ? new Hooks.Tcx(networkPins) : Hooks.Clsact.ofNetwork(config.instance());
     this.programs = Programs.load(config, pins);
     this.node = Netlink.open();
     this.manifest = new DeviceManifest(config.runFolder(), NAME);
@@ -75,15 +91,20 @@ final class EbpfDatapath implements Datapath {
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
     try {
       this.nodeDevices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
-      NodeDevices.acceptPodPackets(nodeDevices.host().name());
-      NodeDevices.acceptPodPackets(nodeDevices.net().name());
+      looseDevices.keep(nodeDevices.host().index(), nodeDevices.host().name());
+      NodeDevices.acceptPackets(nodeDevices.host().name());
+      acceptPodPackets(nodeDevices.net().index(), nodeDevices.net().name());
       nodeDevices.up();
       this.routes = new PodRoutes(nodeDevices);
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
       attachAgain();
       programs.pin(programPins);
+      this.networkDevices =
+          new NetworkDevices(
+              networkHooks, programs.at(Entry.FROM_NETDEV), config.devices(), this::isOurs);
       this.flows = new FlowReader(pins.pin(KernelMaps.EVENTS));
+      this.watch = openWatch(config.instance() + "-network");
     } catch (RuntimeException e) {
       reclaimer.close();
       node.close();
@@ -92,10 +113,42 @@ final class EbpfDatapath implements Datapath {
     }
   }
 
+  private NodeWatch openWatch(String threadName) {
+    try {
+      return NodeWatch.open(threadName, new NetworkFollower());
+    } catch (RuntimeException e) {
+      flows.close();
+      throw e;
+    }
+  }
+
+  /** What the watch tells goes on to whom it concerns. */
+  private final class NetworkFollower implements NodeWatch.Listener {
+    @Override
+    public void networkChanged(NodeNetwork network) {
+      networkDevices.follow(network);
+    }
+
+    @Override
+    public void reversePathFilterSet(int ifindex) {
+      looseDevices.check(ifindex);
+    }
+  }
+
+  private boolean isOurs(Link link) {
+    return link.index() == nodeDevices.host().index()
+        || link.index() == nodeDevices.net().index()
+        || manifest.holds(link.name(), link.index());
+  }
+
+  private void acceptPodPackets(int ifindex, String name) {
+    nodeDevices.acceptPodPackets(name, ifindex, looseDevices);
+  }
+
   /** Gives what an earlier process attached the present programs. */
   private void attachAgain() {
     hooks.prune();
-    hooks.attach(programs.fromHost(), nodeDevices.net().index(), nodeDevices.net().name());
+    hooks.attach(programs.at(Entry.FROM_HOST), nodeDevices.net().index(), nodeDevices.net().name());
     Map<Integer, String> pods = new TreeMap<>();
     // By the rows as well as by the manifest, which does without rows that were not written yet.
     writer.endpoints().values().stream()
@@ -107,7 +160,7 @@ final class EbpfDatapath implements Datapath {
             node.linkByName(name)
                 .filter(link -> link.index() == device.ifindex())
                 .ifPresent(link -> pods.put(link.index(), name)));
-    pods.forEach((ifindex, name) -> hooks.attach(programs.fromContainer(), ifindex, name));
+    pods.forEach(this::hook);
   }
 
   @Override
@@ -132,7 +185,7 @@ final class EbpfDatapath implements Datapath {
           name,
           device -> {
             manifest.add(name, device.hostIfindex());
-            hook(device);
+            hook(device.hostIfindex(), name);
           });
     } catch (RuntimeException e) {
       Device device = manifest.devices().get(name);
@@ -152,7 +205,8 @@ final class EbpfDatapath implements Datapath {
           device -> {
             manifest.adopt(device.hostName(), device.hostIfindex());
             taken.add(device);
-            hook(device);
+            networkDevices.leave(device.hostIfindex(), device.hostName());
+            hook(device.hostIfindex(), device.hostName());
           });
     } catch (RuntimeException e) {
       taken.forEach(this::release);
@@ -161,9 +215,9 @@ final class EbpfDatapath implements Datapath {
   }
 
   /** Before the device is up, so that no packet of the pod is undecided. */
-  private void hook(EndpointInterface device) {
-    NodeDevices.acceptPodPackets(device.hostName());
-    hooks.attach(programs.fromContainer(), device.hostIfindex(), device.hostName());
+  private void hook(int ifindex, String name) {
+    acceptPodPackets(ifindex, name);
+    hooks.attach(programs.at(Entry.FROM_CONTAINER), ifindex, name);
   }
 
   /** The device before its hook: without one it would hand its packets to the node's stack. */
@@ -176,13 +230,20 @@ final class EbpfDatapath implements Datapath {
   /** Down before its hook goes, as {@link #disconnect}. */
   @Override
   public synchronized void release(EndpointInterface device) {
-    connector.release(device.hostName(), device.hostIfindex());
+    release(device.hostName(), device.hostIfindex());
     forget(device.hostName(), device.hostIfindex());
   }
 
+  private void release(String name, int ifindex) {
+    connector.release(name, ifindex);
+    nodeDevices.refusePodPackets(name, ifindex, looseDevices);
+  }
+
   private void forget(String name, int ifindex) {
+    looseDevices.forget(ifindex);
     hooks.detach(ifindex, name);
     manifest.remove(name, ifindex);
+    networkDevices.refresh();
   }
 
   @Override
@@ -224,7 +285,7 @@ final class EbpfDatapath implements Datapath {
             LOG.info("device of no endpoint given up name={} origin={}", name, device.origin());
             switch (device.origin()) {
               case MADE -> deleteDevice(name);
-              case ADOPTED -> connector.release(name, device.ifindex());
+              case ADOPTED -> release(name, device.ifindex());
             }
             forget(name, device.ifindex());
           }
@@ -263,6 +324,7 @@ final class EbpfDatapath implements Datapath {
       return;
     }
     closed = true;
+    watch.close();
     flows.close();
     reclaimer.close();
     node.close();
@@ -277,7 +339,8 @@ final class EbpfDatapath implements Datapath {
     manifest.devices().keySet().forEach(this::deleteDevice);
     manifest.delete();
     close();
-    for (BpfFs folder : List.of(linkPins, programPins)) {
+    networkDevices.leaveAll();
+    for (BpfFs folder : List.of(linkPins, networkPins, programPins)) {
       folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));
       folder.removeIfEmpty();
     }

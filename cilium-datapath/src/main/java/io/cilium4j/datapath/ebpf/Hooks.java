@@ -27,15 +27,22 @@ sealed interface Hooks {
   /** What to say of it. */
   String description();
 
-  /** Links of kernel 6.6 and newer, pinned one a device under the device's name. */
+  /**
+   * Links of kernel 6.6 and newer, pinned one a device under the device's name, with {@code %} in
+   * the place of a dot: a pin may not have the one, a device not the other.
+   */
   record Tcx(BpfFs links) implements Hooks {
 
     /** What a link has for an index once its device is gone. */
     private static final int DEAD = 0;
 
+    private static String nameOf(String deviceName) {
+      return deviceName.replace('.', '%');
+    }
+
     @Override
     public void attach(BpfProgram program, int ifindex, String deviceName) {
-      Path pin = links.pin(deviceName);
+      Path pin = links.pin(nameOf(deviceName));
       if (pin.toFile().exists()) {
         try (BpfLink link = BpfLink.openPinned(pin)) {
           if (link.info().ifindex() == ifindex) {
@@ -44,7 +51,7 @@ sealed interface Hooks {
           }
         }
         // The device is another one of the same name; its predecessor's link is dead.
-        links.remove(deviceName);
+        links.remove(nameOf(deviceName));
       }
       try (BpfLink link = BpfLink.attachTcx(program, ifindex, Direction.INGRESS)) {
         link.pin(pin);
@@ -53,12 +60,12 @@ sealed interface Hooks {
 
     @Override
     public void detach(int ifindex, String deviceName) {
-      Path pin = links.pin(deviceName);
+      Path pin = links.pin(nameOf(deviceName));
       if (pin.toFile().exists()) {
         int attached = ifindexOf(pin);
         // Another device may have the name by now, and its hook.
         if (attached == DEAD || attached == ifindex) {
-          links.remove(deviceName);
+          links.remove(nameOf(deviceName));
         }
       }
     }
@@ -85,17 +92,28 @@ sealed interface Hooks {
   }
 
   /** Filters of the clsact qdisc, in a slot of our own; they live and go with the device. */
-  record Clsact() implements Hooks {
+  record Clsact(TcFilter.Slot slot) implements Hooks {
 
-    /** Priority and handle at which nobody else of this field attaches. */
-    private static final TcFilter.Slot SLOT = new TcFilter.Slot(4, 0xc4);
+    /** At which nobody else of this field attaches. */
+    private static final int PRIORITY = 4;
+
+    /** Where a pod's device has its program. */
+    static Clsact ofPods() {
+      return new Clsact(new TcFilter.Slot(PRIORITY, 0xc4));
+    }
+
+    /** Where a device that several instances share has that of one; above those of pods. */
+    static Clsact ofNetwork(String instance) {
+      return new Clsact(
+          new TcFilter.Slot(PRIORITY, 0x4000_0000 | (instance.hashCode() & 0x3fff_ffff)));
+    }
 
     @Override
     public void attach(BpfProgram program, int ifindex, String deviceName) {
-      TcFilter.find(ifindex, Direction.INGRESS, SLOT)
+      TcFilter.find(ifindex, Direction.INGRESS, slot)
           .ifPresentOrElse(
               filter -> filter.replace(program),
-              () -> TcFilter.attach(program, ifindex, Direction.INGRESS, SLOT));
+              () -> TcFilter.attach(program, ifindex, Direction.INGRESS, slot));
     }
 
     @Override
@@ -104,7 +122,7 @@ sealed interface Hooks {
         return; // It was about to be made.
       }
       try {
-        TcFilter.find(ifindex, Direction.INGRESS, SLOT).ifPresent(TcFilter::detach);
+        TcFilter.find(ifindex, Direction.INGRESS, slot).ifPresent(TcFilter::detach);
       } catch (BpfException e) {
         if (!e.errnoName().equals("ENODEV")) {
           throw e;

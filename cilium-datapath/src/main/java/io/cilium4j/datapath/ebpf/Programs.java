@@ -10,38 +10,66 @@ import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
 import java.io.IOException;
 import java.io.InputStream;
-import java.util.List;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
 
 /**
- * The two programs and the maps they share, loaded once for a node: every pod's device has a hook
- * that leads to the one program for pods.
+ * The programs and the maps they share, loaded once for a node: every device of a kind has a hook
+ * that leads to the one program for it.
  *
- * @param fromContainer decides what a pod sends
- * @param fromHost decides what the node and the outside send to pods
- * @param maps what both read
+ * @param byEntry each program
+ * @param maps what they read
  */
-record Programs(BpfProgram fromContainer, BpfProgram fromHost, KernelMaps maps)
-    implements AutoCloseable {
+record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements AutoCloseable {
 
-  private static final String LXC_OBJECT = "bpf_lxc";
-  private static final String HOST_OBJECT = "bpf_host";
+  /** A place where packets come in, and the program that stands there. */
+  enum Entry {
+    /** Decides what a pod sends. */
+    FROM_CONTAINER("bpf_lxc", "cil_from_container"),
 
-  /** Loads both; the maps are those of an earlier process where it left some. */
-  static Programs load(Config config, BpfFs pins) {
-    try (BpfObject lxc = open(LXC_OBJECT, config, pins);
-        BpfObject host = open(HOST_OBJECT, config, pins)) {
-      lxc.load();
-      KernelMaps maps = KernelMaps.of(lxc);
-      BpfProgram fromContainer = lxc.program("cil_from_container");
-      try {
-        host.load();
-        return new Programs(fromContainer, host.program("cil_from_host"), maps);
-      } catch (RuntimeException e) {
-        fromContainer.close();
-        maps.close();
-        throw e;
-      }
+    /** Decides what the node and the outside send to pods. */
+    FROM_HOST("bpf_host", "cil_from_host"),
+
+    /** Looks at what a network sends to the node. */
+    FROM_NETDEV("bpf_netdev", "cil_from_netdev");
+
+    private final String object;
+    private final String program;
+
+    Entry(String object, String program) {
+      this.object = object;
+      this.program = program;
     }
+  }
+
+  /** Loads all; the maps are those of an earlier process where it left some. */
+  static Programs load(Config config, BpfFs pins) {
+    Map<Entry, BpfProgram> loaded = new EnumMap<>(Entry.class);
+    KernelMaps maps = null;
+    try {
+      for (Entry entry : Entry.values()) {
+        try (BpfObject object = open(entry.object, config, pins)) {
+          object.load();
+          loaded.put(entry, object.program(entry.program));
+          if (maps == null) {
+            maps = KernelMaps.of(object);
+          }
+        }
+      }
+      return new Programs(loaded, Objects.requireNonNull(maps));
+    } catch (RuntimeException e) {
+      loaded.values().forEach(BpfProgram::close);
+      if (maps != null) {
+        maps.close();
+      }
+      throw e;
+    }
+  }
+
+  /** The program of an entry. */
+  BpfProgram at(Entry entry) {
+    return Objects.requireNonNull(byEntry.get(entry));
   }
 
   private static BpfObject open(String name, Config config, BpfFs pins) {
@@ -70,9 +98,9 @@ record Programs(BpfProgram fromContainer, BpfProgram fromHost, KernelMaps maps)
     }
   }
 
-  /** Pins both under their names, in the place of those of an earlier process. */
+  /** Pins each under its name, in the place of those of an earlier process. */
   void pin(BpfFs folder) {
-    for (BpfProgram program : List.of(fromContainer, fromHost)) {
+    for (BpfProgram program : byEntry.values()) {
       folder.remove(program.name());
       program.pin(folder.pin(program.name()));
     }
@@ -80,8 +108,7 @@ record Programs(BpfProgram fromContainer, BpfProgram fromHost, KernelMaps maps)
 
   @Override
   public void close() {
-    fromContainer.close();
-    fromHost.close();
+    byEntry.values().forEach(BpfProgram::close);
     maps.close();
   }
 }

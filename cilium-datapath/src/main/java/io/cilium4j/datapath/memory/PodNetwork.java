@@ -14,7 +14,11 @@ import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
+import io.cilium4j.datapath.net.NodeNetwork;
+import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.ReversePathFilter;
+import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import io.cilium4j.datapath.net.SourceGuard;
 import io.cilium4j.datapath.net.Sysctl;
 import java.util.ArrayList;
@@ -41,6 +45,8 @@ final class PodNetwork implements AutoCloseable {
   private final IngressBarrier barrier;
   private final SourceGuard guard;
   private final DeviceManifest manifest;
+  private final ReversePathFilter deafDevices = new ReversePathFilter(Mode.STRICT);
+  private final NodeWatch watch;
 
   /** The addresses of the pods that this process connected, by device. */
   private final Map<Integer, List<IpAddress>> connected = new HashMap<>();
@@ -58,16 +64,39 @@ final class PodNetwork implements AutoCloseable {
     try {
       this.devices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
       NodeDevices.acceptPackets(devices.host().name());
-      makeDeaf(devices.net().name());
+      makeDeaf(devices.net().index(), devices.net().name());
       // Pods' routes say how much each takes; what a pod sends is never too large for the stack.
       devices.ensureMtu(NodeDevices.MAX_MTU_BYTES);
       devices.up();
       this.connector = new PodConnector(node, config.nodeAddresses());
-      this.forwarder = new Forwarder(config.instance(), decider, devices);
+      this.watch = NodeWatch.open(config.instance() + "-network", new NetworkFollower());
+      this.forwarder = openForwarder(config.instance(), decider);
     } catch (RuntimeException e) {
       barrier.close();
       node.close();
       throw e;
+    }
+  }
+
+  private Forwarder openForwarder(String instance, PacketDecider decider) {
+    try {
+      return new Forwarder(instance, decider, devices);
+    } catch (RuntimeException e) {
+      watch.close();
+      throw e;
+    }
+  }
+
+  /** Sees to it that deaf devices stay so. */
+  private final class NetworkFollower implements NodeWatch.Listener {
+    @Override
+    public void networkChanged(NodeNetwork network) {
+      // Devices are made and removed by this instance alone.
+    }
+
+    @Override
+    public void reversePathFilterSet(int ifindex) {
+      deafDevices.check(ifindex);
     }
   }
 
@@ -134,7 +163,7 @@ final class PodNetwork implements AutoCloseable {
    */
   private void prepare(EndpointInterface device) {
     node.setMac(device.hostIfindex(), PodConnector.randomMac());
-    makeDeaf(device.hostName());
+    makeDeaf(device.hostIfindex(), device.hostName());
     forwarder.attach(device.hostIfindex(), mtuBytes(device));
   }
 
@@ -148,11 +177,11 @@ final class PodNetwork implements AutoCloseable {
    * No protocol of the node may take a frame for itself, also of those for all stations. The
    * settings do what they can where the kernel has no barrier.
    */
-  private void makeDeaf(String device) {
+  private void makeDeaf(int ifindex, String device) {
     barrier.shut(device);
     String v4 = "net/ipv4/conf/" + device;
     Sysctl.writeIfPresent(v4 + "/forwarding", "0");
-    Sysctl.writeIfPresent(v4 + "/rp_filter", "1");
+    deafDevices.keep(ifindex, device);
     Sysctl.writeIfPresent(v4 + "/drop_unicast_in_l2_multicast", "1");
     Sysctl.writeIfPresent(v4 + "/arp_ignore", "8");
     Sysctl.writeIfPresent("net/ipv6/conf/" + device + "/disable_ipv6", "1");
@@ -173,6 +202,7 @@ final class PodNetwork implements AutoCloseable {
   private void forget(String name, int ifindex) {
     forwarder.detach(ifindex);
     barrier.open(name);
+    deafDevices.forget(ifindex);
     manifest.remove(name, ifindex);
     connected.remove(ifindex);
   }
@@ -188,7 +218,7 @@ final class PodNetwork implements AutoCloseable {
       return;
     }
     if (manifest.holds(device.hostName(), device.hostIfindex()) && holds(device)) {
-      makeDeaf(device.hostName());
+      makeDeaf(device.hostIfindex(), device.hostName());
       forwarder.attach(device.hostIfindex(), mtuBytes(device));
       route(endpoint.addresses(), device);
     }
@@ -266,6 +296,7 @@ final class PodNetwork implements AutoCloseable {
   /** Stops forwarding; the devices stay. */
   @Override
   public void close() {
+    watch.close();
     forwarder.close();
     barrier.close();
     node.close();
@@ -273,6 +304,7 @@ final class PodNetwork implements AutoCloseable {
 
   /** Removes everything this instance made; with a device go its twin and its routes. */
   void destroy() {
+    watch.close();
     forwarder.close();
     manifest.devices().keySet().forEach(this::delete);
     manifest.delete();

@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import java.nio.ByteBuffer;
 import java.util.Optional;
@@ -14,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class AddressMessages {
 
-  private static final int RTM_NEWADDR = 20;
-  private static final int RTM_DELADDR = 21;
+  static final int RTM_NEWADDR = 20;
+  static final int RTM_DELADDR = 21;
   private static final int RTM_GETADDR = 22;
   private static final int RTM_NEWNEIGH = 28;
   private static final int RTM_DELNEIGH = 29;
@@ -24,6 +25,7 @@ final class AddressMessages {
 
   private static final int IFA_ADDRESS = 1;
   private static final int IFA_LOCAL = 2;
+  private static final int IFA_BROADCAST = 4;
   private static final int IFA_FLAGS = 8;
 
   /** {@code IFA_F_NODAD}: use an IPv6 address at once, without asking whether it is taken. */
@@ -42,15 +44,22 @@ final class AddressMessages {
 
   /** Adds an address; EXCLUSIVE, since the kernel would else change the one that is there. */
   static NetlinkRequest add(int ifindex, InterfaceAddress address, DuplicateCheck check) {
-    var request =
+    NetlinkRequest request = add(ifindex, address, NodeAddress.SCOPE_GLOBAL);
+    boolean skip = !address.address().isV4() && check == DuplicateCheck.SKIP;
+    return skip ? request.u32(IFA_FLAGS, NODAD) : request;
+  }
+
+  /** Adds an address of a narrower scope; IPv6 makes its own of the address. */
+  static NetlinkRequest add(int ifindex, InterfaceAddress address, int scope) {
+    return header(
         new NetlinkRequest(
             RTM_NEWADDR,
             NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE,
             "RTM_NEWADDR",
-            "address " + address + " on device " + ifindex);
-    header(request, ifindex, address);
-    boolean skip = !address.address().isV4() && check == DuplicateCheck.SKIP;
-    return skip ? request.u32(IFA_FLAGS, NODAD) : request;
+            "address " + address + " on device " + ifindex),
+        ifindex,
+        address,
+        scope);
   }
 
   static NetlinkRequest delete(int ifindex, InterfaceAddress address) {
@@ -58,10 +67,11 @@ final class AddressMessages {
         new NetlinkRequest(
             RTM_DELADDR, 0, "RTM_DELADDR", "address " + address + " on device " + ifindex),
         ifindex,
-        address);
+        address,
+        0);
   }
 
-  /** Lists both families; the kernel picks the device since the socket checks strictly. */
+  /** Lists both families; the kernel picks the device since the socket checks strictly, 0 any. */
   static NetlinkRequest list(int ifindex) {
     return new NetlinkRequest(RTM_GETADDR, 0, "RTM_GETADDR", "addresses of device " + ifindex)
         .u8(0)
@@ -73,15 +83,32 @@ final class AddressMessages {
 
   /** Reads an address of one device. */
   static @Nullable InterfaceAddress decode(ByteBuffer payload, int ifindex) {
+    NodeAddress read = decode(payload);
+    return read == null || read.ifindex() != ifindex
+        ? null
+        : new InterfaceAddress(read.address(), read.subnet().length());
+  }
+
+  /** Reads any address; null for one of another family, or an IPv4 one as IPv6 writes it. */
+  static @Nullable NodeAddress decode(ByteBuffer payload) {
     int length = Byte.toUnsignedInt(payload.get(1));
-    if (payload.getInt(4) != ifindex) {
-      return null;
-    }
+    int flags = Byte.toUnsignedInt(payload.get(2));
+    int scope = Byte.toUnsignedInt(payload.get(3));
+    int ifindex = payload.getInt(4);
     var attributes = NetlinkAttributes.read(payload.position(ADDRESS_HEADER_BYTES));
     // On a point-to-point device ADDRESS is the other end; LOCAL, where it is given, is ours.
-    Optional<IpAddress> own =
-        attributes.address(IFA_LOCAL).or(() -> attributes.address(IFA_ADDRESS));
-    return own.map(address -> new InterfaceAddress(address, length)).orElse(null);
+    Optional<IpAddress> other = attributes.address(IFA_ADDRESS);
+    Optional<IpAddress> own = attributes.address(IFA_LOCAL).or(() -> other);
+    if (own.isEmpty() || length > own.get().family().bits()) {
+      return null;
+    }
+    return new NodeAddress(
+        ifindex,
+        own.get(),
+        new IpPrefix(other.orElse(own.get()), length),
+        scope,
+        attributes.u32(IFA_FLAGS, flags),
+        attributes.address(IFA_BROADCAST));
   }
 
   /** Adds a neighbour or takes the place of what is known of it. */
@@ -115,12 +142,12 @@ final class AddressMessages {
 
   /** LOCAL and ADDRESS are the same where the link is not point-to-point; IPv6 wants either. */
   private static NetlinkRequest header(
-      NetlinkRequest request, int ifindex, InterfaceAddress address) {
+      NetlinkRequest request, int ifindex, InterfaceAddress address, int scope) {
     return request
         .u8(RouteMessages.family(address.address().family()))
         .u8(address.length())
         .u8(0)
-        .u8(0)
+        .u8(scope)
         .u32(ifindex)
         .address(IFA_LOCAL, address.address())
         .address(IFA_ADDRESS, address.address());

@@ -19,12 +19,18 @@ public record Link(
     int index, String name, String kind, MacAddress mac, int mtuBytes, int flags, int peerIndex) {
 
   static final int IFF_UP = 0x1;
+  static final int IFF_LOOPBACK = 0x8;
   static final int IFF_RUNNING = 0x40;
   static final int IFF_NOARP = 0x80;
 
   /** Whether it was set up. */
   public boolean isUp() {
     return (flags & IFF_UP) != 0;
+  }
+
+  /** Whether what is sent by it comes back to the node. */
+  public boolean isLoopback() {
+    return (flags & IFF_LOOPBACK) != 0;
   }
 
   /** Whether it carries packets: it is up, and so is what it is connected to. */

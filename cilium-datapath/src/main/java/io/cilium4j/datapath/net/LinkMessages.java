@@ -21,8 +21,8 @@ import java.nio.ByteBuffer;
  */
 final class LinkMessages {
 
-  private static final int RTM_NEWLINK = 16;
-  private static final int RTM_DELLINK = 17;
+  static final int RTM_NEWLINK = 16;
+  static final int RTM_DELLINK = 17;
   private static final int RTM_GETLINK = 18;
 
   private static final int HEADER_BYTES = 16;

@@ -120,6 +120,14 @@ public final class Netlink implements AutoCloseable {
     return unless(Errno.EEXIST, AddressMessages.add(ifindex, address, check));
   }
 
+  /**
+   * Gives a device an IPv4 address that is valid on its link alone, unless it has it: the node
+   * answers for it there and speaks from it nowhere else. Whether it was added.
+   */
+  public boolean ensureLinkAddress(int ifindex, InterfaceAddress address) {
+    return unless(Errno.EEXIST, AddressMessages.add(ifindex, address, NodeAddress.SCOPE_LINK));
+  }
+
   /** Takes an address from a device; false if it does not have it. */
   public boolean deleteAddress(int ifindex, InterfaceAddress address) {
     return unless(Errno.EADDRNOTAVAIL, AddressMessages.delete(ifindex, address));

@@ -96,12 +96,28 @@ public final class NodeDevices {
   }
 
   /**
-   * Lets a device take packets whose way back leads over another device: a pod's packets come in at
-   * the pod's device, while its address is routed to {@code cilium_host}.
+   * Lets a device take a pod's packets, whose way back leads over another device: its address is
+   * routed to {@code cilium_host}. The kernel looks at that by {@code rp_filter}, of which the
+   * larger of the device's and the one for all counts; it passes such packets at 0, and at 2 if the
+   * device has any IPv4 address. So the device gets 2, which no value for all overrides, and the
+   * node's own address in the pod network, valid on the link alone so that nobody speaks from it.
    */
-  public static void acceptPodPackets(String device) {
-    Sysctl.writeIfPresent("net/ipv4/conf/" + device + "/rp_filter", "0");
+  public void acceptPodPackets(String device, int ifindex, ReversePathFilter loose) {
+    addresses.stream()
+        .filter(IpAddress::isV4)
+        .forEach(address -> node.ensureLinkAddress(ifindex, InterfaceAddress.host(address)));
+    loose.keep(ifindex, device);
     acceptPackets(device);
+  }
+
+  /** Takes back the address, for a device that is its maker's again; no error if it is gone. */
+  public void refusePodPackets(String device, int ifindex, ReversePathFilter loose) {
+    loose.forget(ifindex);
+    if (node.linkByName(device).filter(link -> link.index() == ifindex).isPresent()) {
+      addresses.stream()
+          .filter(IpAddress::isV4)
+          .forEach(address -> node.deleteAddress(ifindex, InterfaceAddress.host(address)));
+    }
   }
 
   /** Lets a device forward packets of both families. */

@@ -58,7 +58,12 @@ public final class Poller implements AutoCloseable {
     if (token < 0) {
       throw new IllegalArgumentException("token " + token + ": wanted 0 or above");
     }
-    control(LibC.EPOLL_CTL_ADD, socket.descriptor(), token);
+    add(socket.descriptor(), token);
+  }
+
+  /** As above, for another socket of this package. */
+  void add(int descriptor, long token) {
+    control(LibC.EPOLL_CTL_ADD, descriptor, token);
   }
 
   /** Takes a socket out, which is still open; its token may yet come once from a running poll. */

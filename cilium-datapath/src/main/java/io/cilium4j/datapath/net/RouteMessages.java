@@ -5,6 +5,8 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import java.nio.ByteBuffer;
+import java.util.HashSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,18 +18,22 @@ import org.jspecify.annotations.Nullable;
  */
 final class RouteMessages {
 
-  private static final int RTM_NEWROUTE = 24;
-  private static final int RTM_DELROUTE = 25;
+  static final int RTM_NEWROUTE = 24;
+  static final int RTM_DELROUTE = 25;
   private static final int RTM_GETROUTE = 26;
 
   private static final int HEADER_BYTES = 12;
   private static final int FLAGS_OFFSET = 8;
+
+  /** Size of {@code rtnexthop}. */
+  private static final int HOP_BYTES = 8;
 
   private static final int RTA_DST = 1;
   private static final int RTA_OIF = 4;
   private static final int RTA_GATEWAY = 5;
   private static final int RTA_PREFSRC = 7;
   private static final int RTA_METRICS = 8;
+  private static final int RTA_MULTIPATH = 9;
   private static final int RTA_TABLE = 15;
 
   /** Within METRICS: which of them nobody may change, bit n for type n, and the largest packet. */
@@ -90,13 +96,52 @@ final class RouteMessages {
 
   /** Lists one family; the kernel picks the device, the reader the table. */
   static NetlinkRequest list(IpFamily family, int ifindex) {
+    return list(family, "routes of device " + ifindex).u32(RTA_OIF, ifindex);
+  }
+
+  /** Lists one family, whatever the device. */
+  static NetlinkRequest list(IpFamily family) {
+    return list(family, "all " + family + " routes");
+  }
+
+  private static NetlinkRequest list(IpFamily family, String shown) {
     return header(
-            new NetlinkRequest(RTM_GETROUTE, 0, "RTM_GETROUTE", "routes of device " + ifindex),
-            family,
-            0,
-            new int[4],
-            0)
-        .u32(RTA_OIF, ifindex);
+        new NetlinkRequest(RTM_GETROUTE, 0, "RTM_GETROUTE", shown), family, 0, new int[4], 0);
+  }
+
+  /** Whether a route is to everywhere. */
+  static boolean isDefault(ByteBuffer payload) {
+    return payload.get(1) == 0;
+  }
+
+  /** The devices that a default route of the main table leaves by; null for another route. */
+  static @Nullable Set<Integer> defaultDevices(ByteBuffer payload) {
+    int table = Byte.toUnsignedInt(payload.get(4));
+    int type = Byte.toUnsignedInt(payload.get(7));
+    if (!isDefault(payload) || type != TYPE_UNICAST) {
+      return null;
+    }
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    if (attributes.u32(RTA_TABLE, table) != TABLE_MAIN) {
+      return null;
+    }
+    Set<Integer> devices = new HashSet<>();
+    devices.add(attributes.u32(RTA_OIF, 0));
+    attributes.get(RTA_MULTIPATH).ifPresent(hops -> readHops(hops, devices));
+    devices.remove(0);
+    return devices;
+  }
+
+  /**
+   * Reads {@code rtnexthop}s: length u16, flags u8, hops u8, index of the device i32, attributes.
+   */
+  private static void readHops(ByteBuffer hops, Set<Integer> devices) {
+    int position = 0;
+    while (hops.limit() - position >= HOP_BYTES) {
+      devices.add(hops.getInt(position + 4));
+      int length = Short.toUnsignedInt(hops.getShort(position));
+      position += NetlinkAttributes.align(Math.max(length, HOP_BYTES));
+    }
   }
 
   /** Reads a unicast route of the main table and of one device. */

@@ -26,9 +26,12 @@
  *   <li>{@link io.cilium4j.datapath.net.Netlink}: what can be asked of the kernel. Below it {@code
  *       NetlinkSocket} knows the protocol, {@code LinkMessages}, {@code AddressMessages} and {@code
  *       RouteMessages} the layouts, {@code NetlinkRequest} and {@code NetlinkAttributes} the bytes
+ *   <li>{@link io.cilium4j.datapath.net.NodeWatch}: what becomes of devices and addresses, as the
+ *       kernel tells it by itself; {@code NetlinkGroups} is its socket
  *   <li>{@link io.cilium4j.datapath.net.NodeDevices} and {@link
  *       io.cilium4j.datapath.net.PodConnector}: the devices of a node and of a pod
- *   <li>{@link io.cilium4j.datapath.net.Sysctl}: settings of a namespace that are files
+ *   <li>{@link io.cilium4j.datapath.net.Sysctl}: settings of a namespace that are files, and {@link
+ *       io.cilium4j.datapath.net.ReversePathFilter}, which keeps one of them
  *   <li>{@link io.cilium4j.datapath.net.PacketSocket}, with {@link
  *       io.cilium4j.datapath.net.FrameBatch} and {@link io.cilium4j.datapath.net.Poller}: frames
  *       for a datapath in user space

@@ -183,7 +183,7 @@ class EbpfDatapathKernelIT {
     throw new AssertionError("no event of " + reason + " in " + node.flows);
   }
 
-  private static boolean tcp(Netns from, Netns to, IpAddress address) throws IOException {
+  static boolean tcp(Netns from, Netns to, IpAddress address) throws IOException {
     return transfer(from, to, address, 1) == 1;
   }
 
@@ -245,7 +245,7 @@ class EbpfDatapathKernelIT {
     }
   }
 
-  private static boolean ping(Netns from, IpAddress address) throws Exception {
+  static boolean ping(Netns from, IpAddress address) throws Exception {
     return from.call(() ->
         new ProcessBuilder(List.of("ping", "-c", "1", "-W", "1", address.toString()))
                 .redirectErrorStream(true)

@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 
 /**
  * A node with the eBPF datapath under an instance of the tests' own, and pods in real namespaces.
@@ -69,9 +70,9 @@ final class TestNode implements AutoCloseable {
   TestNode(Path folder) {
     this.folder = folder;
     // What an aborted run left would be taken over otherwise.
-    open();
+    open(List.of());
     datapath.destroy();
-    open();
+    open(List.of());
     datapath.apply(
         Change.ofIpcache(
             new IpcacheEntry(IpPrefix.host(NODE4), ReservedIdentity.HOST.id()),
@@ -80,10 +81,15 @@ final class TestNode implements AutoCloseable {
 
   /** Opens a datapath that is closed. */
   void open() {
+    open(List.of());
+  }
+
+  /** Opens a datapath for devices of these names. */
+  void open(List<String> devices) {
     datapath =
         (EbpfDatapath)
             new EbpfDatapathProvider()
-                .open(new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS));
+                .open(new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices));
     datapath.subscribe(flows::add);
   }
 
@@ -106,6 +112,15 @@ final class TestNode implements AutoCloseable {
 
   /** A pod whose devices somebody else made, who left it to ask for its next hop. */
   Pod adopted(int id, int identity, PolicyMapState policy) {
+    return adopted(id, identity, policy, _ -> {});
+  }
+
+  /**
+   * As above.
+   *
+   * @param before what its maker does to the node's end before it is adopted
+   */
+  Pod adopted(int id, int identity, PolicyMapState policy, Consumer<Link> before) {
     Netns netns = Netns.create(folder, "pod" + id);
     try (Netlink here = Netlink.open();
         Netlink inside = Netlink.open(netns)) {
@@ -125,6 +140,7 @@ final class TestNode implements AutoCloseable {
       var device =
           new EndpointInterface(
               host.name(), host.index(), host.mac(), pair.peerMac(), netns.path().toString());
+      before.accept(host);
       List<IpAddress> addresses = List.of(NODE4.plus(id), NODE6.plus(id));
       return join(
           id, identity, policy, netns, datapath.adopt(new AdoptRequest(id, device, addresses)));

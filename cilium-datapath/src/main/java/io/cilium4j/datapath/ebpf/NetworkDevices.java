@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.datapath.bpf.BpfException;
+import io.cilium4j.datapath.bpf.BpfProgram;
+import io.cilium4j.datapath.net.Link;
+import io.cilium4j.datapath.net.NodeNetwork;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The node's devices that lead to a network, each with the program that looks at what comes from
+ * there. They are others' devices, shared with other programs and other instances: nothing but the
+ * hook is ever ours. Which they are follows the network; see {@link NodeNetwork#external}.
+ *
+ * <p>Safe for use by several threads.
+ */
+final class NetworkDevices {
+
+  private static final Logger LOG = LoggerFactory.getLogger(NetworkDevices.class);
+
+  private final Hooks hooks;
+  private final BpfProgram program;
+  private final List<String> names;
+  private final Predicate<Link> isOurs;
+
+  /** Those with the present program, by index. */
+  private final Map<Integer, String> attached = new HashMap<>();
+
+  private NodeNetwork network = new NodeNetwork(Map.of(), List.of(), Set.of());
+
+  /**
+   * @param names the only ones to take, if there are any
+   * @param isOurs tells the instance's own devices and its pods'
+   */
+  NetworkDevices(Hooks hooks, BpfProgram program, List<String> names, Predicate<Link> isOurs) {
+    this.hooks = hooks;
+    this.program = program;
+    this.names = List.copyOf(names);
+    this.isOurs = isOurs;
+  }
+
+  /**
+   * Attaches to devices that lead to a network by now and detaches from those that do not, also
+   * where an earlier process attached. A device that refuses is told of and tried again at the next
+   * change.
+   */
+  synchronized void follow(NodeNetwork present) {
+    boolean isFirst = network.links().isEmpty();
+    network = present;
+    Map<Integer, String> wanted = new HashMap<>();
+    present.external(names, isOurs).forEach(link -> wanted.put(link.index(), link.name()));
+    Map<Integer, String> gone = new HashMap<>(attached);
+    if (isFirst) {
+      // By a process before this one, as far as it can be known.
+      present.links().values().forEach(link -> gone.put(link.index(), link.name()));
+    }
+    gone.forEach((ifindex, name) -> {
+      if (!name.equals(wanted.get(ifindex))) {
+        detach(ifindex, name);
+      }
+    });
+    wanted.forEach((ifindex, name) -> {
+      if (!attached.containsKey(ifindex)) {
+        attach(ifindex, name);
+      }
+    });
+    hooks.prune();
+  }
+
+  /** Looks again at which devices are ours. */
+  synchronized void refresh() {
+    follow(network);
+  }
+
+  /** Leaves a device that is a pod's from now on. */
+  synchronized void leave(int ifindex, String name) {
+    detach(ifindex, name);
+  }
+
+  /** Leaves all. */
+  synchronized void leaveAll() {
+    Map.copyOf(attached).forEach(this::detach);
+  }
+
+  private void attach(int ifindex, String name) {
+    try {
+      hooks.attach(program, ifindex, name);
+      attached.put(ifindex, name);
+      LOG.info("network device watched name={} ifindex={}", name, ifindex);
+    } catch (BpfException e) {
+      LOG.warn(
+          "network device not watched name={} ifindex={} error=\"{}\"",
+          name,
+          ifindex,
+          e.getMessage());
+    }
+  }
+
+  private void detach(int ifindex, String name) {
+    hooks.detach(ifindex, name);
+    if (attached.remove(ifindex) != null) {
+      LOG.info("network device left name={} ifindex={}", name, ifindex);
+    }
+  }
+}

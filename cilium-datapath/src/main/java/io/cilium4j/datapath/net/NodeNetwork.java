@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.IpPrefix;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Predicate;
+
+/**
+ * The devices and addresses of a network namespace at one moment.
+ *
+ * @param links the devices by index
+ * @param addresses their addresses
+ * @param defaultRoutes the devices by which a default route of the main table leaves
+ */
+public record NodeNetwork(
+    Map<Integer, Link> links, List<NodeAddress> addresses, Set<Integer> defaultRoutes) {
+
+  public NodeNetwork {
+    links = Map.copyOf(links);
+    addresses = List.copyOf(addresses);
+    defaultRoutes = Set.copyOf(defaultRoutes);
+  }
+
+  /** Every prefix whose packets end at the node, see {@link NodeAddress#delivered}; sorted. */
+  public Set<IpPrefix> delivered() {
+    Set<IpPrefix> all = new TreeSet<>();
+    for (NodeAddress address : addresses) {
+      Link link = links.get(address.ifindex());
+      all.addAll(address.delivered(link != null && link.isLoopback()));
+    }
+    return all;
+  }
+
+  /**
+   * The devices by which the node is joined to a network: those with a global address or a default
+   * route, but for loopback devices.
+   *
+   * @param names if there are any, only devices of these names, and those whether or not they have
+   *     an address; a name that ends in {@code +} stands for all that begin so
+   * @param isOurs devices to leave out
+   */
+  public List<Link> external(List<String> names, Predicate<Link> isOurs) {
+    return links.values().stream()
+        .filter(link -> !link.isLoopback() && !isOurs.test(link))
+        .filter(link ->
+            names.isEmpty()
+                ? isJoined(link.index())
+                : names.stream().anyMatch(name -> matches(name, link.name())))
+        .toList();
+  }
+
+  private boolean isJoined(int ifindex) {
+    return defaultRoutes.contains(ifindex)
+        || addresses.stream().anyMatch(each -> each.ifindex() == ifindex && each.isGlobal());
+  }
+
+  private static boolean matches(String wanted, String name) {
+    return wanted.endsWith("+")
+        ? name.startsWith(wanted.substring(0, wanted.length() - 1))
+        : name.equals(wanted);
+  }
+}
