@@ -255,6 +255,11 @@ public final class BpfObject implements AutoCloseable {
     return this;
   }
 
+  /** Whether the file declares the map {@code map}. */
+  public boolean declares(String map) {
+    return maps.containsKey(map);
+  }
+
   /** The shape that the file declares for {@code map}, with what was configured since. */
   MapSpec declared(String map) {
     return specOf(map, mapNamed(map));

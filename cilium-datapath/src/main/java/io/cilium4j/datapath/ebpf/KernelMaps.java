@@ -93,7 +93,10 @@ record KernelMaps(
   /** Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. */
   static void declare(BpfObject object, BpfFs pins, Limits limits) {
     for (String name : PINNED) {
-      object.pinPath(name, pins.pin(name));
+      // No program uses all of them.
+      if (object.declares(name)) {
+        object.pinPath(name, pins.pin(name));
+      }
     }
     object
         .maxEntries(POLICY, limits.policyEntries())
