@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
@@ -29,6 +30,11 @@ import java.util.function.Consumer;
  * <p>Safe for use by several threads, one pod at a time.
  */
 public final class PodConnector {
+
+  /** How long a pair may take to carry packets; then it is used all the same. */
+  private static final long RUNNING_WAIT_NANOS = 1_000_000_000L;
+
+  private static final long RUNNING_POLL_NANOS = 1_000_000L;
 
   /** Index of the loopback device, the same in every namespace. */
   private static final int LOOPBACK_INDEX = 1;
@@ -108,6 +114,7 @@ public final class PodConnector {
     beforeUp.accept(adopted);
     answerForNextHop(adopted);
     node.setUp(host.index());
+    awaitRunning(node, host.index());
     return adopted;
   }
 
@@ -216,7 +223,25 @@ public final class PodConnector {
         new EndpointInterface(host.name(), host.index(), host.mac(), end.mac(), request.netns());
     beforeUp.accept(device);
     node.setUp(host.index());
+    awaitRunning(pod, end.index());
+    awaitRunning(node, host.index());
     return device;
+  }
+
+  /**
+   * A device that was set up swallows what it is to send until the kernel has taken note of its
+   * carrier, in a thread of its own; on a busy machine that takes a while. Since 6.8 asking for the
+   * device makes it do so first, before that it is asked again.
+   */
+  private static void awaitRunning(Netlink netlink, int ifindex) {
+    long deadline = System.nanoTime() + RUNNING_WAIT_NANOS;
+    boolean running = false;
+    while (!running && System.nanoTime() - deadline < 0) {
+      running = netlink.linkByIndex(ifindex).map(Link::isRunning).orElse(true);
+      if (!running) {
+        LockSupport.parkNanos(RUNNING_POLL_NANOS);
+      }
+    }
   }
 
   private static boolean hasFamily(ConnectRequest request, IpFamily family) {
