@@ -141,6 +141,18 @@ public final class Netlink implements AutoCloseable {
 
   // ---- Routes
 
+  /**
+   * Whether what is sent to an address ends here. An IPv6 address becomes local in a thread of the
+   * kernel's own, some time after it was added.
+   */
+  public boolean isLocal(IpAddress address) {
+    return !socket
+        .dump(
+            RouteMessages.list(address.family()),
+            payload -> RouteMessages.makesLocal(payload, address))
+        .isEmpty();
+  }
+
   /** Adds a route; EEXIST if there is one to the same destination. */
   public void addRoute(Route route) {
     socket.execute(RouteMessages.add(route));

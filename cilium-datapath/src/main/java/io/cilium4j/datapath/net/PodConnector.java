@@ -13,6 +13,7 @@ import java.security.SecureRandom;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
@@ -31,10 +32,10 @@ import java.util.function.Consumer;
  */
 public final class PodConnector {
 
-  /** How long a pair may take to carry packets; then it is used all the same. */
-  private static final long RUNNING_WAIT_NANOS = 1_000_000_000L;
+  /** How long the kernel may take to act on what it was told; then it is used all the same. */
+  private static final long SETTLE_WAIT_NANOS = 1_000_000_000L;
 
-  private static final long RUNNING_POLL_NANOS = 1_000_000L;
+  private static final long SETTLE_POLL_NANOS = 1_000_000L;
 
   /** Index of the loopback device, the same in every namespace. */
   private static final int LOOPBACK_INDEX = 1;
@@ -225,6 +226,7 @@ public final class PodConnector {
     node.setUp(host.index());
     awaitRunning(pod, end.index());
     awaitRunning(node, host.index());
+    request.addresses().forEach(address -> await(() -> pod.isLocal(address)));
     return device;
   }
 
@@ -234,13 +236,13 @@ public final class PodConnector {
    * device makes it do so first, before that it is asked again.
    */
   private static void awaitRunning(Netlink netlink, int ifindex) {
-    long deadline = System.nanoTime() + RUNNING_WAIT_NANOS;
-    boolean running = false;
-    while (!running && System.nanoTime() - deadline < 0) {
-      running = netlink.linkByIndex(ifindex).map(Link::isRunning).orElse(true);
-      if (!running) {
-        LockSupport.parkNanos(RUNNING_POLL_NANOS);
-      }
+    await(() -> netlink.linkByIndex(ifindex).map(Link::isRunning).orElse(true));
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long deadline = System.nanoTime() + SETTLE_WAIT_NANOS;
+    while (!condition.getAsBoolean() && System.nanoTime() - deadline < 0) {
+      LockSupport.parkNanos(SETTLE_POLL_NANOS);
     }
   }
 

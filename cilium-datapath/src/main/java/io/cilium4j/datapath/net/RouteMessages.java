@@ -53,6 +53,7 @@ final class RouteMessages {
   private static final int SCOPE_ANY = 255;
 
   private static final int TYPE_UNICAST = 1;
+  private static final int TYPE_LOCAL = 2;
 
   /** {@code RTNH_F_ONLINK}: the gateway is on the link although no route says so. */
   private static final int ON_LINK = 4;
@@ -107,6 +108,16 @@ final class RouteMessages {
   private static NetlinkRequest list(IpFamily family, String shown) {
     return header(
         new NetlinkRequest(RTM_GETROUTE, 0, "RTM_GETROUTE", shown), family, 0, new int[4], 0);
+  }
+
+  /** Whether a route makes an address the node's own; null for another route. */
+  static @Nullable Boolean makesLocal(ByteBuffer payload, IpAddress address) {
+    int type = Byte.toUnsignedInt(payload.get(7));
+    if (type != TYPE_LOCAL) {
+      return null;
+    }
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    return attributes.address(RTA_DST).filter(address::equals).isPresent() ? true : null;
   }
 
   /** Whether a route is to everywhere. */
