@@ -51,7 +51,7 @@ final class PacketDecider {
   /**
    * @param clockNanos the monotonic clock
    * @param events takes what is to be reported, on the deciding thread; may not wait
-   * @param conntrackCapacity flows of each family and table
+   * @param conntrackCapacity flows of each family, but for those beyond a share
    */
   PacketDecider(
       LongSupplier clockNanos, FlowSink events, Counters counters, int conntrackCapacity) {
@@ -127,7 +127,7 @@ final class PacketDecider {
     return flow.epoch == trial.state.epoch()
         && !flow.revoked
         && flow.place(fromA) == trial.origin.ifindex()
-        && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.isClosing()));
+        && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.mayBeginAnew()));
   }
 
   private Decision decideNeighbour(ByteBuffer frame) {
@@ -136,15 +136,11 @@ final class PacketDecider {
       return drop(DropReason.UNKNOWN_SENDER);
     }
     trial.sourceIdentity = sender.endpoint().identity();
-    boolean isArp = trial.packet.isArp;
-    boolean own =
-        isArp
-            ? Neighbours.mayAsk(frame, trial.packet, sender)
-            : Neighbours.maySay(frame, trial.packet, sender);
-    if (own) {
-      return forward(Decision.ToStack.INSTANCE);
-    }
-    return drop(isArp ? DropReason.INVALID_SOURCE_IP : DropReason.FORBIDDEN_ICMPV6);
+    DropReason forbidden =
+        trial.packet.isArp
+            ? Neighbours.checkArp(frame, trial.packet, sender)
+            : Neighbours.checkDiscovery(frame, trial.packet, sender);
+    return forbidden == null ? forward(Decision.ToStack.INSTANCE) : drop(forbidden);
   }
 
   private Decision decideWithoutPorts() {

@@ -58,7 +58,7 @@ class ConntrackTest {
     for (int port = 1; port <= 20; port++) {
       assertTrue(isKnown(world, A, port));
     }
-    assertEquals(20 + SHARE + CAPACITY, world.decider.flows());
+    assertEquals(20 + SHARE + CAPACITY / 4, world.decider.flows());
     assertEquals(Map.of(3, 30_000L - SHARE), world.decider.overflowedFlows());
     // The flood's own: those that came first stand in its share, the last ones in the other table.
     assertTrue(isKnown(world, 3, 1));

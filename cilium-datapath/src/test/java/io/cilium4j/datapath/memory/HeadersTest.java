@@ -118,8 +118,8 @@ class HeadersTest {
     ByteBuffer forged = world.between(A, B).fragment(1, 0, true).tcp(999, 81, Frames.SYN);
     int l4 = forged.limit() - 20;
     assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, Frames.endAt(l4, forged)));
-    assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, Frames.endAt(l4 + 13, forged)));
-    assertReaches(B, world.send(A, Frames.endAt(l4 + 14, forged)));
+    assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, Frames.endAt(l4 + 19, forged)));
+    assertReaches(B, world.send(A, Frames.endAt(l4 + 20, forged)));
     ByteBuffer udp = world.between(A, B).udp(1, 2);
     int ports = udp.limit() - 12;
     assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, Frames.endAt(ports + 3, udp)));

@@ -95,18 +95,16 @@ class PartiesTest {
     assertDrop(DropReason.INVALID_SOURCE_IP, world.send(A, Frames.arp(world.address(B), next)));
     assertDrop(
         DropReason.UNKNOWN_SENDER,
-        world.decider.decide(
-            Frames.arp(world.address(A), next),
-            FrameKind.PLAIN,
-            new Origin(7)));
+        world.decider.decide(Frames.arp(world.address(A), next), FrameKind.PLAIN, new Origin(7)));
     assertDrop(DropReason.UNSUPPORTED_L3, world.fromNode(Frames.arp(world.address(A), next)));
     for (int at : new int[] {15, 16, 18, 19}) {
       ByteBuffer odd = Frames.arp(world.address(A), next);
       odd.put(at, (byte) 9);
       assertDrop(DropReason.INVALID_SOURCE_IP, world.send(A, odd));
     }
+    assertEquals(world.address(A), world.reported.getLast().source());
     assertDrop(
-        DropReason.INVALID_SOURCE_IP,
+        DropReason.INVALID_PACKET,
         world.send(A, Frames.arp(world.address(A), next).limit(14 + 27)));
   }
 

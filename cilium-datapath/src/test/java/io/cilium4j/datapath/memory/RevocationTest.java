@@ -298,6 +298,42 @@ class RevocationTest {
     assertTrue(!world.send(World.A, world.between(World.A, World.B).tcp(40_000, 80, 16)).passes());
   }
 
+  /** A guess at who began does not bind who really begins. */
+  @ParameterizedTest
+  @EnumSource
+  void decide_synWhereTheEntryIsAGuess_beginsAnew(IpFamily family) {
+    World world = World.open(family);
+    assertTrue(world.send(World.B, world.between(World.B, World.A).tcp(80, 40_000, 16)).passes());
+    assertTrue(
+        world.send(World.B, world.between(World.B, World.A).tcp(80, 40_000, Frames.SYN)).passes());
+    assertTrue(
+        world
+            .send(World.A, world.between(World.A, World.B).tcp(40_000, 80, Frames.SYN_ACK))
+            .passes());
+    // B is the client now: a change that closes what A begins does not touch it.
+    world.put(World.A, World.only(TrafficDirection.INGRESS));
+    assertTrue(world.send(World.A, world.between(World.A, World.B).tcp(40_000, 80, 16)).passes());
+    world.passSeconds(7999);
+    assertTrue(world.send(World.B, world.between(World.B, World.A).tcp(80, 40_000, 16)).passes());
+  }
+
+  /** Whoever accepts is the server, whatever the ports. */
+  @ParameterizedTest
+  @EnumSource
+  void decide_acceptingSegmentOfAnUnknownConnection_isTheServers(IpFamily family) {
+    World world = World.open(family);
+    world.put(World.A, World.only(TrafficDirection.EGRESS));
+    world.put(World.B, World.only(TrafficDirection.INGRESS));
+    assertTrue(
+        world
+            .send(World.B, world.between(World.B, World.A).tcp(40_000, 80, Frames.SYN_ACK))
+            .passes());
+    assertTrue(
+        !world
+            .send(World.A, world.between(World.A, World.B).tcp(81, 40_000, Frames.SYN_ACK))
+            .passes());
+  }
+
   @ParameterizedTest
   @EnumSource
   void decide_bareReset_passesWhereAllowedAndLeavesNoEntry(IpFamily family) {
