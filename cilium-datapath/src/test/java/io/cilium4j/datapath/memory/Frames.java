@@ -86,7 +86,7 @@ public final class Frames {
   }
 
   /** An ARP request of these addresses. */
-  static ByteBuffer arp(IpAddress sender, IpAddress target) {
+  public static ByteBuffer arp(IpAddress sender, IpAddress target) {
     ByteBuffer frame = ByteBuffer.allocate(14 + 28);
     frame.position(12).putShort((short) 0x0806);
     frame.putShort((short) 1).putShort((short) 0x0800).put((byte) 6).put((byte) 4);
@@ -107,7 +107,7 @@ public final class Frames {
   }
 
   /** Fills in the checksum of an IPv4 header without options, as RFC 791 says. */
-  static void fillIpv4Checksum(ByteBuffer frame) {
+  public static void fillIpv4Checksum(ByteBuffer frame) {
     frame.putShort(24, (short) 0);
     frame.putShort(24, (short) ~ipv4Sum(frame));
   }
