@@ -10,8 +10,10 @@ import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.Codec;
+import io.cilium4j.datapath.bpf.MapSpec;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The maps that programs and agent share, typed and pinned. Pinned under their own names in the
@@ -90,22 +92,38 @@ record KernelMaps(
   /** How much smaller than the main table the one is for what goes beyond an endpoint's share. */
   private static final int OVERFLOW_PART = 4;
 
-  /** Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. */
+  /**
+   * Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. An
+   * object has those maps that its program needs.
+   */
   static void declare(BpfObject object, BpfFs pins, Limits limits) {
-    for (String name : PINNED) {
-      // No program uses all of them.
-      if (object.declares(name)) {
+    Map<String, Integer> sizes = sizes(limits);
+    for (MapSpec spec : object.mapSpecs()) {
+      String name = spec.name();
+      if (PINNED.contains(name)) {
         object.pinPath(name, pins.pin(name));
+        object.maxEntries(name, sizes.getOrDefault(name, spec.maxEntries()));
       }
     }
-    object
-        .maxEntries(POLICY, limits.policyEntries())
-        .maxEntries(IPCACHE, limits.ipcacheEntries())
-        .maxEntries(CONNTRACK4, limits.conntrackEntries())
-        .maxEntries(CONNTRACK6, limits.conntrackEntries())
-        .maxEntries(OVERFLOW4, limits.conntrackEntries() / OVERFLOW_PART)
-        .maxEntries(OVERFLOW6, limits.conntrackEntries() / OVERFLOW_PART)
-        .setConst("cfg_ct_share", limits.conntrackEntries() / SHARES);
+    object.setConst("cfg_ct_share", limits.conntrackEntries() / SHARES);
+  }
+
+  /** The capacities that are not those of the object. */
+  private static Map<String, Integer> sizes(Limits limits) {
+    int flows = limits.conntrackEntries();
+    return Map.of(
+        POLICY,
+        limits.policyEntries(),
+        IPCACHE,
+        limits.ipcacheEntries(),
+        CONNTRACK4,
+        flows,
+        CONNTRACK6,
+        flows,
+        OVERFLOW4,
+        flows / OVERFLOW_PART,
+        OVERFLOW6,
+        flows / OVERFLOW_PART);
   }
 
   /** The maps of a loaded object. */
