@@ -51,9 +51,9 @@ final class EndpointRows {
     this.writes = epochs.lookup(KernelMaps.ROW_WRITES).orElse(0L);
     restore(epoch, names);
     restoreAddresses();
-    // Not only those of rows: entries that never got a row must not become another policy's.
-    int highest = maps.policy().keys().stream().mapToInt(PolicyRecordKey::policy).max().orElse(0);
-    this.numbers = new PolicyNumbers(maps.policy(), highest);
+    this.numbers =
+        new PolicyNumbers(
+            maps.policy(), endpoints.values().stream().map(row -> row.after().policy()).toList());
   }
 
   /**
