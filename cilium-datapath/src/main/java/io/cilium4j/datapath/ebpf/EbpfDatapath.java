@@ -355,6 +355,16 @@ final class EbpfDatapath implements Datapath {
     reclaimer.drain();
   }
 
+  /** Makes every change a whole one from now on. */
+  void onlyWholeChanges() {
+    writer.onlyWholeChanges();
+  }
+
+  /** How many changes were near ones. */
+  long nearChanges() {
+    return writer.nearChanges();
+  }
+
   /** The number of the present epoch. */
   long epoch() {
     return writer.epoch();

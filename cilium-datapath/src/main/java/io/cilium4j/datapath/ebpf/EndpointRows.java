@@ -120,6 +120,11 @@ final class EndpointRows {
     return Map.copyOf(endpoints);
   }
 
+  /** Whether an endpoint has the address. */
+  boolean isLocal(IpAddress address) {
+    return owners.containsKey(address);
+  }
+
   private Set<Integer> policyNumbers() {
     Set<Integer> inUse = new HashSet<>();
     endpoints.values().forEach(row -> inUse.add(row.after().policy()));

@@ -21,6 +21,7 @@ import java.util.Map;
  */
 record KernelMaps(
     BpfMap<Integer, Long> epoch,
+    NearEpochs near,
     BpfMap<Integer, EndpointRecord> endpoints,
     BpfMap<IpAddress, Integer> addresses,
     BpfMap<IpPrefix, IpcacheRecord> ipcache,
@@ -130,6 +131,7 @@ record KernelMaps(
   static KernelMaps of(BpfObject object) {
     return new KernelMaps(
         object.map(EPOCH, Codec.u32(), Codec.u64()),
+        nearEpochs(object),
         object.map(ENDPOINTS, Codec.u32(), EndpointRecord.CODEC),
         object.map(ADDRESSES, AddressKey.CODEC, Codec.u32()),
         object.map(IPCACHE, PrefixKey.CODEC, IpcacheRecord.CODEC),
@@ -137,9 +139,16 @@ record KernelMaps(
         object.map(METRICS, Codec.u32(), Codec.perCpu(MetricsRecord.CODEC)));
   }
 
+  private static NearEpochs nearEpochs(BpfObject object) {
+    try (BpfMap<Integer, Integer> map = object.map(EPOCH_NEAR, Codec.u32(), Codec.u32())) {
+      return new NearEpochs(map.mapMemory());
+    }
+  }
+
   @Override
   public void close() {
     epoch.close();
+    near.close();
     endpoints.close();
     addresses.close();
     ipcache.close();
