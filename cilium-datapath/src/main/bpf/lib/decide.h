@@ -14,11 +14,6 @@
 #define DECIDE_AGAIN (-2)
 #define DECIDE_TRIES 4
 
-static __always_inline __u32 near_of_ends(const struct packet *p)
-{
-	return near_of(&p->source) + near_of(&p->destination);
-}
-
 static __always_inline bool is_disturbed(const struct scratch *s)
 {
 	return current_epoch() != s->epoch || row_writes() != s->row_writes ||

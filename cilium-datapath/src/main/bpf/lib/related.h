@@ -43,8 +43,8 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	struct packet *quoted;
 	struct ct_entry *entry;
 	struct ct_key *key;
+	__u32 reading, near;
 	__u64 stamp;
-	__u32 reading;
 
 	if (!s)
 		return false;
@@ -70,10 +70,12 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	reading = ct_began_at(entry, key->sender & 1) ? FORWARD : REPLY;
 	s->to.ifindex = s->party[DESTINATION].ifindex;
 	__builtin_memcpy(s->to.mac, s->party[DESTINATION].mac, ETH_ALEN);
-	if (stamp == stamp_of(s->epoch, near_of(&quoted->source) + near_of(&quoted->destination)))
+	near = near_of_ends(quoted);
+	if (stamp == stamp_of(s->epoch, near))
 		return true;
 	/* The error's receiver sent the quoted packet, to somebody who may not be the error's sender. */
 	find_party(SOURCE, QUOTED_PACKET);
 	find_party(DESTINATION, QUOTED_PACKET);
-	return !evaluate(reading, l4_of(quoted, reading), REPORT_NOTHING);
+	/* Whoever sent the error, it is about the quoted packet's ends. */
+	return !evaluate(reading, l4_of(quoted, reading), REPORT_NOTHING) && near_of_ends(quoted) == near;
 }
