@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.ebpf.IpcacheRows.Step;
@@ -169,6 +170,24 @@ final class ChangeWriter {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** How full the tables are that this writes. */
+  List<Table> tables() {
+    lock.lock();
+    try {
+      return List.of(
+          table(KernelMaps.IPCACHE, maps.ipcache(), ipcache.prefixes().size()),
+          table(KernelMaps.ENDPOINTS, maps.endpoints(), endpoints.count()),
+          table(KernelMaps.ADDRESSES, maps.addresses(), endpoints.addressCount()),
+          table(KernelMaps.POLICY, maps.policy(), endpoints.policyEntryCount()));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static Table table(String name, BpfMap<?, ?> map, long used) {
+    return new Table(name, used, map.spec().maxEntries());
   }
 
   /** The rows of all endpoints, by endpoint id. */

@@ -120,6 +120,18 @@ final class EndpointRows {
     return Map.copyOf(endpoints);
   }
 
+  int count() {
+    return endpoints.size();
+  }
+
+  int addressCount() {
+    return owners.size();
+  }
+
+  long policyEntryCount() {
+    return numbers.entryCount();
+  }
+
   /** Whether an endpoint has the address. */
   boolean isLocal(IpAddress address) {
     return owners.containsKey(address);

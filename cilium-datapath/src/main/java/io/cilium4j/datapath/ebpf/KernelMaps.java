@@ -34,6 +34,9 @@ record KernelMaps(
   /** The element of {@link #EPOCH} that counts the writes of endpoint rows. */
   static final int ROW_WRITES = 1;
 
+  /** The element that is not 0 while flows may stand in the overflow tables. */
+  static final int OVERFLOWING = 2;
+
   static final String EPOCH_NEAR = "cilium_epoch_near";
   static final String ENDPOINTS = "cilium_endpoints";
   static final String ADDRESSES = "cilium_lxc";
@@ -46,6 +49,9 @@ record KernelMaps(
   static final String OWNERS = "cilium_ct_owners";
   static final String METRICS = "cilium_metrics";
   static final String EVENTS = "cilium_events";
+
+  /** Where the last packet of a CPU went; only {@link Recording} fills and pins it. */
+  static final String TEST = "cilium_test";
 
   /** Every map that is pinned; the rest (scratch, constants) belong to one loaded object. */
   static final List<String> PINNED =
@@ -97,7 +103,7 @@ record KernelMaps(
    * Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. An
    * object has those maps that its program needs.
    */
-  static void declare(BpfObject object, BpfFs pins, Limits limits) {
+  static void declare(BpfObject object, BpfFs pins, Limits limits, Recording recording) {
     Map<String, Integer> sizes = sizes(limits);
     for (MapSpec spec : object.mapSpecs()) {
       String name = spec.name();
@@ -106,7 +112,15 @@ record KernelMaps(
         object.maxEntries(name, sizes.getOrDefault(name, spec.maxEntries()));
       }
     }
-    object.setConst("cfg_ct_share", limits.conntrackEntries() / SHARES);
+    object.setConst("cfg_ct_share", share(limits));
+    if (recording == Recording.ON) {
+      object.setConst("cfg_test", 1).pinPath(TEST, pins.pin(TEST));
+    }
+  }
+
+  /** Flows of a family that an endpoint may have in the main table. */
+  static int share(Limits limits) {
+    return limits.conntrackEntries() / SHARES;
   }
 
   /** The capacities that are not those of the object. */

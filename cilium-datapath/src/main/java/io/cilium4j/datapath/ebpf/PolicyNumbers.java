@@ -45,6 +45,11 @@ final class PolicyNumbers {
             ofRows.stream().mapToInt(number -> number).max().orElse(0));
   }
 
+  /** How many entries the policies have that this process wrote. */
+  long entryCount() {
+    return states.values().stream().mapToLong(PolicyMapState::size).sum();
+  }
+
   /** The number of a policy, whose entries are written now if it has none yet. */
   int use(PolicyMapState state) {
     Integer known = numbers.get(state);

@@ -4,9 +4,11 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
@@ -191,6 +193,26 @@ final class PacketDecider {
    */
   synchronized long sweep() {
     return sweep.step(clockNanos.getAsLong());
+  }
+
+  /** The flows that endpoints are charged with, by endpoint id. */
+  synchronized List<EndpointFlows> endpointFlows() {
+    Map<Integer, EndpointFlows> all = new TreeMap<>();
+    State current = state;
+    for (Conntrack conntrack : List.of(conntrackV4, conntrackV6)) {
+      conntrack.forEachOwner((ifindex, owner) -> {
+        LocalEndpoint endpoint = current.ofDevice(ifindex);
+        if (endpoint != null) {
+          all.merge(
+              endpoint.id(),
+              new EndpointFlows(endpoint.id(), owner.main, owner.overflowed),
+              (a, b) ->
+                  new EndpointFlows(
+                      a.endpointId(), a.flows() + b.flows(), a.overflowed() + b.overflowed()));
+        }
+      });
+    }
+    return List.copyOf(all.values());
   }
 
   /** How many flows are known. */
