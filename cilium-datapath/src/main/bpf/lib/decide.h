@@ -14,11 +14,6 @@
 #define DECIDE_AGAIN (-2)
 #define DECIDE_TRIES 4
 
-static __always_inline __u32 near_of_ends(const struct packet *p)
-{
-	return near_of(&p->source) + near_of(&p->destination);
-}
-
 static __always_inline bool is_disturbed(const struct scratch *s)
 {
 	return current_epoch() != s->epoch || row_writes() != s->row_writes ||
@@ -188,11 +183,15 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	/* The end of a connection that is not known leaves nothing to know. */
 	if (reason || question == ASK_BESIDE || (question == ASK_MIDST && p->tcp_flags & TCP_RST))
 		return reason;
-	if (question == ASK_AGAIN)
+	if (question == ASK_AGAIN) {
 		renew_sides(s, origin);
-	else
+		/* It would come out of the stack again and again. */
+		if (origin == FROM_NODE && s->to.ifindex == PLACE_STACK)
+			return DROP_NO_LOCAL_ENDPOINT;
+	} else {
 		begin_flow(s, p, origin, question == ASK_REVOKED ? REMAINS : known, reading,
 			   question == ASK_MIDST);
+	}
 	ct_touch(&s->fresh, p, sender, s->now);
 	return put_flow(s);
 }
@@ -309,7 +308,8 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	ct_key_of(&p, &key);
 	entry = p.fragment == FRAGMENT_ORPHAN ? NULL : ct_lookup(&key);
 	if (entry && entry->stamp == stamp_of(epoch, near) &&
-	    entry->side[key.sender & 1].ifindex == (origin == FROM_POD ? skb->ifindex : PLACE_STACK)) {
+	    entry->side[key.sender & 1].ifindex == (origin == FROM_POD ? skb->ifindex : PLACE_STACK) &&
+	    (origin == FROM_POD || entry->side[!(key.sender & 1)].ifindex != PLACE_STACK)) {
 		__u32 now = now_seconds();
 
 		if (ct_covers(entry, &p, key.sender, now)) {

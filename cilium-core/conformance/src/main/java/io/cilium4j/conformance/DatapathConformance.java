@@ -2,6 +2,7 @@
 package io.cilium4j.conformance;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
@@ -22,7 +23,10 @@ import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Datapath.Pressure;
+import io.cilium4j.core.spi.Datapath.Table;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -187,6 +191,25 @@ public abstract class DatapathConformance {
     datapath.prune(Set.of(1), all);
     datapath.prune(Set.of(1), all);
     assertVerdict(IpFamily.IPV4, false, "the receiver was pruned");
+  }
+
+  @Test
+  void pressure_afterAFlow_namesItsEndpointAndNoTableBeyondItsCapacity() throws Exception {
+    datapath.apply(everything(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL));
+    assertVerdict(IpFamily.IPV4, true, "a flow");
+    Pressure pressure = datapath.pressure();
+    Set<String> names = new HashSet<>();
+    for (Table table : pressure.tables()) {
+      assertTrue(names.add(table.name()), "twice: " + table);
+      assertTrue(0 <= table.used() && table.used() <= table.capacity(), table.toString());
+    }
+    EndpointFlows alice =
+        pressure.endpoints().stream().filter(of -> of.endpointId() == 1).findFirst().orElseThrow();
+    assertTrue(alice.flows() >= 1, alice.toString());
+    assertEquals(0, alice.overflowed());
+    assertTrue(
+        Set.of(1, 2)
+            .containsAll(pressure.endpoints().stream().map(EndpointFlows::endpointId).toList()));
   }
 
   @Test

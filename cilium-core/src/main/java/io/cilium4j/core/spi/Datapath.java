@@ -5,10 +5,12 @@ import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -102,6 +104,14 @@ public interface Datapath extends AutoCloseable {
   Map<String, Long> counters();
 
   /**
+   * How full the tables are, and who fills them, as far as the implementation knows. What is
+   * counted by walking a table is as of the last walk.
+   */
+  default Pressure pressure() {
+    return new Pressure(List.of(), List.of(), List.of());
+  }
+
+  /**
    * Lets go of everything this process holds. What the implementation keeps alive beyond the
    * process (pinned maps, links) stays and keeps enforcing.
    */
@@ -172,6 +182,49 @@ public interface Datapath extends AutoCloseable {
    * @param bytes their sizes with the Ethernet header, together
    */
   record Traffic(Optional<DropReason> drop, TrafficDirection direction, long packets, long bytes) {}
+
+  /**
+   * How full the tables are.
+   *
+   * @param tables at most one of a name
+   * @param endpoints the flows of endpoints that have, or had lately, some
+   * @param collections what the last walk over the flows did, by family and protocol
+   */
+  record Pressure(List<Table> tables, List<EndpointFlows> endpoints, List<Collection> collections) {
+    public Pressure {
+      tables = List.copyOf(tables);
+      endpoints = List.copyOf(endpoints);
+      collections = List.copyOf(collections);
+    }
+  }
+
+  /**
+   * A table.
+   *
+   * @param used how many entries it has; of a table that evicts also those that are over
+   * @param capacity how many it can have
+   */
+  record Table(String name, long used, long capacity) {}
+
+  /**
+   * An endpoint's part of the table of flows.
+   *
+   * @param flows how many it is charged with
+   * @param overflowed how many began beyond its share since it is connected: those evict each other
+   */
+  record EndpointFlows(int endpointId, long flows, long overflowed) {}
+
+  /**
+   * Flows that were over and were collected.
+   *
+   * @param protocol {@code TCP} or {@code non-TCP}
+   * @param runs walks since the start
+   * @param lasted how long the last walk took, of all protocols of the family
+   * @param alive flows that it left
+   * @param deleted flows that it deleted
+   */
+  record Collection(
+      IpFamily family, String protocol, long runs, Duration lasted, long alive, long deleted) {}
 
   /**
    * A batch.

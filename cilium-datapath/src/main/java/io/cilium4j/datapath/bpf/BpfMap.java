@@ -278,6 +278,19 @@ public final class BpfMap<K, V> implements AutoCloseable {
     return new MapWalk(calls, fd, lock, spec, keyCodec.byteSize(), valueCodec.byteSize());
   }
 
+  /**
+   * The elements of an array that was made with {@code BPF_F_MMAPABLE}, as memory: reads and writes
+   * of it are seen by the programs at once, without a system call. It outlives this handle.
+   */
+  public MapMemory mapMemory() {
+    lock.lock();
+    try {
+      return new MapMemory(fd, spec);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Pins the map at {@code path} in a bpf file system, so that it outlives this process. */
   public void pin(Path path) {
     lock.lock();

@@ -58,6 +58,7 @@ public final class LibC {
   /** Readable and writable memory of this process alone, which no file stands behind. */
   private static final int PROT_READ_WRITE = 3;
 
+  private static final int MAP_SHARED = 1;
   private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
 
   private static final int F_DUPFD_CLOEXEC = 1030;
@@ -135,13 +136,21 @@ public final class LibC {
    * used, as those of {@link Arena#allocate} do at once.
    */
   public static MemorySegment allocateLazily(long bytes, Arena arena) {
+    return map(bytes, MAP_PRIVATE_ANONYMOUS, -1, bytes + " bytes", arena);
+  }
+
+  /** The first bytes of what a descriptor stands for, shared with all that map it. */
+  static MemorySegment mapShared(long bytes, int fd, String shown, Arena arena) {
+    return map(bytes, MAP_SHARED, fd, shown, arena);
+  }
+
+  /** Readable and writable memory that lives as long as the arena. */
+  private static MemorySegment map(long bytes, int flags, int fd, String shown, Arena arena) {
     long address =
         call(
             "mmap",
-            bytes + " bytes",
-            (_, e) ->
-                (long)
-                    MMAP.invokeExact(e, 0L, bytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0L));
+            shown,
+            (_, e) -> (long) MMAP.invokeExact(e, 0L, bytes, PROT_READ_WRITE, flags, fd, 0L));
     return MemorySegment.ofAddress(address)
         .reinterpret(
             bytes,
@@ -149,7 +158,7 @@ public final class LibC {
             memory ->
                 call(
                     "munmap",
-                    bytes + " bytes",
+                    shown,
                     (_, e) -> (int) MUNMAP.invokeExact(e, memory.address(), bytes)));
   }
 

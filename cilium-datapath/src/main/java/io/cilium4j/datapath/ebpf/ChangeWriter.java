@@ -4,8 +4,10 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.ebpf.IpcacheRows.Step;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -26,13 +28,20 @@ import org.slf4j.LoggerFactory;
  * the write of the epoch nothing has changed for any packet, so a failure before it is taken back
  * and leaves no trace.
  *
+ * <p>Every verdict in conntrack becomes stale with that. A batch that is only about single
+ * addresses elsewhere, as when a pod of another node comes or goes, is a near change: policy
+ * entries of identities that no packet has yet, then the addresses' rows, which count at once, then
+ * the addresses' counters ({@link NearEpochs}), then the deletion of entries that no packet asks
+ * for any more. No verdict about other addresses becomes stale, and a packet that looks at a row or
+ * an entry while it changes sees a counter move and is decided anew.
+ *
  * <p>Safe for use by several threads.
  */
 final class ChangeWriter {
 
   private static final Logger LOG = LoggerFactory.getLogger(ChangeWriter.class);
 
-  private final BpfMap<Integer, Long> epochMap;
+  private final KernelMaps maps;
   private final Reclaimer reclaimer;
   private final ReentrantLock lock;
   private final EndpointRows endpoints;
@@ -48,15 +57,19 @@ final class ChangeWriter {
   private final Deque<Runnable> owed = new ArrayDeque<>();
 
   private long epoch;
+  private long nearChanges;
+  private boolean onlyWhole;
 
   /** Takes over what an earlier process left in the maps. */
   ChangeWriter(KernelMaps maps, ReentrantLock lock, Reclaimer reclaimer) {
-    this.epochMap = maps.epoch();
+    this.maps = maps;
     this.lock = lock;
     this.reclaimer = reclaimer;
-    this.epoch = epochMap.lookup(0).orElse(0L);
+    this.epoch = maps.epoch().lookup(0).orElse(0L);
     this.endpoints = new EndpointRows(maps, epoch, this::name);
     this.ipcache = new IpcacheRows(maps.ipcache(), epoch, this::name);
+    // That process may have died between an address's row and its counter.
+    maps.near().moveAll();
   }
 
   private void name(int identity) {
@@ -70,11 +83,7 @@ final class ChangeWriter {
       settleDebts();
       var batch = new Batch(epoch + 1, named);
       try {
-        ipcache.write(change, batch);
-        endpoints.write(change, batch);
-        if (batch.rowsWritten) {
-          epochMap.put(0, batch.next);
-        }
+        write(change, batch);
       } catch (RuntimeException e) {
         owed.addAll(batch.undo);
         throw failure(e);
@@ -91,6 +100,26 @@ final class ChangeWriter {
     } finally {
       lock.unlock();
     }
+  }
+
+  private void write(Change change, Batch batch) {
+    List<Step> steps = ipcache.plan(change, batch);
+    endpoints.write(change, batch);
+    if (!batch.rowsWritten && !onlyWhole && steps.stream().allMatch(this::isNear)) {
+      ipcache.writeNear(steps, batch, maps.near());
+      nearChanges += steps.isEmpty() ? 0 : 1;
+      return;
+    }
+    ipcache.writeWhole(steps, batch);
+    if (batch.rowsWritten) {
+      maps.epoch().put(0, batch.next);
+    }
+  }
+
+  /** Whether a step is about one address, and none of an endpoint of this node. */
+  private boolean isNear(Step step) {
+    IpPrefix prefix = step.prefix();
+    return prefix.length() == prefix.family().bits() && !endpoints.isLocal(prefix.address());
   }
 
   /**
@@ -143,11 +172,49 @@ final class ChangeWriter {
     }
   }
 
+  /** How full the tables are that this writes. */
+  List<Table> tables() {
+    lock.lock();
+    try {
+      return List.of(
+          table(KernelMaps.IPCACHE, maps.ipcache(), ipcache.prefixes().size()),
+          table(KernelMaps.ENDPOINTS, maps.endpoints(), endpoints.count()),
+          table(KernelMaps.ADDRESSES, maps.addresses(), endpoints.addressCount()),
+          table(KernelMaps.POLICY, maps.policy(), endpoints.policyEntryCount()));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private static Table table(String name, BpfMap<?, ?> map, long used) {
+    return new Table(name, used, map.spec().maxEntries());
+  }
+
   /** The rows of all endpoints, by endpoint id. */
   Map<Integer, EndpointRecord> endpoints() {
     lock.lock();
     try {
       return endpoints.all();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Makes every change a whole one from now on: for tests and measurements that compare. */
+  void onlyWholeChanges() {
+    lock.lock();
+    try {
+      onlyWhole = true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** How many changes were near ones. */
+  long nearChanges() {
+    lock.lock();
+    try {
+      return nearChanges;
     } finally {
       lock.unlock();
     }

@@ -34,6 +34,16 @@ record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, 
     return (flags & flag) != 0;
   }
 
+  /**
+   * The device whose endpoint is charged with the flow: of the end that began it, else the other.
+   */
+  int owner() {
+    Side initiator = has(INITIATOR_HIGH) ? high : low;
+    return initiator.ifindex != 0
+        ? initiator.ifindex
+        : has(INITIATOR_HIGH) ? low.ifindex : high.ifindex;
+  }
+
   static final Codec<ConntrackRecord> CODEC =
       new Codec<>() {
         private static final MemoryLayout SIDE =

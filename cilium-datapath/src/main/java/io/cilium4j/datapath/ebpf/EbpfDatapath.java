@@ -8,6 +8,7 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
@@ -72,9 +73,11 @@ final class EbpfDatapath implements Datapath {
   private final Reclaimer reclaimer;
   private final ChangeWriter writer;
   private final FlowReader flows;
+  private final FlowCollector collector;
+  private final Scheduler scheduler;
   private boolean closed;
 
-  EbpfDatapath(Config config) {
+  EbpfDatapath(Config config, Recording recording) {
     this.names = new InstanceNames(config.instance());
     this.pins = BpfFs.open(names.pinFolder());
     this.linkPins = pins.subfolder(LINKS);
@@ -84,7 +87,7 @@ final class EbpfDatapath implements Datapath {
     this.hooks = hasLinks ? new Hooks.Tcx(linkPins) : Hooks.Clsact.ofPods();
     Hooks networkHooks =
         hasLinks ? new Hooks.Tcx(networkPins) : Hooks.Clsact.ofNetwork(config.instance());
-    this.programs = Programs.load(config, pins);
+    this.programs = Programs.load(config, pins, recording);
     this.node = Netlink.open();
     this.manifest = new DeviceManifest(config.runFolder(), NAME);
     var lock = new ReentrantLock();
@@ -105,12 +108,26 @@ final class EbpfDatapath implements Datapath {
               networkHooks, programs.at(Entry.FROM_NETDEV), config.devices(), this::isOurs);
       this.flows = new FlowReader(pins.pin(KernelMaps.EVENTS));
       this.watch = openWatch(config.instance() + "-network");
+      this.collector =
+          new FlowCollector(
+              pins.folder(),
+              KernelMaps.share(config.limits()),
+              FlowCollector::seconds,
+              this::endpointDevices);
+      this.scheduler = Scheduler.ofThread(config.instance() + "-conntrack");
+      collector.start(scheduler);
     } catch (RuntimeException e) {
       reclaimer.close();
       node.close();
       programs.close();
       throw e;
     }
+  }
+
+  private Set<Integer> endpointDevices() {
+    Set<Integer> devices = new HashSet<>();
+    writer.endpoints().values().forEach(row -> devices.add(row.ifindex()));
+    return devices;
   }
 
   private NodeWatch openWatch(String threadName) {
@@ -312,6 +329,24 @@ final class EbpfDatapath implements Datapath {
     return traffic;
   }
 
+  /** Of conntrack as of the last collection. */
+  @Override
+  public Pressure pressure() {
+    List<Table> tables = new ArrayList<>(writer.tables());
+    tables.addAll(collector.tables());
+    Map<Integer, OwnerRecord> owners = collector.owners();
+    List<EndpointFlows> flows = new ArrayList<>();
+    for (EndpointRecord row : writer.endpoints().values()) {
+      OwnerRecord owner = owners.get(row.ifindex());
+      if (owner != null) {
+        flows.add(
+            new EndpointFlows(
+                row.id(), (long) owner.flows4() + owner.flows6(), owner.overflowed()));
+      }
+    }
+    return new Pressure(tables, flows, collector.collections());
+  }
+
   /** {@code malformed_events}: what came from the kernel and could not be read. */
   @Override
   public Map<String, Long> counters() {
@@ -324,6 +359,7 @@ final class EbpfDatapath implements Datapath {
       return;
     }
     closed = true;
+    scheduler.close();
     watch.close();
     flows.close();
     reclaimer.close();
@@ -345,14 +381,30 @@ final class EbpfDatapath implements Datapath {
       folder.removeIfEmpty();
     }
     KernelMaps.PINNED.forEach(pins::remove);
+    pins.remove(KernelMaps.TEST);
     pins.removeIfEmpty();
   }
 
   // ---- for tests and measurements of this module
 
+  /** Collects flows at once. */
+  void collectFlows() {
+    collector.collect();
+  }
+
   /** Waits until everything that changes left behind is deleted. */
   void drain() throws InterruptedException {
     reclaimer.drain();
+  }
+
+  /** Makes every change a whole one from now on. */
+  void onlyWholeChanges() {
+    writer.onlyWholeChanges();
+  }
+
+  /** How many changes were near ones. */
+  long nearChanges() {
+    return writer.nearChanges();
   }
 
   /** The number of the present epoch. */

@@ -52,6 +52,6 @@ public final class EbpfDatapathProvider implements DatapathProvider {
     if (!availability.usable()) {
       throw new DatapathException("no eBPF datapath: " + availability.reason());
     }
-    return new EbpfDatapath(config);
+    return new EbpfDatapath(config, Recording.OFF);
   }
 }

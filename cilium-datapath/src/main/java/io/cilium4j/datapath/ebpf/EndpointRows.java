@@ -51,9 +51,9 @@ final class EndpointRows {
     this.writes = epochs.lookup(KernelMaps.ROW_WRITES).orElse(0L);
     restore(epoch, names);
     restoreAddresses();
-    // Not only those of rows: entries that never got a row must not become another policy's.
-    int highest = maps.policy().keys().stream().mapToInt(PolicyRecordKey::policy).max().orElse(0);
-    this.numbers = new PolicyNumbers(maps.policy(), highest);
+    this.numbers =
+        new PolicyNumbers(
+            maps.policy(), endpoints.values().stream().map(row -> row.after().policy()).toList());
   }
 
   /**
@@ -118,6 +118,23 @@ final class EndpointRows {
   /** The rows by endpoint id, as a copy. */
   Map<Integer, EndpointRecord> all() {
     return Map.copyOf(endpoints);
+  }
+
+  int count() {
+    return endpoints.size();
+  }
+
+  int addressCount() {
+    return owners.size();
+  }
+
+  long policyEntryCount() {
+    return numbers.entryCount();
+  }
+
+  /** Whether an endpoint has the address. */
+  boolean isLocal(IpAddress address) {
+    return owners.containsKey(address);
   }
 
   private Set<Integer> policyNumbers() {

@@ -18,6 +18,11 @@ import java.lang.foreign.MemorySegment;
  */
 record IpcacheRecord(long since, int before, int after) {
 
+  /** A row that says the same at every epoch. */
+  static IpcacheRecord always(int identity) {
+    return new IpcacheRecord(0, identity, identity);
+  }
+
   /** What counts at this epoch. */
   int at(long epoch) {
     return epoch >= since ? after : before;

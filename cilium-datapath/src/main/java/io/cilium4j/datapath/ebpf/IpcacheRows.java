@@ -5,7 +5,9 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.datapath.bpf.BpfMap;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntConsumer;
@@ -50,7 +52,19 @@ final class IpcacheRows {
     return live.prefixes();
   }
 
-  void write(Change change, Batch batch) {
+  /**
+   * What a change asks of a row.
+   *
+   * @param present the identity that the prefix has; null where it has none of its own
+   * @param wanted the identity that it is to have
+   * @param until the identity of its packets by now
+   * @param from the identity of its packets once the change counts
+   */
+  record Step(
+      IpPrefix prefix, @Nullable Integer present, @Nullable Integer wanted, int until, int from) {}
+
+  /** What there is to write, and which identities come and go with it; nothing is written yet. */
+  List<Step> plan(Change change, Batch batch) {
     Map<IpPrefix, @Nullable Integer> wanted = new HashMap<>();
     change.removedIpcache().forEach(prefix -> wanted.put(prefix, null));
     for (IpcacheEntry entry : change.ipcache()) {
@@ -58,16 +72,26 @@ final class IpcacheRows {
     }
     // Another prefix may now cover what is gone but for its deletion.
     buried.keySet().forEach(prefix -> wanted.putIfAbsent(prefix, null));
+    List<Step> steps = new ArrayList<>();
     for (Map.Entry<IpPrefix, @Nullable Integer> entry : wanted.entrySet()) {
-      writeRow(entry.getKey(), entry.getValue(), wanted, batch);
+      plan(entry.getKey(), entry.getValue(), wanted, steps);
     }
+    for (Step step : steps) {
+      if (step.present != null) {
+        batch.changeNamed(step.present, -1);
+      }
+      if (step.wanted != null) {
+        batch.changeNamed(step.wanted, 1);
+      }
+    }
+    return steps;
   }
 
-  private void writeRow(
+  private void plan(
       IpPrefix prefix,
       @Nullable Integer identity,
       Map<IpPrefix, @Nullable Integer> wanted,
-      Batch batch) {
+      List<Step> steps) {
     Integer present = live.get(prefix);
     Integer grave = buried.get(prefix);
     if (identity == null && present == null && grave == null) {
@@ -78,38 +102,66 @@ final class IpcacheRows {
         identity != null
             ? identity
             : IpcacheView.cover(prefix, p -> wanted.containsKey(p) ? wanted.get(p) : live.get(p));
-    if ((present != null) == (identity != null) && until == from) {
-      return;
-    }
-    IpcacheRecord former = map.lookup(prefix).orElse(null);
-    batch.undo.addFirst(() -> {
-      if (former == null) {
-        map.delete(prefix);
-      } else {
-        map.put(prefix, former);
-      }
-    });
-    map.put(prefix, new IpcacheRecord(batch.next, until, from));
-    batch.rowsWritten = true;
-    if (present != null) {
-      batch.changeNamed(present, -1);
-    }
-    if (identity != null) {
-      batch.changeNamed(identity, 1);
-    }
-    batch.commit.add(() -> commitRow(prefix, identity, from));
-    if (identity == null) {
-      batch.afterwards.add(() -> exhume(prefix));
+    if ((present != null) != (identity != null) || until != from) {
+      steps.add(new Step(prefix, present, identity, until, from));
     }
   }
 
-  private void commitRow(IpPrefix prefix, @Nullable Integer identity, int cover) {
-    if (identity != null) {
-      live.put(prefix, identity);
-      buried.remove(prefix);
+  /** Writes rows that count from the next epoch on. */
+  void writeWhole(List<Step> steps, Batch batch) {
+    for (Step step : steps) {
+      IpPrefix prefix = step.prefix;
+      IpcacheRecord former = map.lookup(prefix).orElse(null);
+      batch.undo.addFirst(() -> restore(prefix, former));
+      map.put(prefix, new IpcacheRecord(batch.next, step.until, step.from));
+      batch.rowsWritten = true;
+      batch.commit.add(() -> commitRow(step));
+      if (step.wanted == null) {
+        batch.afterwards.add(() -> exhume(prefix));
+      }
+    }
+  }
+
+  /**
+   * Writes rows that count at once, each for itself: a packet depends on one of them at most. Only
+   * for prefixes of single addresses, which cover no others.
+   */
+  void writeNear(List<Step> steps, Batch batch, NearEpochs near) {
+    for (Step step : steps) {
+      IpPrefix prefix = step.prefix;
+      IpcacheRecord former = map.lookup(prefix).orElse(null);
+      batch.undo.addFirst(() -> {
+        restore(prefix, former);
+        near.move(prefix.address());
+      });
+      if (step.wanted == null) {
+        map.delete(prefix);
+      } else {
+        map.put(prefix, IpcacheRecord.always(step.wanted));
+      }
+      batch.commit.add(() -> {
+        commitRow(step);
+        buried.remove(prefix);
+      });
+    }
+    steps.forEach(step -> near.move(step.prefix.address()));
+  }
+
+  private void restore(IpPrefix prefix, @Nullable IpcacheRecord former) {
+    if (former == null) {
+      map.delete(prefix);
     } else {
-      live.remove(prefix);
-      buried.put(prefix, cover);
+      map.put(prefix, former);
+    }
+  }
+
+  private void commitRow(Step step) {
+    if (step.wanted != null) {
+      live.put(step.prefix, step.wanted);
+      buried.remove(step.prefix);
+    } else {
+      live.remove(step.prefix);
+      buried.put(step.prefix, step.from);
     }
   }
 

@@ -10,8 +10,10 @@ import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.Codec;
+import io.cilium4j.datapath.bpf.MapSpec;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The maps that programs and agent share, typed and pinned. Pinned under their own names in the
@@ -19,6 +21,7 @@ import java.util.List;
  */
 record KernelMaps(
     BpfMap<Integer, Long> epoch,
+    NearEpochs near,
     BpfMap<Integer, EndpointRecord> endpoints,
     BpfMap<IpAddress, Integer> addresses,
     BpfMap<IpPrefix, IpcacheRecord> ipcache,
@@ -30,6 +33,9 @@ record KernelMaps(
 
   /** The element of {@link #EPOCH} that counts the writes of endpoint rows. */
   static final int ROW_WRITES = 1;
+
+  /** The element that is not 0 while flows may stand in the overflow tables. */
+  static final int OVERFLOWING = 2;
 
   static final String EPOCH_NEAR = "cilium_epoch_near";
   static final String ENDPOINTS = "cilium_endpoints";
@@ -43,6 +49,9 @@ record KernelMaps(
   static final String OWNERS = "cilium_ct_owners";
   static final String METRICS = "cilium_metrics";
   static final String EVENTS = "cilium_events";
+
+  /** Where the last packet of a CPU went; only {@link Recording} fills and pins it. */
+  static final String TEST = "cilium_test";
 
   /** Every map that is pinned; the rest (scratch, constants) belong to one loaded object. */
   static final List<String> PINNED =
@@ -90,28 +99,53 @@ record KernelMaps(
   /** How much smaller than the main table the one is for what goes beyond an endpoint's share. */
   private static final int OVERFLOW_PART = 4;
 
-  /** Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. */
-  static void declare(BpfObject object, BpfFs pins, Limits limits) {
-    for (String name : PINNED) {
-      // No program uses all of them.
-      if (object.declares(name)) {
+  /**
+   * Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. An
+   * object has those maps that its program needs.
+   */
+  static void declare(BpfObject object, BpfFs pins, Limits limits, Recording recording) {
+    Map<String, Integer> sizes = sizes(limits);
+    for (MapSpec spec : object.mapSpecs()) {
+      String name = spec.name();
+      if (PINNED.contains(name)) {
         object.pinPath(name, pins.pin(name));
+        object.maxEntries(name, sizes.getOrDefault(name, spec.maxEntries()));
       }
     }
-    object
-        .maxEntries(POLICY, limits.policyEntries())
-        .maxEntries(IPCACHE, limits.ipcacheEntries())
-        .maxEntries(CONNTRACK4, limits.conntrackEntries())
-        .maxEntries(CONNTRACK6, limits.conntrackEntries())
-        .maxEntries(OVERFLOW4, limits.conntrackEntries() / OVERFLOW_PART)
-        .maxEntries(OVERFLOW6, limits.conntrackEntries() / OVERFLOW_PART)
-        .setConst("cfg_ct_share", limits.conntrackEntries() / SHARES);
+    object.setConst("cfg_ct_share", share(limits));
+    if (recording == Recording.ON) {
+      object.setConst("cfg_test", 1).pinPath(TEST, pins.pin(TEST));
+    }
+  }
+
+  /** Flows of a family that an endpoint may have in the main table. */
+  static int share(Limits limits) {
+    return limits.conntrackEntries() / SHARES;
+  }
+
+  /** The capacities that are not those of the object. */
+  private static Map<String, Integer> sizes(Limits limits) {
+    int flows = limits.conntrackEntries();
+    return Map.of(
+        POLICY,
+        limits.policyEntries(),
+        IPCACHE,
+        limits.ipcacheEntries(),
+        CONNTRACK4,
+        flows,
+        CONNTRACK6,
+        flows,
+        OVERFLOW4,
+        flows / OVERFLOW_PART,
+        OVERFLOW6,
+        flows / OVERFLOW_PART);
   }
 
   /** The maps of a loaded object. */
   static KernelMaps of(BpfObject object) {
     return new KernelMaps(
         object.map(EPOCH, Codec.u32(), Codec.u64()),
+        nearEpochs(object),
         object.map(ENDPOINTS, Codec.u32(), EndpointRecord.CODEC),
         object.map(ADDRESSES, AddressKey.CODEC, Codec.u32()),
         object.map(IPCACHE, PrefixKey.CODEC, IpcacheRecord.CODEC),
@@ -119,9 +153,16 @@ record KernelMaps(
         object.map(METRICS, Codec.u32(), Codec.perCpu(MetricsRecord.CODEC)));
   }
 
+  private static NearEpochs nearEpochs(BpfObject object) {
+    try (BpfMap<Integer, Integer> map = object.map(EPOCH_NEAR, Codec.u32(), Codec.u32())) {
+      return new NearEpochs(map.mapMemory());
+    }
+  }
+
   @Override
   public void close() {
     epoch.close();
+    near.close();
     endpoints.close();
     addresses.close();
     ipcache.close();

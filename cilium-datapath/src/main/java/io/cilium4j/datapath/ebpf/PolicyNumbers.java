@@ -9,6 +9,7 @@ import io.cilium4j.datapath.bpf.BpfMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntPredicate;
@@ -31,11 +32,22 @@ final class PolicyNumbers {
 
   /**
    * @param map the kernel's entries
-   * @param last the highest number that an earlier process has given, whether a row uses it or not
+   * @param ofRows the numbers in the rows that an earlier process left, one for each row
    */
-  PolicyNumbers(BpfMap<PolicyRecordKey, PolicyEntry> map, int last) {
+  PolicyNumbers(BpfMap<PolicyRecordKey, PolicyEntry> map, List<Integer> ofRows) {
     this.map = map;
-    this.last = last;
+    ofRows.forEach(number -> users.merge(number, 1, Integer::sum));
+    // A policy without entries has a number too, and entries may never have got a row: neither's
+    // number may become another policy's.
+    this.last =
+        Math.max(
+            map.keys().stream().mapToInt(PolicyRecordKey::policy).max().orElse(0),
+            ofRows.stream().mapToInt(number -> number).max().orElse(0));
+  }
+
+  /** How many entries the policies have that this process wrote. */
+  long entryCount() {
+    return states.values().stream().mapToLong(PolicyMapState::size).sum();
   }
 
   /** The number of a policy, whose entries are written now if it has none yet. */
@@ -60,11 +72,11 @@ final class PolicyNumbers {
     return number;
   }
 
-  /** 0 means "no endpoint" in a row, and numbers of an earlier process may still be in use. */
+  /** 0 means "no endpoint" in a row. */
   private int nextNumber() {
     do {
       last++;
-    } while (last == 0 || states.containsKey(last));
+    } while (last == 0 || states.containsKey(last) || users.containsKey(last));
     return last;
   }
 

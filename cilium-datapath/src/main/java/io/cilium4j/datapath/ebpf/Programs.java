@@ -44,12 +44,12 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
   }
 
   /** Loads all; the maps are those of an earlier process where it left some. */
-  static Programs load(Config config, BpfFs pins) {
+  static Programs load(Config config, BpfFs pins, Recording recording) {
     Map<Entry, BpfProgram> loaded = new EnumMap<>(Entry.class);
     KernelMaps maps = null;
     try {
       for (Entry entry : Entry.values()) {
-        try (BpfObject object = open(entry.object, config, pins)) {
+        try (BpfObject object = open(entry.object, config, pins, recording)) {
           object.load();
           loaded.put(entry, object.program(entry.program));
           if (maps == null) {
@@ -72,13 +72,13 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     return Objects.requireNonNull(byEntry.get(entry));
   }
 
-  private static BpfObject open(String name, Config config, BpfFs pins) {
+  private static BpfObject open(String name, Config config, BpfFs pins, Recording recording) {
     BpfObject object = BpfObject.open(read(name), name);
     object
         .setConst("cfg_cluster_id", config.localClusterId())
         .setConst("cfg_redirect_peer", supported(Feature.HELPER_REDIRECT_PEER))
         .setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
-    KernelMaps.declare(object, pins, config.limits());
+    KernelMaps.declare(object, pins, config.limits(), recording);
     return object;
   }
 

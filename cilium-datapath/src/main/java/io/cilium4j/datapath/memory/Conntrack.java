@@ -7,10 +7,10 @@ import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The flows of one address family that were allowed. Two tables of one size: in the main one no
- * owner has more than an eighth, and what goes beyond that stands in the other, so that a flood
- * evicts floods and leaves the idle flows of others alone. No verdict changes by an eviction: the
- * next packet asks the policy again.
+ * The flows of one address family that were allowed, in two tables: in the main one no owner has
+ * more than an eighth, and what goes beyond that stands in a smaller one, so that a flood evicts
+ * floods and leaves the idle flows of others alone. No verdict changes by an eviction: the next
+ * packet asks the policy again.
  *
  * <p>Not safe for use by several threads: {@link PacketDecider} holds its lock.
  */
@@ -18,6 +18,9 @@ final class Conntrack {
 
   /** An owner's share of the main table: this part of it. */
   private static final int SHARES = 8;
+
+  /** The table for what goes beyond a share has this part of the main one's size. */
+  private static final int OVERFLOW_PART = 4;
 
   private static final long SECOND_NANOS = 1_000_000_000L;
 
@@ -41,11 +44,11 @@ final class Conntrack {
   private int nextBucket;
 
   /**
-   * @param capacity how many flows each of the two tables holds
+   * @param capacity how many flows the main table holds
    */
   Conntrack(int capacity) {
     this.main = new FlowTable(capacity);
-    this.overflow = new FlowTable(capacity);
+    this.overflow = new FlowTable(Math.max(1, capacity / OVERFLOW_PART));
     this.share = capacity / SHARES;
   }
 

@@ -101,6 +101,11 @@ final class FlowEntry extends FlowKey {
     return reset || (finA && finB);
   }
 
+  /** Whether a SYN begins a connection anew in its place, whoever sends it. */
+  boolean mayBeginAnew() {
+    return isClosing() || revoked || withoutSyn;
+  }
+
   boolean isExpired(long nowNanos) {
     return nowNanos - expiresNanos >= 0;
   }

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *       have lived, until a SYN begins anew (of other protocols, a packet of the original direction
  *       that policy allows). So no packet of a closed flow opens it again as a flow of its own.
  *   <li>Where there is no entry, a TCP segment that opens nothing is asked in the direction that
- *       its ports suggest, and so again at each change.
+ *       its ports suggest, and so again at each change. Such an entry is a guess, which a SYN ends.
  *   <li>A packet that is dropped writes nothing but the revocation.
  * </ul>
  */
@@ -46,7 +46,7 @@ final class FlowRules {
   @Nullable DropReason decide(@Nullable FlowEntry live, Conntrack conntrack) {
     place = trial.destinationPlace();
     boolean opening = trial.packet.isOpening();
-    if (live == null || (opening && (live.isClosing() || live.revoked))) {
+    if (live == null || (opening && live.mayBeginAnew())) {
       return decideNew(conntrack);
     }
     boolean original = conntrack.sourceIsA() == live.initiatorIsA;
@@ -61,21 +61,17 @@ final class FlowRules {
 
   private @Nullable DropReason decideNew(Conntrack conntrack) {
     Packet packet = trial.packet;
-    boolean seen = packet.protocol != Packet.TCP || packet.isOpening();
-    Reading reading = Reading.REQUEST;
-    DropReason denied;
-    if (seen) {
-      denied = questions.ask(packet, true, Report.PASSED);
-    } else if (packet.hasFlags(Packet.SYN)) {
-      reading = Reading.REPLY;
-      denied = questions.ask(packet, false, Report.PASSED);
-    } else {
-      reading = PolicyQuestions.reading(packet);
-      denied = questions.askUnseen(packet, Report.PASSED);
+    if (packet.protocol != Packet.TCP || packet.isOpening()) {
+      DropReason denied = questions.ask(packet, true, Report.PASSED);
+      if (denied == null) {
+        enter(conntrack, true, false);
+      }
+      return denied;
     }
-    boolean bareReset = !seen && packet.hasFlags(Packet.RST) && !packet.hasFlags(Packet.SYN);
-    if (denied == null && !bareReset) {
-      enter(conntrack, reading != Reading.REPLY, !seen);
+    DropReason denied = questions.askUnseen(packet, Report.PASSED);
+    // The end of a connection that is not known leaves nothing to know.
+    if (denied == null && !packet.hasFlags(Packet.RST)) {
+      enter(conntrack, PolicyQuestions.reading(packet) != Reading.REPLY, true);
     }
     return denied;
   }
@@ -112,6 +108,10 @@ final class FlowRules {
     }
     boolean sourceIsA = conntrack.sourceIsA();
     place = flow.placeOfReceiver(!sourceIsA, place);
+    if (!trial.origin.isPod() && place == FlowEntry.STACK) {
+      // It would come out of the stack again and again.
+      return DropReason.NO_LOCAL_ENDPOINT;
+    }
     renew(flow, sourceIsA, place);
     return null;
   }

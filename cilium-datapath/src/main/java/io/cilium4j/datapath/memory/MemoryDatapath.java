@@ -200,6 +200,16 @@ public final class MemoryDatapath implements Datapath {
     return counters.read();
   }
 
+  @Override
+  public Pressure pressure() {
+    // For each family a table for shares and one for what goes beyond.
+    long capacity = 4L * config.limits().conntrackEntries();
+    return new Pressure(
+        List.of(new Table("conntrack", decider.flows(), capacity)),
+        decider.endpointFlows(),
+        List.of());
+  }
+
   /**
    * {@code lost_events}; with devices also {@code undeliverable} (the receiver's device did not
    * take the frame) and {@code unproxied} (there is no way to a proxy).

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.memory;
 
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.ReservedIdentity;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a pod may ask its node about neighbours, and say of itself: ARP (RFC 826) and neighbour
@@ -19,6 +21,7 @@ final class Neighbours {
   private static final int ARP_LENGTHS = 0x0604;
   private static final int ARP_LENGTHS_OFFSET = 4;
   private static final int ARP_SENDER_OFFSET = 14;
+  private static final int ARP_TARGET_OFFSET = 24;
 
   private static final int SOLICITATION = 135;
   private static final int ADVERTISEMENT = 136;
@@ -39,17 +42,20 @@ final class Neighbours {
 
   private Neighbours() {}
 
-  /** Whether a pod may send this ARP packet. */
-  static boolean mayAsk(ByteBuffer frame, Packet arp, LocalEndpoint pod) {
+  /** Why a pod may not send this ARP packet, or null; notes in it who asks for whom. */
+  static @Nullable DropReason checkArp(ByteBuffer frame, Packet arp, LocalEndpoint pod) {
     int at = arp.l3;
-    if (frame.limit() - at < ARP_BYTES
-        || frame.getInt(at) != ARP_ETHERNET_IPV4
-        || (frame.getShort(at + ARP_LENGTHS_OFFSET) & 0xffff) != ARP_LENGTHS) {
-      return false;
+    if (frame.limit() - at < ARP_BYTES) {
+      return DropReason.INVALID_PACKET;
     }
-    int sender = frame.getInt(at + ARP_SENDER_OFFSET);
+    arp.sourceLow = frame.getInt(at + ARP_SENDER_OFFSET) & 0xffff_ffffL;
+    arp.destinationLow = frame.getInt(at + ARP_TARGET_OFFSET) & 0xffff_ffffL;
+    boolean understood =
+        frame.getInt(at) == ARP_ETHERNET_IPV4
+            && (frame.getShort(at + ARP_LENGTHS_OFFSET) & 0xffff) == ARP_LENGTHS;
     // 0.0.0.0 asks whether an address is taken already.
-    return sender == 0 || pod.hasV4(sender & 0xffff_ffffL);
+    boolean own = arp.sourceLow == 0 || pod.hasV4(arp.sourceLow);
+    return understood && own ? null : DropReason.INVALID_SOURCE_IP;
   }
 
   /** Whether the packet is neighbour discovery that ends at the node. */
@@ -67,14 +73,17 @@ final class Neighbours {
             == ReservedIdentity.HOST.id();
   }
 
-  /** Whether a pod may send this discovery packet. */
-  static boolean maySay(ByteBuffer frame, Packet packet, LocalEndpoint pod) {
-    boolean asks = packet.icmpType == SOLICITATION;
-    boolean own =
-        isOwn(packet.sourceHigh, packet.sourceLow, pod) || (asks && packet.isFromUnspecified());
-    if (!own || asks) {
-      return own;
-    }
+  /** Why a pod may not send this discovery packet, or null. */
+  static @Nullable DropReason checkDiscovery(ByteBuffer frame, Packet packet, LocalEndpoint pod) {
+    boolean own = isOwn(packet.sourceHigh, packet.sourceLow, pod);
+    boolean allowed =
+        packet.icmpType == SOLICITATION
+            ? own || packet.isFromUnspecified()
+            : own && tellsOwn(frame, packet, pod);
+    return allowed ? null : DropReason.FORBIDDEN_ICMPV6;
+  }
+
+  private static boolean tellsOwn(ByteBuffer frame, Packet packet, LocalEndpoint pod) {
     int at = packet.l4;
     return packet.end - at >= TARGET_END
         && isOwn(frame.getLong(at + TARGET_OFFSET), frame.getLong(at + TARGET_OFFSET + 8), pod);

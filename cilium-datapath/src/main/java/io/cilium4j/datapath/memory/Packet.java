@@ -167,22 +167,29 @@ final class Packet {
     return high >>> 54 == 0x3fa;
   }
 
-  /** Whether it goes to a group: {@code 224.0.0.0/4}, {@code ff00::/8}. */
-  boolean isToGroup() {
-    return isIpv6() ? destinationHigh >>> 56 == 0xff : destinationLow >>> 28 == 0xe;
+  /** Whether it is IPv6 to a group, {@code ff00::/8}. */
+  boolean isToGroupV6() {
+    return isIpv6() && destinationHigh >>> 56 == 0xff;
+  }
+
+  /** Whether its sender is the node whatever addresses the node has. */
+  boolean beginsAtNode() {
+    return isNodes(family, sourceHigh, sourceLow);
   }
 
   /** Whether it ends at the node whatever addresses the node has. */
   boolean endsAtNode() {
-    if (isToGroup()) {
-      return true;
+    return isNodes(family, destinationHigh, destinationLow);
+  }
+
+  /** All stations of a link, a group, the link's own addresses, the node itself. */
+  private static boolean isNodes(IpFamily family, long high, long low) {
+    if (family == IpFamily.IPV6) {
+      boolean unspecifiedOrLoopback = high == 0 && low >>> 1 == 0;
+      return unspecifiedOrLoopback || high >>> 56 == 0xff || isLinkLocal(high);
     }
-    if (isIpv6()) {
-      boolean unspecifiedOrLoopback = destinationHigh == 0 && destinationLow >>> 1 == 0;
-      return unspecifiedOrLoopback || isLinkLocal(destinationHigh);
-    }
-    long net = destinationLow >>> 24;
-    return net == 0 || net == 127 || destinationLow == 0xffff_ffffL;
+    long net = low >>> 24;
+    return net == 0 || net == 127 || net >>> 4 == 0xe || low == 0xffff_ffffL;
   }
 
   IpAddress source() {

@@ -4,9 +4,11 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
@@ -51,7 +53,7 @@ final class PacketDecider {
   /**
    * @param clockNanos the monotonic clock
    * @param events takes what is to be reported, on the deciding thread; may not wait
-   * @param conntrackCapacity flows of each family and table
+   * @param conntrackCapacity flows of each family, but for those beyond a share
    */
   PacketDecider(
       LongSupplier clockNanos, FlowSink events, Counters counters, int conntrackCapacity) {
@@ -127,7 +129,8 @@ final class PacketDecider {
     return flow.epoch == trial.state.epoch()
         && !flow.revoked
         && flow.place(fromA) == trial.origin.ifindex()
-        && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.isClosing()));
+        && (trial.origin.isPod() || flow.place(!fromA) != FlowEntry.STACK)
+        && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.mayBeginAnew()));
   }
 
   private Decision decideNeighbour(ByteBuffer frame) {
@@ -136,15 +139,11 @@ final class PacketDecider {
       return drop(DropReason.UNKNOWN_SENDER);
     }
     trial.sourceIdentity = sender.endpoint().identity();
-    boolean isArp = trial.packet.isArp;
-    boolean own =
-        isArp
-            ? Neighbours.mayAsk(frame, trial.packet, sender)
-            : Neighbours.maySay(frame, trial.packet, sender);
-    if (own) {
-      return forward(Decision.ToStack.INSTANCE);
-    }
-    return drop(isArp ? DropReason.INVALID_SOURCE_IP : DropReason.FORBIDDEN_ICMPV6);
+    DropReason forbidden =
+        trial.packet.isArp
+            ? Neighbours.checkArp(frame, trial.packet, sender)
+            : Neighbours.checkDiscovery(frame, trial.packet, sender);
+    return forbidden == null ? forward(Decision.ToStack.INSTANCE) : drop(forbidden);
   }
 
   private Decision decideWithoutPorts() {
@@ -195,6 +194,26 @@ final class PacketDecider {
    */
   synchronized long sweep() {
     return sweep.step(clockNanos.getAsLong());
+  }
+
+  /** The flows that endpoints are charged with, by endpoint id. */
+  synchronized List<EndpointFlows> endpointFlows() {
+    Map<Integer, EndpointFlows> all = new TreeMap<>();
+    State current = state;
+    for (Conntrack conntrack : List.of(conntrackV4, conntrackV6)) {
+      conntrack.forEachOwner((ifindex, owner) -> {
+        LocalEndpoint endpoint = current.ofDevice(ifindex);
+        if (endpoint != null) {
+          all.merge(
+              endpoint.id(),
+              new EndpointFlows(endpoint.id(), owner.main, owner.overflowed),
+              (a, b) ->
+                  new EndpointFlows(
+                      a.endpointId(), a.flows() + b.flows(), a.overflowed() + b.overflowed()));
+        }
+      });
+    }
+    return List.copyOf(all.values());
   }
 
   /** How many flows are known. */

@@ -47,8 +47,8 @@ final class PacketParser {
   /** The smallest extension header, and the only size of a fragment's. */
   private static final int EXTENSION_BYTES = 8;
 
-  /** A TCP header as far as its flags, and where they are. */
-  private static final int TCP_BYTES = 14;
+  /** A TCP header without options, and where its flags are. */
+  private static final int TCP_BYTES = 20;
 
   private static final int TCP_FLAGS_OFFSET = 13;
 
@@ -57,7 +57,7 @@ final class PacketParser {
 
   /** How much of a packet must be there. */
   private enum Depth {
-    /** All of it, and of its transport header as far as the last field that is read. */
+    /** All of it, with its transport header. */
     WHOLE,
     /** As much as an ICMP error quotes, with the ports. */
     QUOTED
@@ -187,15 +187,21 @@ final class PacketParser {
     int at = offset;
     boolean fragmented = false;
     for (int steps = 0; isExtension(packet.isIpv6(), packet.protocol); steps++) {
-      boolean isFragment = packet.protocol == NEXT_FRAGMENT;
-      if (steps == MAX_EXTENSION_HEADERS || (isFragment && fragmented)) {
+      if (steps == MAX_EXTENSION_HEADERS) {
         return DropReason.INVALID_EXTENSION_HEADER;
       }
       int present = packet.end - at;
-      if (present < EXTENSION_BYTES || present < extensionBytes(frame, at, packet.protocol)) {
+      if (present < EXTENSION_BYTES) {
         return DropReason.INVALID_PACKET;
       }
+      boolean isFragment = packet.protocol == NEXT_FRAGMENT;
+      if (isFragment && fragmented) {
+        return DropReason.INVALID_EXTENSION_HEADER;
+      }
       int bytes = extensionBytes(frame, at, packet.protocol);
+      if (present < bytes) {
+        return DropReason.INVALID_PACKET;
+      }
       packet.protocol = frame.get(at) & 0xff;
       if (isFragment) {
         int fragment = frame.getShort(at + 2) & 0xffff;

@@ -4,7 +4,6 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -43,6 +42,7 @@ final class PodNetwork implements AutoCloseable {
   private final PodConnector connector;
   private final Forwarder forwarder;
   private final IngressBarrier barrier;
+  private final RoutedPods routed;
   private final SourceGuard guard;
   private final DeviceManifest manifest;
   private final ReversePathFilter deafDevices = new ReversePathFilter(Mode.STRICT);
@@ -51,16 +51,12 @@ final class PodNetwork implements AutoCloseable {
   /** The addresses of the pods that this process connected, by device. */
   private final Map<Integer, List<IpAddress>> connected = new HashMap<>();
 
-  /** The addresses that this process routed to the forwarder. */
-  private final Set<IpAddress> routed = new HashSet<>();
-
   /** Makes what is missing, and takes over what an earlier process left. */
   PodNetwork(Config config, PacketDecider decider) {
     this.names = new InstanceNames(config.instance());
     this.manifest = new DeviceManifest(config.runFolder(), "memory");
     this.node = Netlink.open();
     this.barrier = new IngressBarrier(names);
-    this.guard = new SourceGuard(node, names);
     try {
       this.devices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
       NodeDevices.acceptPackets(devices.host().name());
@@ -69,8 +65,10 @@ final class PodNetwork implements AutoCloseable {
       devices.ensureMtu(NodeDevices.MAX_MTU_BYTES);
       devices.up();
       this.connector = new PodConnector(node, config.nodeAddresses());
-      this.watch = NodeWatch.open(config.instance() + "-network", new NetworkFollower());
-      this.forwarder = openForwarder(config.instance(), decider);
+      this.routed = new RoutedPods(devices);
+      this.guard = new SourceGuard(node, names, config.devices(), this::isOurs);
+      this.forwarder = new Forwarder(config.instance(), decider, devices);
+      this.watch = openWatch(config.instance());
     } catch (RuntimeException e) {
       barrier.close();
       node.close();
@@ -78,20 +76,35 @@ final class PodNetwork implements AutoCloseable {
     }
   }
 
-  private Forwarder openForwarder(String instance, PacketDecider decider) {
+  private NodeWatch openWatch(String instance) {
     try {
-      return new Forwarder(instance, decider, devices);
+      return NodeWatch.open(instance + "-network", new NetworkFollower());
     } catch (RuntimeException e) {
-      watch.close();
+      forwarder.close();
       throw e;
     }
   }
 
-  /** Sees to it that deaf devices stay so. */
+  private boolean isOurs(Link link) {
+    return link.index() == devices.host().index()
+        || link.index() == devices.net().index()
+        || manifest.holds(link.name(), link.index());
+  }
+
+  /**
+   * Sees to it that deaf devices stay so, that each device's largest packet is known, and that
+   * nobody out there is somebody in here. On the watch's thread, without the datapath's lock.
+   */
   private final class NetworkFollower implements NodeWatch.Listener {
     @Override
     public void networkChanged(NodeNetwork network) {
-      // Devices are made and removed by this instance alone.
+      network
+          .links()
+          .forEach((ifindex, link) -> {
+            forwarder.setMtu(ifindex, link.mtuBytes());
+            routed.setMtu(ifindex, link.mtuBytes());
+          });
+      guard.follow(network);
     }
 
     @Override
@@ -225,21 +238,16 @@ final class PodNetwork implements AutoCloseable {
   }
 
   private void route(List<IpAddress> pods, EndpointInterface device) {
-    for (IpAddress pod : pods) {
-      devices.route(pod, mtuBytes(device));
-      routed.add(pod);
-    }
+    routed.add(pods, device.hostIfindex(), mtuBytes(device));
+    guard.setPods(routed.addresses());
   }
 
   /** Takes the routes to addresses that neither a row nor a connected pod has any more. */
   void settle(Set<IpAddress> inRows) {
-    Set<IpAddress> gone = new HashSet<>(routed);
-    gone.removeAll(inRows);
-    connected.values().forEach(gone::removeAll);
-    for (IpAddress address : gone) {
-      devices.unroute(address);
-      routed.remove(address);
-    }
+    Set<IpAddress> kept = new HashSet<>(inRows);
+    connected.values().forEach(kept::addAll);
+    routed.retain(kept);
+    guard.setPods(routed.addresses());
   }
 
   /**
@@ -262,7 +270,7 @@ final class PodNetwork implements AutoCloseable {
             forget(name, device.ifindex());
           }
         });
-    routed.addAll(devices.routes());
+    routed.addLeftBehind();
     settle(inRows);
   }
 
@@ -271,18 +279,6 @@ final class PodNetwork implements AutoCloseable {
     node.linkByName(name)
         .filter(link -> manifest.holds(name, link.index()))
         .ifPresent(link -> node.deleteLink(link.index()));
-  }
-
-  /**
-   * Nobody out there is somebody in here.
-   *
-   * @param outward the devices that lead to networks
-   * @param nodePrefixes what ends at the node
-   */
-  void guardAgainst(Set<String> outward, Set<IpPrefix> nodePrefixes) {
-    Set<IpPrefix> inside = new HashSet<>(nodePrefixes);
-    routed.forEach(address -> inside.add(IpPrefix.host(address)));
-    guard.guard(outward, inside);
   }
 
   long undeliverable() {
@@ -308,7 +304,7 @@ final class PodNetwork implements AutoCloseable {
     forwarder.close();
     manifest.devices().keySet().forEach(this::delete);
     manifest.delete();
-    guard.guard(Set.of(), Set.of());
+    guard.remove();
     barrier.remove();
     barrier.close();
     node.close();

@@ -90,15 +90,18 @@ final class PolicyQuestions {
   /** Asks for a TCP segment of a connection whose beginning was not seen. */
   @Nullable DropReason askUnseen(Packet subject, Report report) {
     Reading reading = reading(subject);
-    DropReason denied = ask(subject, reading != Reading.REPLY, report);
-    return denied == null && reading == Reading.EITHER ? ask(subject, false, report) : denied;
+    DropReason denied = reading == Reading.EITHER ? ask(subject, false, Report.NOTHING) : null;
+    return denied == null ? ask(subject, reading != Reading.REPLY, report) : denied;
   }
 
   /**
-   * Who is presumed to be the server: the end whose port is not one that a client gets from its
-   * kernel, if that is one of both; else the one with the lower port.
+   * Who is presumed to be the server: who accepts (SYN and ACK); else the end whose port is not one
+   * that a client gets from its kernel, if that is one of both; else the one with the lower port.
    */
   static Reading reading(Packet packet) {
+    if (packet.hasFlags(Packet.SYN)) {
+      return Reading.REPLY;
+    }
     int source = packet.sourcePort;
     int destination = packet.destinationPort;
     if (source == destination) {

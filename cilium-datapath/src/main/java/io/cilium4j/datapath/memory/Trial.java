@@ -91,7 +91,7 @@ final class Trial {
     boolean discovers =
         packet.protocol == Packet.ICMPV6
             && (packet.isFromLinkLocal() || packet.isFromUnspecified())
-            && packet.isToGroup();
+            && packet.isToGroupV6();
     if (discovers) {
       return DropReason.FORBIDDEN_ICMPV6;
     }
@@ -115,7 +115,7 @@ final class Trial {
     source = local;
     if (local != null) {
       sourceIdentity = local.endpoint().identity();
-    } else if (subject.isFromLinkLocal()) {
+    } else if (subject.beginsAtNode()) {
       sourceIdentity = ReservedIdentity.HOST.id();
     } else {
       sourceIdentity = state.identityOf(subject.family, subject.sourceHigh, subject.sourceLow);

@@ -24,8 +24,7 @@ public final class IngressBarrier implements AutoCloseable {
 
   /** What a kernel says that lacks netfilter, nftables, the family of devices, or their chains. */
   private static final Set<Integer> ABSENT =
-      Set.of(
-          Errno.ENOENT, Errno.EINVAL, Errno.EPROTONOSUPPORT, Errno.EOPNOTSUPP, Errno.EAFNOSUPPORT);
+      Set.of(Errno.EINVAL, Errno.EPROTONOSUPPORT, Errno.EOPNOTSUPP, Errno.EAFNOSUPPORT);
 
   private final String table;
 
@@ -43,9 +42,10 @@ public final class IngressBarrier implements AutoCloseable {
   }
 
   /**
-   * Shuts a device that exists; no change if it is shut.
+   * Shuts a device; no change if it is shut.
    *
    * @return whether the kernel can
+   * @throws NetlinkException if the device is gone, or the kernel refuses
    */
   public synchronized boolean shut(String device) {
     if (socket == null) {

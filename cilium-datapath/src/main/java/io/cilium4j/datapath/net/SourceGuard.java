@@ -5,7 +5,10 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.zip.CRC32;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,33 +21,71 @@ import org.slf4j.LoggerFactory;
  * <p>What ends at the node itself is looked up before any such rule. There the kernel refuses the
  * node's own IPv4 addresses as a source by itself.
  *
- * <p>Not safe for use by several threads.
+ * <p>Safe for use by several threads.
  */
 public final class SourceGuard {
 
   private static final Logger LOG = LoggerFactory.getLogger(SourceGuard.class);
 
   private final Netlink node;
+  private final List<String> devices;
+  private final Predicate<Link> isOurs;
   private final int owner;
 
-  /** A guard with the rules that an earlier process of the instance left. */
-  public SourceGuard(Netlink node, InstanceNames names) {
+  /** What is known, and the rules that follow; guarded by this. */
+  private NodeNetwork network = new NodeNetwork(Map.of(), List.of(), Set.of());
+
+  private Set<IpAddress> pods = Set.of();
+  private Set<BlackholeRule> rules = Set.of();
+  private boolean known;
+
+  /**
+   * A guard of an instance; the rules that an earlier process left stay until the first change.
+   *
+   * @param devices names of the devices to networks, see {@link NodeNetwork#external}
+   * @param isOurs tells the instance's own devices and its pods'
+   */
+  public SourceGuard(
+      Netlink node, InstanceNames names, List<String> devices, Predicate<Link> isOurs) {
     this.node = node;
+    this.devices = List.copyOf(devices);
+    this.isOurs = isOurs;
     var sum = new CRC32();
     sum.update(names.pinFolder().getBytes(StandardCharsets.UTF_8));
     this.owner = (int) sum.getValue();
   }
 
-  /**
-   * Brings the rules in line.
-   *
-   * @param devices names of the devices that lead to networks
-   * @param inside the addresses that nobody outside has; those that fill a larger prefix become one
-   */
-  public void guard(Set<String> devices, Set<IpPrefix> inside) {
+  /** The node's devices or addresses are others now. */
+  public synchronized void follow(NodeNetwork present) {
+    network = present;
+    guard();
+  }
+
+  /** The pods of the instance have these addresses now. */
+  public synchronized void setPods(Set<IpAddress> addresses) {
+    pods = Set.copyOf(addresses);
+    guard();
+  }
+
+  /** Removes all rules of the instance. */
+  public synchronized void remove() {
+    write(Set.of());
+  }
+
+  private void guard() {
+    Set<IpPrefix> inside = new HashSet<>(network.delivered());
+    pods.forEach(pod -> inside.add(IpPrefix.host(pod)));
     Set<BlackholeRule> wanted = new HashSet<>();
+    List<Link> external = network.external(devices, isOurs);
     for (IpPrefix prefix : merge(inside)) {
-      devices.forEach(device -> wanted.add(new BlackholeRule(device, prefix)));
+      external.forEach(device -> wanted.add(new BlackholeRule(device.name(), prefix)));
+    }
+    write(wanted);
+  }
+
+  private void write(Set<BlackholeRule> wanted) {
+    if (known && wanted.equals(rules)) {
+      return;
     }
     Set<BlackholeRule> present = node.listRules(owner);
     for (BlackholeRule rule : wanted) {
@@ -58,6 +99,8 @@ public final class SourceGuard {
       node.deleteRule(rule, owner);
       LOG.debug("rule removed rule=\"{}\"", rule);
     }
+    rules = Set.copyOf(wanted);
+    known = true;
   }
 
   /** The same addresses in fewer prefixes: the kernel goes through rules one by one. */

@@ -32,6 +32,9 @@
  *       io.cilium4j.datapath.net.PodConnector}: the devices of a node and of a pod
  *   <li>{@link io.cilium4j.datapath.net.Sysctl}: settings of a namespace that are files, and {@link
  *       io.cilium4j.datapath.net.ReversePathFilter}, which keeps one of them
+ *   <li>{@link io.cilium4j.datapath.net.SourceGuard} and {@link
+ *       io.cilium4j.datapath.net.IngressBarrier}: what is kept from being forwarded, and from being
+ *       heard; {@code RuleMessages} and {@code NftMessages} are their layouts
  *   <li>{@link io.cilium4j.datapath.net.PacketSocket}, with {@link
  *       io.cilium4j.datapath.net.FrameBatch} and {@link io.cilium4j.datapath.net.Poller}: frames
  *       for a datapath in user space

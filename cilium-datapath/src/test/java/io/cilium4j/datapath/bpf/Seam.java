@@ -19,7 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** The object {@code seam.bpf.c} and the Java side of its C types. */
-final class Seam {
+public final class Seam {
 
   /** A frame of 64 bytes, the type IPv4, otherwise zero. */
   static final byte[] PACKET = new byte[64];
@@ -41,7 +41,8 @@ final class Seam {
     return open("seam");
   }
 
-  static BpfObject open(String object) {
+  /** An object of the tests, by its file's name. */
+  public static BpfObject open(String object) {
     try (InputStream in = Seam.class.getResourceAsStream(object + ".bpf.o")) {
       if (in == null) {
         throw new AssertionError(object + ".bpf.o was not compiled");

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.EndpointInterface;
@@ -85,6 +86,34 @@ class CutOffKernelIT {
     node.datapath.prune(Set.of(3), Set.of());
     node.datapath.drain();
     assertEquals(Set.of(fresh), dump.policies().keySet());
+  }
+
+  /** A policy that allows nothing has a number and no entries. */
+  @Test
+  void restart_withAnEmptyPolicyUnderTheHighestNumber_givesTheNumberToNobodyElse()
+      throws Exception {
+    Pod server = node.pod(3, SERVER, FROM_CLIENT);
+    Pod closed = node.pod(4, CLIENT, PolicyMapState.DENY_ALL);
+    node.restart();
+    node.enforce(server, FROM_CLIENT);
+    int number = policyOf(server);
+    assertNotEquals(number, policyOf(closed), "what it allows would be allowed to both");
+    node.enforce(closed, PolicyMapState.ALLOW_ALL);
+    node.datapath.drain();
+    assertEquals(
+        List.of(
+            new PolicyRow(
+                PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80), PolicyEntry.allow(7))),
+        dump.policies().get(number),
+        "what the other gave up was its own");
+  }
+
+  private int policyOf(Pod pod) {
+    return dump.endpoints().stream()
+        .filter(row -> row.id() == pod.endpoint().id())
+        .findFirst()
+        .orElseThrow()
+        .policy();
   }
 
   @Test

@@ -32,6 +32,7 @@ class LayoutKernelIT {
         ConntrackKey.IPV4.layout(),
         ConntrackKey.IPV6.layout(),
         ConntrackRecord.CODEC.layout(),
+        OwnerRecord.CODEC.layout(),
         EventCodec.LAYOUT);
   }
 

@@ -67,6 +67,9 @@ record RandomState(
       change(prefixes, COVER4, random, COVER);
       change(prefixes, COVER6, random, COVER);
     }
+    if (random.nextInt(4) == 0) {
+      return nextNear(random);
+    }
     int identity = random.nextInt(20) == 0 ? B + 1 - (identityB - B) : identityB;
     if (random.nextInt(3) > 0 && !prefixes.equals(ipcache)) {
       // Only the guest's keys change, as when an identity comes or goes: for one or for both.
@@ -82,6 +85,20 @@ record RandomState(
     PolicyMapState next = random.nextInt(4) == 0 ? policyA : policy(prefixes, random);
     return new RandomState(
         next, random.nextBoolean() ? next : policy(prefixes, random), identity, prefixes);
+  }
+
+  /** Only single addresses change, and what is said of the guest, as often as not. */
+  private RandomState nextNear(Random random) {
+    Map<IpPrefix, Integer> prefixes = new HashMap<>(ipcache);
+    change(prefixes, IpPrefix.host(REMOTE4), random, GUEST);
+    change(prefixes, IpPrefix.host(REMOTE6), random, GUEST);
+    if (random.nextBoolean()) {
+      return new RandomState(policyA, policyB, identityB, prefixes);
+    }
+    PolicyMapState next = withGuest(policyA, prefixes, random);
+    boolean shared = PolicyNumbers.same(policyA, policyB);
+    return new RandomState(
+        next, shared ? next : withGuest(policyB, prefixes, random), identityB, prefixes);
   }
 
   private static void change(

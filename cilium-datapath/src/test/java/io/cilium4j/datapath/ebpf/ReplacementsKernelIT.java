@@ -19,7 +19,8 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Ten thousand random changes, and packets all the while: each verdict is held against the versions
@@ -50,8 +51,20 @@ class ReplacementsKernelIT extends PacketsUnderChange {
   private volatile int begun;
   private volatile int done;
 
-  @Test
-  void tenThousandReplacements_underPackets_neverShowWhatNoVersionSays() throws Exception {
+  /** Whether changes of single addresses may be near ones, or all are whole. */
+  private enum Changes {
+    NEAR_OR_WHOLE,
+    ONLY_WHOLE
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void tenThousandReplacements_underPackets_neverShowWhatNoVersionSays(Changes changes)
+      throws Exception {
+    if (changes == Changes.ONLY_WHOLE) {
+      node.datapath.onlyWholeChanges();
+    }
+    long nearBefore = node.datapath.nearChanges();
     long seed = Long.getLong("consistency.seed", System.nanoTime());
     var random = new Random(seed);
     RandomState first =
@@ -70,11 +83,17 @@ class ReplacementsKernelIT extends PacketsUnderChange {
       done = i;
     }
     reader.join();
+    long near = node.datapath.nearChanges() - nearBefore;
     System.out.printf(
-        "consistency: seed %d, changes %d, packets %d, %d had to pass, %d had to drop,"
+        "consistency: seed %d, changes %d (%d near), packets %d, %d had to pass, %d had to drop,"
             + " %d while a change was on its way%n",
-        seed, done, tally.runs, tally.mustPass, tally.mustDrop, tally.acrossChanges);
+        seed, done, near, tally.runs, tally.mustPass, tally.mustDrop, tally.acrossChanges);
     assertEquals(null, failure.get(), "seed " + seed);
+    if (changes == Changes.ONLY_WHOLE) {
+      assertEquals(0, near);
+    } else {
+      assertTrue(near > 500);
+    }
     assertTrue(tally.mustPass > 100 && tally.mustDrop > 100 && tally.acrossChanges > 100);
   }
 

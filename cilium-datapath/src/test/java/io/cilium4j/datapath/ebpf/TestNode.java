@@ -52,6 +52,7 @@ final class TestNode implements AutoCloseable {
       Path.of(System.getProperty("java.io.tmpdir"), "cilium4j-" + INSTANCE);
 
   private final Path folder;
+  private final Recording recording;
   private final List<Pod> pods = new ArrayList<>();
   final List<Flow> flows = new CopyOnWriteArrayList<>();
   EbpfDatapath datapath;
@@ -68,7 +69,12 @@ final class TestNode implements AutoCloseable {
   }
 
   TestNode(Path folder) {
+    this(folder, Recording.OFF);
+  }
+
+  TestNode(Path folder, Recording recording) {
     this.folder = folder;
+    this.recording = recording;
     // What an aborted run left would be taken over otherwise.
     open(List.of());
     datapath.destroy();
@@ -87,9 +93,8 @@ final class TestNode implements AutoCloseable {
   /** Opens a datapath for devices of these names. */
   void open(List<String> devices) {
     datapath =
-        (EbpfDatapath)
-            new EbpfDatapathProvider()
-                .open(new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices));
+        new EbpfDatapath(
+            new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices), recording);
     datapath.subscribe(flows::add);
   }
 

@@ -85,8 +85,29 @@ public final class Frames {
     return icmp(source.isV4() ? 3 : 1, 0, quoted);
   }
 
+  /** An ARP request of these addresses. */
+  public static ByteBuffer arp(IpAddress sender, IpAddress target) {
+    ByteBuffer frame = ByteBuffer.allocate(14 + 28);
+    frame.position(12).putShort((short) 0x0806);
+    frame.putShort((short) 1).putShort((short) 0x0800).put((byte) 6).put((byte) 4);
+    frame.putShort((short) 1).put(new byte[6]).put(sender.bytes());
+    return frame.put(new byte[6]).put(target.bytes()).flip();
+  }
+
+  /** Neighbour discovery: a type, and whose Ethernet address is asked for or told. */
+  ByteBuffer neighbour(int type, IpAddress target) {
+    return hopLimit(255).icmp(type, 0, target.bytes());
+  }
+
+  /** A copy with a tag of 802.1Q before the IP header. */
+  static ByteBuffer tagged(ByteBuffer frame, int etherType) {
+    ByteBuffer copy = ByteBuffer.allocate(frame.remaining() + 4);
+    copy.put(frame.slice(0, 12)).putShort((short) etherType).putShort((short) 5);
+    return copy.put(frame.slice(12, frame.remaining() - 12)).flip();
+  }
+
   /** Fills in the checksum of an IPv4 header without options, as RFC 791 says. */
-  static void fillIpv4Checksum(ByteBuffer frame) {
+  public static void fillIpv4Checksum(ByteBuffer frame) {
     frame.putShort(24, (short) 0);
     frame.putShort(24, (short) ~ipv4Sum(frame));
   }

@@ -242,13 +242,16 @@ class PacketDeciderFlowTest {
     @ParameterizedTest
     @EnumSource
     void decide_tableFull_forgetsTheFlowUsedLeastRecently(IpFamily family) {
-      World world = new World(family, 2);
+      // Room for three: one in A's share and two beside it.
+      World world = new World(family, 8);
       world.put(A, World.only(TrafficDirection.EGRESS));
       world.put(B, World.only(TrafficDirection.INGRESS));
+      world.send(A, world.between(A, B).udp(9, 53));
       world.send(A, world.between(A, B).udp(1, 53));
       world.send(A, world.between(A, B).udp(2, 53));
       world.send(A, world.between(A, B).udp(1, 53));
       world.send(A, world.between(A, B).udp(3, 53));
+      assertReaches(A, world.send(B, world.between(B, A).udp(53, 9)));
       assertReaches(A, world.send(B, world.between(B, A).udp(53, 1)));
       assertDrop(DropReason.POLICY_DENIED, world.send(B, world.between(B, A).udp(53, 2)));
       assertReaches(A, world.send(B, world.between(B, A).udp(53, 3)));

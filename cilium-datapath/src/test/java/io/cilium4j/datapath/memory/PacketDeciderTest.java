@@ -66,8 +66,8 @@ class PacketDeciderTest {
       assertDrop(DropReason.INVALID_PACKET, world.send(A, frame.duplicate().limit(l4 - 1)));
       assertDrop(DropReason.INVALID_PACKET, world.send(A, frame.duplicate().limit(l4 + 19)));
       // What stands behind the packet's end is padding, whatever it looks like.
-      assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, Frames.endAt(l4 + 13, frame)));
-      assertReaches(B, world.send(A, Frames.endAt(l4 + 14, frame)));
+      assertDrop(DropReason.CT_INVALID_HEADER, world.send(A, Frames.endAt(l4 + 19, frame)));
+      assertReaches(B, world.send(A, Frames.endAt(l4 + 20, frame)));
     }
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.net;
 
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.datapath.bpf.Errno;
 import io.cilium4j.datapath.bpf.SystemCallException;
 import java.io.IOException;
@@ -41,6 +42,51 @@ public final class KernelTests {
   public static long openDescriptors() throws IOException {
     try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
       return all.count();
+    }
+  }
+
+  /** Has a device send frames of so many bytes, of both families (BIG TCP). */
+  public static void setGsoMaxSize(Netns netns, String device, int bytes) {
+    int largest = 41;
+    int largestReceived = 58;
+    int largestV4 = 63;
+    int largestReceivedV4 = 64;
+    try (Netlink links = Netlink.open(netns);
+        NetlinkSocket socket = netns.call(() -> new NetlinkSocket())) {
+      int ifindex = links.linkByName(device).orElseThrow().index();
+      socket.execute(
+          new NetlinkRequest(16, 0, "RTM_NEWLINK", "gso_max_size " + bytes)
+              .u32(0)
+              .u32(ifindex)
+              .u32(0)
+              .u32(0)
+              .u32(largest, bytes)
+              .u32(largestV4, bytes)
+              .u32(largestReceived, bytes)
+              .u32(largestReceivedV4, bytes));
+    }
+  }
+
+  /** How many blackhole rules a namespace has. */
+  public static int rules(Netns netns) {
+    int count = 0;
+    try (NetlinkSocket socket = netns.call(() -> new NetlinkSocket())) {
+      for (IpFamily family : IpFamily.values()) {
+        count +=
+            socket
+                .dump(
+                    RuleMessages.list(family), payload -> payload.get(7) == 6 ? Boolean.TRUE : null)
+                .size();
+      }
+    }
+    return count;
+  }
+
+  /** Whether an instance keeps the stack of a namespace from hearing devices. */
+  public static boolean hasBarrier(Netns netns, String instance) {
+    try (IngressBarrier barrier =
+        netns.call(() -> new IngressBarrier(new InstanceNames(instance)))) {
+      return barrier.exists();
     }
   }
 }

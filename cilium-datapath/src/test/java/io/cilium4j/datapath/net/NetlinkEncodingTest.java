@@ -54,6 +54,55 @@ class NetlinkEncodingTest {
   }
 
   @Test
+  void replaceRoute_withLargestPacket_locksThatMetric() {
+    assertBytes(
+        """
+        4000 0000 1800 0505 07000000 00000000
+          02 20 00 00 fe 04 fd 01 00000000
+          0800 0100 0a010203
+          1400 0880
+            0800 0100 04000000
+            0800 0200 14050000
+          0800 0400 05000000
+        """,
+        RouteMessages.replace(Route.to(IpPrefix.parse("10.1.2.3/32"), 5).mtu(1300)));
+  }
+
+  @Test
+  void addRule_blackhole_carriesItsOwnerInPlaceOfATable() {
+    assertBytes(
+        """
+        4000 0000 2000 0506 07000000 00000000
+          02 00 18 00 00 00 00 06 00000000
+          0800 0200 0a010200
+          0900 0300 65746830 00 000000
+          0800 0600 01000000
+          0800 0f00 44332211
+        """,
+        RuleMessages.add(new BlackholeRule("eth0", IpPrefix.parse("10.1.2.0/24")), 0x11223344));
+  }
+
+  /** Begin, the change, end; numbers of nftables are in the byte order of the network. */
+  @Test
+  void addChain_ofADevice_isABatchOfItsOwn() {
+    assertBytes(
+        """
+        1400 0000 1000 0100 07000000 00000000 00 00 000a
+        5c00 0000 030a 0506 07000000 00000000 05 00 0000
+          0800 0100 626c75 00
+          0900 0300 6c786331 00 000000
+          2000 0480
+            0800 0100 00000000
+            0800 0200 80000000
+            0900 0300 6c786331 00 000000
+          0800 0500 00000000
+          0b00 0700 66696c746572 00 00
+        1400 0000 1100 0100 07000000 00000000 00 00 000a
+        """,
+        NftMessages.addDroppingChain("blu", "lxc1"));
+  }
+
+  @Test
   void addAddress_v6WithoutDuplicateCheck_carriesTheFlag() {
     assertBytes(
         """

@@ -6,6 +6,10 @@ import io.cilium4j.agent.MetricFamily.Sample;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
+import io.cilium4j.core.spi.Datapath.Collection;
+import io.cilium4j.core.spi.Datapath.EndpointFlows;
+import io.cilium4j.core.spi.Datapath.Pressure;
+import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.policy.CompiledPolicy;
@@ -13,6 +17,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
@@ -209,19 +214,67 @@ final class AgentMetrics {
     return new MetricFamily(name, Kind.COUNTER, help, samples);
   }
 
-  /** Of the one map whose every row the agent itself knows; the memory datapath has no maps. */
+  /** How full the datapath's tables are; the memory datapath has none that are maps. */
   private void addMaps(List<MetricFamily> all) {
+    Pressure pressure = runtime.datapath().pressure();
     if (runtime.datapathName().equals(EBPF)) {
-      double used = runtime.ipcache().snapshot().size();
+      List<Sample> samples = new ArrayList<>();
+      for (Table table : pressure.tables()) {
+        samples.add(
+            new Sample.Value(
+                Map.of("map_name", table.name()), (double) table.used() / table.capacity()));
+      }
       all.add(
           new MetricFamily(
               "cilium_bpf_map_pressure",
               Kind.GAUGE,
-              "Entries that a map is to hold, as a part of what it can hold",
-              List.of(
-                  new Sample.Value(
-                      Map.of("map_name", DatapathRows.IPCACHE),
-                      used / runtime.config().limits().ipcacheEntries()))));
+              "Entries of a map, as a part of what it can hold",
+              samples));
     }
+    addCollections(pressure.collections(), all);
+    List<Sample> overflowed = new ArrayList<>();
+    for (EndpointFlows endpoint : pressure.endpoints()) {
+      if (endpoint.overflowed() > 0) {
+        overflowed.add(
+            Sample.Value.of(
+                Map.of("endpoint", Integer.toString(endpoint.endpointId())),
+                endpoint.overflowed()));
+      }
+    }
+    all.add(
+        new MetricFamily(
+            "cilium_datapath_conntrack_overflowed_flows_total",
+            Kind.COUNTER,
+            "Flows of an endpoint beyond its share of conntrack, which evict each other",
+            overflowed));
+  }
+
+  private static void addCollections(List<Collection> collections, List<MetricFamily> all) {
+    List<Sample> runs = new ArrayList<>();
+    List<Sample> entries = new ArrayList<>();
+    List<Sample> durations = new ArrayList<>();
+    for (Collection each : collections) {
+      Map<String, String> of = new TreeMap<>();
+      of.put("family", each.family().toString().toLowerCase(Locale.ROOT));
+      of.put("protocol", each.protocol());
+      Map<String, String> completed = with(of, "completed");
+      runs.add(Sample.Value.of(completed, each.runs()));
+      durations.add(new Sample.Value(completed, each.lasted().toNanos() / 1e9));
+      entries.add(Sample.Value.of(with(of, "alive"), each.alive()));
+      entries.add(Sample.Value.of(with(of, "deleted"), each.deleted()));
+    }
+    String prefix = "cilium_datapath_conntrack_gc_";
+    all.add(new MetricFamily(prefix + "runs_total", Kind.COUNTER, "Walks over the flows", runs));
+    all.add(
+        new MetricFamily(prefix + "entries", Kind.GAUGE, "Flows that the last walk met", entries));
+    all.add(
+        new MetricFamily(
+            prefix + "duration_seconds", Kind.GAUGE, "How long the last walk took", durations));
+  }
+
+  private static Map<String, String> with(Map<String, String> labels, String status) {
+    Map<String, String> all = new TreeMap<>(labels);
+    all.put("status", status);
+    return all;
   }
 }

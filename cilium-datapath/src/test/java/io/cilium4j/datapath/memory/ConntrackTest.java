@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import static io.cilium4j.datapath.memory.World.A;
+import static io.cilium4j.datapath.memory.World.B;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.TrafficDirection;
+import java.util.Map;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Room for flows: shares, the table for what goes beyond, and what is collected when. */
+class ConntrackTest {
+
+  private static final int CAPACITY = 800;
+  private static final int SHARE = CAPACITY / 8;
+  private static final int SERVER = 50_000;
+
+  /** A may call B, and C may call B; B may call nobody. */
+  private static World world(IpFamily family) {
+    World world = new World(family, CAPACITY);
+    world.put(A, World.only(TrafficDirection.EGRESS));
+    world.put(3, World.only(TrafficDirection.EGRESS));
+    world.put(B, World.only(TrafficDirection.INGRESS));
+    return world;
+  }
+
+  private static void open(World world, int client, int port) {
+    assertTrue(world.send(client, world.between(client, B).tcp(port, SERVER, Frames.SYN)).passes());
+  }
+
+  /** By its port the client would be taken for the server, so that B's segment needs the entry. */
+  private static boolean isKnown(World world, int client, int port) {
+    return world.send(B, world.between(B, client).tcp(SERVER, port, Frames.ACK)).passes();
+  }
+
+  /** Does what is due, without waiting for it. */
+  private static void sweep(World world) {
+    while (world.decider.sweep() == 0) {
+      // The next step is due at once.
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void add_floodOfAnotherPod_evictsNoIdleFlow(IpFamily family) {
+    World world = world(family);
+    for (int port = 1; port <= 20; port++) {
+      open(world, A, port);
+    }
+    for (int flow = 0; flow < 30_000; flow++) {
+      open(world, 3, 1 + flow % 32_000);
+    }
+    for (int port = 1; port <= 20; port++) {
+      assertTrue(isKnown(world, A, port));
+    }
+    assertEquals(20 + SHARE + CAPACITY / 4, world.decider.flows());
+    assertEquals(Map.of(3, 30_000L - SHARE), world.decider.overflowedFlows());
+    // The flood's own: those that came first stand in its share, the last ones in the other table.
+    assertTrue(isKnown(world, 3, 1));
+    assertTrue(isKnown(world, 3, 30_000));
+    assertTrue(!isKnown(world, 3, 10_000));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void add_flowsFromTheNode_countForTheirReceiver(IpFamily family) {
+    World world = world(family);
+    world.put(B, PolicyMapState.ALLOW_ALL);
+    for (int port = 0; port < SHARE + 5; port++) {
+      world.fromNode(Frames.between(world.outside(), world.address(B)).udp(port, 53));
+    }
+    assertEquals(Map.of(B, 5L), world.decider.overflowedFlows());
+    world.remove(B);
+    assertEquals(Map.of(), world.decider.overflowedFlows());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void add_flowThatBeginsAnew_countsOnce(IpFamily family) {
+    World world = world(family);
+    for (int round = 0; round < 10 * SHARE; round++) {
+      open(world, A, 1);
+      world.send(A, world.between(A, B).tcp(1, SERVER, Frames.RST));
+    }
+    assertEquals(1, world.decider.flows());
+    assertEquals(Map.of(), world.decider.overflowedFlows());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void sweep_expiredFlows_areGoneAndMakeRoomInTheShare(IpFamily family) {
+    World world = world(family);
+    for (int port = 1; port <= SHARE + 10; port++) {
+      open(world, A, port);
+    }
+    world.passSeconds(59);
+    sweep(world);
+    assertEquals(SHARE + 10, world.decider.flows());
+    world.passSeconds(300);
+    sweep(world);
+    assertEquals(0, world.decider.flows());
+    open(world, A, 1);
+    assertEquals(Map.of(A, 10L), world.decider.overflowedFlows());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void sweep_closedConnections_stayTenMinutesWhereThereIsRoom(IpFamily family) {
+    World world = world(family);
+    open(world, A, 1);
+    assertTrue(isKnown(world, A, 1));
+    world.send(A, world.between(A, B).tcp(1, SERVER, Frames.RST));
+    world.passSeconds(599);
+    sweep(world);
+    assertEquals(1, world.decider.flows());
+    world.passSeconds(301);
+    sweep(world);
+    assertEquals(0, world.decider.flows());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void sweep_closedConnectionsOfABusyOwner_goAfterTenSeconds(IpFamily family) {
+    World world = world(family);
+    for (int port = 1; port <= SHARE / 2 + 1; port++) {
+      open(world, A, port);
+      assertTrue(isKnown(world, A, port));
+      world.send(A, world.between(A, B).tcp(port, SERVER, Frames.FIN_ACK));
+    }
+    // Closed from one side alone: they stay.
+    world.passSeconds(30);
+    sweep(world);
+    assertEquals(SHARE / 2 + 1, world.decider.flows());
+    for (int port = 1; port <= SHARE / 2 + 1; port++) {
+      world.send(B, world.between(B, A).tcp(SERVER, port, Frames.FIN_ACK));
+    }
+    world.passSeconds(300);
+    sweep(world);
+    assertEquals(SHARE / 2, world.decider.flows(), "until the owner has no more than half");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void sweep_nothingFound_comesLaterAndSoonerWhereMuchIs(IpFamily family) {
+    World world = world(family);
+    assertEquals(FlowSweep.MIN_INTERVAL_NANOS, world.decider.sweep());
+    long seconds = 30;
+    for (long next : new long[] {60, 120, 240, 300, 300}) {
+      world.passSeconds(seconds);
+      long wait = world.decider.sweep();
+      while (wait == 0) {
+        wait = world.decider.sweep();
+      }
+      assertEquals(next * 1_000_000_000L, wait);
+      seconds = next;
+    }
+    open(world, A, 1);
+    world.passSeconds(300);
+    long wait = 0;
+    while (wait == 0) {
+      wait = world.decider.sweep();
+    }
+    assertEquals(150 * 1_000_000_000L, wait);
+  }
+}
