@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.it;
+
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.datapath.net.DuplicateCheck;
+import io.cilium4j.datapath.net.InterfaceAddress;
+import io.cilium4j.datapath.net.Link;
+import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.Netns;
+import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.Sysctl;
+import io.cilium4j.datapath.net.VethPair;
+import io.cilium4j.it.Traffic.EchoServer;
+import io.cilium4j.it.Traffic.Way;
+import java.io.IOException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
+import java.net.SocketTimeoutException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What ends at the node is the node's, whatever its address, from the moment that it has it. */
+class HostAddressesKernelIT {
+
+  private static final int LO = 1;
+  private static final int PORT = 5353;
+  private static final String NODE = "cilium4j-it-hostnode";
+  private static final InterfaceAddress DNS = address("169.254.20.10/32");
+  private static final InterfaceAddress LAN = address("192.0.2.1/24");
+  private static final InterfaceAddress LAN6 = address("2001:db8::1/64");
+  private static final IpAddress BROADCAST = IpAddress.parse("192.0.2.255");
+
+  /** Below the interval at which the JDK would be asked. */
+  private static final Duration AT_ONCE = Duration.ofSeconds(5);
+
+  private static final String WORLD =
+      """
+      endpointSelector: {}
+      egress:
+      - toCIDR: [0.0.0.0/0, "::/0"]
+      - toEntities: [world]
+      """;
+
+  private static final String HOST =
+      """
+      endpointSelector: {}
+      egress:
+      - toEntities: [host]
+      """;
+
+  @TempDir Path folder;
+  private Netns node;
+  private Netlink links;
+  private int eth;
+
+  @BeforeEach
+  void makeNode() {
+    Lab.requireKernel();
+    Netns.delete(Netns.DEFAULT_FOLDER.resolve(NODE));
+    node = Netns.create(NODE);
+    links = Netlink.open(node);
+    links.setUp(LO);
+    var pair =
+        new VethPair("eth0", "far", PodConnector.randomMac(), PodConnector.randomMac(), 1500);
+    eth = links.createVeth(pair, node).index();
+    Link far = links.linkByName("far").orElseThrow();
+    node.call(() -> {
+      Sysctl.write("net/ipv6/conf/far/disable_ipv6", "1");
+      Sysctl.write("net/ipv4/ip_forward", "1");
+      return true;
+    });
+    links.setUp(far.index());
+    links.setUp(eth);
+  }
+
+  @AfterEach
+  void removeNode() {
+    if (node != null) {
+      links.close();
+      node.close();
+      Netns.delete(node.path());
+    }
+  }
+
+  private static InterfaceAddress address(String text) {
+    int slash = text.indexOf('/');
+    return new InterfaceAddress(
+        IpAddress.parse(text.substring(0, slash)), Integer.parseInt(text.substring(slash + 1)));
+  }
+
+  /** A lab whose agent lives in the node's namespace. */
+  private Lab lab(String datapath) throws IOException {
+    Lab lab = node.call(() -> new Lab("ithost", datapath, 61));
+    node.call(() -> {
+      lab.agent().start();
+      return lab;
+    });
+    return lab;
+  }
+
+  private void close(Lab lab) throws IOException {
+    node.call(() -> {
+      lab.close();
+      return lab;
+    });
+  }
+
+  private static Set<String> hostRows(Lab lab) {
+    Set<String> rows = new TreeSet<>();
+    lab.agent()
+        .ipcache()
+        .snapshot()
+        .forEach(row -> {
+          if (row.value().identity() == ReservedIdentity.HOST.id()) {
+            rows.add(row.key().toString());
+          }
+        });
+    return rows;
+  }
+
+  @Test
+  void rows_followTheAddresses() throws Exception {
+    Lab lab = lab("memory");
+    try {
+      Set<String> before =
+          Set.of("10.99.61.1/32", "127.0.0.0/8", "127.0.0.1/32", "::1/128", "fd99:61::1/128");
+      until(() -> hostRows(lab).equals(before));
+      links.addAddress(LO, DNS, DuplicateCheck.SKIP);
+      links.addAddress(eth, LAN, DuplicateCheck.SKIP);
+      links.addAddress(eth, LAN6, DuplicateCheck.SKIP);
+      Set<String> with = new TreeSet<>(before);
+      with.addAll(
+          Set.of(
+              "169.254.20.10/32",
+              "192.0.2.1/32",
+              "192.0.2.255/32",
+              "2001:db8::/128",
+              "2001:db8::1/128"));
+      until(() -> hostRows(lab).equals(with));
+      links.deleteAddress(LO, DNS);
+      links.deleteLink(eth);
+      until(() -> hostRows(lab).equals(before));
+    } finally {
+      close(lab);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"ebpf", "memory"})
+  void address_thatComesLater_isNoPartOfTheWorld(String datapath) throws Exception {
+    Lab lab = lab(datapath);
+    try (var _ = new EchoServer(node, PORT)) {
+      node.call(() -> lab.pod("client"));
+      Netns client = lab.netns("client");
+      node.call(() -> {
+        lab.apply("world", WORLD);
+        return lab;
+      });
+      links.addAddress(LO, DNS, DuplicateCheck.SKIP);
+      links.addAddress(eth, LAN, DuplicateCheck.SKIP);
+      links.addAddress(eth, LAN6, DuplicateCheck.SKIP);
+      for (InterfaceAddress each : List.of(DNS, LAN, LAN6)) {
+        until(() -> !Traffic.reaches(client, each.address(), PORT, Way.UDP));
+        assertFalse(Traffic.reaches(client, each.address(), PORT, Way.TCP), each.toString());
+      }
+      assertFalse(arrives(client, BROADCAST));
+      node.call(() -> {
+        lab.apply("host", HOST);
+        return lab;
+      });
+      for (InterfaceAddress each : List.of(DNS, LAN, LAN6)) {
+        assertTrue(Traffic.reaches(client, each.address(), PORT, Way.UDP), each.toString());
+        assertTrue(Traffic.reaches(client, each.address(), PORT, Way.TCP), each.toString());
+      }
+      assertTrue(arrives(client, BROADCAST));
+    } finally {
+      close(lab);
+    }
+  }
+
+  /** Whether a datagram reaches a socket of the node that takes any address. */
+  private boolean arrives(Netns from, IpAddress to) throws IOException {
+    int port = PORT + 1;
+    try (DatagramSocket server = node.call(() -> new DatagramSocket(port));
+        DatagramSocket client = from.call(() -> new DatagramSocket())) {
+      server.setSoTimeout(1000);
+      client.send(
+          new DatagramPacket(new byte[1], 1, new InetSocketAddress(to.toInetAddress(), port)));
+      server.receive(new DatagramPacket(new byte[1], 1));
+      return true;
+    } catch (SocketTimeoutException e) {
+      return false;
+    }
+  }
+
+  private static void until(BooleanSupplier wanted) {
+    long end = System.nanoTime() + AT_ONCE.toNanos();
+    while (!wanted.getAsBoolean()) {
+      assertTrue(System.nanoTime() < end, "not within its time");
+      Thread.onSpinWait();
+    }
+  }
+}
