@@ -13,6 +13,7 @@ import io.cilium4j.datapath.net.IngressBarrier;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.NetlinkException;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.NodeNetwork;
 import io.cilium4j.datapath.net.NodeWatch;
@@ -27,6 +28,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The devices of an instance: the node's pair, the pods' pairs, and the forwarder between them. The
@@ -36,6 +40,8 @@ import java.util.Set;
  * <p>Not safe for use by several threads: {@link MemoryDatapath} holds its lock.
  */
 final class PodNetwork implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PodNetwork.class);
 
   private final InstanceNames names;
   private final Netlink node;
@@ -51,13 +57,19 @@ final class PodNetwork implements AutoCloseable {
   /** The addresses of the pods that this process connected, by device. */
   private final Map<Integer, List<IpAddress>> connected = new HashMap<>();
 
-  /** The addresses that this process routed to the forwarder. */
-  private final Set<IpAddress> routed = new HashSet<>();
+  /** The addresses that this process routed to the forwarder; the watch's thread reads them. */
+  private final Set<IpAddress> routed = ConcurrentHashMap.newKeySet();
+
+  /** Names of the devices to networks that the user gave. */
+  private final List<String> outward;
+
+  private volatile NodeNetwork network = new NodeNetwork(Map.of(), List.of(), Set.of());
 
   /** Makes what is missing, and takes over what an earlier process left. */
   PodNetwork(Config config, PacketDecider decider) {
     this.names = new InstanceNames(config.instance());
     this.manifest = new DeviceManifest(config.runFolder(), "memory");
+    this.outward = config.devices();
     this.node = Netlink.open();
     this.barrier = new IngressBarrier(names);
     this.guard = new SourceGuard(node, names);
@@ -87,11 +99,12 @@ final class PodNetwork implements AutoCloseable {
     }
   }
 
-  /** Sees to it that deaf devices stay so. */
+  /** Sees to it that deaf devices stay so, and that devices to networks are guarded. */
   private final class NetworkFollower implements NodeWatch.Listener {
     @Override
-    public void networkChanged(NodeNetwork network) {
-      // Devices are made and removed by this instance alone.
+    public void networkChanged(NodeNetwork present) {
+      network = present;
+      keepGuard();
     }
 
     @Override
@@ -229,6 +242,7 @@ final class PodNetwork implements AutoCloseable {
       devices.route(pod, mtuBytes(device));
       routed.add(pod);
     }
+    keepGuard();
   }
 
   /** Takes the routes to addresses that neither a row nor a connected pod has any more. */
@@ -239,6 +253,9 @@ final class PodNetwork implements AutoCloseable {
     for (IpAddress address : gone) {
       devices.unroute(address);
       routed.remove(address);
+    }
+    if (!gone.isEmpty()) {
+      keepGuard();
     }
   }
 
@@ -274,15 +291,27 @@ final class PodNetwork implements AutoCloseable {
   }
 
   /**
-   * Nobody out there is somebody in here.
-   *
-   * @param outward the devices that lead to networks
-   * @param nodePrefixes what ends at the node
+   * Nobody out there is somebody in here. What cannot be guarded is told of and tried again at the
+   * next change.
    */
-  void guardAgainst(Set<String> outward, Set<IpPrefix> nodePrefixes) {
-    Set<IpPrefix> inside = new HashSet<>(nodePrefixes);
-    routed.forEach(address -> inside.add(IpPrefix.host(address)));
-    guard.guard(outward, inside);
+  private void keepGuard() {
+    synchronized (guard) {
+      Set<String> devicesOut = new HashSet<>();
+      network.external(outward, this::isOurs).forEach(link -> devicesOut.add(link.name()));
+      Set<IpPrefix> inside = new HashSet<>(network.delivered());
+      routed.forEach(address -> inside.add(IpPrefix.host(address)));
+      try {
+        guard.guard(devicesOut, inside);
+      } catch (NetlinkException e) {
+        LOG.warn("sources of packets from networks not guarded error=\"{}\"", e.getMessage());
+      }
+    }
+  }
+
+  private boolean isOurs(Link link) {
+    return link.index() == devices.host().index()
+        || link.index() == devices.net().index()
+        || manifest.holds(link.name(), link.index());
   }
 
   long undeliverable() {

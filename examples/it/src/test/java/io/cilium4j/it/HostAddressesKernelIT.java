@@ -4,6 +4,7 @@ package io.cilium4j.it;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.datapath.net.DuplicateCheck;
@@ -17,8 +18,11 @@ import io.cilium4j.datapath.net.VethPair;
 import io.cilium4j.it.Traffic.EchoServer;
 import io.cilium4j.it.Traffic.Way;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
+import java.net.Inet6Address;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketTimeoutException;
 import java.nio.file.Path;
@@ -43,6 +47,7 @@ class HostAddressesKernelIT {
   private static final InterfaceAddress DNS = address("169.254.20.10/32");
   private static final InterfaceAddress LAN = address("192.0.2.1/24");
   private static final InterfaceAddress LAN6 = address("2001:db8::1/64");
+  private static final IpAddress EVERYBODY = IpAddress.parse("255.255.255.255");
   private static final IpAddress BROADCAST = IpAddress.parse("192.0.2.255");
 
   /** Below the interval at which the JDK would be asked. */
@@ -179,6 +184,7 @@ class HostAddressesKernelIT {
         assertFalse(Traffic.reaches(client, each.address(), PORT, Way.TCP), each.toString());
       }
       assertFalse(arrives(client, BROADCAST));
+      assertFalse(arrives(client, EVERYBODY));
       node.call(() -> {
         lab.apply("host", HOST);
         return lab;
@@ -193,18 +199,59 @@ class HostAddressesKernelIT {
     }
   }
 
+  /** The node's end of a pod's devices has a link-local address, and sockets that listen there. */
+  @Test
+  void linkLocalAddress_ofTheNode_isNoPartOfTheWorld() throws Exception {
+    Lab lab = lab("ebpf");
+    try {
+      Endpoint pod = node.call(() -> lab.pod("client"));
+      Netns client = lab.netns("client");
+      InetAddress target = linkLocal(pod.device().hostIfindex(), client);
+      IpAddress source = pod.addresses().get(1);
+      node.call(() -> {
+        lab.apply("world", WORLD);
+        return lab;
+      });
+      assertFalse(arrives(client, source, target));
+      node.call(() -> {
+        lab.apply("host", HOST);
+        return lab;
+      });
+      until(() -> arrives(client, source, target));
+    } finally {
+      close(lab);
+    }
+  }
+
+  /** The address of the node's device, as the pod writes it: by its own device. */
+  private InetAddress linkLocal(int hostIfindex, Netns client) throws IOException {
+    InterfaceAddress found = links.listAddresses(hostIfindex).getFirst();
+    for (InterfaceAddress each : links.listAddresses(hostIfindex)) {
+      found = each.address().isV4() ? found : each;
+    }
+    try (Netlink inside = Netlink.open(client)) {
+      int device = inside.linkByName("eth0").orElseThrow().index();
+      return Inet6Address.getByAddress(null, found.address().bytes(), device);
+    }
+  }
+
   /** Whether a datagram reaches a socket of the node that takes any address. */
-  private boolean arrives(Netns from, IpAddress to) throws IOException {
+  private boolean arrives(Netns from, IpAddress to) {
+    return arrives(from, IpAddress.parse(to.isV4() ? "0.0.0.0" : "::"), to.toInetAddress());
+  }
+
+  private boolean arrives(Netns from, IpAddress source, InetAddress to) {
     int port = PORT + 1;
     try (DatagramSocket server = node.call(() -> new DatagramSocket(port));
-        DatagramSocket client = from.call(() -> new DatagramSocket())) {
+        DatagramSocket client = from.call(() -> new DatagramSocket(0, source.toInetAddress()))) {
       server.setSoTimeout(1000);
-      client.send(
-          new DatagramPacket(new byte[1], 1, new InetSocketAddress(to.toInetAddress(), port)));
+      client.send(new DatagramPacket(new byte[1], 1, new InetSocketAddress(to, port)));
       server.receive(new DatagramPacket(new byte[1], 1));
       return true;
     } catch (SocketTimeoutException e) {
       return false;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
