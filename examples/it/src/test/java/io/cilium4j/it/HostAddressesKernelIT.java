@@ -4,6 +4,8 @@ package io.cilium4j.it;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.EndpointRequest;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.ReservedIdentity;
@@ -28,6 +30,7 @@ import java.net.SocketTimeoutException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
@@ -220,6 +223,34 @@ class HostAddressesKernelIT {
       until(() -> arrives(client, source, target));
     } finally {
       close(lab);
+    }
+  }
+
+  /** Without an IPv4 address for pods' devices, under the setting that wants one. */
+  @Test
+  void ipv6OnlyAgent_underAnyReversePath_reachesTheNode() throws Exception {
+    Agent agent =
+        Agent.builder()
+            .instance("itsix")
+            .datapath("ebpf")
+            .stateFolder(folder.resolve("state"))
+            .podCidrs("fd99:62::/112")
+            .build();
+    try (Netns client = node.call(() -> Netns.create(NODE + "-pod"));
+        var _ = new EchoServer(node, PORT)) {
+      node.call(() -> {
+        Sysctl.write("net/ipv4/conf/all/rp_filter", "1");
+        agent.start();
+        return agent.createEndpoint(
+            new EndpointRequest("default", "client", Map.of(), client.path().toString()));
+      });
+      until(() -> Traffic.reaches(client, IpAddress.parse("fd99:62::1"), PORT, Way.UDP));
+    } finally {
+      node.call(() -> {
+        agent.destroy();
+        return agent;
+      });
+      Netns.delete(Netns.DEFAULT_FOLDER.resolve(NODE + "-pod"));
     }
   }
 
