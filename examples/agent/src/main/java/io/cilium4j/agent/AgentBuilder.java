@@ -33,6 +33,7 @@ public final class AgentBuilder {
   private int clusterId;
   private int mtuBytes = DEFAULT_MTU_BYTES;
   private Limits limits = Limits.DEFAULT;
+  private List<String> devices = List.of();
   private EnforcementMode enforcement = EnforcementMode.DEFAULT;
   private boolean audit;
   private Optional<HealthConfig> health = Optional.empty();
@@ -131,6 +132,15 @@ public final class AgentBuilder {
     return this;
   }
 
+  /**
+   * Names of the devices that join the node to its networks; {@code eth+} stands for all that begin
+   * so. None by default: those with a global address or a default route.
+   */
+  public AgentBuilder devices(String... names) {
+    this.devices = List.of(names);
+    return this;
+  }
+
   /** When endpoints are restricted; {@code DEFAULT} by default: where a rule selects them. */
   public AgentBuilder enforcement(EnforcementMode mode) {
     this.enforcement = mode;
@@ -171,6 +181,7 @@ public final class AgentBuilder {
             clusterId,
             mtuBytes,
             limits,
+            devices,
             enforcement,
             audit,
             health));

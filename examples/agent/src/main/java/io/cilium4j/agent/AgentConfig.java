@@ -26,6 +26,8 @@ import java.util.function.Supplier;
  * @param clusterId its cluster's id, 0 to 255
  * @param mtuBytes largest packet of the endpoints' devices
  * @param limits how much the datapath may hold
+ * @param devices names of the devices that join the node to its networks, as {@link Config#devices}
+ *     has them; empty to find them
  * @param enforcement when endpoints are restricted, until that is changed
  * @param audit whether what policy denies goes on and is reported, until that is changed
  * @param health how the cluster's nodes are probed; absent if they are not
@@ -41,6 +43,7 @@ record AgentConfig(
     int clusterId,
     int mtuBytes,
     Limits limits,
+    List<String> devices,
     EnforcementMode enforcement,
     boolean audit,
     Optional<HealthConfig> health) {
@@ -64,6 +67,7 @@ record AgentConfig(
 
   AgentConfig {
     podCidrs = List.copyOf(podCidrs);
+    devices = List.copyOf(devices);
     if (podCidrs.isEmpty()
         || podCidrs.stream().map(IpPrefix::family).distinct().count() != podCidrs.size()) {
       throw new IllegalArgumentException(

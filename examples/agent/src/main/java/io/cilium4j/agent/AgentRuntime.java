@@ -40,7 +40,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -180,10 +179,10 @@ final class AgentRuntime implements AutoCloseable {
     this.recorders = new SpecStore<>("recorders", folder, RecorderSpec.class);
     this.prefilter = new PrefilterList(new SpecStore<>("prefilter", folder, PrefilterSpec.class));
     this.datapathRows = new DatapathRows(controller.desired(), reconciler, Clock.systemUTC());
-    var hostAddresses = new HostAddresses(ipcache, new HashSet<>(routers));
+    var hostAddresses = new HostAddresses(ipcache, routers, config.instance() + "-host-addresses");
     this.controllers =
         new Controllers(thread("controllers"), Clock.systemUTC())
-            .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::tell)
+            .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::repeat)
             .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire);
     this.nodes =
         new ClusterNodes(ciliumNodes(), new Node(config.nodeName(), routers, config.podCidrs()));
@@ -196,6 +195,7 @@ final class AgentRuntime implements AutoCloseable {
     lifecycle
         .add("flow log", new FlowFollower(datapath, flows))
         .add("endpoints", new StatusFollower(this, controllerThread))
+        .add("host addresses", hostAddresses)
         .add("controllers", controllers)
         .add("controller", controller)
         .add("reconciler", reconciler);
@@ -407,7 +407,8 @@ final class AgentRuntime implements AutoCloseable {
                 folder.datapath(),
                 routers,
                 config.clusterId(),
-                config.limits()));
+                config.limits(),
+                config.devices()));
   }
 
   private IdentityBackend openBackend(Scheduler scheduler) {

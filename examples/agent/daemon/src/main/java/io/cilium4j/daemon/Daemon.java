@@ -110,6 +110,7 @@ final class Daemon implements AutoCloseable {
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))
             .podCidrs(podCidrs(settings).toArray(IpPrefix[]::new))
+            .devices(settings.names("devices").toArray(String[]::new))
             .limits(
                 new Limits(
                     settings.number("bpf-policy-map-max"),

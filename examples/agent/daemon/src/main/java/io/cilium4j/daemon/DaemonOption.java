@@ -52,6 +52,7 @@ record DaemonOption(
     RATIO("0(\\.[0-9]{1,9})?|1(\\.0{1,9})?", "a number from 0 to 1"),
     TEXT(".{0,4096}", "a text of one line"),
     NAME("[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", "up to 32 of a-z, 0-9 and -"),
+    NAMES("[^\\s/:,]{1,16}([,\\s]+[^\\s/:,]{1,16})*|", "names, with commas between them"),
     PATH(".{0,4096}", "a path"),
     PREFIX("auto|[0-9a-fA-F.:]+/[0-9]{1,3}", "an address prefix, or auto"),
     ADDRESS("(.*:[0-9]{1,5})?", "[HOST]:PORT");

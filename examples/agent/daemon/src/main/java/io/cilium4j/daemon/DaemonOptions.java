@@ -115,6 +115,7 @@ final class DaemonOptions {
         "whether services are balanced here",
         "false",
         "disabled");
+    add(group, "devices", Kind.NAMES, "", "the external devices, as eth0,ens+; default: found");
     add(group, "bpf-policy-map-max", Kind.NUMBER, "262144", "policy entries of all endpoints");
     add(group, "bpf-ct-global-tcp-max", Kind.NUMBER, "131072", "flows remembered, each family");
   }

@@ -205,6 +205,10 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
     return Boolean.parseBoolean(text(key));
   }
 
+  List<String> names(String key) {
+    return Stream.of(text(key).split("[,\\s]+")).filter(name -> !name.isEmpty()).toList();
+  }
+
   int number(String key) {
     return Integer.parseInt(text(key));
   }

@@ -63,6 +63,18 @@ class DaemonSettingsTest {
   }
 
   @Test
+  void read_ofNames_takesCommasAndSpaces() throws IOException {
+    assertEquals(List.of(), read().names("devices"));
+    assertEquals(List.of("eth0"), read("--devices", "eth0").names("devices"));
+    assertEquals(
+        List.of("eth0", "ens+", "bond0.7"), read("--devices=eth0,ens+, bond0.7").names("devices"));
+    assertEquals(List.of("eth0", "eth1"), readFile("devices: eth0 eth1").names("devices"));
+    for (String wrong : List.of("eth0,", ",", "a/b", "sixteen-characters-and-more")) {
+      assertThrows(OptionException.class, () -> read("--devices=" + wrong), wrong);
+    }
+  }
+
+  @Test
   void read_ofFileThatIsNoMapOfScalars_saysWhere() {
     for (String wrong : List.of("mtu", "- mtu: 1300", "mtu: [1300]", "mtu: 1\nmtu: 2", "mtu: {")) {
       var refused = assertThrows(OptionException.class, () -> readFile(wrong), wrong);
