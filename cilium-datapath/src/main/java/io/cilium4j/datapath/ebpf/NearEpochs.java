@@ -48,7 +48,7 @@ final class NearEpochs implements AutoCloseable {
   }
 
   private void move(int index) {
-    int unused = (int) COUNTER.getAndAdd(memory.element(index), 0L, 1);
+    int _ = (int) COUNTER.getAndAdd(memory.element(index), 0L, 1);
   }
 
   /** The counter of an address; as {@code near_index} in C, which reads words as they stand. */
