@@ -57,8 +57,7 @@ static __always_inline enum question question_of(const struct ct_entry *entry, c
 	}
 	if (*known == LIVE)
 		return entry->flags & CT_REVOKED ? ASK_REVOKED : ASK_AGAIN;
-	return p->protocol == IPPROTO_TCP && p->fragment != FRAGMENT_LATER && !is_opening(p) ? ASK_MIDST
-											     : ASK_NEW;
+	return p->protocol == IPPROTO_TCP && !is_opening(p) ? ASK_MIDST : ASK_NEW;
 }
 
 /* 0 or the reason of a drop; *reading gets which way the flow began. */
@@ -165,6 +164,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 
 	if (p->icmp_kind == ICMP_ANSWER && known != LIVE) {
 		/* Nobody asked: a message like any other. */
+		s->answer_id = p->destination_port;
 		make_message(p);
 		__builtin_memset(key, 0, sizeof(*key));
 		ct_key_of(p, key);
@@ -183,11 +183,15 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	/* The end of a connection that is not known leaves nothing to know. */
 	if (reason || question == ASK_BESIDE || (question == ASK_MIDST && p->tcp_flags & TCP_RST))
 		return reason;
-	if (question == ASK_AGAIN)
+	if (question == ASK_AGAIN) {
 		renew_sides(s, origin);
-	else
+		/* It would come out of the stack again and again. */
+		if (origin == FROM_NODE && s->to.ifindex == PLACE_STACK)
+			return DROP_NO_LOCAL_ENDPOINT;
+	} else {
 		begin_flow(s, p, origin, question == ASK_REVOKED ? REMAINS : known, reading,
 			   question == ASK_MIDST);
+	}
 	ct_touch(&s->fresh, p, sender, s->now);
 	return put_flow(s);
 }
@@ -302,9 +306,11 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	near = near_of_ends(&p);
 	__builtin_memset(&key, 0, sizeof(key));
 	ct_key_of(&p, &key);
-	entry = p.fragment == FRAGMENT_ORPHAN ? NULL : ct_lookup(&key);
+	/* An error goes first by what it quotes. */
+	entry = p.fragment == FRAGMENT_ORPHAN || p.icmp_kind == ICMP_ERROR ? NULL : ct_lookup(&key);
 	if (entry && entry->stamp == stamp_of(epoch, near) &&
-	    entry->side[key.sender & 1].ifindex == (origin == FROM_POD ? skb->ifindex : PLACE_STACK)) {
+	    entry->side[key.sender & 1].ifindex == (origin == FROM_POD ? skb->ifindex : PLACE_STACK) &&
+	    (origin == FROM_POD || entry->side[!(key.sender & 1)].ifindex != PLACE_STACK)) {
 		__u32 now = now_seconds();
 
 		if (ct_covers(entry, &p, key.sender, now)) {

@@ -43,8 +43,8 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	struct packet *quoted;
 	struct ct_entry *entry;
 	struct ct_key *key;
-	__u32 reading, near;
-	__u64 stamp;
+	__u32 reading, near, sender;
+	bool in_midst, present;
 
 	if (!s)
 		return false;
@@ -64,18 +64,34 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	__builtin_memset(key, 0, sizeof(*key));
 	ct_key_of(quoted, key);
 	entry = ct_lookup(key);
+	if (quoted->icmp_kind == ICMP_ANSWER && (!entry || entry->expires <= s->now)) {
+		/* As it was taken itself, see decide_flow. */
+		make_message(quoted);
+		__builtin_memset(key, 0, sizeof(*key));
+		ct_key_of(quoted, key);
+		entry = ct_lookup(key);
+	}
 	if (!entry || entry->expires <= s->now || entry->flags & CT_REVOKED)
 		return false;
-	stamp = entry->stamp;
-	reading = ct_began_at(entry, key->sender & 1) ? FORWARD : REPLY;
+	sender = key->sender & 1;
+	reading = ct_began_at(entry, sender) ? FORWARD : REPLY;
+	in_midst = entry->flags & CT_NO_SYN;
+	near = near_of_ends(quoted);
+	present = entry->stamp == stamp_of(s->epoch, near);
 	s->to.ifindex = s->party[DESTINATION].ifindex;
 	__builtin_memcpy(s->to.mac, s->party[DESTINATION].mac, ETH_ALEN);
-	near = near_of_ends(quoted);
-	if (stamp == stamp_of(s->epoch, near))
+	/* It goes the way of the flow: what the stack translates it must see. */
+	if (origin == FROM_POD && entry->side[sender].ifindex == PLACE_STACK &&
+	    (present || entry->flags & CT_VIA_STACK))
+		s->to.ifindex = PLACE_STACK;
+	if (present)
 		return true;
 	/* The error's receiver sent the quoted packet, to somebody who may not be the error's sender. */
 	find_party(SOURCE, QUOTED_PACKET);
 	find_party(DESTINATION, QUOTED_PACKET);
 	/* Whoever sent the error, it is about the quoted packet's ends. */
-	return !evaluate(reading, l4_of(quoted, reading), REPORT_NOTHING) && near_of_ends(quoted) == near;
+	if (in_midst ? evaluate_midst(quoted, REPORT_NOTHING, &reading)
+		     : evaluate(reading, l4_of(quoted, reading), REPORT_NOTHING))
+		return false;
+	return near_of_ends(quoted) == near;
 }

@@ -93,16 +93,26 @@ static __always_inline bool depends_on_ports(const struct party *subject, __u8 d
 		looks_beyond(&subject->aggregate_shapes[direction & 1], most));
 }
 
-/* A later fragment whose ports are unknown passes where it would whatever they are. */
-static __always_inline int evaluate_orphan(struct scratch *s)
+/* One endpoint's word about a later fragment whose ports are unknown. */
+static __always_inline int ask_orphan(struct scratch *s, __u32 end, __u8 direction)
 {
+	const struct party *subject = &s->party[end & 1];
 	const struct packet *p = &s->packet[THIS_PACKET];
 
-	if (depends_on_ports(&s->party[SOURCE], POLICY_EGRESS, p->family, p->fragment_protocol) ||
-	    depends_on_ports(&s->party[DESTINATION], POLICY_INGRESS, p->family, p->fragment_protocol) ||
-	    evaluate(FORWARD, pack_l4(0, p->fragment_protocol, 0), REPORT_NOTHING))
+	if (depends_on_ports(subject, direction, p->family, p->fragment_protocol)) {
+		s->trace.direction = direction;
+		s->trace.endpoint = subject->endpoint;
 		return DROP_FRAGMENT_NOT_FOUND;
-	return 0;
+	}
+	return ask(s, end, direction, pack_l4(0, p->fragment_protocol, 0), REPORT_NOTHING)
+		       ? DROP_FRAGMENT_NOT_FOUND
+		       : 0;
+}
+
+/* It passes where it would whatever its ports are. */
+static __always_inline int evaluate_orphan(struct scratch *s)
+{
+	return ask_orphan(s, SOURCE, POLICY_EGRESS) ?: ask_orphan(s, DESTINATION, POLICY_INGRESS);
 }
 
 /* Ports that systems choose for clients, by default. */

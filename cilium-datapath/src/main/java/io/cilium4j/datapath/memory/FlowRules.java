@@ -108,6 +108,10 @@ final class FlowRules {
     }
     boolean sourceIsA = conntrack.sourceIsA();
     place = flow.placeOfReceiver(!sourceIsA, place);
+    if (!trial.origin.isPod() && place == FlowEntry.STACK) {
+      // It would come out of the stack again and again.
+      return DropReason.NO_LOCAL_ENDPOINT;
+    }
     renew(flow, sourceIsA, place);
     return null;
   }

@@ -129,6 +129,7 @@ final class PacketDecider {
     return flow.epoch == trial.state.epoch()
         && !flow.revoked
         && flow.place(fromA) == trial.origin.ifindex()
+        && (trial.origin.isPod() || flow.place(!fromA) != FlowEntry.STACK)
         && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.mayBeginAnew()));
   }
 

@@ -52,13 +52,13 @@ final class RelatedErrors {
       return false;
     }
     boolean quotedFromA = conntrack.sourceIsA();
+    boolean isPresent = flow.epoch == trial.state.epoch();
     place = trial.destinationPlace();
-    if (flow.epoch != trial.state.epoch()) {
-      place = flow.placeOfReceiver(quotedFromA, place);
-      return isStillAllowed(flow, quotedFromA);
-    }
     if (trial.origin.isPod()) {
-      place = flow.place(quotedFromA);
+      place = isPresent ? flow.place(quotedFromA) : flow.placeOfReceiver(quotedFromA, place);
+    }
+    if (!isPresent) {
+      return isStillAllowed(flow, quotedFromA);
     }
     trial.proxyPort = flow.proxyPort;
     return true;
