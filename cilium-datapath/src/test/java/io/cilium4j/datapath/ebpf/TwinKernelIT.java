@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.cilium4j.core.DropReason;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.bpf.BpfProgram;
+import io.cilium4j.datapath.bpf.Codec;
+import io.cilium4j.datapath.bpf.KernelTest;
+import io.cilium4j.datapath.bpf.SkbContext;
+import io.cilium4j.datapath.bpf.TestRun;
+import io.cilium4j.datapath.bpf.TestRunOptions;
+import io.cilium4j.datapath.bpf.TestRunResult;
+import io.cilium4j.datapath.ebpf.TestNode.Pod;
+import io.cilium4j.datapath.ebpf.TwinPackets.Sent;
+import io.cilium4j.datapath.memory.Decision;
+import io.cilium4j.datapath.memory.Origin;
+import io.cilium4j.datapath.memory.Twin;
+import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Netlink;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The programs and the user-space datapath are one datapath: over any packets, in any order, with
+ * changes of state in between, both say the same of each, send it to the same place, and change the
+ * same bytes of it.
+ *
+ * <p>{@code -Dtwin.packets} sets how many, {@code -Dtwin.seed} repeats a run.
+ */
+@KernelTest
+class TwinKernelIT {
+
+  private static final int PACKETS = Integer.getInteger("twin.packets", 50_000);
+
+  /** Between packets with a clean memory: the two clocks' seconds are not of one length. */
+  private static final int EPISODE = 5000;
+
+  /** Of the Ethernet header the source, in which both write a station of their own. */
+  private static final int SOURCE_MAC = 6;
+
+  private static final int ETHERTYPE = 12;
+
+  @TempDir Path folder;
+  private TestNode node;
+  private BpfFs pins;
+  private TestRun fromPod;
+  private TestRun fromNode;
+  private BpfMap<Integer, List<TestRecord>> records;
+  private Twin twin;
+
+  @BeforeEach
+  void start() {
+    node = new TestNode(folder, Recording.ON);
+    pins = BpfFs.open(new InstanceNames(TestNode.INSTANCE).pinFolder());
+    fromPod = runner("cil_from_container");
+    fromNode = runner("cil_from_host");
+    records = TestRecord.open(pins.folder());
+  }
+
+  private TestRun runner(String name) {
+    try (BpfProgram program = BpfProgram.openPinned(pins.subfolder("programs").pin(name))) {
+      return program.testRunner(2048);
+    }
+  }
+
+  @AfterEach
+  void stop() {
+    records.close();
+    fromPod.close();
+    fromNode.close();
+    node.close();
+  }
+
+  @Test
+  void packets_ofAllKinds_areDecidedAlikeByBothDatapaths() throws IOException {
+    long seed = Long.getLong("twin.seed", System.nanoTime());
+    System.out.printf("twin: seed %d, packets %d%n", seed, PACKETS);
+    List<Pod> pods =
+        List.of(
+            node.pod(2, PacketsUnderChange.A, PolicyMapState.ALLOW_ALL),
+            node.pod(3, PacketsUnderChange.B, PolicyMapState.ALLOW_ALL));
+    silence();
+    Map<String, Integer> met = new TreeMap<>();
+    for (int episode = 0; episode * EPISODE < PACKETS; episode++) {
+      play(new Random(seed + episode), pods, "seed " + seed + ", episode " + episode, met);
+    }
+    System.out.println("twin: " + met);
+    assertTrue(met.size() > 15, "packets of all fates, and not only " + met);
+  }
+
+  /** What the kernel itself says on the devices would come in between. */
+  private static void silence() {
+    try (Netlink links = Netlink.open()) {
+      links.listLinks(TestNode.INSTANCE).forEach(link -> links.setDown(link.index()));
+    }
+  }
+
+  private void play(Random random, List<Pod> pods, String name, Map<String, Integer> met)
+      throws IOException {
+    forget();
+    twin = new Twin(TestNode.LIMITS);
+    var packets = new TwinPackets(random, pods);
+    var state = new TwinState(random, pods);
+    List<String> told = new ArrayList<>();
+    change(state.first(), told);
+    for (int i = 0; i < EPISODE; i++) {
+      if (random.nextInt(30) == 0) {
+        change(state.next(), told);
+      }
+      Sent sent = packets.next();
+      String got = byPrograms(sent);
+      String wanted = byTwin(sent);
+      told.add(describe(sent) + " -> " + wanted);
+      if (!got.equals(wanted)) {
+        Path whole = Files.write(Path.of("target", "twin-episode.txt"), told);
+        fail(
+            "%s, packet %d: programs %s, user space %s: %s; all of it is in %s"
+                .formatted(name, i, got, wanted, told.getLast(), whole));
+      }
+      met.merge(sent.what() + " " + got.split(" bytes", -1)[0], 1, Integer::sum);
+    }
+  }
+
+  private void change(Change change, List<String> told) {
+    told.add(change.toString());
+    node.datapath.apply(change);
+    twin.apply(change);
+  }
+
+  /** Both begin without flows, fragments and rows of the episode before. */
+  private void forget() {
+    MapDump.of(TestNode.INSTANCE).flushConntrack(0);
+    try (var fragments =
+            BpfMap.openPinned(
+                pins.pin("cilium_frags"),
+                Codec.bytes("frag_key", 8),
+                Codec.bytes("frag_entry", 48));
+        var owners =
+            BpfMap.openPinned(pins.pin(KernelMaps.OWNERS), Codec.u32(), OwnerRecord.CODEC)) {
+      fragments.keys().forEach(fragments::delete);
+      owners.keys().forEach(owners::delete);
+    }
+    node.datapath.prune(Set.of(2, 3), Set.of());
+    TestRecord.take(records);
+  }
+
+  private static String describe(Sent sent) {
+    Pod sender = sent.sender();
+    return "%s from %s: %s"
+        .formatted(
+            sent.what(),
+            sender == null ? "node" : "pod " + sender.endpoint().id(),
+            HexFormat.of().formatHex(sent.frame()));
+  }
+
+  private String byPrograms(Sent sent) {
+    Pod sender = sent.sender();
+    TestRunResult result =
+        sender == null
+            ? fromNode.run(sent.frame(), TestRunOptions.ONCE)
+            : fromPod.run(
+                sent.frame(),
+                TestRunOptions.with(SkbContext.on(sender.endpoint().device().hostIfindex())));
+    TestRecord went = TestRecord.take(records);
+    return switch (went.action()) {
+      case DROP -> verdict(result, 2, drop(went.reason(), went.endpoint()));
+      case STACK -> verdict(result, 0, "stack" + bytes(result.data(), sent.frame()));
+      case ENDPOINT ->
+          verdict(
+              result, 7, "to %d%s".formatted(went.ifindex(), bytes(result.data(), sent.frame())));
+      case NOTHING, PASS -> "nothing known, returned " + result.retval();
+    };
+  }
+
+  /** Where there is no receiver, the last one asked may be told or none. */
+  private static String drop(int reason, int endpoint) {
+    return reason == DropReason.NO_LOCAL_ENDPOINT.code()
+        ? "drop " + reason
+        : "drop %d by %d".formatted(reason, endpoint);
+  }
+
+  private static String verdict(TestRunResult result, int wanted, String what) {
+    return result.retval() == wanted ? what : what + ", returned " + result.retval();
+  }
+
+  /** What became of the bytes, so far as something did. */
+  private static String bytes(byte[] after, byte[] before) {
+    byte[] left = after.clone();
+    System.arraycopy(before, SOURCE_MAC, left, SOURCE_MAC, ETHERTYPE - SOURCE_MAC);
+    return Arrays.equals(left, before) ? "" : " bytes " + HexFormat.of().formatHex(left);
+  }
+
+  private String byTwin(Sent sent) {
+    Pod sender = sent.sender();
+    Origin origin =
+        sender == null ? Origin.NODE : new Origin(sender.endpoint().device().hostIfindex());
+    return switch (twin.decide(sent.frame(), origin)) {
+      case Decision.Drop drop -> drop(drop.reason().code(), drop.endpointId());
+      case Decision.ToStack() -> "stack";
+      case Decision.ToProxy(int _) -> "proxy";
+      case Decision.ToEndpoint to ->
+          "to %d%s"
+              .formatted(
+                  to.endpoint().device().hostIfindex(),
+                  bytes(Twin.delivered(sent.frame(), to.endpoint(), to.routed()), sent.frame()));
+    };
+  }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.datapath.ebpf.TestNode.Pod;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+
+/** Changes of state between the packets of {@link TwinPackets}, made from a seed. */
+final class TwinState {
+
+  static final List<IpAddress> REMOTES4 =
+      List.of(
+          TestNode.NODE4,
+          PacketsUnderChange.REMOTE4,
+          PacketsUnderChange.REMOTE4.plus(1),
+          IpAddress.parse("198.51.100.9"));
+
+  static final List<IpAddress> REMOTES6 =
+      List.of(
+          TestNode.NODE6,
+          PacketsUnderChange.REMOTE6,
+          PacketsUnderChange.REMOTE6.plus(1),
+          IpAddress.parse("2001:db8:51::9"));
+
+  private static final int GUEST = PacketsUnderChange.GUEST;
+  private static final int OTHER = PacketsUnderChange.OTHER;
+
+  private static final List<Integer> IDENTITIES =
+      List.of(PacketsUnderChange.A, PacketsUnderChange.B, GUEST, OTHER, 1, 2, 0, 13);
+
+  private static final List<Integer> PROTOCOLS = List.of(6, 6, 17, 1, 58, 132, 50);
+  private static final List<Integer> PORTS = List.of(80, 443, 53, 40000, 8, 128, 13, 3, 1, 2);
+
+  /** No packet comes from there. */
+  private static final IpPrefix ELSEWHERE = IpPrefix.parse("203.0.113.0/24");
+
+  private final Random random;
+  private final List<Pod> pods;
+  private int turn;
+
+  TwinState(Random random, List<Pod> pods) {
+    this.random = random;
+    this.pods = pods;
+  }
+
+  /** What there is before the first packet. */
+  Change first() {
+    List<IpcacheEntry> entries = new ArrayList<>();
+    int host = ReservedIdentity.HOST.id();
+    entries.add(new IpcacheEntry(IpPrefix.host(TestNode.NODE4), host));
+    entries.add(new IpcacheEntry(IpPrefix.host(TestNode.NODE6), host));
+    List<EndpointRow> rows = new ArrayList<>();
+    for (Pod pod : pods) {
+      rows.add(row(pod, PolicyMapState.ALLOW_ALL, false));
+    }
+    return new Change(rows, Set.of(), entries, Set.of());
+  }
+
+  /**
+   * A change that makes every verdict stale in both datapaths: else a flow would go where its last
+   * packet went in one and where its addresses are in the other.
+   */
+  Change next() {
+    Change change = step();
+    turn++;
+    List<IpcacheEntry> entries = new ArrayList<>(change.ipcache());
+    entries.add(new IpcacheEntry(ELSEWHERE, turn % 2 == 0 ? GUEST : OTHER));
+    return new Change(
+        change.endpoints(), change.removedEndpoints(), entries, change.removedIpcache());
+  }
+
+  private Change step() {
+    return switch (random.nextInt(6)) {
+      case 0 -> Change.ofIpcache(new IpcacheEntry(prefix(), any(List.of(GUEST, OTHER))));
+      case 1 -> new Change(List.of(), Set.of(), List.of(), Set.of(prefix()));
+      default -> Change.ofEndpoints(row(any(pods), policy(), random.nextInt(10) == 0));
+    };
+  }
+
+  private IpPrefix prefix() {
+    return switch (random.nextInt(6)) {
+      case 0 -> PacketsUnderChange.COVER4;
+      case 1 -> PacketsUnderChange.COVER6;
+      case 2, 3 -> IpPrefix.host(REMOTES4.get(1 + random.nextInt(3)));
+      default -> IpPrefix.host(REMOTES6.get(1 + random.nextInt(3)));
+    };
+  }
+
+  private EndpointRow row(Pod pod, PolicyMapState policy, boolean audited) {
+    int identity = pod.endpoint().id() == 2 ? PacketsUnderChange.A : PacketsUnderChange.B;
+    EndpointRow row = PacketsUnderChange.row(pod, identity, policy);
+    return new EndpointRow(row.endpoint(), policy, 1, audited);
+  }
+
+  private PolicyMapState policy() {
+    if (random.nextInt(4) == 0) {
+      return random.nextInt(3) == 0 ? PolicyMapState.DENY_ALL : PolicyMapState.ALLOW_ALL;
+    }
+    PolicyMapState.Builder builder = PolicyMapState.builder(0);
+    for (TrafficDirection direction : TrafficDirection.values()) {
+      if (random.nextInt(3) > 0) {
+        builder.putAll(direction, PolicyEntry.allow(random.nextInt(3)));
+      }
+      int count = random.nextInt(5);
+      for (int i = 0; i < count; i++) {
+        builder.put(key(direction), entry());
+      }
+    }
+    return builder.build();
+  }
+
+  private PolicyEntry entry() {
+    int cookie = random.nextInt(3);
+    return random.nextInt(3) == 0 ? PolicyEntry.deny(cookie) : PolicyEntry.allow(cookie);
+  }
+
+  private PolicyKey key(TrafficDirection direction) {
+    int identity = any(IDENTITIES);
+    int protocol = any(PROTOCOLS);
+    return switch (random.nextInt(5)) {
+      case 0 -> PolicyKey.any(direction, identity);
+      case 1 -> new PolicyKey(direction, identity, protocol, 0, 0);
+      case 2 -> new PolicyKey(direction, identity, protocol, 64, 10);
+      default -> PolicyKey.port(direction, identity, protocol, any(PORTS));
+    };
+  }
+
+  private <T> T any(List<T> of) {
+    return of.get(random.nextInt(of.size()));
+  }
+}

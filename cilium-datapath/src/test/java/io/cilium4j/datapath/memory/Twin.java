@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.memory;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.datapath.net.FrameKind;
+import java.nio.ByteBuffer;
+
+/** The user-space datapath without devices: what it decides, and what it would send. */
+public final class Twin {
+  private final Limits limits;
+  private final PacketDecider decider;
+
+  /** One that knows nothing, on the machine's own clock. */
+  public Twin(Limits limits) {
+    this.limits = limits;
+    this.decider =
+        new PacketDecider(System::nanoTime, _ -> {}, new Counters(), limits.conntrackEntries());
+  }
+
+  /** Brings its state in line with a batch. */
+  public void apply(Change change) {
+    decider.setState(decider.state().after(change, limits));
+  }
+
+  /** What becomes of a frame. */
+  public Decision decide(byte[] frame, Origin origin) {
+    return decider.decide(ByteBuffer.wrap(frame), FrameKind.PLAIN, origin);
+  }
+
+  /** The frame as it reaches an endpoint. */
+  public static byte[] delivered(byte[] frame, Endpoint endpoint, boolean routed) {
+    ByteBuffer view = ByteBuffer.wrap(frame.clone());
+    if (routed) {
+      FrameRewriter.decrementHopLimit(view);
+    }
+    FrameRewriter.readdress(view, endpoint.device().podMac(), endpoint.device().hostMac());
+    return view.array();
+  }
+}
