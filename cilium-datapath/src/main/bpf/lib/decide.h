@@ -57,8 +57,7 @@ static __always_inline enum question question_of(const struct ct_entry *entry, c
 	}
 	if (*known == LIVE)
 		return entry->flags & CT_REVOKED ? ASK_REVOKED : ASK_AGAIN;
-	return p->protocol == IPPROTO_TCP && p->fragment != FRAGMENT_LATER && !is_opening(p) ? ASK_MIDST
-											     : ASK_NEW;
+	return p->protocol == IPPROTO_TCP && !is_opening(p) ? ASK_MIDST : ASK_NEW;
 }
 
 /* 0 or the reason of a drop; *reading gets which way the flow began. */
@@ -165,6 +164,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 
 	if (p->icmp_kind == ICMP_ANSWER && known != LIVE) {
 		/* Nobody asked: a message like any other. */
+		s->answer_id = p->destination_port;
 		make_message(p);
 		__builtin_memset(key, 0, sizeof(*key));
 		ct_key_of(p, key);
@@ -306,7 +306,8 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	near = near_of_ends(&p);
 	__builtin_memset(&key, 0, sizeof(key));
 	ct_key_of(&p, &key);
-	entry = p.fragment == FRAGMENT_ORPHAN ? NULL : ct_lookup(&key);
+	/* An error goes first by what it quotes. */
+	entry = p.fragment == FRAGMENT_ORPHAN || p.icmp_kind == ICMP_ERROR ? NULL : ct_lookup(&key);
 	if (entry && entry->stamp == stamp_of(epoch, near) &&
 	    entry->side[key.sender & 1].ifindex == (origin == FROM_POD ? skb->ifindex : PLACE_STACK) &&
 	    (origin == FROM_POD || entry->side[!(key.sender & 1)].ifindex != PLACE_STACK)) {

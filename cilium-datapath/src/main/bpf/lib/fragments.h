@@ -79,6 +79,16 @@ __noinline int frag_learn(__u32 origin)
 	entry.source_port = p->source_port;
 	entry.destination_port = p->destination_port;
 	entry.icmp_kind = p->icmp_kind;
+	if (is_icmp(p->protocol) && p->icmp_kind != ICMP_ANSWER) {
+		__u32 asked = icmp_asked(p->protocol, p->icmp_type);
+
+		/* When the rest comes, somebody may have asked: as on the wire. */
+		if (asked & IS_ANSWER) {
+			entry.icmp_kind = ICMP_ANSWER;
+			entry.source_port = bpf_htons(asked & 0xff);
+			entry.destination_port = s->answer_id;
+		}
+	}
 	frag_key_of(p, origin, &key);
 	bpf_map_update_elem(&cilium_frags, &key, &entry, BPF_ANY);
 	return 0;

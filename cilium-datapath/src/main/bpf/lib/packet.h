@@ -323,5 +323,5 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, _
 		if (p->end > skb->len)
 			return DROP_INVALID_PACKET;
 	}
-	return 0;
+	return p->l4_offset > p->end ? DROP_INVALID_PACKET : 0;
 }

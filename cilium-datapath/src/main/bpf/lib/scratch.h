@@ -55,6 +55,7 @@ struct scratch {
 	struct ct_key key[2];
 	struct ct_entry fresh;
 	struct ct_side to; /* the receiver's end, where the packet may pass */
+	__be16 answer_id;  /* of an answer that nobody asked for */
 };
 
 struct {

@@ -45,6 +45,16 @@ public final class BpfProgram implements AutoCloseable {
     return id;
   }
 
+  /** How many instructions the verifier followed, over all ways; 0 before kernel 5.16. */
+  public synchronized int verifiedInstructions() {
+    return KernelInfo.ofProgram(fd).verifiedInstructions();
+  }
+
+  /** The size of the machine code, of all functions together; 0 without a compiler in the kernel. */
+  public synchronized int jitedBytes() {
+    return KernelInfo.ofProgram(fd).jitedBytes();
+  }
+
   /** Pins the program at {@code path} in a bpf file system, so that it outlives this process. */
   public synchronized void pin(Path path) {
     LibBpf.objectPin(fd.get(), path.toString());

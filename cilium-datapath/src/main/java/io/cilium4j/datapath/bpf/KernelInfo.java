@@ -15,7 +15,7 @@ import java.lang.foreign.MemorySegment;
 final class KernelInfo {
 
   /** Covers every member read here, of each of the three structs. */
-  private static final int INFO_BYTES = 80;
+  private static final int INFO_BYTES = 224;
 
   // The first two members of all three.
   private static final long TYPE = 0;
@@ -27,7 +27,9 @@ final class KernelInfo {
   private static final long MAP_FLAGS = 20;
   private static final long MAP_NAME = 24;
   // Of a program, behind its tag, lengths, pointers and load time.
+  private static final long PROGRAM_JITED_BYTES = 16;
   private static final long PROGRAM_NAME = 64;
+  private static final long PROGRAM_VERIFIED = 216;
   // Of a link; behind the program stands a union by type, which begins with the device for tcx.
   private static final long LINK_PROGRAM_ID = 8;
   private static final long LINK_IFINDEX = 16;
@@ -37,8 +39,12 @@ final class KernelInfo {
   /** A map's shape and its number in the kernel. */
   record MapInfo(int id, MapSpec spec) {}
 
-  /** A program's number in the kernel and the first 15 characters of its name. */
-  record ProgramInfo(int id, String name) {}
+  /**
+   * A program's number in the kernel, the first 15 characters of its name, and how large it is.
+   *
+   * @param verifiedInstructions 0 before kernel 5.16
+   */
+  record ProgramInfo(int id, String name, int verifiedInstructions, int jitedBytes) {}
 
   /** Of a map; {@code fd} of another kind of object gives numbers without a meaning. */
   static MapInfo ofMap(Fd fd) {
@@ -60,7 +66,11 @@ final class KernelInfo {
   static ProgramInfo ofProgram(Fd fd) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment info = read(fd, arena);
-      return new ProgramInfo(info.get(JAVA_INT, ID), info.getString(PROGRAM_NAME));
+      return new ProgramInfo(
+          info.get(JAVA_INT, ID),
+          info.getString(PROGRAM_NAME),
+          info.get(JAVA_INT, PROGRAM_VERIFIED),
+          info.get(JAVA_INT, PROGRAM_JITED_BYTES));
     }
   }
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfProgram;
+import io.cilium4j.datapath.bpf.KernelTest;
+import io.cilium4j.datapath.net.InstanceNames;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What the programs cost before they have seen a packet: instructions that the verifier follows,
+ * which is the time of a start, and bytes of machine code. {@code budgets.txt} holds both by
+ * program; whoever makes a program a fifth larger writes the new number there, and why it is worth
+ * that into the commit.
+ */
+@KernelTest
+class BudgetsKernelIT {
+
+  /** In parts of the budget. */
+  private static final double ALLOWED = 1.2;
+
+  @TempDir Path folder;
+  private TestNode node;
+
+  private record Size(int verifiedInstructions, int jitedBytes) {}
+
+  @BeforeEach
+  void start() {
+    node = new TestNode(folder);
+  }
+
+  @AfterEach
+  void stop() {
+    node.close();
+  }
+
+  @Test
+  void programs_areNoMoreThanAFifthLargerThanTheirBudgets() throws IOException {
+    Map<String, Size> budgets = budgets();
+    Map<String, Size> sizes = sizes();
+    sizes.forEach((name, size) ->
+        System.out.printf(
+            "budget: %s %d %d%n", name, size.verifiedInstructions, size.jitedBytes));
+    assertEquals(budgets.keySet(), sizes.keySet());
+    assertAll(
+        sizes.entrySet().stream()
+            .map(entry -> () -> assertWithin(entry.getKey(), entry.getValue(), budgets)));
+  }
+
+  private static void assertWithin(String name, Size size, Map<String, Size> budgets) {
+    Size budget = budgets.getOrDefault(name, new Size(0, 0));
+    assertTrue(
+        size.verifiedInstructions <= budget.verifiedInstructions * ALLOWED
+            && size.jitedBytes <= budget.jitedBytes * ALLOWED,
+        name + " is " + size + ", its budget " + budget);
+  }
+
+  private static Map<String, Size> sizes() {
+    BpfFs pins = BpfFs.open(new InstanceNames(TestNode.INSTANCE).pinFolder()).subfolder("programs");
+    Map<String, Size> sizes = new TreeMap<>();
+    for (Path pin : pins.list()) {
+      try (BpfProgram program = BpfProgram.openPinned(pin)) {
+        sizes.put(
+            pin.getFileName().toString(),
+            new Size(program.verifiedInstructions(), program.jitedBytes()));
+      }
+    }
+    return sizes;
+  }
+
+  private static Map<String, Size> budgets() throws IOException {
+    try (InputStream in = BudgetsKernelIT.class.getResourceAsStream("budgets.txt")) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8)
+          .lines()
+          .filter(line -> !line.startsWith("#"))
+          .map(line -> line.split(" +", -1))
+          .collect(
+              Collectors.toMap(
+                  words -> words[0],
+                  words -> new Size(Integer.parseInt(words[1]), Integer.parseInt(words[2])),
+                  (a, _) -> a,
+                  TreeMap::new));
+    }
+  }
+}
