@@ -50,7 +50,9 @@ public final class BpfProgram implements AutoCloseable {
     return KernelInfo.ofProgram(fd).verifiedInstructions();
   }
 
-  /** The size of the machine code, of all functions together; 0 without a compiler in the kernel. */
+  /**
+   * The size of the machine code, of all functions together; 0 without a compiler in the kernel.
+   */
   public synchronized int jitedBytes() {
     return KernelInfo.ofProgram(fd).jitedBytes();
   }

@@ -267,17 +267,20 @@ final class FlowCollector {
   /** Unless a packet used it since it was looked at. */
   private static void delete(
       BpfMap<ConntrackKey, ConntrackRecord> map, ConntrackKey key, int seconds, Walk walk) {
-    ConntrackRecord record = map.lookup(key).orElse(null);
-    boolean over =
-        record != null
-            && (isExpired(record, seconds)
-                || (record.has(ConntrackRecord.CLOSING)
-                    && idle(key, record, seconds) >= CLOSING_IDLE_TIGHT));
-    if (over && map.delete(key)) {
-      walk.count(key, -1);
-      walk.countDeleted(key);
-      walk.owners.merge(record.owner(), -1, Integer::sum);
-    }
+    map.lookup(key)
+        .filter(record -> isOver(key, record, seconds))
+        .filter(_ -> map.delete(key))
+        .ifPresent(record -> {
+          walk.count(key, -1);
+          walk.countDeleted(key);
+          walk.owners.merge(record.owner(), -1, Integer::sum);
+        });
+  }
+
+  private static boolean isOver(ConntrackKey key, ConntrackRecord record, int seconds) {
+    return isExpired(record, seconds)
+        || (record.has(ConntrackRecord.CLOSING)
+            && idle(key, record, seconds) >= CLOSING_IDLE_TIGHT);
   }
 
   // ---- what endpoints are charged with
@@ -306,22 +309,25 @@ final class FlowCollector {
           return;
         }
         OwnerRecord then = before.getOrDefault(device, new OwnerRecord(0, 0, 0));
-        int[] flows = new int[2];
-        for (IpFamily family : IpFamily.values()) {
-          int counted = charges.getOrDefault(family, Map.of()).getOrDefault(device, 0);
-          int since = Math.max(0, charged.flows(family) - then.flows(family));
-          flows[family.ordinal()] = counted + since;
-        }
-        OwnerRecord right =
+        var right =
             new OwnerRecord(
-                flows[IpFamily.IPV4.ordinal()],
-                flows[IpFamily.IPV6.ordinal()],
+                counted(IpFamily.IPV4, device, charges) + since(IpFamily.IPV4, then, charged),
+                counted(IpFamily.IPV6, device, charges) + since(IpFamily.IPV6, then, charged),
                 charged.overflowed());
         if (!right.equals(charged)) {
           map.put(device, right);
         }
       });
     }
+  }
+
+  private static int counted(
+      IpFamily family, int device, Map<IpFamily, Map<Integer, Integer>> charges) {
+    return charges.getOrDefault(family, Map.of()).getOrDefault(device, 0);
+  }
+
+  private static int since(IpFamily family, OwnerRecord then, OwnerRecord now) {
+    return Math.max(0, now.flows(family) - then.flows(family));
   }
 
   /**

@@ -53,8 +53,7 @@ class BudgetsKernelIT {
     Map<String, Size> budgets = budgets();
     Map<String, Size> sizes = sizes();
     sizes.forEach((name, size) ->
-        System.out.printf(
-            "budget: %s %d %d%n", name, size.verifiedInstructions, size.jitedBytes));
+        System.out.printf("budget: %s %d %d%n", name, size.verifiedInstructions, size.jitedBytes));
     assertEquals(budgets.keySet(), sizes.keySet());
     assertAll(
         sizes.entrySet().stream()

@@ -52,7 +52,7 @@ class ReplacementsKernelIT extends PacketsUnderChange {
   private volatile int done;
 
   /** Whether changes of single addresses may be near ones, or all are whole. */
-  private enum Changes {
+  enum Changes {
     NEAR_OR_WHOLE,
     ONLY_WHOLE
   }
