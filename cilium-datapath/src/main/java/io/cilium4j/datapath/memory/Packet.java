@@ -172,24 +172,17 @@ final class Packet {
     return isIpv6() && destinationHigh >>> 56 == 0xff;
   }
 
-  /** Whether its sender is the node whatever addresses the node has. */
-  boolean beginsAtNode() {
-    return isNodes(family, sourceHigh, sourceLow);
-  }
-
-  /** Whether it ends at the node whatever addresses the node has. */
+  /**
+   * Whether it ends at the node whatever addresses the node has: all stations of a link, a group,
+   * the link's own addresses, the node itself.
+   */
   boolean endsAtNode() {
-    return isNodes(family, destinationHigh, destinationLow);
-  }
-
-  /** All stations of a link, a group, the link's own addresses, the node itself. */
-  private static boolean isNodes(IpFamily family, long high, long low) {
-    if (family == IpFamily.IPV6) {
-      boolean unspecifiedOrLoopback = high == 0 && low >>> 1 == 0;
-      return unspecifiedOrLoopback || high >>> 56 == 0xff || isLinkLocal(high);
+    if (isIpv6()) {
+      boolean unspecifiedOrLoopback = destinationHigh == 0 && destinationLow >>> 1 == 0;
+      return unspecifiedOrLoopback || isToGroupV6() || isLinkLocal(destinationHigh);
     }
-    long net = low >>> 24;
-    return net == 0 || net == 127 || net >>> 4 == 0xe || low == 0xffff_ffffL;
+    long net = destinationLow >>> 24;
+    return net == 0 || net == 127 || net >>> 4 == 0xe || destinationLow == 0xffff_ffffL;
   }
 
   IpAddress source() {

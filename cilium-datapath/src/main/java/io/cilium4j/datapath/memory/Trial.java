@@ -115,7 +115,7 @@ final class Trial {
     source = local;
     if (local != null) {
       sourceIdentity = local.endpoint().identity();
-    } else if (subject.beginsAtNode()) {
+    } else if (subject.isFromLinkLocal()) {
       sourceIdentity = ReservedIdentity.HOST.id();
     } else {
       sourceIdentity = state.identityOf(subject.family, subject.sourceHigh, subject.sourceLow);

@@ -86,6 +86,21 @@ class PartiesTest {
     assertStack(world.send(A, Frames.between(world.address(A), to).udp(1, 2)));
   }
 
+  /** Nobody becomes the host by the address that he sends from, but on the node's own links. */
+  @ParameterizedTest
+  @ValueSource(strings = {"0.0.1.98", "127.0.0.1", "224.0.0.1", "::1", "ff02::1", "2001:db8::9"})
+  void decide_sourceFromTheNode_isWhatTheIpcacheSays(String source) {
+    IpAddress from = IpAddress.parse(source);
+    World world = World.open(from.family());
+    world.ipcache(IpPrefix.parse(from.isV4() ? "0.0.0.0/0" : "::/0"), World.OUTSIDE_IDENTITY);
+    world.put(
+        B,
+        World.policy(
+            PolicyKey.any(TrafficDirection.INGRESS, World.OUTSIDE_IDENTITY), PolicyEntry.deny(3)));
+    assertDrop(
+        DropReason.POLICY_DENY, world.fromNode(Frames.between(from, world.address(B)).udp(1, 2)));
+  }
+
   @Test
   void decide_arp_passesForThePodsOwnAddressAlone() {
     World world = hostDenied(IpFamily.IPV4);
