@@ -6,6 +6,7 @@ import io.cilium4j.datapath.bpf.Codec;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
@@ -20,11 +21,24 @@ record TestRecord(Action action, int ifindex, int reason, int endpoint) {
 
   /** By their numbers in C. */
   enum Action {
-    NOTHING,
-    STACK,
-    ENDPOINT,
-    DROP,
-    PASS
+    NOTHING(0),
+    STACK(1),
+    ENDPOINT(2),
+    DROP(3),
+    PASS(4);
+
+    private final int number;
+
+    Action(int number) {
+      this.number = number;
+    }
+
+    private static Action of(int number) {
+      return Arrays.stream(values())
+          .filter(action -> action.number == number)
+          .findFirst()
+          .orElseThrow();
+    }
   }
 
   private static final TestRecord NOTHING = new TestRecord(Action.NOTHING, 0, 0, 0);
@@ -46,7 +60,7 @@ record TestRecord(Action action, int ifindex, int reason, int endpoint) {
 
         @Override
         public void write(TestRecord value, MemorySegment to) {
-          to.set(Fields.U32, 0, value.action.ordinal());
+          to.set(Fields.U32, 0, value.action.number);
           to.set(Fields.U32, 4, value.ifindex);
           to.set(Fields.U32, 8, value.reason);
           to.set(Fields.U32, 12, value.endpoint);
@@ -55,7 +69,7 @@ record TestRecord(Action action, int ifindex, int reason, int endpoint) {
         @Override
         public TestRecord read(MemorySegment from) {
           return new TestRecord(
-              Action.values()[from.get(Fields.U32, 0)],
+              Action.of(from.get(Fields.U32, 0)),
               from.get(Fields.U32, 4),
               from.get(Fields.U32, 8),
               from.get(Fields.U32, 12));
