@@ -60,16 +60,24 @@ static __always_inline enum question question_of(const struct ct_entry *entry, c
 	return p->protocol == IPPROTO_TCP && !is_opening(p) ? ASK_MIDST : ASK_NEW;
 }
 
+/* Whether a revoked flow begins anew where policy allows it again. */
+static __always_inline bool may_resume(const struct packet *p, bool original)
+{
+	return p->protocol != IPPROTO_TCP && original;
+}
+
 /* 0 or the reason of a drop; *reading gets which way the flow began. */
 static __always_inline int answer(const struct ct_entry *entry, const struct packet *p,
 				  enum question question, bool original, __u32 *reading)
 {
 	bool known = question == ASK_AGAIN || question == ASK_REVOKED;
+	bool begins = !known || (question == ASK_REVOKED && may_resume(p, original));
+	__u32 report = begins ? REPORT_PASSED : REPORT_NOTHING;
 
 	if (question == ASK_MIDST || (question == ASK_AGAIN && entry->flags & CT_NO_SYN))
-		return evaluate_midst(p, known ? REPORT_NOTHING : REPORT_PASSED, reading);
+		return evaluate_midst(p, report, reading);
 	*reading = known && !original ? REPLY : FORWARD;
-	return evaluate(*reading, l4_of(p, *reading), known ? REPORT_NOTHING : REPORT_PASSED);
+	return evaluate(*reading, l4_of(p, *reading), report);
 }
 
 static __always_inline void describe_side(struct ct_side *side, const struct party *party)
@@ -149,7 +157,12 @@ static __always_inline int keep_closed(struct scratch *s, const struct packet *p
 		s->fresh.expires = expires;
 		put_flow(s);
 	}
-	return reason ?: DROP_CONNECTION_REVOKED;
+	if (reason)
+		return reason;
+	/* No rule says so. */
+	s->trace.cookie = 0;
+	s->trace.verdict = POLICY_VERDICT_DENY;
+	return DROP_CONNECTION_REVOKED;
 }
 
 /* Steps 4 and 5: the packet's parties are known. 0, or the reason of a drop, or DECIDE_AGAIN. */
@@ -176,7 +189,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	reason = answer(&s->fresh, p, question, original, &reading);
 	if (is_disturbed(s))
 		return DECIDE_AGAIN;
-	if (question == ASK_REVOKED && (reason || p->protocol == IPPROTO_TCP || !original))
+	if (question == ASK_REVOKED && (reason || !may_resume(p, original)))
 		return keep_closed(s, p, reason);
 	if (question == ASK_AGAIN && reason)
 		return keep_closed(s, p, reason);
@@ -231,7 +244,8 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 	s->now = now_seconds();
 	for (int i = 0; i < DECIDE_TRIES; i++) {
 		s->row_writes = row_writes();
-		if (p->icmp_kind == ICMP_ERROR && is_related(skb, origin))
+		if (p->icmp_kind == ICMP_ERROR && p->fragment != FRAGMENT_LATER &&
+		    is_related(skb, origin))
 			result = is_disturbed(s) ? DECIDE_AGAIN : 0;
 		else
 			result = decide_slowly(skb, origin);

@@ -44,9 +44,10 @@ __noinline int find_party(__u32 end, __u32 which)
 	__builtin_memset(party, 0, sizeof(*party));
 	if (fill_party(party, endpoint_of_address(address, p->family), s->epoch))
 		return 0;
-	party->identity = ends_at_node(address, p->family)
-				  ? IDENTITY_HOST
-				  : identity_of_address(address, p->family, s->epoch);
+	if (end ? ends_at_node(address, p->family) : p->family == 6 && is_link_local6(address))
+		party->identity = IDENTITY_HOST;
+	else
+		party->identity = identity_of_address(address, p->family, s->epoch);
 	return 0;
 }
 

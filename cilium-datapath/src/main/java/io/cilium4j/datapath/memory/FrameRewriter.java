@@ -40,6 +40,7 @@ final class FrameRewriter {
     frame.put(at + IPV4_TTL, (byte) (frame.get(at + IPV4_TTL) - 1));
     // The TTL is the upper byte of its word, and the sum is of complements: less there, more here.
     int sum = (frame.getShort(at + IPV4_CHECKSUM) & 0xffff) + 0x0100;
-    frame.putShort(at + IPV4_CHECKSUM, (short) (sum + (sum >>> 16)));
+    // Of the two zeros of such sums the kernel writes the one without bits.
+    frame.putShort(at + IPV4_CHECKSUM, (short) (sum >= 0xffff ? sum + 1 : sum));
   }
 }

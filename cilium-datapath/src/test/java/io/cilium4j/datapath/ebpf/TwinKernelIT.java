@@ -65,7 +65,7 @@ class TwinKernelIT {
   private TestRun fromPod;
   private TestRun fromNode;
   private BpfMap<Integer, List<TestRecord>> records;
-  private Twin twin;
+  private Twin twin = new Twin(TestNode.LIMITS);
 
   @BeforeEach
   void start() {

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Packets of all kinds that a test of both datapaths compares them by, made from a seed: few
@@ -22,7 +23,8 @@ final class TwinPackets {
    *
    * @param sender null for the node
    */
-  record Sent(byte[] frame, @org.jspecify.annotations.Nullable Pod sender, String what) {}
+  @SuppressWarnings("ArrayRecordComponent") // Sent, and compared by nobody.
+  record Sent(byte[] frame, @Nullable Pod sender, String what) {}
 
   private static final int TCP = 6;
   private static final int UDP = 17;
@@ -86,8 +88,7 @@ final class TwinPackets {
 
   // ---- who sends to whom
 
-  private record Way(
-      IpAddress source, IpAddress destination, @org.jspecify.annotations.Nullable Pod sender) {}
+  private record Way(IpAddress source, IpAddress destination, @Nullable Pod sender) {}
 
   private Way way(boolean v4) {
     if (random.nextInt(3) > 0) {
@@ -141,6 +142,7 @@ final class TwinPackets {
 
   // ---- what is in it
 
+  @SuppressWarnings("ArrayRecordComponent") // Written once and compared by nobody.
   private record Payload(int protocol, byte[] bytes) {}
 
   private Payload payload(boolean v4) {

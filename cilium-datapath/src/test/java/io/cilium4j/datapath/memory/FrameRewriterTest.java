@@ -44,6 +44,14 @@ class FrameRewriterTest {
   }
 
   @Test
+  void decrementHopLimit_checksumThatBecomesZero_isWrittenAsTheKernelDoes() {
+    ByteBuffer frame = frames(IpFamily.IPV4).udp(1, 2);
+    frame.putShort(24, (short) 0xfeff);
+    FrameRewriter.decrementHopLimit(frame);
+    assertEquals(0, frame.getShort(24));
+  }
+
+  @Test
   void decrementHopLimit_ipv6_changesThatByteAlone() {
     ByteBuffer frame = frames(IpFamily.IPV6).hopLimit(200).udp(1, 2);
     byte[] expected = Frames.bytes(frame);
