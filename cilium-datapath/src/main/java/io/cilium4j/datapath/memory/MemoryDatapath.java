@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,10 +53,15 @@ public final class MemoryDatapath implements Datapath {
 
   /** Opens an instance; see {@link MemoryDatapathProvider#open}. */
   MemoryDatapath(Config config) {
+    this(config, System::nanoTime);
+  }
+
+  /** As {@link #MemoryDatapath(Config)}, by a clock of the caller's. */
+  MemoryDatapath(Config config, LongSupplier clockNanos) {
     this.config = config;
     this.reporter = new FlowReporter(config.instance());
     this.decider =
-        new PacketDecider(System::nanoTime, reporter, counters, config.limits().conntrackEntries());
+        new PacketDecider(clockNanos, reporter, counters, config.limits().conntrackEntries());
   }
 
   /** Goes on with the devices that an earlier process of the instance left, if it left some. */
