@@ -97,7 +97,8 @@ public final class CompiledPolicy {
 
   /**
    * What makes it impossible to say what the rules mean. There are no entries then, so that
-   * everything is denied; who has an earlier policy of the subject keeps that one.
+   * everything is denied, also where an earlier policy of the subject let something pass: what is
+   * denied must not depend on which policy came first, or on a restart.
    */
   public Optional<PolicyConflict> conflict() {
     return Optional.ofNullable(conflict);
