@@ -104,6 +104,14 @@ public final class CompiledPolicy {
     return Optional.ofNullable(conflict);
   }
 
+  /** Whether anything of this direction may be denied: by a rule, by default, or by a conflict. */
+  public boolean isEnforced(TrafficDirection direction) {
+    return switch (plan(direction).posture()) {
+      case NEVER_ENFORCED, NO_RULES -> false;
+      case OPEN, CLOSED -> true;
+    };
+  }
+
   /** The map that decides packets. */
   public PolicyMapState state() {
     return state;
