@@ -2,6 +2,7 @@
 package io.cilium4j.policy;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.TrafficDirection;
@@ -214,6 +215,23 @@ class LanguageTest {
     assertEquals(
         List.of("ALLOWED/DENIED", "ALLOWED/ALLOWED", "ALLOWED/ALLOWED"),
         Ask.flows(policy + "config: {enable-host-firewall: true}\n", flows));
+  }
+
+  @Test
+  void flow_ofAnUnknownIdentity_isAnError() {
+    for (String end : List.of("from", "to")) {
+      for (int unknown : new int[] {0, 11, 14, 4711, 16_800_000}) {
+        String flow =
+            "flows: [{from: 2, to: 2, proto: TCP}]".replace(end + ": 2", end + ": " + unknown);
+        for (PolicyConfig config :
+            List.of(PolicyConfig.DEFAULT, PolicyConfig.DEFAULT.withReferenceCompat())) {
+          var refusal =
+              assertThrows(
+                  PolicyParseException.class, () -> PolicyCase.parse(flow, "case", config));
+          assertEquals("flows[0]." + end, refusal.path());
+        }
+      }
+    }
   }
 
   // ---- Modes
