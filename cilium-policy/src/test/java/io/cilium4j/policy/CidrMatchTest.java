@@ -92,6 +92,22 @@ class CidrMatchTest {
   }
 
   @Test
+  void group_ofEitherFamily_holdsADualStackPod() {
+    String text =
+        WORLD
+            .replace("COMPAT", "false")
+            .replace("RULES", "ingress: [{fromCIDRSet: [{cidrGroupRef: g}]}]");
+    for (String cidr : List.of("10.0.0.0/16", "fd00::/64")) {
+      String groups = "cidrGroups: [{name: g, labels: {}, cidrs: [\"%s\"]}]\n".formatted(cidr);
+      PolicyCase asked = PolicyCase.parse(text + groups, "case", PolicyConfig.DEFAULT);
+      RulesSnapshot snapshot = asked.repository().snapshot();
+      var flow = new PolicyCase.FlowSpec(1046, 1000, 6, 80);
+      assertEquals(
+          Verdict.ALLOWED, asked.explain(snapshot, flow, TrafficDirection.INGRESS).verdict(), cidr);
+    }
+  }
+
+  @Test
   void prefix_ofADualStackNodeOrPod_countsInBothFamilies() {
     for (boolean compat : new boolean[] {false, true}) {
       assertEquals(List.of("both", "v4"), selectedBy("10.0.0.0/16", compat));

@@ -147,7 +147,9 @@ final class EndpointLabels {
   }
 
   private static boolean isFree(Label label, Labels derived) {
-    return !PodLabels.isSystemKey(label.key()) && derived.get(label.key()).isEmpty();
+    return !LabelSource.isSystems(label.source())
+        && !PodLabels.isSystemKey(label.key())
+        && derived.get(label.key()).isEmpty();
   }
 
   /**
@@ -159,7 +161,7 @@ final class EndpointLabels {
     for (Label label : user) {
       if (!isFree(label, derived)) {
         throw new IllegalArgumentException(
-            "label " + label + ": the orchestrator tells " + label.key() + " of the endpoint");
+            "label " + label + ": it is not a user's to tell of this endpoint");
       }
     }
   }

@@ -140,6 +140,9 @@ class EndpointLabelsTest {
         "k8s:io.cilium.k8s.policy.cluster=other",
         "k8s:app=other",
         "unspec:app=other",
+        "reserved:host",
+        "fqdn:bank.example",
+        "cidr:10.0.0.0/8",
         "k8s:pod-template-hash=other"
       })
   void userLabels_ofWhatTheOrchestratorTells_areRefused(String label) {
@@ -173,7 +176,7 @@ class EndpointLabelsTest {
         text.replace(
                 "\"userLabels\" : [ ]",
                 "\"userLabels\" : [ \"k8s:app=admin\","
-                    + " \"k8s:io.kubernetes.pod.namespace=kube-system\" ]")
+                    + " \"reserved:host\", \"k8s:io.kubernetes.pod.namespace=kube-system\" ]")
             .replaceFirst("\"k8s:app=web\"", "\"k8s:app=admin\"")
             .replaceFirst("pod.namespace=shop", "pod.namespace=kube-system");
     assertFalse(pretended.equals(text));

@@ -5,21 +5,10 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
 import java.util.List;
-import java.util.Set;
 import java.util.regex.Pattern;
 
 /** Labels as the API writes and reads them: texts, in the order of keys. */
 final class ApiLabels {
-  /** Sources for which the agent itself vouches, and the one that stands for every source. */
-  private static final Set<String> AGENTS_SOURCES =
-      Set.of(
-          LabelSource.ANY,
-          LabelSource.CIDR,
-          LabelSource.CIDR_GROUP,
-          LabelSource.FQDN,
-          LabelSource.GEN,
-          LabelSource.NODE);
-
   private static final Pattern SOURCE = Pattern.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?");
 
   /** Kubernetes' form of a key, a name with or without the prefix of a domain; then of a value. */
@@ -55,7 +44,7 @@ final class ApiLabels {
       throw Refusal.invalid(String.valueOf(e.getMessage()));
     }
     for (Label label : labels) {
-      if (label.isReserved() || AGENTS_SOURCES.contains(label.source())) {
+      if (LabelSource.isSystems(label.source())) {
         throw Refusal.invalid(
             "label " + label + ": labels of " + label.source() + " are not a client's to give");
       }
