@@ -48,6 +48,30 @@ public final class PodLabels {
     }
   }
 
+  /** Whether a key is one under which the cluster says where a pod comes from. */
+  public static boolean isSystemKey(String key) {
+    return key.startsWith(SYSTEM_PREFIX) || key.equals(NAMESPACE);
+  }
+
+  /**
+   * These labels of a pod with what its namespace is labelled by now.
+   *
+   * @param origin where the pod comes from; its namespace's labels count, nothing else
+   */
+  public static Labels withNamespaceLabels(Labels pod, Origin origin) {
+    var labels = new ArrayList<Label>();
+    pod.stream().filter(each -> !each.key().startsWith(NAMESPACE_LABELS)).forEach(labels::add);
+    addNamespaceLabels(labels, origin);
+    return Labels.of(labels);
+  }
+
+  private static void addNamespaceLabels(List<Label> labels, Origin origin) {
+    origin
+        .namespaceLabels()
+        .forEach((key, value) -> labels.add(Label.k8s(NAMESPACE_LABELS + key, value)));
+    labels.add(Label.k8s(NAMESPACE_LABELS + METADATA_NAME, origin.namespace()));
+  }
+
   /**
    * The prepared labels of a pod, of which some are relevant to its identity.
    *
@@ -62,10 +86,7 @@ public final class PodLabels {
         labels.add(Label.k8s(key, value));
       }
     });
-    origin
-        .namespaceLabels()
-        .forEach((key, value) -> labels.add(Label.k8s(NAMESPACE_LABELS + key, value)));
-    labels.add(Label.k8s(NAMESPACE_LABELS + METADATA_NAME, origin.namespace()));
+    addNamespaceLabels(labels, origin);
     labels.add(Label.k8s(NAMESPACE, origin.namespace()));
     labels.add(Label.k8s(SERVICE_ACCOUNT, origin.serviceAccount()));
     labels.add(Label.k8s(CLUSTER, origin.clusterName()));

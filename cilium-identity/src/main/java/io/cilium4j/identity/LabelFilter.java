@@ -5,6 +5,7 @@ import com.google.re2j.Matcher;
 import com.google.re2j.Pattern;
 import com.google.re2j.PatternSyntaxException;
 import io.cilium4j.core.Label;
+import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,11 +13,14 @@ import java.util.List;
 /**
  * Which labels of a pod make its identity.
  *
- * <p>A pattern is {@code [!][source:]regex}. The expression must match the beginning of a label's
- * key; with {@code !} it says that such labels do not count. Where patterns of both kinds match a
- * key, the longest match that includes is held against the shortest one that ignores, and the
- * longer wins, at a tie the ignoring one. Where none matches the label counts, unless a user's
- * pattern includes something: then the list says all there is to include.
+ * <p>A pattern is {@code [source:][!]regex}; the source {@code any}, or none, is every source. The
+ * expression must match the beginning of a label's key; with {@code !} it says that such labels do
+ * not count. The {@code !} may also stand before the source, and nowhere else: no key has one, so a
+ * pattern with it would include nothing, and yet turn the filter into a list of all there is to
+ * include. Where patterns of both kinds match a key, the longest match that includes is held
+ * against the shortest one that ignores, and the longer wins, at a tie the ignoring one. Where none
+ * matches the label counts, unless a user's pattern includes something: then the list says all
+ * there is to include.
  *
  * <p>Expressions are RE2's and take time in proportion to the key, whatever they say.
  */
@@ -27,6 +31,8 @@ public final class LabelFilter {
 
   /** Longest pattern in characters. */
   public static final int MAX_PATTERN_CHARS = 512;
+
+  private static final Pattern SOURCE = Pattern.compile("[A-Za-z0-9._-]*");
 
   /** What counts in any case, and what Kubernetes changes too often for it to count. */
   private static final List<String> DEFAULTS =
@@ -104,15 +110,33 @@ public final class LabelFilter {
       throw new IllegalArgumentException(
           "label pattern of " + text.length() + " characters: at most " + MAX_PATTERN_CHARS);
     }
-    boolean ignores = text.startsWith("!");
-    String rest = ignores ? text.substring(1) : text;
+    boolean ignoresFirst = text.startsWith("!");
+    String rest = ignoresFirst ? text.substring(1) : text;
     int colon = rest.indexOf(':');
-    String regex = rest.substring(colon + 1);
+    String source = colon < 0 ? "" : rest.substring(0, colon);
+    String key = rest.substring(colon + 1);
+    boolean ignores = ignoresFirst || key.startsWith("!");
+    String regex = !ignoresFirst && ignores ? key.substring(1) : key;
+    if (source.indexOf('!') >= 0 || regex.indexOf('!') >= 0) {
+      String place = colon < 0 ? "" : source.replace("!", "").strip() + ":";
+      String right = place + "!" + regex.replace("!", "").strip();
+      throw new IllegalArgumentException(
+          "label pattern \"" + text + "\": to ignore labels write \"" + right + "\"");
+    }
+    if (!SOURCE.matcher(source).matches()) {
+      throw new IllegalArgumentException(
+          "label pattern \""
+              + text
+              + "\": what stands before the first ':' is no source; write \"any:"
+              + rest
+              + "\"");
+    }
     if (regex.isEmpty()) {
       throw new IllegalArgumentException("label pattern \"" + text + "\": the expression is empty");
     }
     try {
-      return new Rule(ignores, colon < 0 ? "" : rest.substring(0, colon), Pattern.compile(regex));
+      return new Rule(
+          ignores, source.equals(LabelSource.ANY) ? "" : source, Pattern.compile(regex));
     } catch (PatternSyntaxException e) {
       throw new IllegalArgumentException(
           "label pattern \"" + text + "\": " + e.getDescription(), e);

@@ -91,8 +91,33 @@ class LabelFilterTest {
         "at a tie the ignoring one wins");
   }
 
+  @Test
+  void relevant_ignoredBySource_inEverySpelling_leavesTheRest() {
+    Labels labels = Labels.parse("k8s:app=x", "k8s:build=1", "container:image=y");
+    for (String pattern : List.of("!build", "k8s:!build", "any:!build", "!k8s:build")) {
+      assertEquals(
+          Labels.parse("k8s:app=x", "container:image=y"),
+          LabelFilter.of(List.of(pattern)).relevant(labels),
+          pattern);
+    }
+    assertEquals(labels, LabelFilter.of(List.of("container:!build")).relevant(labels));
+    assertEquals(
+        Labels.parse("container:image=y"), LabelFilter.of(List.of("any:image")).relevant(labels));
+  }
+
+  @Test
+  void of_misplacedExclamationMark_isRefusedWithTheRightSpelling() {
+    for (String pattern : List.of("k8s!:key", "k8s: !key", "k8s:key!", "!k8s:!key", "k8s:!!key")) {
+      var e = assertThrows(IllegalArgumentException.class, () -> LabelFilter.of(List.of(pattern)));
+      assertEquals(
+          "label pattern \"" + pattern + "\": to ignore labels write \"k8s:!key\"", e.getMessage());
+    }
+    var e = assertThrows(IllegalArgumentException.class, () -> LabelFilter.of(List.of("a!b")));
+    assertEquals("label pattern \"a!b\": to ignore labels write \"!ab\"", e.getMessage());
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"(", "k8s:", "!", "", "a**b(", "(?<=x)y", "(a)\\1"})
+  @ValueSource(strings = {"(", "k8s:", "k8s:!", "!", "", "a**b(", "(?<=x)y", "(a)\\1", "(?:a|b)"})
   void of_wrongPattern_isRefusedByName(String pattern) {
     var e = assertThrows(IllegalArgumentException.class, () -> LabelFilter.of(List.of(pattern)));
     assertEquals(true, String.valueOf(e.getMessage()).contains("\"" + pattern + "\""));

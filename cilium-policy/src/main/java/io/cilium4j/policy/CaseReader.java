@@ -100,7 +100,7 @@ final class CaseReader {
         labelled,
         policies,
         root.each("services", CaseReader::service),
-        root.each("flows", CaseReader::flow),
+        root.each("flows", item -> flow(item, identities)),
         subject == null ? OptionalInt.empty() : OptionalInt.of(id(subject)));
   }
 
@@ -224,7 +224,7 @@ final class CaseReader {
     return all;
   }
 
-  private static FlowSpec flow(Field item) {
+  private static FlowSpec flow(Field item, IdentitiesSnapshot identities) {
     item.only(Set.of("from", "to", "proto", "port"));
     Field name = item.need("proto");
     Protocol protocol =
@@ -233,9 +233,18 @@ final class CaseReader {
             .orElseThrow(() -> name.wanted("a protocol, for example TCP or ICMP"));
     Field port = item.find("port");
     return new FlowSpec(
-        id(item.need("from")),
-        id(item.need("to")),
+        known(item.need("from"), identities),
+        known(item.need("to"), identities),
         protocol.number(),
         port == null ? 0 : port.integer(0, MAX_PORT));
+  }
+
+  /** Of an identity without labels every answer would look as if rules had been asked. */
+  private static int known(Field field, IdentitiesSnapshot identities) {
+    int id = id(field);
+    if (identities.labels(id).isEmpty()) {
+      throw field.wanted("a reserved identity, or one that the case describes");
+    }
+    return id;
   }
 }

@@ -11,7 +11,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * The labels that addresses have because they are in groups: in a {@link CidrGroup}, or in a group
@@ -78,22 +77,26 @@ public final class CidrGroups {
   }
 
   /**
-   * The labels of an identity with those of the groups that its prefix lies in; of two groups that
+   * The labels of an identity with those of the groups that its prefixes lie in; of two groups that
    * label a key differently the narrower prefix wins. An identity without a prefix is in no group.
    */
   public Labels applyTo(Labels labels) {
-    Optional<IpPrefix> own =
+    List<IpPrefix> own =
         labels.stream()
             .filter(label -> label.source().equals(LabelSource.CIDR))
             .flatMap(label -> CidrLabels.tryParseKey(label.key()).stream())
-            .findFirst();
-    return own.isEmpty() ? labels : labels.with(of(own.get()));
+            .toList();
+    return own.isEmpty() ? labels : labels.with(of(own));
   }
 
   /** The labels of the groups that hold a prefix, those of shorter prefixes first. */
   public List<Label> of(IpPrefix prefix) {
+    return of(List.of(prefix));
+  }
+
+  private List<Label> of(List<IpPrefix> prefixes) {
     return members.stream()
-        .filter(member -> member.prefix.contains(prefix))
+        .filter(member -> prefixes.stream().anyMatch(member.prefix::contains))
         .sorted((a, b) -> Integer.compare(a.prefix.length(), b.prefix.length()))
         .flatMap(member -> member.labels.stream())
         .toList();

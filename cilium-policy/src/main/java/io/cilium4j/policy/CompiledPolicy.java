@@ -97,10 +97,19 @@ public final class CompiledPolicy {
 
   /**
    * What makes it impossible to say what the rules mean. There are no entries then, so that
-   * everything is denied; who has an earlier policy of the subject keeps that one.
+   * everything is denied, also where an earlier policy of the subject let something pass: what is
+   * denied must not depend on which policy came first, or on a restart.
    */
   public Optional<PolicyConflict> conflict() {
     return Optional.ofNullable(conflict);
+  }
+
+  /** Whether anything of this direction may be denied: by a rule, by default, or by a conflict. */
+  public boolean isEnforced(TrafficDirection direction) {
+    return switch (plan(direction).posture()) {
+      case NEVER_ENFORCED, NO_RULES -> false;
+      case OPEN, CLOSED -> true;
+    };
   }
 
   /** The map that decides packets. */

@@ -128,7 +128,7 @@ final class Flattener {
       add(section, path + ".toPorts[" + i + "]", peers, l4(ports.ports()), layer7, auth);
     }
     for (int i = 0; i < item.icmps().size(); i++) {
-      List<L4> types = item.icmps().get(i).stream().map(Flattener::icmp).toList();
+      List<L4> types = item.icmps().get(i).stream().map(this::icmp).toList();
       add(section, path + ".icmps[" + i + "]", peers, types, Layer7.NONE, auth);
     }
   }
@@ -261,10 +261,10 @@ final class Flattener {
         .toList();
   }
 
-  /** Type 0 is every type, as port 0 is every port: the reference's own reading. */
-  private static L4 icmp(Ports.Icmp icmp) {
+  /** A type is a number as any, 0 too; the reference reads 0 as every type, as of ports. */
+  private L4 icmp(Ports.Icmp icmp) {
     Protocol protocol = icmp.family() == IpFamily.IPV4 ? Protocol.ICMP : Protocol.ICMPV6;
-    int last = icmp.type() == 0 ? 0xffff : icmp.type();
+    int last = icmp.type() == 0 && config.referenceCompat() ? 0xffff : icmp.type();
     return new L4(protocol.number(), icmp.type(), last, "");
   }
 

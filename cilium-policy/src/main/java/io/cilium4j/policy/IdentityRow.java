@@ -7,6 +7,7 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +20,7 @@ final class IdentityRow {
   private final int id;
 
   private final Map<String, NamedPort> namedPorts;
-  private final @Nullable IpPrefix prefix;
+  private final List<IpPrefix> prefixes;
 
   /** Where it stands in the store; a snapshot sees the rows below its own count. */
   private final int index;
@@ -38,22 +39,25 @@ final class IdentityRow {
     this.identity = identity;
     this.id = identity.id();
     this.namedPorts = Map.copyOf(namedPorts);
-    this.prefix = prefixOf(identity);
+    this.prefixes = prefixesOf(identity);
     this.index = index;
     this.previous = previous;
   }
 
-  /** An identity has at most one prefix: the longest that holds its addresses. */
-  private static @Nullable IpPrefix prefixOf(Identity identity) {
+  /** An address has one, the longest that holds it; a node or pod may have one a family. */
+  private static List<IpPrefix> prefixesOf(Identity identity) {
+    List<IpPrefix> prefixes = List.of();
     for (Label label : identity.labels()) {
-      if (label.source().equals(LabelSource.CIDR)) {
-        IpPrefix prefix = CidrLabels.tryParseKey(label.key()).orElse(null);
-        if (prefix != null) {
-          return prefix;
-        }
+      IpPrefix prefix =
+          label.source().equals(LabelSource.CIDR)
+              ? CidrLabels.tryParseKey(label.key()).orElse(null)
+              : null;
+      if (prefix != null) {
+        prefixes = prefixes.isEmpty() ? new ArrayList<>(1) : prefixes;
+        prefixes.add(prefix);
       }
     }
-    return null;
+    return prefixes;
   }
 
   int id() {
@@ -68,8 +72,9 @@ final class IdentityRow {
     return namedPorts;
   }
 
-  @Nullable IpPrefix prefix() {
-    return prefix;
+  /** The prefixes that its CIDR labels stand for; most identities have none. */
+  List<IpPrefix> prefixes() {
+    return prefixes;
   }
 
   int index() {

@@ -36,7 +36,7 @@ final class LabelIndex {
       key.rows.add(row.index(), label.source());
       value.add(row.index(), label.source());
     }
-    if (row.prefix() != null) {
+    if (!row.prefixes().isEmpty()) {
       prefixes.add(row.index(), "");
     }
   }

@@ -121,13 +121,14 @@ public final class PolicyCompiler {
     switch (posture) {
       case NEVER_ENFORCED, NO_RULES, OPEN -> added.add(new Added(Action.ALLOW, Selector.ALL, 0));
       case CLOSED -> {
-        if (!rules.isEmpty()) {
-          if (direction == TrafficDirection.INGRESS && config.allowLocalhost() && !isHost) {
-            added.add(new Added(Action.ALLOW, HOST, 0));
-          }
-          if (rules.stream().anyMatch(rule -> rule.action() == Action.PASS)) {
-            added.add(new Added(Action.DENY, Selector.ALL, 1));
-          }
+        // The reference cuts off the node's probes where enforcement is on and no rule is there.
+        boolean bare = rules.isEmpty() && config.referenceCompat();
+        boolean ingress = direction == TrafficDirection.INGRESS;
+        if (ingress && config.allowLocalhost() && !isHost && !bare) {
+          added.add(new Added(Action.ALLOW, HOST, 0));
+        }
+        if (rules.stream().anyMatch(rule -> rule.action() == Action.PASS)) {
+          added.add(new Added(Action.DENY, Selector.ALL, 1));
         }
       }
     }

@@ -23,7 +23,8 @@ import java.util.Set;
  * @param nonDefaultDeny whether {@code enableDefaultDeny} is heeded; if not, every rule restricts
  *     each direction that it has items for
  * @param referenceCompat whether to answer as the field's reference implementation does also where
- *     it opens traffic because a list is empty, and to pass over unknown fields as it does
+ *     this engine differs on purpose ({@code docs/policy.md} says where), and to pass over unknown
+ *     fields as it does
  */
 public record PolicyConfig(
     String clusterName,

@@ -70,10 +70,17 @@ public final class PolicyWarnings {
         }
       }
       for (int j = 0; j < item.icmps().size(); j++) {
-        if (item.icmps().get(j).isEmpty()) {
-          warn(path + ".icmps[" + j + "]", "without fields it matches nothing");
-        }
+        icmps(item.icmps().get(j), path + ".icmps[" + j + "]");
       }
+    }
+  }
+
+  private void icmps(List<Ports.Icmp> fields, String path) {
+    if (fields.isEmpty()) {
+      warn(path, "without fields it matches nothing");
+    }
+    if (fields.stream().anyMatch(each -> each.type() == 0)) {
+      warn(path, "type 0 is that type alone; for every type leave icmps and toPorts out");
     }
   }
 

@@ -19,6 +19,7 @@ final class PortsReader {
   private static final Set<String> ICMP_FIELDS = Set.of("family", "type");
 
   private static final int MAX_PORT = 0xffff;
+  private static final int MAX_TYPE = 0xff;
 
   /** IANA's form of a service name; that dashes are single is checked apart. */
   private static final Pattern NAME = Pattern.compile("(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?");
@@ -277,19 +278,22 @@ final class PortsReader {
 
   /** Beyond 255 a number is no type that any packet has; the reference takes it all the same. */
   private int type(Field type) {
-    int number = type.integer(config.referenceCompat() ? Integer.MIN_VALUE : 0, Integer.MAX_VALUE);
-    return Math.clamp(number, 0, MAX_PORT);
+    return config.referenceCompat()
+        ? Math.clamp(type.integer(Integer.MIN_VALUE, Integer.MAX_VALUE), 0, MAX_PORT)
+        : type.integer(0, MAX_TYPE);
   }
 
-  private static int named(Field type, IpFamily family, String name) {
+  private int named(Field type, IpFamily family, String name) {
     Integer known = IcmpTypes.number(family, name);
     if (known != null) {
       return known;
     }
     boolean digits = name.equals("0") || name.matches("0*[1-9][0-9]{0,8}");
-    if (!digits) {
-      throw type.wanted("a number, or the name of an ICMP type of " + family);
+    int number = digits ? Math.min(Integer.parseInt(name), MAX_PORT) : -1;
+    if (!digits || (number > MAX_TYPE && !config.referenceCompat())) {
+      throw type.wanted(
+          "a number from 0 to " + MAX_TYPE + ", or the name of an ICMP type of " + family);
     }
-    return Math.min(Integer.parseInt(name), MAX_PORT);
+    return number;
   }
 }

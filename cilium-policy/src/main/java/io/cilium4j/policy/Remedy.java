@@ -90,8 +90,8 @@ final class Remedy {
   }
 
   private static @Nullable Peers peers(IdentityRow peer, String namespace) {
-    if (peer.prefix() != null) {
-      return new Peers.Cidrs(List.of(peer.prefix()));
+    if (!peer.prefixes().isEmpty()) {
+      return new Peers.Cidrs(peer.prefixes());
     }
     Labels labels = peer.identity().labels();
     for (Label label : labels) {

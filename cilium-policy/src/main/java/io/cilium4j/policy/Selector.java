@@ -8,6 +8,7 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Requirement;
 import io.cilium4j.core.ReservedIdentity;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,22 @@ final class Selector {
     }
     return new Selector(
         List.copyOf(selectors), selectors.stream().map(Selector::conditions).toList(), bits);
+  }
+
+  /**
+   * As {@link #of}, with every aggregate whose own label, {@code reserved:aggregate-…}, meets the
+   * requirements. The reference implementation selects aggregates so: by conditions that they do
+   * not even have the label for.
+   */
+  static Selector withAggregates(EndpointSelector selector) {
+    ReservedIdentity[] aggregates =
+        selector.isWildcard()
+            ? new ReservedIdentity[0]
+            : Arrays.stream(ReservedIdentity.values())
+                .filter(ReservedIdentity::isAggregate)
+                .filter(each -> selector.matches(each.identity().labels()))
+                .toArray(ReservedIdentity[]::new);
+    return anyOf(List.of(selector), aggregates);
   }
 
   private static List<Condition> conditions(EndpointSelector selector) {
@@ -191,8 +208,13 @@ final class Selector {
     /** Of prefixes one matches that lies inside the wanted one. */
     private boolean isPresent(IdentityRow row) {
       if (prefix != null) {
-        IpPrefix own = row.prefix();
-        return own != null && prefix.contains(own);
+        List<IpPrefix> own = row.prefixes();
+        for (int i = 0; i < own.size(); i++) {
+          if (prefix.contains(own.get(i))) {
+            return true;
+          }
+        }
+        return false;
       }
       return find(row) != null;
     }

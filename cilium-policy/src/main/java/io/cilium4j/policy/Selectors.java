@@ -42,6 +42,12 @@ final class Selectors {
   private static final Requirement IN_SOME_NAMESPACE =
       Requirement.exists(LabelSource.K8S, NAMESPACE);
 
+  /** Of whose addresses nothing is known: a node or pod may be of either family. */
+  private static final List<Requirement> NO_PREFIX =
+      Stream.of("0.0.0.0/0", "::/0")
+          .map(all -> requirement(IpPrefix.parse(all), Operator.DOES_NOT_EXIST))
+          .toList();
+
   /** Selects nobody: no identity has the label. */
   static final Selector NOBODY = Selector.of(reserved("none"));
 
@@ -87,7 +93,8 @@ final class Selectors {
   Selector subject(ResourceName resource, CiliumPolicy.Subject subject) {
     LabelSelector written = subject.selector();
     if (resource.isClusterScoped() || resource.isPlainRules()) {
-      return Selector.of(written.resolve(LabelSource.ANY));
+      EndpointSelector selector = written.resolve(LabelSource.ANY);
+      return subject.isNode() ? Selector.of(selector) : selector(selector);
     }
     return Selector.of(
         written
@@ -99,11 +106,10 @@ final class Selectors {
   /** Peers of a Cilium policy by label. */
   Selector endpoints(ResourceName resource, CiliumPolicy.Subject subject, LabelSelector written) {
     EndpointSelector selector = written.resolve(LabelSource.ANY);
-    if (resource.isPlainRules()) {
-      return Selector.of(selector);
-    }
-    if (written.keys().anyMatch(key -> LabelSelector.sourceOf(key).equals(LabelSource.RESERVED))) {
-      return Selector.of(selector);
+    boolean namesReserved =
+        written.keys().anyMatch(key -> LabelSelector.sourceOf(key).equals(LabelSource.RESERVED));
+    if (resource.isPlainRules() || namesReserved) {
+      return selector(selector);
     }
     var added = new ArrayList<Requirement>();
     if (written.keys().noneMatch(Selectors::namesNamespace)) {
@@ -116,7 +122,43 @@ final class Selectors {
       }
     }
     added.addAll(localCluster(written.keys()));
-    return Selector.of(selector.and(added));
+    return selector(selector.and(added));
+  }
+
+  /**
+   * The selector of these requirements, in which a namespace or a cluster that is only left out
+   * means the pods of all others. What is in no namespace, as the host or the world, does not meet
+   * "not in that namespace" any more than "in that namespace".
+   *
+   * <p>The reference implementation reads such a condition as one on any identity, and on the
+   * aggregates too.
+   */
+  private Selector selector(EndpointSelector selector) {
+    if (config.referenceCompat()) {
+      return Selector.withAggregates(selector);
+    }
+    boolean leavesOut = false;
+    for (Requirement each : selector.requirements()) {
+      boolean positive = each.operator() == Operator.IN || each.operator() == Operator.EXISTS;
+      boolean namespace = isNamespaceOrItsLabel(each);
+      if (positive && (namespace || each.source().equals(LabelSource.RESERVED))) {
+        return Selector.of(selector);
+      }
+      leavesOut |= !positive && (namespace || isK8s(each, CLUSTER));
+    }
+    return Selector.of(leavesOut ? selector.and(List.of(IN_SOME_NAMESPACE)) : selector);
+  }
+
+  private static boolean isNamespaceOrItsLabel(Requirement requirement) {
+    return isK8s(requirement, NAMESPACE)
+        || (requirement.key().startsWith(NAMESPACE_LABELS)
+            && isK8s(requirement, requirement.key()));
+  }
+
+  private static boolean isK8s(Requirement requirement, String key) {
+    return requirement.key().equals(key)
+        && (requirement.source().equals(LabelSource.K8S)
+            || requirement.source().equals(LabelSource.ANY));
   }
 
   /** Whether a service's labels meet a selector; what source the selector names is no matter. */
@@ -182,7 +224,7 @@ final class Selectors {
     if (inCluster) {
       requirements.addAll(localCluster(podLabels.keys()));
     }
-    return Selector.of(new EndpointSelector(requirements));
+    return selector(new EndpointSelector(requirements));
   }
 
   /** Nodes as ClusterNetworkPolicy names them: the host and the others of the cluster. */
@@ -218,12 +260,16 @@ final class Selectors {
    * configuration lets rules by address reach.
    */
   Selector cidr(IpPrefix prefix, List<IpPrefix> except) {
-    var inside = new ArrayList<Requirement>();
+    List<Requirement> outside = outside(except);
+    var inside = new EndpointSelector(List.of(requirement(prefix, Operator.EXISTS))).and(outside);
     if (prefix.length() > 0) {
-      inside.add(requirement(prefix, Operator.EXISTS));
+      return reachable(List.of(world(prefix)), List.of(inside), List.of(inside));
     }
-    inside.addAll(outside(except));
-    return reachable(List.of(world(prefix)), List.of(new EndpointSelector(inside)));
+    var whole = new EndpointSelector(outside);
+    return reachable(
+        List.of(world(prefix)),
+        List.of(whole),
+        config.referenceCompat() ? List.of(whole) : List.of(inside, whole.and(NO_PREFIX)));
   }
 
   private List<Requirement> outside(List<IpPrefix> except) {
@@ -237,10 +283,19 @@ final class Selectors {
         .toList();
   }
 
-  /** Each of these conditions for each kind of identity that stands for addresses. */
-  private Selector reachable(List<String> worlds, List<EndpointSelector> conditions) {
+  /**
+   * Each of these conditions for each kind of identity that stands for addresses.
+   *
+   * @param outside the alternatives for those outside the cluster
+   * @param inside the alternatives for its nodes and pods
+   */
+  private Selector reachable(
+      List<String> worlds, List<EndpointSelector> outside, List<EndpointSelector> inside) {
+    var alternatives = new ArrayList<EndpointSelector>();
+    for (String world : worlds) {
+      both(outside, Requirement.exists(LabelSource.RESERVED, world), alternatives);
+    }
     var kinds = new ArrayList<Requirement>();
-    worlds.forEach(world -> kinds.add(Requirement.exists(LabelSource.RESERVED, world)));
     if (config.cidrMatch().contains(PolicyConfig.CidrMatch.NODES)) {
       kinds.add(Requirement.exists(LabelSource.RESERVED, "host"));
       kinds.add(Requirement.exists(LabelSource.RESERVED, "remote-node"));
@@ -248,13 +303,15 @@ final class Selectors {
     if (config.cidrMatch().contains(PolicyConfig.CidrMatch.PODS)) {
       kinds.add(IN_SOME_NAMESPACE);
     }
-    var alternatives = new ArrayList<EndpointSelector>();
-    for (Requirement kind : kinds) {
-      conditions.forEach(each -> alternatives.add(each.and(List.of(kind))));
-    }
+    kinds.forEach(kind -> both(inside, kind, alternatives));
     return alternatives.size() == 1
         ? Selector.of(alternatives.getFirst())
         : Selector.anyOf(alternatives);
+  }
+
+  private static void both(
+      List<EndpointSelector> conditions, Requirement kind, List<EndpointSelector> to) {
+    conditions.forEach(each -> to.add(each.and(List.of(kind))));
   }
 
   /** Addresses of CIDR groups, with holes. */
@@ -328,9 +385,8 @@ final class Selectors {
       return Selector.ALL;
     }
     List<Requirement> outside = outside(except);
-    return reachable(
-        List.of("world", "world-ipv4", "world-ipv6"),
-        labels.stream().map(each -> each.and(outside)).toList());
+    List<EndpointSelector> members = labels.stream().map(each -> each.and(outside)).toList();
+    return reachable(List.of("world", "world-ipv4", "world-ipv6"), members, members);
   }
 
   /**

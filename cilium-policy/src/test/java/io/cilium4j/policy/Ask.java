@@ -3,7 +3,10 @@ package io.cilium4j.policy;
 
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.TrafficDirection;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -72,22 +75,36 @@ final class Ask {
 
   private static final Pattern FLOW = Pattern.compile("(\\w+) > (\\w+) (\\w+) (\\d+)");
 
-  private static final Pattern ANSWER =
-      Pattern.compile("\"egress\":\"(\\w+)\".*\"ingress\":\"(\\w+)\"");
-
   private Ask() {}
 
   /**
-   * The answers.
+   * The answers, the refusals of policies first. Also of somebody unknown, whom no case may name.
    *
    * @param policies YAML objects as items of a list
    * @param flowsAndMore flows, and other fields of the case, for example {@code config: {…}}
    */
   static List<String> flows(String policies, String... flowsAndMore) {
-    var answers = new ArrayList<String>();
-    for (String line : of(policies, flowsAndMore).answers()) {
-      Matcher matcher = ANSWER.matcher(line);
-      answers.add(matcher.find() ? matcher.group(1) + "/" + matcher.group(2) : line);
+    String[] more =
+        Arrays.stream(flowsAndMore)
+            .filter(each -> !FLOW.matcher(each).matches())
+            .toArray(String[]::new);
+    PolicyCase world = of(policies, more);
+    var answers = new ArrayList<>(world.answers());
+    RulesSnapshot rules = world.repository().snapshot();
+    for (String each : flowsAndMore) {
+      Matcher flow = FLOW.matcher(each);
+      if (flow.matches()) {
+        var asked =
+            new PolicyCase.FlowSpec(
+                id(flow.group(1)),
+                id(flow.group(2)),
+                Protocol.tryParse(flow.group(3)).orElseThrow().number(),
+                Integer.parseInt(flow.group(4)));
+        answers.add(
+            world.explain(rules, asked, TrafficDirection.EGRESS).verdict()
+                + "/"
+                + world.explain(rules, asked, TrafficDirection.INGRESS).verdict());
+      }
     }
     return answers;
   }

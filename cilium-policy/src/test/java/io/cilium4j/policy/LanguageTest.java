@@ -2,12 +2,14 @@
 package io.cilium4j.policy;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** What the reference cases lack: services, groups, nodes, options, and what clusters add. */
@@ -215,6 +217,23 @@ class LanguageTest {
         Ask.flows(policy + "config: {enable-host-firewall: true}\n", flows));
   }
 
+  @Test
+  void flow_ofAnUnknownIdentity_isAnError() {
+    for (String end : List.of("from", "to")) {
+      for (int unknown : new int[] {0, 11, 14, 4711, 16_800_000}) {
+        String flow =
+            "flows: [{from: 2, to: 2, proto: TCP}]".replace(end + ": 2", end + ": " + unknown);
+        for (PolicyConfig config :
+            List.of(PolicyConfig.DEFAULT, PolicyConfig.DEFAULT.withReferenceCompat())) {
+          var refusal =
+              assertThrows(
+                  PolicyParseException.class, () -> PolicyCase.parse(flow, "case", config));
+          assertEquals("flows[0]." + end, refusal.path());
+        }
+      }
+    }
+  }
+
   // ---- Modes
 
   @Test
@@ -246,9 +265,19 @@ class LanguageTest {
   }
 
   @Test
-  void always_withoutRules_deniesAlsoTheHost() {
+  void always_withoutRules_letsTheHostIn() {
     String options = "config: {enable-policy: always, allow-localhost: always}\n";
-    assertEquals(List.of("ALLOWED/DENIED"), Ask.flows("", options, "host > a tcp 80"));
+    String[] flows = {"host > a tcp 80", "b > a tcp 80", "remote > a tcp 80", "host > init tcp 80"};
+    String[] asked = Stream.concat(Stream.of(options), Stream.of(flows)).toArray(String[]::new);
+    assertEquals(
+        List.of("ALLOWED/ALLOWED", "DENIED/DENIED", "DENIED/DENIED", "ALLOWED/ALLOWED"),
+        Ask.flows("", asked));
+    asked[0] = options.replace("{", "{reference-compat: true, ");
+    assertEquals(
+        List.of("ALLOWED/DENIED", "DENIED/DENIED", "DENIED/DENIED", "ALLOWED/DENIED"),
+        Ask.flows("", asked));
+    String egressOnly = Ask.aboutA("egress: [{}]");
+    assertEquals(List.of("ALLOWED/ALLOWED"), Ask.flows(egressOnly, options, "host > a tcp 80"));
     String rule = Ask.aboutA("ingress: [{fromEndpoints: [{}]}]");
     assertEquals(List.of("ALLOWED/ALLOWED"), Ask.flows(rule, options, "host > a tcp 80"));
   }

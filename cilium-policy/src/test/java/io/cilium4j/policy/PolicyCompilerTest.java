@@ -21,6 +21,7 @@ class PolicyCompilerTest {
   private static final int TCP = 6;
   private static final int UDP = 17;
   private static final int ICMP = 1;
+  private static final int ICMPV6 = 58;
 
   private static final int A = 1001;
   private static final int B = 1002;
@@ -218,17 +219,54 @@ class PolicyCompilerTest {
   }
 
   @Test
-  void icmpTypeZero_isEveryType() {
-    CompiledPolicy policy = compile("ingress: [{icmps: [{fields: [{type: EchoReply}]}]}]");
-    assertTrue(passes(policy, INGRESS, B, ICMP, 8));
-    assertFalse(passes(policy, INGRESS, B, UDP, 8));
+  void icmpTypeZero_isThatTypeAlone() {
+    String echoReply = "ingress: [{icmps: [{fields: [{type: EchoReply}]}]}]";
+    CompiledPolicy policy = compile(echoReply);
+    assertTrue(passes(policy, INGRESS, B, ICMP, 0));
+    assertFalse(passes(policy, INGRESS, B, ICMP, 8));
+    assertFalse(passes(policy, INGRESS, B, UDP, 0));
+    CompiledPolicy compat = compile(PolicyConfig.DEFAULT.withReferenceCompat(), echoReply);
+    assertTrue(passes(compat, INGRESS, B, ICMP, 8));
+    assertFalse(passes(compat, INGRESS, B, UDP, 8));
   }
 
   @Test
-  void always_withoutRules_deniesTheHostToo() {
-    CompiledPolicy policy = compile(PolicyConfig.DEFAULT.withEnforcement(EnforcementMode.ALWAYS));
-    assertFalse(passes(policy, INGRESS, HOST, TCP, 80));
+  void icmpTypeZero_deniedOrOfIpv6_isThatTypeAlone() {
+    for (int protocol : new int[] {ICMP, ICMPV6}) {
+      String family = protocol == ICMP ? "IPv4" : "IPv6";
+      String type0 = "{icmps: [{fields: [{family: " + family + ", type: 0}]}]}";
+      for (TrafficDirection direction : TrafficDirection.values()) {
+        boolean in = direction == INGRESS;
+        String section = in ? "ingress" : "egress";
+        CompiledPolicy allowed = compile(section + ": [" + type0 + "]");
+        assertTrue(passes(allowed, direction, B, protocol, 0));
+        assertFalse(passes(allowed, direction, B, protocol, 1));
+        String all = section + ": [{" + (in ? "from" : "to") + "Endpoints: [{}]}]\n";
+        CompiledPolicy denied = compile(all + section + "Deny: [" + type0 + "]");
+        assertFalse(passes(denied, direction, B, protocol, 0));
+        assertTrue(passes(denied, direction, B, protocol, 1));
+        assertTrue(passes(denied, direction, B, TCP, 0));
+      }
+    }
+  }
+
+  @Test
+  void always_withoutRules_deniesAllButTheHost() {
+    PolicyConfig always = PolicyConfig.DEFAULT.withEnforcement(EnforcementMode.ALWAYS);
+    CompiledPolicy policy = compile(always);
+    assertTrue(passes(policy, INGRESS, HOST, TCP, 80));
+    assertFalse(passes(policy, INGRESS, B, TCP, 80));
     assertFalse(passes(policy, EGRESS, B, TCP, 80));
+    assertFalse(passes(policy, EGRESS, HOST, TCP, 80));
+    assertFalse(passes(compile(always.withoutLocalhostAccess()), INGRESS, HOST, TCP, 80));
+    assertFalse(passes(compile(always.withReferenceCompat()), INGRESS, HOST, TCP, 80));
+  }
+
+  @Test
+  void always_hostDenied_deniesTheHost() {
+    PolicyConfig always = PolicyConfig.DEFAULT.withEnforcement(EnforcementMode.ALWAYS);
+    CompiledPolicy policy = compile(always, "ingressDeny: [{fromEntities: [host]}]");
+    assertFalse(passes(policy, INGRESS, HOST, TCP, 80));
   }
 
   @Test

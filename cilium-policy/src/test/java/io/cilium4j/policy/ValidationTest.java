@@ -170,8 +170,13 @@ class ValidationTest {
         ingress("icmps: [{fields: [{type: \"00\"}]}]"),
         ingress("icmps: [{fields: [{type: \"8x\"}]}]"),
         ingress("icmps: [{fields: [{family: IPv4}]}]"));
+    for (String type : List.of("{type: 256}", "{family: IPv6, type: \"300\"}")) {
+      String beyond = ingress("icmps: [{fields: [" + type + "]}]");
+      assertEquals(1, errors(PolicyConfig.DEFAULT, beyond).size(), beyond);
+      assertEquals(List.of(), errors(PolicyConfig.DEFAULT.withReferenceCompat(), beyond));
+    }
     accepted(
-        ingress("icmps: [{fields: [{type: 300}, {type: \"8\"}, {type: EchoReply}]}]"),
+        ingress("icmps: [{fields: [{type: 255}, {type: \"8\"}, {type: EchoReply}]}]"),
         ingress("icmps: [{fields: [{type: PacketTooBig, family: IPv6}]}]"));
   }
 

@@ -38,7 +38,9 @@ class WitnessTest {
     {132, 7},
     {1, 8},
     {1, 3},
+    {1, 0},
     {58, 128},
+    {58, 0},
     {47, 0}
   };
 
@@ -57,6 +59,13 @@ class WitnessTest {
   @Property(tries = 30, shrinking = ShrinkingMode.OFF)
   void verdict_ofRandomWorldsAsTheReference_isTheSameByAllWitnesses(@ForAll long seed) {
     check(seed, PolicyConfig.DEFAULT.withReferenceCompat().withoutLocalhostAccess());
+  }
+
+  @Property(tries = 15, shrinking = ShrinkingMode.OFF)
+  void verdict_whereEnforcementIsAlwaysOn_isTheSameByAllWitnesses(@ForAll long seed) {
+    PolicyConfig always = PolicyConfig.DEFAULT.withEnforcement(EnforcementMode.ALWAYS);
+    check(seed, always);
+    check(seed, always.withReferenceCompat());
   }
 
   @Property(tries = 60, shrinking = ShrinkingMode.OFF)
@@ -78,7 +87,12 @@ class WitnessTest {
     List<Map<String, Object>> services = config.nodeSelectorLabels() ? world.services() : List.of();
     var naive =
         new NaiveEvaluator(
-            policies, identities, config.allowLocalhost(), config.referenceCompat(), services);
+            policies,
+            identities,
+            config.allowLocalhost(),
+            config.referenceCompat(),
+            services,
+            config.enforcement() == EnforcementMode.ALWAYS);
     var repository = new PolicyRepository(config);
     repository.setServices(services.stream().map(WitnessTest::service).toList());
     for (Map<String, Object> policy : policies) {

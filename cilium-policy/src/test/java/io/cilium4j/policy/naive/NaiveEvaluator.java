@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy.naive;
 
+import static io.cilium4j.policy.naive.LabelTexts.has;
+import static io.cilium4j.policy.naive.LabelTexts.inLocalCluster;
+import static io.cilium4j.policy.naive.LabelTexts.inNamespace;
+import static io.cilium4j.policy.naive.LabelTexts.keys;
+import static io.cilium4j.policy.naive.LabelTexts.matches;
+import static io.cilium4j.policy.naive.LabelTexts.matchesInPlaces;
 import static io.cilium4j.policy.naive.Trees.list;
 import static io.cilium4j.policy.naive.Trees.map;
 import static io.cilium4j.policy.naive.Trees.text;
@@ -9,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Decides flows straight from the trees of policy objects, which must be valid ones. Slow and plain
@@ -18,16 +23,19 @@ import org.jspecify.annotations.Nullable;
  * @param policies the objects as maps and lists
  * @param identities by number
  * @param allowLocalhost whether the host reaches its pods unless denied
- * @param compat whether empty lists of DNS names, services and groups open their ports
+ * @param compat whether to answer as the reference: empty lists of DNS names, services and groups
+ *     open their ports, namespaces left out leave in what has none, ICMP type 0 is every type
  * @param services what {@code toServices} may mean: {@code name}, {@code namespace}, {@code
  *     labels}, and {@code selector} or {@code backends}
+ * @param always whether endpoints are restricted also without a rule
  */
 public record NaiveEvaluator(
     List<Map<String, Object>> policies,
     Map<Integer, Peer> identities,
     boolean allowLocalhost,
     boolean compat,
-    List<Map<String, Object>> services) {
+    List<Map<String, Object>> services,
+    boolean always) {
 
   /** An evaluator of a cluster without services. */
   public NaiveEvaluator(
@@ -35,7 +43,7 @@ public record NaiveEvaluator(
       Map<Integer, Peer> identities,
       boolean allowLocalhost,
       boolean compat) {
-    this(policies, identities, allowLocalhost, compat, List.of());
+    this(policies, identities, allowLocalhost, compat, List.of(), false);
   }
 
   /**
@@ -65,8 +73,12 @@ public record NaiveEvaluator(
     private final int subjectId;
     private final int peerId;
     private final List<String> subject;
-    private final List<String> peer;
-    private final Map<String, Integer> portNames;
+
+    /** The peer's own labels, or while these are looked at the label of its aggregate. */
+    private List<String> peer;
+
+    private boolean known;
+    private Map<String, Integer> portNames;
     private final int protocol;
     private final int port;
     private final List<Candidate> candidates = new ArrayList<>();
@@ -79,6 +91,7 @@ public record NaiveEvaluator(
       this.peerId = peer;
       this.subject = identities.getOrDefault(subject, nobody).labels();
       this.peer = identities.getOrDefault(peer, nobody).labels();
+      this.known = identities.containsKey(peer);
       this.portNames = identities.getOrDefault(ingress ? subject : peer, nobody).namedPorts();
       this.protocol = protocol;
       this.port = port;
@@ -88,16 +101,17 @@ public record NaiveEvaluator(
       if (subjectId == 1) {
         return "ALLOWED";
       }
-      for (Map<String, Object> policy : policies) {
-        switch (text(policy.get("kind"))) {
-          case "NetworkPolicy" -> kubernetes(policy);
-          case "ClusterNetworkPolicy" -> cluster(policy);
-          default -> cilium(policy);
-        }
+      look();
+      if (compat && peerId >= 100) {
+        // There, conditions that an aggregate meets are met by each of its identities.
+        peer = List.of("reserved:aggregate-" + aggregate());
+        known = true;
+        portNames = ingress ? portNames : Map.of();
+        look();
       }
       boolean init = has(subject, "reserved", "init");
       boolean hasRules = !candidates.isEmpty();
-      if (ingress && allowLocalhost && hasRules && peerId == 1) {
+      if (ingress && allowLocalhost && (hasRules || !compat) && peerId == 1) {
         candidates.add(new Candidate(255, 0, "allow", true));
       }
       candidates.sort(
@@ -119,7 +133,33 @@ public record NaiveEvaluator(
           default -> "REDIRECTED";
         };
       }
-      return defaultDeny || init ? "DENIED" : "ALLOWED";
+      return defaultDeny || init || always ? "DENIED" : "ALLOWED";
+    }
+
+    /** Collects the rules that are about the flow. */
+    private void look() {
+      for (Map<String, Object> policy : policies) {
+        switch (text(policy.get("kind"))) {
+          case "NetworkPolicy" -> kubernetes(policy);
+          case "ClusterNetworkPolicy" -> cluster(policy);
+          default -> cilium(policy);
+        }
+      }
+    }
+
+    private String aggregate() {
+      return switch (peerId >>> 24) {
+        case 1 -> "world";
+        case 2 -> "remote-node";
+        default -> peerId >> 16 == 0 ? "cluster" : "cluster-mesh";
+      };
+    }
+
+    private boolean matchesPlaces(
+        Map<?, ?> selector, String source, String prefix, List<String> labels) {
+      return compat
+          ? matches(selector, source, prefix, labels, List.of())
+          : matchesInPlaces(selector, source, prefix, labels);
     }
 
     // ---- CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy
@@ -144,7 +184,7 @@ public record NaiveEvaluator(
                 && (namespace.isEmpty()
                     || subject.contains("k8s:io.kubernetes.pod.namespace=" + namespace));
         if (namespace.isEmpty()) {
-          selected = matches(selector, "any", "", subject, List.of());
+          selected = matchesPlaces(selector, "any", "", subject);
         }
         if (selected) {
           section(spec, namespace, "deny", ingress ? "ingressDeny" : "egressDeny");
@@ -233,7 +273,7 @@ public record NaiveEvaluator(
 
     private boolean endpoint(Map<?, ?> selector, String namespace, boolean init) {
       // Labels that nobody knows are not absent labels.
-      if (!identities.containsKey(peerId) || !matches(selector, "any", "", peer, List.of())) {
+      if (!known || !matchesPlaces(selector, "any", "", peer)) {
         return false;
       }
       List<String> keys = keys(selector, "any");
@@ -366,7 +406,7 @@ public record NaiveEvaluator(
     private boolean icmp(Map<?, ?> field) {
       int wanted = text(field.get("family")).equals("IPv6") ? 58 : 1;
       int type = Integer.parseInt(text(field.get("type")));
-      return protocol == wanted && (type == 0 || type == port);
+      return protocol == wanted && (type == port || (compat && type == 0));
     }
 
     /** The peer's own prefix, if it has one, must be inside and in none of the holes. */
@@ -436,7 +476,7 @@ public record NaiveEvaluator(
       boolean right =
           item.get("namespaceSelector") == null
               ? inNamespace(peer, namespace)
-              : namespaceMatches(map(item.get("namespaceSelector")), peer);
+              : known && namespaceMatches(map(item.get("namespaceSelector")), peer);
       return right
           && matches(map(item.get("podSelector")), "k8s", "", peer, List.of())
           && inLocalCluster(peer);
@@ -480,6 +520,9 @@ public record NaiveEvaluator(
     }
 
     private boolean clusterPeer(Map<?, ?> item, List<String> labels, boolean local) {
+      if (local && !known && item.get("networks") == null) {
+        return false;
+      }
       if (item.get("namespaces") != null) {
         return namespaceMatches(map(item.get("namespaces")), labels);
       }
@@ -490,6 +533,12 @@ public record NaiveEvaluator(
             && (!local || inLocalCluster(labels));
       }
       return list(item.get("networks")).stream().anyMatch(net -> cidr(text(net), List.of()));
+    }
+
+    private boolean namespaceMatches(Map<?, ?> selector, List<String> labels) {
+      return keys(selector, "k8s").isEmpty()
+          ? has(labels, "k8s", "io.kubernetes.pod.namespace")
+          : matchesPlaces(selector, "k8s", "io.cilium.k8s.namespace.labels.", labels);
     }
 
     private boolean clusterPort(Map<?, ?> item) {
@@ -511,88 +560,5 @@ public record NaiveEvaluator(
       Integer named = portNames.get(text(item.get("destinationNamedPort")));
       return protocol == 6 && named != null && named == port;
     }
-  }
-
-  // ---- Labels
-
-  private static boolean inNamespace(List<String> labels, String namespace) {
-    return labels.contains("k8s:io.kubernetes.pod.namespace=" + namespace);
-  }
-
-  private static boolean inLocalCluster(List<String> labels) {
-    return labels.contains("k8s:io.cilium.k8s.policy.cluster=default");
-  }
-
-  private static boolean namespaceMatches(Map<?, ?> selector, List<String> labels) {
-    return keys(selector, "k8s").isEmpty()
-        ? has(labels, "k8s", "io.kubernetes.pod.namespace")
-        : matches(selector, "k8s", "io.cilium.k8s.namespace.labels.", labels, List.of());
-  }
-
-  /** Whether a label of this source ({@code any} for every one) and key is there. */
-  private static boolean has(List<String> labels, String source, String key) {
-    return value(labels, source, key) != null;
-  }
-
-  private static @Nullable String value(List<String> labels, String source, String key) {
-    for (String label : labels) {
-      String ownSource = label.substring(0, label.indexOf(':'));
-      String rest = label.substring(label.indexOf(':') + 1);
-      int equals = rest.indexOf('=');
-      String ownKey = equals < 0 ? rest : rest.substring(0, equals);
-      if (ownKey.equals(key) && (source.equals("any") || source.equals(ownSource))) {
-        return equals < 0 ? "" : rest.substring(equals + 1);
-      }
-    }
-    return null;
-  }
-
-  /** Every key of a selector with its source. */
-  private static List<String> keys(Map<?, ?> selector, String source) {
-    List<String> keys = new ArrayList<>();
-    map(selector.get("matchLabels")).keySet().forEach(key -> keys.add(text(key)));
-    list(selector.get("matchExpressions"))
-        .forEach(expression -> keys.add(text(map(expression).get("key"))));
-    return keys.stream().map(key -> key.contains(":") ? key : source + ":" + key).toList();
-  }
-
-  private static boolean matches(
-      Map<?, ?> selector,
-      String defaultSource,
-      String prefix,
-      List<String> labels,
-      List<String> ignoredLabels) {
-    for (Map.Entry<?, ?> wanted : map(selector.get("matchLabels")).entrySet()) {
-      if (ignoredLabels.contains(text(wanted.getKey()))) {
-        continue;
-      }
-      String value = find(labels, text(wanted.getKey()), defaultSource, prefix);
-      if (value == null || !value.equals(text(wanted.getValue()))) {
-        return false;
-      }
-    }
-    for (Object each : list(selector.get("matchExpressions"))) {
-      Map<?, ?> expression = map(each);
-      String value = find(labels, text(expression.get("key")), defaultSource, prefix);
-      boolean in = value != null && list(expression.get("values")).contains(value);
-      boolean met =
-          switch (text(expression.get("operator"))) {
-            case "In" -> in;
-            case "NotIn" -> !in;
-            case "Exists" -> value != null;
-            default -> value == null;
-          };
-      if (!met) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private static @Nullable String find(
-      List<String> labels, String written, String defaultSource, String prefix) {
-    int colon = written.indexOf(':');
-    String source = colon < 0 ? defaultSource : written.substring(0, colon);
-    return value(labels, source, prefix + written.substring(colon + 1));
   }
 }

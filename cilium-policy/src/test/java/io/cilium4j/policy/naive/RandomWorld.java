@@ -236,9 +236,32 @@ public final class RandomWorld {
                 "k8s:io.cilium.k8s.namespace.labels.name"));
   }
 
+  /** A selector that only leaves out namespaces, clusters, or both. */
+  private Map<String, Object> leavingOut() {
+    List<Map<String, Object>> expressions = new ArrayList<>();
+    if (chance(80)) {
+      String key =
+          pick(List.of("io.kubernetes.pod.namespace", "io.cilium.k8s.namespace.labels.name"));
+      String source = pick(List.of("", "k8s:", "any:"));
+      expressions.add(
+          Map.of("key", source + key, "operator", "NotIn", "values", List.of(pick(NAMESPACES))));
+    }
+    if (expressions.isEmpty() || chance(60)) {
+      expressions.add(
+          Map.of(
+              "key",
+              "io.cilium.k8s.policy.cluster",
+              "operator",
+              "NotIn",
+              "values",
+              List.of("elsewhere")));
+    }
+    return Map.of("matchExpressions", expressions);
+  }
+
   private Map<String, Object> cilium(String kind, String name, String namespace) {
     Map<String, Object> spec = new LinkedHashMap<>();
-    spec.put("endpointSelector", selector(true));
+    spec.put("endpointSelector", chance(10) ? leavingOut() : selector(true));
     for (String section : List.of("ingress", "ingressDeny", "egress", "egressDeny")) {
       if (chance(section.endsWith("Deny") ? 30 : 60)) {
         spec.put(section, several(3, () -> item(section)));
@@ -263,7 +286,9 @@ public final class RandomWorld {
       return ports(item, deny);
     }
     switch (random.nextInt(8)) {
-      case 0, 1, 2 -> item.put(side + "Endpoints", maybeEmpty(() -> selector(true)));
+      case 0, 1, 2 ->
+          item.put(
+              side + "Endpoints", maybeEmpty(() -> chance(20) ? leavingOut() : selector(true)));
       case 3 -> item.put(side + "CIDR", maybeEmpty(() -> pick(PREFIXES)));
       case 4 -> item.put(side + "CIDRSet", maybeEmpty(this::cidrSet));
       case 5 ->
@@ -426,7 +451,20 @@ public final class RandomWorld {
   }
 
   private Map<String, Object> namespaces() {
-    return chance(40) ? Map.of() : Map.of("matchLabels", Map.of("name", pick(NAMESPACES)));
+    return switch (random.nextInt(5)) {
+      case 0, 1 -> Map.of();
+      case 2, 3 -> Map.of("matchLabels", Map.of("name", pick(NAMESPACES)));
+      default -> {
+        boolean values = chance(50);
+        Map<String, Object> expression = new TreeMap<>();
+        expression.put("key", values ? "name" : "quarantine");
+        expression.put("operator", values ? "NotIn" : "DoesNotExist");
+        if (values) {
+          expression.put("values", List.of(pick(NAMESPACES)));
+        }
+        yield Map.of("matchExpressions", List.of(expression));
+      }
+    };
   }
 
   private Map<String, Object> networkPort() {

@@ -186,12 +186,40 @@ public final class Agent implements AutoCloseable {
    * identity is enforced.
    *
    * @return false if there is no such endpoint
+   * @throws IllegalArgumentException if a key is the orchestrator's to tell: the namespace, its
+   *     labels, the account, the cluster, or one that the pod has itself
    */
   public boolean setUserLabels(int endpointId, Labels labels) {
     return running()
         .manager()
         .changeLabels(
-            endpointId, details -> details.withUserLabels(labels), EndpointLabels::relevant);
+            endpointId,
+            details -> {
+              EndpointLabels.requireFree(labels, details.derivedLabels());
+              return details.withUserLabels(labels);
+            },
+            EndpointLabels::relevant);
+  }
+
+  /**
+   * Gives an endpoint the labels that its container runtime tells, in place of those it told
+   * before. Returns once its new identity is enforced.
+   *
+   * @return false if there is no such endpoint
+   * @throws IllegalArgumentException if Kubernetes knows its pod, with other labels
+   */
+  public boolean setRuntimeLabels(int endpointId, Labels labels) {
+    AgentRuntime running = running();
+    Optional<Endpoint> endpoint = running.endpoints().get(endpointId);
+    return endpoint.isPresent()
+        && running
+            .manager()
+            .changeLabels(
+                endpointId,
+                details ->
+                    details.withDerivedLabels(
+                        running.labels().retold(endpoint.get(), details.names(), labels)),
+                EndpointLabels::relevant);
   }
 
   /**
@@ -237,7 +265,8 @@ public final class Agent implements AutoCloseable {
             new PolicyStanding(
                 policy,
                 running.reconciler().status(new DesiredKey.EndpointKey(endpoint.id())),
-                revision));
+                revision,
+                running.enforcement(endpoint.id(), policy)));
   }
 
   /** The endpoints, by id. */
@@ -261,8 +290,8 @@ public final class Agent implements AutoCloseable {
   }
 
   /**
-   * What cannot be read in the manifests and of the rules that were given by hand, one line each,
-   * by where it is wrong.
+   * What cannot be read in the manifests and of the rules that were given by hand, and rules that
+   * contradict each other, one line each, by where it is wrong.
    */
   public Map<String, String> problems() {
     Map<String, String> problems = new TreeMap<>();
@@ -271,6 +300,16 @@ public final class Agent implements AutoCloseable {
         .map(KubernetesSource::problems)
         .ifPresent(table -> table.snapshot().forEach(row -> problems.put(row.key(), row.value())));
     givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
+    running()
+        .controller()
+        .conflicts()
+        .forEach((identity, conflict) ->
+            problems.put(
+                "policy of " + identity,
+                "nothing passes from or to "
+                    + identity
+                    + ", whose rules contradict each other: "
+                    + conflict));
     policies()
         .snapshot()
         .forEach(

@@ -132,7 +132,7 @@ final class AgentEvents implements AutoCloseable {
     for (Step<ResourceKey, AppliedPolicy> step : steps) {
       if (step.now().isEmpty()) {
         step.before().flatMap(AppliedPolicy::inForce).ifPresent(deleted::add);
-      } else if (step.now().get().problem().isEmpty()) {
+      } else if (step.now().get().problem().isEmpty() && isNewVersion(step)) {
         step.now().get().inForce().ifPresent(updated::add);
       }
     }
@@ -143,6 +143,13 @@ final class AgentEvents implements AutoCloseable {
     if (!deleted.isEmpty()) {
       tell(new PolicyDeleted(revision, count(deleted), labels(deleted)));
     }
+  }
+
+  /** That it contradicts another rule, or does so no more, makes it no other version. */
+  private static boolean isNewVersion(Step<ResourceKey, AppliedPolicy> step) {
+    return step.before().map(AppliedPolicy::revision).stream()
+        .noneMatch(
+            revision -> revision.equals(step.now().map(AppliedPolicy::revision).orElse(-1L)));
   }
 
   private static int count(List<PolicyResource> resources) {

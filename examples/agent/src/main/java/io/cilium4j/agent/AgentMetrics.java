@@ -12,10 +12,8 @@ import io.cilium4j.core.spi.Datapath.Pressure;
 import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.core.state.Row;
-import io.cilium4j.policy.CompiledPolicy;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -75,15 +73,13 @@ final class AgentMetrics {
     for (EnforcementStatus status : EnforcementStatus.values()) {
       enforcement.put(status, 0);
     }
-    // Endpoints of one identity share their policy.
-    IdentityHashMap<CompiledPolicy, EnforcementStatus> known = new IdentityHashMap<>();
     for (Row<Integer, Endpoint> row : runtime.endpoints().snapshot()) {
       states.merge(row.value().state(), 1, Integer::sum);
       runtime
           .controller()
           .policyOf(row.value())
-          .map(policy -> known.computeIfAbsent(policy, this::enforcement))
-          .ifPresent(status -> enforcement.merge(status, 1, Integer::sum));
+          .ifPresent(
+              policy -> enforcement.merge(runtime.enforcement(row.key(), policy), 1, Integer::sum));
     }
     all.add(
         MetricFamily.gauge(
@@ -98,12 +94,8 @@ final class AgentMetrics {
         new MetricFamily(
             "cilium_policy_endpoint_enforcement_status",
             Kind.GAUGE,
-            "Endpoints whose policy is compiled, by the directions that it restricts",
+            "Endpoints whose policy is compiled, by the directions in which it decides",
             samples("enforcement", enforcement)));
-  }
-
-  private EnforcementStatus enforcement(CompiledPolicy policy) {
-    return EnforcementStatus.of(policy, runtime.options().enforcement());
   }
 
   private static List<Sample> samples(String label, Map<?, ? extends Number> counts) {
@@ -140,6 +132,11 @@ final class AgentMetrics {
     var rules = runtime.rules().snapshot();
     all.add(
         MetricFamily.gauge("cilium_policy", "Policy objects in force", rules.resources().size()));
+    all.add(
+        MetricFamily.gauge(
+            "cilium_policy_conflicts",
+            "Identities of endpoints that are closed since their rules contradict each other",
+            runtime.controller().conflicts().size()));
     all.add(
         MetricFamily.gauge(
             "cilium_policy_max_revision", "Revision of all rules", rules.revision()));

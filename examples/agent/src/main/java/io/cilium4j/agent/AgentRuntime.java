@@ -35,6 +35,7 @@ import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.Ipcache;
+import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.PolicyConfig;
 import java.time.Clock;
 import java.time.Duration;
@@ -206,7 +207,8 @@ final class AgentRuntime implements AutoCloseable {
     source.ifPresent(each ->
         lifecycle
             .add("source", each)
-            .add("pods", new PodFollower(each.pods(), endpoints.table(), manager, thread("pods"))));
+            .add(
+                "pods", new PodFollower(each, labels, endpoints.table(), manager, thread("pods"))));
   }
 
   /**
@@ -293,6 +295,12 @@ final class AgentRuntime implements AutoCloseable {
 
   AgentOptions options() {
     return options;
+  }
+
+  /** In which directions this policy decides what an endpoint sends and gets. */
+  EnforcementStatus enforcement(int endpointId, CompiledPolicy policy) {
+    boolean audited = policy.isAudited() || options.isOn(AgentOption.POLICY_AUDIT_MODE, endpointId);
+    return EnforcementStatus.of(policy, audited);
   }
 
   Controllers controllers() {

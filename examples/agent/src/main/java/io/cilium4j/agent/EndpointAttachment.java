@@ -68,8 +68,13 @@ public record EndpointAttachment(
    * after the pod and, behind a colon, the device.
    */
   public String kubernetesName() {
-    int colon = name.indexOf(':');
-    return colon < 0 ? name : name.substring(0, colon);
+    return kubernetesName(name);
+  }
+
+  /** As {@link #kubernetesName()}, of an endpoint of this name. */
+  static String kubernetesName(String endpointName) {
+    int colon = endpointName.indexOf(':');
+    return colon < 0 ? endpointName : endpointName.substring(0, colon);
   }
 
   /** Whether this owner of an address is its pod. */

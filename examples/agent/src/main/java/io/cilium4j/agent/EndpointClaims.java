@@ -124,9 +124,10 @@ final class EndpointClaims {
   /**
    * Claims again what an endpoint of an earlier run had.
    *
+   * @param relevant the labels that make its identity by now
    * @return the endpoint, with another number if that of its identity is another's by now
    */
-  Endpoint claimAgain(Endpoint former, AddressOwner owner, Undo undo) {
+  Endpoint claimAgain(Endpoint former, Labels relevant, AddressOwner owner, Undo undo) {
     reserveAgain(former);
     undo.add(() -> forget(former.podName(), former.id()));
     if (owner == AddressOwner.AGENT) {
@@ -135,7 +136,10 @@ final class EndpointClaims {
         undo.add(() -> ipam.release(address, former.podName()));
       }
     }
-    Identity identity = identities.restore(new Identity(former.identity(), former.labels()));
+    Identity identity =
+        relevant.equals(former.labels())
+            ? identities.restore(new Identity(former.identity(), relevant))
+            : identities.allocate(relevant);
     undo.add(() -> releasePresent(former.id(), identity));
     return former.withIdentity(identity);
   }

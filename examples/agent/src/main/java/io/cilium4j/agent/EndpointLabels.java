@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Endpoint.NamedPort;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Pod;
@@ -18,6 +23,10 @@ import java.util.Optional;
  * <p>Safe for use by several threads.
  */
 final class EndpointLabels {
+  private static final Labels INIT = ReservedIdentity.INIT.identity().labels();
+  private static final String INIT_KEY = INIT.sorted().getFirst().key();
+  private static final String NAMESPACE = "io.kubernetes.pod.namespace";
+
   private final String clusterName;
   private final Optional<KubernetesSource> source;
 
@@ -33,13 +42,11 @@ final class EndpointLabels {
   PreparedLabels of(EndpointRequest pod) {
     return prepared(
         PodLabels.prepare(
-            pod.labels(),
-            new PodLabels.Origin(
-                pod.namespace(),
-                namespaceLabels(pod.namespace()),
-                pod.serviceAccount(),
-                clusterName),
-            pod.namedPorts()));
+            pod.labels(), origin(pod.namespace(), pod.serviceAccount()), pod.namedPorts()));
+  }
+
+  private PodLabels.Origin origin(String namespace, String serviceAccount) {
+    return new PodLabels.Origin(namespace, namespaceLabels(namespace), serviceAccount, clusterName);
   }
 
   private Map<String, String> namespaceLabels(String namespace) {
@@ -59,26 +66,55 @@ final class EndpointLabels {
   /**
    * The labels of an endpoint that a container runtime tells of: those of its pod where Kubernetes
    * knows it; else what the runtime says, with what the cluster vouches for where it has a
-   * namespace.
+   * namespace. What only the cluster can say counts from nobody else.
+   *
+   * <p>Of a pod of which the runtime says nothing and Kubernetes nothing yet, no more is known than
+   * its namespace. It gets the label {@code reserved:init} until one of them does.
    */
   PreparedLabels of(EndpointAttachment wanted) {
-    Optional<Pod> pod = podOf(wanted);
-    if (pod.isPresent()) {
-      return prepared(pod.get().labels());
+    return prepared(
+        podOf(wanted)
+            .map(Pod::labels)
+            .orElseGet(() -> told(wanted.namespace(), wanted.labels(), wanted.namedPorts())));
+  }
+
+  private Labels told(String namespace, Labels byRuntime, Map<String, NamedPort> namedPorts) {
+    Labels own =
+        Labels.of(byRuntime.stream().filter(each -> !PodLabels.isSystemKey(each.key())).toList());
+    if (namespace.isEmpty()) {
+      return own;
     }
-    if (wanted.namespace().isEmpty()) {
-      return prepared(wanted.labels());
+    PodLabels.Origin origin = origin(namespace, EndpointRequest.DEFAULT_SERVICE_ACCOUNT);
+    Labels all = own.with(PodLabels.prepare(Map.of(), origin, namedPorts).sorted());
+    return own.isEmpty() && source.isPresent() ? all.with(INIT.sorted()) : all;
+  }
+
+  /**
+   * The labels of an endpoint of which its container runtime tells others than before.
+   *
+   * @throws IllegalArgumentException if Kubernetes knows its pod, with other labels
+   */
+  Labels retold(Endpoint endpoint, Names names, Labels byRuntime) {
+    Optional<Pod> pod =
+        pod(endpoint.namespace(), EndpointAttachment.kubernetesName(endpoint.name()))
+            .filter(each -> PodFollower.isOf(names, each));
+    if (pod.isEmpty()) {
+      return told(endpoint.namespace(), byRuntime, endpoint.namedPorts());
     }
-    Labels vouched =
-        PodLabels.prepare(
-            Map.of(),
-            new PodLabels.Origin(
-                wanted.namespace(),
-                namespaceLabels(wanted.namespace()),
-                EndpointRequest.DEFAULT_SERVICE_ACCOUNT,
-                clusterName),
-            wanted.namedPorts());
-    return prepared(wanted.labels().with(vouched.sorted()));
+    for (Label label : byRuntime) {
+      if (!pod.get().labels().contains(label)) {
+        throw new IllegalArgumentException(
+            "label " + label + ": Kubernetes tells the labels of pod " + endpoint.podName());
+      }
+    }
+    return pod.get().labels();
+  }
+
+  /** What was told of an endpoint, with the labels that its namespace has by now. */
+  Labels inNamespace(String namespace, Labels derived) {
+    boolean isInIt =
+        derived.value(LabelSource.K8S, NAMESPACE).filter(namespace::equals).isPresent();
+    return isInIt ? PodLabels.withNamespaceLabels(derived, origin(namespace, "")) : derived;
   }
 
   /** With the named ports of its pod where Kubernetes knows it. */
@@ -95,10 +131,39 @@ final class EndpointLabels {
     return new PreparedLabels(all, relevant(all, Labels.EMPTY));
   }
 
-  /** An endpoint of which nothing is known yet gets an identity for that state. */
+  /**
+   * An endpoint of which nothing is known yet gets an identity for that state, and no other label:
+   * by its namespace alone it might be let through what it never would be. A user's labels end that
+   * state; they add to what the orchestrator told and replace nothing of it.
+   */
   private static Labels relevant(Labels derived, Labels user) {
-    Labels relevant = LabelFilter.DEFAULT.relevant(derived).with(user.sorted());
-    return relevant.isEmpty() ? ReservedIdentity.INIT.identity().labels() : relevant;
+    Labels own = Labels.of(user.stream().filter(each -> isFree(each, derived)).toList());
+    if (derived.hasReserved(INIT_KEY) && own.isEmpty()) {
+      return INIT;
+    }
+    Labels told = Labels.of(derived.stream().filter(each -> !INIT.contains(each)).toList());
+    Labels relevant = own.with(LabelFilter.DEFAULT.relevant(told).sorted());
+    return relevant.isEmpty() ? INIT : relevant;
+  }
+
+  private static boolean isFree(Label label, Labels derived) {
+    return !LabelSource.isSystems(label.source())
+        && !PodLabels.isSystemKey(label.key())
+        && derived.get(label.key()).isEmpty();
+  }
+
+  /**
+   * Refuses labels that a user may not give an endpoint.
+   *
+   * @throws IllegalArgumentException if the orchestrator tells a label of the same key, or may
+   */
+  static void requireFree(Labels user, Labels derived) {
+    for (Label label : user) {
+      if (!isFree(label, derived)) {
+        throw new IllegalArgumentException(
+            "label " + label + ": it is not a user's to tell of this endpoint");
+      }
+    }
   }
 
   /** The labels that make an endpoint's identity. */

@@ -485,7 +485,8 @@ final class EndpointManager {
     }
     var undo = new Undo();
     try {
-      Endpoint endpoint = claims.claimAgain(former, about.addressOwner(), undo);
+      Endpoint endpoint =
+          claims.claimAgain(former, EndpointLabels.relevant(about), about.addressOwner(), undo);
       claims.announce(endpoint);
       details.put(endpoint.id(), about);
       endpoints.put(endpoint);

@@ -20,9 +20,11 @@ import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;
+import io.cilium4j.policy.PolicyConflict;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -244,6 +246,7 @@ final class PolicyController implements Lifecycle.Part {
     dirty.addAll(
         policies.compile(
             compiler, rules.snapshot(), identities.snapshot(), rulesChanged || identitiesChanged));
+    rules.tellConflicts(policies.conflicts().values());
     if (auditChanged.getAndSet(false)) {
       dirty.addAll(policies.endpointIds());
     }
@@ -362,6 +365,11 @@ final class PolicyController implements Lifecycle.Part {
     } finally {
       progressLock.unlock();
     }
+  }
+
+  /** The identities of endpoints whose rules contradict each other, so that nothing passes. */
+  Map<Identity, PolicyConflict> conflicts() {
+    return policies.conflicts();
   }
 
   /** The newest policy of an endpoint; absent until it is compiled. */

@@ -3,6 +3,7 @@ package io.cilium4j.agent;
 
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
@@ -14,6 +15,7 @@ import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.ClusterNetworkPolicy;
 import io.cilium4j.policy.NetworkPolicy;
 import io.cilium4j.policy.PolicyConfig;
+import io.cilium4j.policy.PolicyConflict;
 import io.cilium4j.policy.PolicyParseException;
 import io.cilium4j.policy.PolicyParser;
 import io.cilium4j.policy.PolicyRepository;
@@ -21,9 +23,13 @@ import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.ResourceName;
 import io.cilium4j.policy.RulesSnapshot;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
@@ -54,6 +60,9 @@ final class PolicyRules {
   private final LongAdder refused = new LongAdder();
   private final TableWriter<ResourceKey, AppliedPolicy> applied =
       TableWriter.create("applied-policies");
+
+  /** Whether any object was noted to contradict another. */
+  private boolean conflictsTold;
 
   PolicyRules(PolicyConfig config, Ipcache ipcache) {
     this.config = config;
@@ -119,19 +128,41 @@ final class PolicyRules {
     return !added.isEmpty() || !removed.isEmpty();
   }
 
+  /** Notes which objects have rules that contradict others, and that the rest has none any more. */
+  void tellConflicts(Collection<PolicyConflict> conflicts) {
+    if (conflicts.isEmpty() && !conflictsTold) {
+      return;
+    }
+    Map<String, Set<String>> byObject = new HashMap<>();
+    for (PolicyConflict conflict : conflicts) {
+      for (RuleOrigin origin : List.of(conflict.first(), conflict.second())) {
+        byObject.computeIfAbsent(origin.resource(), _ -> new TreeSet<>()).add(conflict.toString());
+      }
+    }
+    applied.write(batch -> {
+      for (Row<ResourceKey, AppliedPolicy> row : batch.snapshot()) {
+        var its = List.copyOf(byObject.getOrDefault(nameOf(row.key()).slashed(), Set.of()));
+        batch.put(row.key(), row.value().withConflicts(its));
+      }
+    });
+    conflictsTold = !conflicts.isEmpty();
+  }
+
   private AppliedPolicy parse(RawResource raw, long revision, List<PolicyResource> added) {
     try {
       List<PolicyResource> read = PolicyParser.parse(raw.json(), "manifest", config);
       added.addAll(read);
       LOG.info("policy taken object={} revision={}", raw.key(), revision);
-      return new AppliedPolicy(raw.key(), revision, read.stream().findFirst(), Optional.empty());
+      return new AppliedPolicy(
+          raw.key(), revision, read.stream().findFirst(), Optional.empty(), List.of());
     } catch (PolicyParseException e) {
       LOG.warn("policy refused object={} error=\"{}\"", raw.key(), e.getMessage());
       return new AppliedPolicy(
           raw.key(),
           revision,
           applied.table().get(raw.key()).flatMap(AppliedPolicy::inForce),
-          Optional.of(String.valueOf(e.getMessage())));
+          Optional.of(String.valueOf(e.getMessage())),
+          List.of());
     }
   }
 

@@ -12,9 +12,13 @@ import java.util.Optional;
  * @param status how far the datapath is with it; absent while it was told nothing
  * @param rulesRevision the revision of the rules that it follows from, whether they changed it or
  *     not
+ * @param enforcement in which directions it decides
  */
 public record PolicyStanding(
-    CompiledPolicy compiled, Optional<RowStatus> status, long rulesRevision) {
+    CompiledPolicy compiled,
+    Optional<RowStatus> status,
+    long rulesRevision,
+    EnforcementStatus enforcement) {
 
   /** Whether the datapath enforces it. */
   public boolean isEnforced() {

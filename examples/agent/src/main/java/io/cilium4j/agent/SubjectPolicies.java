@@ -12,6 +12,7 @@ import io.cilium4j.core.state.Changes;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.IdentitiesSnapshot;
 import io.cilium4j.policy.PolicyCompiler;
+import io.cilium4j.policy.PolicyConflict;
 import io.cilium4j.policy.PolicySubject;
 import io.cilium4j.policy.RulesSnapshot;
 import java.util.HashMap;
@@ -144,10 +145,9 @@ final class SubjectPolicies {
                   new PolicySubject(subject.identity(), subject.namedPorts(), null),
                   rules,
                   identities);
-      if (before != null && policy.conflict().isPresent()) {
-        // Nobody can say what contradicting rules mean; what held before holds on.
+      if (policy.conflict().isPresent()
+          && (before == null || !before.policy().conflict().equals(policy.conflict()))) {
         LOG.warn("policy conflict identity={}: {}", subject.identity(), policy.conflict().get());
-        return;
       }
       if (before != null
           && before.state().equals(policy.state())
@@ -187,6 +187,16 @@ final class SubjectPolicies {
                 policy.state(),
                 policy.revision(),
                 policy.policy().isAudited() || audited.test(id)));
+  }
+
+  /** The identities whose rules contradict each other, so that nothing passes. By any thread. */
+  Map<Identity, PolicyConflict> conflicts() {
+    Map<Identity, PolicyConflict> conflicts = new HashMap<>();
+    compiled.forEach((subject, each) ->
+        each.policy()
+            .conflict()
+            .ifPresent(conflict -> conflicts.put(subject.identity(), conflict)));
+    return conflicts;
   }
 
   /** The newest policy of an endpoint; absent until it is compiled. By any thread. */

@@ -73,6 +73,17 @@ class PolicyCommandsTest {
   }
 
   @Test
+  void verdict_ofAnUnknownIdentity_isAnError() {
+    for (String from : List.of("4711", "0", "11")) {
+      String flow = "{\"from\": " + from + ", \"to\": 1000, \"proto\": \"TCP\", \"port\": 80}";
+      assertEquals(1, run(policyCase("", flow), "policy", "verdict"));
+      assertEquals("", out());
+      assertTrue(err().contains("flows[0].from"), err());
+      assertTrue(err().contains(from), err());
+    }
+  }
+
+  @Test
   void verdict_ofRefusedPolicy_saysWhy() {
     assertEquals(0, run(policyCase("{\"kind\": \"Pod\"}", ""), "policy", "verdict"));
     assertTrue(out().startsWith("{\"policy\": 0, \"rejected\": \"policies[0]: "), out());

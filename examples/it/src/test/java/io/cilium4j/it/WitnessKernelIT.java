@@ -41,7 +41,7 @@ class WitnessKernelIT {
   private static final int[] PORTS = {
     80, 80, 64, 90, 91, 127, 8080, 8081, 1, 7, 443, 20_000, 50_000, 65_535
   };
-  private static final int[] ICMP_TYPES = {8, 8, 8, 13, 17, 42};
+  private static final int[] ICMP_TYPES = {8, 8, 8, 0, 0, 13, 17, 42};
   private static final int[] ICMPV6_TYPES = {128, 128, 128, 130, 144, 200};
 
   @TempDir Path folder;

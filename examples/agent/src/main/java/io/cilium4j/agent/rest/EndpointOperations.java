@@ -3,6 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.Agent.Wait;
+import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.api.EndpointId;
@@ -10,6 +11,7 @@ import io.cilium4j.api.model.EndpointBatchDeleteRequest;
 import io.cilium4j.api.model.EndpointChangeRequest;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Label;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.state.Row;
 import java.util.List;
 import java.util.Optional;
@@ -102,25 +104,41 @@ final class EndpointOperations {
   // ---- change ----
 
   /**
-   * Only what tells others of the endpoint can change: its devices and addresses are those it was
-   * made with.
+   * Only what tells others of the endpoint can change, and the labels that its runtime tells: its
+   * devices and addresses are those it was made with.
    */
   Response patch(Request request) throws Exception {
     EndpointId id = EndpointFinder.parse(request.path("id"));
     EndpointChangeRequest wanted = request.body(EndpointChangeRequest.class);
     AttachmentReader.checkState(wanted.state());
+    Labels labels = ApiLabels.given(wanted.labels());
     Endpoint endpoint = finder.find(id).orElseThrow(Refusal::notFound);
     return locks.with(
         keys(endpoint.podName()),
         () -> {
           Endpoint present = agent.endpoints().get(endpoint.id()).orElseThrow(Refusal::notFound);
           AttachmentReader.checkUnchanged(present, wanted);
+          if (!labels.isEmpty()) {
+            relabel(present, labels);
+          }
           if (!agent.changeNames(
               present.id(), names -> AttachmentReader.changedNames(names, wanted))) {
             throw Refusal.notFound();
           }
           return Response.done();
         });
+  }
+
+  private void relabel(Endpoint endpoint, Labels labels) {
+    try {
+      if (!agent.setRuntimeLabels(endpoint.id(), labels)) {
+        throw Refusal.notFound();
+      }
+    } catch (IllegalArgumentException e) {
+      throw Refusal.invalid(String.valueOf(e.getMessage()));
+    } catch (AgentException e) {
+      throw new Refusal(FAILED, String.valueOf(e.getMessage()));
+    }
   }
 
   // ---- deletion ----

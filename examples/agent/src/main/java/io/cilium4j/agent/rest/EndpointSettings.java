@@ -41,10 +41,12 @@ final class EndpointSettings {
     return locks.with(
         EndpointOperations.keys(endpoint.podName()),
         () -> {
+          // The labels first, which may be refused; then nothing is changed.
+          Response done = labels == null ? Response.done() : setLabels(endpoint, userLabels);
           if (!agent.setOptions(endpoint.id(), options)) {
             throw Refusal.notFound();
           }
-          return labels == null ? Response.done() : setLabels(endpoint, userLabels);
+          return done;
         });
   }
 
@@ -67,6 +69,8 @@ final class EndpointSettings {
       return Response.done();
     } catch (Refusal e) {
       throw e;
+    } catch (IllegalArgumentException e) {
+      throw Refusal.invalid(String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
       throw new Refusal(FAILED, String.valueOf(e.getMessage()));
     }

@@ -66,7 +66,7 @@ final class EndpointView {
             .policy(
                 agent
                     .policyStanding(endpoint)
-                    .map(each -> PolicyView.of(endpoint, each, agent.options().enforcement()))
+                    .map(each -> PolicyView.of(endpoint, each))
                     .orElse(null))
             .log(log)
             .state(endpoint.state().toString())
@@ -168,9 +168,14 @@ final class EndpointView {
     return ports;
   }
 
-  /** The datapath's part and the policy's are one here: a row is enforced with its policy. */
+  /**
+   * The datapath's part and the policy's are one here: a row is enforced with its policy. Only of
+   * rules that contradict each other there is no policy to enforce.
+   */
   EndpointHealth health(io.cilium4j.core.Endpoint endpoint) {
-    Optional<RowStatus> status = agent.policyStanding(endpoint).flatMap(PolicyStanding::status);
+    Optional<PolicyStanding> standing = agent.policyStanding(endpoint);
+    Optional<RowStatus> status = standing.flatMap(PolicyStanding::status);
+    boolean contradicting = standing.flatMap(each -> each.compiled().conflict()).isPresent();
     boolean connected = Files.exists(DEVICES.resolve(endpoint.device().hostName()));
     String datapath =
         switch (status.orElse(null)) {
@@ -181,6 +186,8 @@ final class EndpointView {
           case RowStatus.Failed _ -> "Failure";
         };
     String overall = connected || !datapath.equals("OK") ? datapath : "Warning";
-    return new EndpointHealth(overall, datapath, datapath, connected);
+    return contradicting
+        ? new EndpointHealth("Failure", datapath, "Failure", connected)
+        : new EndpointHealth(overall, datapath, datapath, connected);
   }
 }

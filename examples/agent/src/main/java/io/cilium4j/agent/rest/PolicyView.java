@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.EnforcementStatus;
 import io.cilium4j.agent.PolicyStanding;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.model.CIDRPolicy;
@@ -16,7 +15,6 @@ import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.policy.CompiledPolicy;
-import io.cilium4j.policy.EnforcementMode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,13 +27,13 @@ final class PolicyView {
 
   private PolicyView() {}
 
-  static EndpointPolicyStatus of(Endpoint endpoint, PolicyStanding standing, EnforcementMode mode) {
+  static EndpointPolicyStatus of(Endpoint endpoint, PolicyStanding standing) {
     CompiledPolicy policy = standing.compiled();
     EndpointPolicy shown =
         EndpointPolicy.builder()
             .policyRevision(standing.rulesRevision())
             .id(endpoint.identity())
-            .policyEnabled(EnforcementStatus.of(policy, mode).toString())
+            .policyEnabled(standing.enforcement().toString())
             .build(policy.revision())
             .allowedIngressIdentities(identities(policy, TrafficDirection.INGRESS, false))
             .deniedIngressIdentities(identities(policy, TrafficDirection.INGRESS, true))

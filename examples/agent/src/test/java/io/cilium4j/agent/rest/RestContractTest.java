@@ -205,6 +205,11 @@ class RestContractTest {
         "/endpoint/" + endpoint.id(),
         EndpointChangeRequest.builder().state("ready").containerName("web").build());
     expect(200, "GET /endpoint/{id}", "/endpoint/container-name:web", null);
+    var relabelled = EndpointChangeRequest.builder().state("ready").labels(List.of("k8s:app=new"));
+    expect(200, "PATCH /endpoint/{id}", "/endpoint/" + endpoint.id(), relabelled.build());
+    expect(200, "GET /endpoint", "/endpoint", List.of("k8s:app=new"));
+    relabelled.labels(List.of("reserved:host"));
+    expect(400, "PATCH /endpoint/{id}", "/endpoint/" + endpoint.id(), relabelled.build());
     expect(200, "DELETE /endpoint/{id}", "/endpoint/cni-attachment-id:c-cni:eth0", null);
     expect(404, "DELETE /endpoint/{id}", "/endpoint/" + endpoint.id(), null);
     expect(400, "DELETE /endpoint/{id}", "/endpoint/:", null);
@@ -282,6 +287,20 @@ class RestContractTest {
     expect(200, labels, path + "/labels", Map.of("user", List.of("tier=gold")));
     expect(400, labels, path + "/labels", Map.of("user", List.of("reserved:host")));
     expect(404, labels, "/endpoint/4711/labels", Map.of("user", List.of()));
+    for (String wrong :
+        List.of(
+            "k8s:io.kubernetes.pod.namespace=kube-system",
+            "k8s:app=admin",
+            "fqdn:bank.example",
+            "cidr:10.0.0.0/8",
+            "k8s:bad key=x",
+            "k8s:tier=a;k8s:app=admin",
+            "container:a=b;c=d")) {
+      expect(400, labels, path + "/labels", Map.of("user", List.of(wrong)));
+      Object both =
+          Map.of("label-configuration", Map.of("user", List.of(wrong)), "options", Map.of());
+      expect(400, config, path + "/config", both);
+    }
     var shown = ApiJson.mapper().readTree(bench.get(path + "/labels").body());
     assertTrue(shown.at("/status/security-relevant").toString().contains("tier=gold"), shown + "");
     bench.datapath.refusedRows.add((int) id);
