@@ -74,6 +74,9 @@ final class AgentRuntime implements AutoCloseable {
   /** How often reservations of addresses are looked at, whose deadline is minutes away. */
   private static final Duration RESERVATION_SWEEP = Duration.ofSeconds(30);
 
+  /** How often endpoints are looked at whose device may be gone: who looks on expects seconds. */
+  private static final Duration DEVICE_CHECK = Duration.ofSeconds(3);
+
   /** How often it is seen to that probes of other nodes are answered. */
   private static final Duration ANSWER_CHECK = Duration.ofSeconds(5);
 
@@ -134,12 +137,14 @@ final class AgentRuntime implements AutoCloseable {
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
     this.rules = new PolicyRules(policyConfig, ipcache);
     this.givenRules = new GivenRules(policyConfig, folder);
+    var ownership = new Ownership();
     this.addresses =
         new AddressBook(
             ipam,
             config.podCidrs(),
             new SpecStore<>("addresses", folder, AddressBook.Held.class),
-            Clock.systemUTC());
+            ownership,
+            AddressBook.Clocks.SYSTEM);
     Scheduler controllerThread = thread("controller");
     this.regenerations = new Regenerations(controllerThread::nanoTime);
     this.controller =
@@ -162,7 +167,7 @@ final class AgentRuntime implements AutoCloseable {
     this.manager =
         new EndpointManager(
             endpoints,
-            new EndpointClaims(ipam, addresses, identities, ipcache),
+            new EndpointClaims(ownership, ipam, addresses, identities, ipcache),
             new EndpointStore(folder),
             datapath,
             realisation);
@@ -183,7 +188,8 @@ final class AgentRuntime implements AutoCloseable {
     this.controllers =
         new Controllers(thread("controllers"), Clock.systemUTC())
             .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::repeat)
-            .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire);
+            .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire)
+            .add("endpoint-devices", DEVICE_CHECK, manager::lookAtDevices);
     this.nodes =
         new ClusterNodes(ciliumNodes(), new Node(config.nodeName(), routers, config.podCidrs()));
     this.nodeHealth = config.health().map(this::openNodeHealth);
@@ -490,7 +496,10 @@ final class AgentRuntime implements AutoCloseable {
 
     @Override
     public void start() {
-      runtime.manager.restore();
+      runtime.manager.restore(
+          runtime.config.allowLostEndpoints()
+              ? EndpointRestorer.Lost.SET_ASIDE
+              : EndpointRestorer.Lost.REFUSE);
       runtime.addresses.restore();
       watch = runtime.reconciler.statuses().watch(() -> scheduler.execute(this::look));
     }

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 
 /** A datapath that remembers what it was told, outlives its agents, and fails on demand. */
 public final class RecordingDatapath implements DatapathProvider, Datapath {
@@ -31,6 +32,12 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   /** Devices that it refuses to remove, by index. */
   public final Set<Integer> stuckDevices = new HashSet<>();
+
+  /** Where each adoption waits; open at first. */
+  public volatile CountDownLatch gate = new CountDownLatch(0);
+
+  /** Counts down as an adoption comes to the gate. */
+  public volatile CountDownLatch arrived = new CountDownLatch(0);
 
   /** One that holds nothing and refuses nothing. */
   public RecordingDatapath() {}
@@ -67,7 +74,17 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
-  public synchronized EndpointInterface adopt(AdoptRequest request) {
+  public EndpointInterface adopt(AdoptRequest request) {
+    arrived.countDown();
+    try {
+      gate.await();
+    } catch (InterruptedException e) {
+      throw new DatapathException("interrupted", e);
+    }
+    return take(request);
+  }
+
+  private synchronized EndpointInterface take(AdoptRequest request) {
     if (refusedDevices.contains(request.endpointId())) {
       throw new DatapathException("no device for " + request.device().hostName());
     }
@@ -91,6 +108,11 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   @Override
   public synchronized boolean holds(EndpointInterface device) {
     return devices.contains(device.hostIfindex());
+  }
+
+  /** As when somebody deletes the device of this index. */
+  public synchronized void loseDevice(int ifindex) {
+    devices.remove(ifindex);
   }
 
   @Override

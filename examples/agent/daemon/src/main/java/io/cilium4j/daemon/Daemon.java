@@ -10,6 +10,7 @@ import io.cilium4j.agent.rest.RestConfig;
 import io.cilium4j.agent.rest.RestServer;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -109,6 +110,7 @@ final class Daemon implements AutoCloseable {
             .enforcement(
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))
+            .allowLostEndpoints(settings.isOn("allow-lost-endpoints"))
             .podCidrs(podCidrs(settings).toArray(IpPrefix[]::new))
             .devices(settings.names("devices").toArray(String[]::new))
             .limits(
@@ -174,7 +176,8 @@ final class Daemon implements AutoCloseable {
   private static IpPrefix prefix(DaemonSettings settings, String key, String auto) {
     String text = settings.text(key);
     try {
-      IpPrefix prefix = IpPrefix.parse(text.equals(AUTO) ? auto : text);
+      IpPrefix prefix = PodPrefixes.parse(text.equals(AUTO) ? auto : text);
+      PodPrefixes.require(prefix);
       if (prefix.address().isV4() != key.equals("ipv4-range")) {
         throw new OptionException(key + ": " + text + ": of the other address family");
       }

@@ -171,7 +171,9 @@ final class EndpointView {
   /** The datapath's part and the policy's are one here: a row is enforced with its policy. */
   EndpointHealth health(io.cilium4j.core.Endpoint endpoint) {
     Optional<RowStatus> status = agent.policyStanding(endpoint).flatMap(PolicyStanding::status);
-    boolean connected = Files.exists(DEVICES.resolve(endpoint.device().hostName()));
+    boolean connected =
+        !agent.endpointsWithoutDevice().contains(endpoint.id())
+            && Files.exists(DEVICES.resolve(endpoint.device().hostName()));
     String datapath =
         switch (status.orElse(null)) {
           case null -> "Bootstrap";
