@@ -294,6 +294,7 @@ public final class Agent implements AutoCloseable {
         .map(KubernetesSource::problems)
         .ifPresent(table -> table.snapshot().forEach(row -> problems.put(row.key(), row.value())));
     problems.putAll(running().manager().problems());
+    running().datapathProblems().forEach(text -> problems.put("datapath: " + text, text));
     givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
     policies()
         .snapshot()

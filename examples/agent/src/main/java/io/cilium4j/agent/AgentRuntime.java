@@ -17,6 +17,7 @@ import io.cilium4j.core.Node;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.IdentityBackend;
@@ -49,6 +50,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The parts of an agent that runs, wired. Made at the start and thrown away at the stop, so that an
@@ -70,11 +73,12 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 final class AgentRuntime implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(AgentRuntime.class);
 
   /** How often reservations of addresses are looked at, whose deadline is minutes away. */
   private static final Duration RESERVATION_SWEEP = Duration.ofSeconds(30);
 
-  /** How often endpoints are looked at whose device may be gone: who looks on expects seconds. */
+  /** How often devices, routes and attachments are looked at: who undoes one waits seconds. */
   private static final Duration DEVICE_CHECK = Duration.ofSeconds(3);
 
   /** How often it is seen to that probes of other nodes are answered. */
@@ -113,6 +117,7 @@ final class AgentRuntime implements AutoCloseable {
   private final Optional<NodeHealth> nodeHealth;
   private final Regenerations regenerations;
   private final Metrics metrics;
+  private volatile List<String> datapathProblems = List.of();
   private final Instant startedAt = Instant.now();
   private final Lifecycle lifecycle = new Lifecycle();
   private final List<AgentEvents> listeners = new CopyOnWriteArrayList<>();
@@ -128,6 +133,7 @@ final class AgentRuntime implements AutoCloseable {
     List<IpAddress> routers =
         Stream.of(IpFamily.values()).flatMap(family -> ipam.router(family).stream()).toList();
     this.datapath = opened.add(openDatapath(config, folder, choice, routers));
+    opened.ifFailed(datapath::destroy);
     Scheduler identityThread = thread("identity");
     this.identities =
         opened.add(new IdentityAllocator(openBackend(identityThread), identityThread));
@@ -189,7 +195,8 @@ final class AgentRuntime implements AutoCloseable {
         new Controllers(thread("controllers"), Clock.systemUTC())
             .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::repeat)
             .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire)
-            .add("endpoint-devices", DEVICE_CHECK, manager::lookAtDevices);
+            .add("endpoint-devices", DEVICE_CHECK, manager::lookAtDevices)
+            .add("datapath-mending", DEVICE_CHECK, this::mendDatapath);
     this.nodes =
         new ClusterNodes(ciliumNodes(), new Node(config.nodeName(), routers, config.podCidrs()));
     this.nodeHealth = config.health().map(this::openNodeHealth);
@@ -222,12 +229,31 @@ final class AgentRuntime implements AutoCloseable {
    */
   static AgentRuntime open(
       AgentConfig config, StateFolder folder, DatapathChoice choice, AutoCloseable held) {
+    return open(config, folder, choice, held, false);
+  }
+
+  /** As {@link #open}, for an instance that there was nothing of: failing leaves nothing either. */
+  static AgentRuntime openFirst(
+      AgentConfig config, StateFolder folder, DatapathChoice choice, AutoCloseable held) {
+    return open(config, folder, choice, held, true);
+  }
+
+  private static AgentRuntime open(
+      AgentConfig config,
+      StateFolder folder,
+      DatapathChoice choice,
+      AutoCloseable held,
+      boolean isFirst) {
     var opened = new Opened();
     opened.add(held);
     try {
       return new AgentRuntime(config, folder, choice, opened);
     } catch (RuntimeException | Error e) {
-      opened.close();
+      if (isFirst) {
+        opened.fail();
+      } else {
+        opened.close();
+      }
       throw e;
     }
   }
@@ -325,6 +351,20 @@ final class AgentRuntime implements AutoCloseable {
     return dnsCache;
   }
 
+  private void mendDatapath() {
+    Mended found = datapath.mend();
+    found.mended().forEach(each -> LOG.warn("mended what={}", each));
+    if (!found.problems().equals(datapathProblems)) {
+      found.problems().forEach(each -> LOG.warn("cannot be mended what=\"{}\"", each));
+      datapathProblems = found.problems();
+    }
+  }
+
+  /** What of the datapath is not as it must be on this node, one line each. */
+  List<String> datapathProblems() {
+    return datapathProblems;
+  }
+
   DatapathRows datapathRows() {
     return datapathRows;
   }
@@ -414,7 +454,8 @@ final class AgentRuntime implements AutoCloseable {
                 routers,
                 config.clusterId(),
                 config.limits(),
-                config.devices()));
+                config.devices(),
+                config.podCidrs()));
   }
 
   private IdentityBackend openBackend(Scheduler scheduler) {

@@ -33,6 +33,15 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   /** Devices that it refuses to remove, by index. */
   public final Set<Integer> stuckDevices = new HashSet<>();
 
+  /** Devices that are others of the same name and index by now. */
+  private final Set<Integer> replaced = new HashSet<>();
+
+  /** What it says that it cannot mend. */
+  public volatile List<String> problems = List.of();
+
+  /** Whether it does not tell of flows, which is what a start asks for last. */
+  public volatile boolean isBroken;
+
   /** Where each adoption waits; open at first. */
   public volatile CountDownLatch gate = new CountDownLatch(0);
 
@@ -97,7 +106,9 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
     if (stuckDevices.contains(device.hostIfindex())) {
       throw new DatapathException("device " + device.hostName() + " is stuck");
     }
-    devices.remove(device.hostIfindex());
+    if (holds(device)) {
+      devices.remove(device.hostIfindex());
+    }
   }
 
   @Override
@@ -107,7 +118,17 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public synchronized boolean holds(EndpointInterface device) {
-    return devices.contains(device.hostIfindex());
+    return devices.contains(device.hostIfindex()) && !replaced.contains(device.hostIfindex());
+  }
+
+  /** As when the device of this index went and somebody made another one. */
+  synchronized void replaceDevice(int ifindex) {
+    replaced.add(ifindex);
+  }
+
+  @Override
+  public Mended mend() {
+    return new Mended(List.of(), problems);
   }
 
   /** As when somebody deletes the device of this index. */
@@ -137,6 +158,9 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public Subscription subscribe(FlowSink sink) {
+    if (isBroken) {
+      throw new DatapathException("no flows");
+    }
     return () -> {};
   }
 

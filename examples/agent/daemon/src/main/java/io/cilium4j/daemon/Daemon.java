@@ -44,6 +44,7 @@ final class Daemon implements AutoCloseable {
   /** What was started, the last first. */
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
 
+  private Runnable ifFailed = () -> {};
   private final CountDownLatch end = new CountDownLatch(1);
 
   private Daemon() {}
@@ -61,6 +62,7 @@ final class Daemon implements AutoCloseable {
       daemon.startParts(settings);
     } catch (IOException | RuntimeException e) {
       daemon.close();
+      daemon.ifFailed.run();
       throw e;
     }
     return daemon;
@@ -69,7 +71,10 @@ final class Daemon implements AutoCloseable {
   private void startParts(DaemonSettings settings) throws IOException {
     long begin = System.nanoTime();
     Agent agent = agent(settings);
+    boolean isFirst = !agent.hasState();
     agent.start();
+    // What else fails: of a first start nothing is left, what was there before goes on.
+    ifFailed = isFirst ? agent::destroy : agent::stop;
     parts.addFirst(agent);
     var monitor = MonitorServer.start(settings.path("monitor-socket"), agent, queueSize(settings));
     parts.addFirst(monitor);
