@@ -241,9 +241,12 @@ final class PodNetwork implements AutoCloseable {
     return PodConnector.holds(node, device, link -> isIt(link, device));
   }
 
-  /** Its address is its own, or the one that it got here. */
+  /**
+   * Its address is its own, or the one that it got here; where what the manifest said of that is
+   * lost, its name and index have to do.
+   */
   private boolean isIt(Link link, EndpointInterface device) {
-    return link.mac().equals(device.hostMac()) || manifest.holds(link);
+    return link.mac().equals(device.hostMac()) || manifest.holds(link) || manifest.isDamaged();
   }
 
   /** Looks at the devices and routes again, and mends what somebody undid. */
@@ -275,6 +278,12 @@ final class PodNetwork implements AutoCloseable {
     EndpointInterface device = endpoint.device();
     if (forwarder.isAttached(device.hostIfindex()) && routed.containsAll(endpoint.addresses())) {
       return;
+    }
+    if (manifest.isDamaged() && holds(device)) {
+      node.linkByName(device.hostName())
+          .filter(link -> !manifest.devices().containsKey(link.name()))
+          .ifPresent(link ->
+              manifest.find(link.name(), link.index(), link.mac(), names.isPodDevice(link.name())));
     }
     if (manifest.holds(device.hostName(), device.hostIfindex()) && holds(device)) {
       makeDeaf(device.hostIfindex(), device.hostName());
