@@ -30,12 +30,15 @@ import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,6 +53,9 @@ final class EbpfDatapath implements Datapath {
   private static final Logger LOG = LoggerFactory.getLogger(EbpfDatapath.class);
 
   static final String NAME = "ebpf";
+
+  /** How long after a change of the node's network it is looked at whether something is undone. */
+  private static final Duration SETTLE = Duration.ofMillis(500);
 
   /** Subfolder of the instance's pins that holds one link a device. */
   private static final String LINKS = "links";
@@ -82,6 +88,8 @@ final class EbpfDatapath implements Datapath {
   private final FlowCollector collector;
   private final Scheduler scheduler;
   private final KernelState kernelState;
+  private final AtomicBoolean mending = new AtomicBoolean();
+  private volatile boolean isOpen;
   private boolean closed;
 
   EbpfDatapath(Config config, Recording recording) {
@@ -132,6 +140,7 @@ final class EbpfDatapath implements Datapath {
               this::endpointDevices);
       this.scheduler = Scheduler.ofThread(config.instance() + "-conntrack");
       collector.start(scheduler);
+      this.isOpen = true;
     } catch (RuntimeException e) {
       reclaimer.close();
       if (isFirst) {
@@ -179,12 +188,28 @@ final class EbpfDatapath implements Datapath {
     @Override
     public void networkChanged(NodeNetwork network) {
       networkDevices.follow(network);
-      mend();
+      mendSoon();
     }
 
     @Override
     public void reversePathFilterSet(int ifindex) {
       looseDevices.check(ifindex);
+    }
+  }
+
+  /**
+   * Not on the watch's thread, for which closing waits; and a moment later, so that changes that
+   * come together, this datapath's own as well, are looked at together.
+   */
+  private void mendSoon() {
+    if (isOpen && mending.compareAndSet(false, true)) {
+      Thread.startVirtualThread(() -> {
+        LockSupport.parkNanos(SETTLE.toNanos());
+        synchronized (this) {
+          mending.set(false);
+          mend().mended().forEach(each -> LOG.warn("mended what={}", each));
+        }
+      });
     }
   }
 
@@ -201,7 +226,7 @@ final class EbpfDatapath implements Datapath {
   /** Where the manifest was lost, links that are pinned say which devices are ours. */
   private void noteAttached() {
     for (Path pin : linkPins.list()) {
-      String name = pin.getFileName().toString();
+      String name = pin.getFileName().toString().replace('%', '.');
       node.linkByName(name)
           .filter(link -> !manifest.devices().containsKey(name))
           .filter(link -> link.index() != nodeDevices.net().index())
@@ -496,6 +521,9 @@ final class EbpfDatapath implements Datapath {
       NodeDevices.acceptPackets(nodeDevices.host().name());
       acceptPodPackets(nodeDevices.net().index(), nodeDevices.net().name());
       mendHook(programs.at(Entry.FROM_HOST), nodeDevices.net());
+      networkDevices
+          .mend()
+          .forEach(name -> mended.add("the program of device " + name + " was detached"));
     }
 
     private void mendRoutes() {

@@ -23,7 +23,13 @@ sealed interface Hooks {
    *
    * @return whether it was so
    */
-  boolean mend(BpfProgram program, int ifindex, String deviceName);
+  default boolean mend(BpfProgram program, int ifindex, String deviceName) {
+    if (isAttached(ifindex, deviceName)) {
+      return false;
+    }
+    attach(program, ifindex, deviceName);
+    return true;
+  }
 
   /** Whether something is attached to this very device, by whichever process of the instance. */
   boolean isAttached(int ifindex, String deviceName);
@@ -69,17 +75,8 @@ sealed interface Hooks {
     }
 
     @Override
-    public boolean mend(BpfProgram program, int ifindex, String deviceName) {
-      if (isAttached(ifindex, deviceName)) {
-        return false;
-      }
-      attach(program, ifindex, deviceName);
-      return true;
-    }
-
-    @Override
     public boolean isAttached(int ifindex, String deviceName) {
-      Path pin = links.pin(deviceName);
+      Path pin = links.pin(nameOf(deviceName));
       return pin.toFile().exists() && ifindexOf(pin) == ifindex;
     }
 
@@ -142,17 +139,8 @@ sealed interface Hooks {
     }
 
     @Override
-    public boolean mend(BpfProgram program, int ifindex, String deviceName) {
-      if (isAttached(ifindex, deviceName)) {
-        return false;
-      }
-      attach(program, ifindex, deviceName);
-      return true;
-    }
-
-    @Override
     public boolean isAttached(int ifindex, String deviceName) {
-      return TcFilter.find(ifindex, Direction.INGRESS, SLOT).isPresent();
+      return TcFilter.find(ifindex, Direction.INGRESS, slot).isPresent();
     }
 
     @Override
