@@ -71,7 +71,9 @@ public interface DatapathProvider {
       podCidrs = List.copyOf(podCidrs);
     }
 
-    /** An instance that finds the devices by itself, and does not say which prefixes its pods have. */
+    /**
+     * An instance that finds the devices by itself, and does not say which prefixes its pods have.
+     */
     public Config(
         String instance,
         Path runFolder,

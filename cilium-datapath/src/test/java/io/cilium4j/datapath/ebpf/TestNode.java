@@ -94,8 +94,7 @@ final class TestNode implements AutoCloseable {
   void open(List<String> devices) {
     datapath =
         new EbpfDatapath(
-            new Config(
-                INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices, List.of()),
+            new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices, List.of()),
             recording);
     datapath.subscribe(flows::add);
   }
