@@ -182,6 +182,11 @@ public abstract class DatapathConformance {
   }
 
   @Test
+  void mend_nobodyUndidAnything_mendsNothing() {
+    assertEquals(new Datapath.Mended(List.of(), List.of()), datapath.mend());
+  }
+
+  @Test
   void prune_strangers_goAndTheRestStays() throws Exception {
     datapath.apply(everything(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL));
     Set<IpPrefix> all = hosts(ALICE_ADDRESSES);

@@ -91,6 +91,14 @@ public interface Datapath extends AutoCloseable {
    */
   void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache);
 
+  /**
+   * Looks again at what this instance has on the node beside rows, and mends what somebody else
+   * undid: devices, routes, attachments. Called from time to time.
+   */
+  default Mended mend() {
+    return new Mended(List.of(), List.of());
+  }
+
   /** Reports flows to {@code sink} until the returned handle is closed. */
   Subscription subscribe(FlowSink sink);
 
@@ -125,6 +133,19 @@ public interface Datapath extends AutoCloseable {
   interface Subscription extends AutoCloseable {
     @Override
     void close();
+  }
+
+  /**
+   * What a look at the node found.
+   *
+   * @param mended what was not as it must be and is by now, one line each
+   * @param problems what is not as it must be still, one line each
+   */
+  record Mended(List<String> mended, List<String> problems) {
+    public Mended {
+      mended = List.copyOf(mended);
+      problems = List.copyOf(problems);
+    }
   }
 
   /**

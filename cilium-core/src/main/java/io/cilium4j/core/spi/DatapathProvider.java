@@ -2,6 +2,7 @@
 package io.cilium4j.core.spi;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -42,6 +43,8 @@ public interface DatapathProvider {
    * @param devices names of the devices that join the node to its networks, where {@code eth+}
    *     stands for all that begin so; empty to find them: those with a global address or a default
    *     route
+   * @param podCidrs the prefixes of its endpoints, which it refuses where something else has them;
+   *     empty for no such check
    */
   record Config(
       String instance,
@@ -49,7 +52,8 @@ public interface DatapathProvider {
       List<IpAddress> nodeAddresses,
       int localClusterId,
       Limits limits,
-      List<String> devices) {
+      List<String> devices,
+      List<IpPrefix> podCidrs) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -64,16 +68,19 @@ public interface DatapathProvider {
       }
       nodeAddresses = List.copyOf(nodeAddresses);
       devices = List.copyOf(devices);
+      podCidrs = List.copyOf(podCidrs);
     }
 
-    /** An instance that finds the devices by itself. */
+    /**
+     * An instance that finds the devices by itself, and does not say which prefixes its pods have.
+     */
     public Config(
         String instance,
         Path runFolder,
         List<IpAddress> nodeAddresses,
         int localClusterId,
         Limits limits) {
-      this(instance, runFolder, nodeAddresses, localClusterId, limits, List.of());
+      this(instance, runFolder, nodeAddresses, localClusterId, limits, List.of(), List.of());
     }
   }
 

@@ -72,6 +72,11 @@ public final class BpfFs {
     return fs;
   }
 
+  /** Makes the folder again, for this user alone, where somebody removed it. */
+  public void ensure() {
+    createPrivate(folder);
+  }
+
   /** What stands in this folder, pins and subfolders, sorted. */
   public List<Path> list() {
     try (Stream<Path> entries = Files.list(folder)) {

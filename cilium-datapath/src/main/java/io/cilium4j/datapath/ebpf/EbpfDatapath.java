@@ -10,7 +10,9 @@ import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.Feature;
+import io.cilium4j.datapath.bpf.KeptPins;
 import io.cilium4j.datapath.bpf.Probes;
 import io.cilium4j.datapath.ebpf.Programs.Entry;
 import io.cilium4j.datapath.net.DeviceManifest;
@@ -23,14 +25,20 @@ import io.cilium4j.datapath.net.NodeNetwork;
 import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
 import io.cilium4j.datapath.net.PodRoutes;
+import io.cilium4j.datapath.net.PrefixUse;
 import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,6 +53,9 @@ final class EbpfDatapath implements Datapath {
   private static final Logger LOG = LoggerFactory.getLogger(EbpfDatapath.class);
 
   static final String NAME = "ebpf";
+
+  /** How long after a change of the node's network it is looked at whether something is undone. */
+  private static final Duration SETTLE = Duration.ofMillis(500);
 
   /** Subfolder of the instance's pins that holds one link a device. */
   private static final String LINKS = "links";
@@ -70,15 +81,24 @@ final class EbpfDatapath implements Datapath {
   private final NodeWatch watch;
   private final PodRoutes routes;
   private final PodConnector connector;
+  private final KeptPins keptPins;
   private final Reclaimer reclaimer;
   private final ChangeWriter writer;
   private final FlowReader flows;
   private final FlowCollector collector;
   private final Scheduler scheduler;
+  private final KernelState kernelState;
+  private final AtomicBoolean mending = new AtomicBoolean();
+  private volatile boolean isOpen;
   private boolean closed;
 
   EbpfDatapath(Config config, Recording recording) {
     this.names = new InstanceNames(config.instance());
+    this.manifest = new DeviceManifest(config.runFolder(), NAME);
+    boolean isFirst = !Files.exists(BpfFs.DEFAULT_MOUNT.resolve(names.pinFolder()));
+    try (Netlink before = Netlink.open()) {
+      PrefixUse.requireFree(before, config, manifest::holds);
+    }
     this.pins = BpfFs.open(names.pinFolder());
     this.linkPins = pins.subfolder(LINKS);
     this.networkPins = pins.subfolder(NETWORK_LINKS);
@@ -87,13 +107,16 @@ final class EbpfDatapath implements Datapath {
     this.hooks = hasLinks ? new Hooks.Tcx(linkPins) : Hooks.Clsact.ofPods();
     Hooks networkHooks =
         hasLinks ? new Hooks.Tcx(networkPins) : Hooks.Clsact.ofNetwork(config.instance());
-    this.programs = Programs.load(config, pins, recording);
+    this.programs = load(config, isFirst, recording);
     this.node = Netlink.open();
-    this.manifest = new DeviceManifest(config.runFolder(), NAME);
+    this.keptPins = KeptPins.of(KernelMaps.PINNED.stream().map(pins::pin).toList());
     var lock = new ReentrantLock();
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
     try {
-      this.nodeDevices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
+      this.nodeDevices =
+          new NodeDevices(
+              node, names, config, manifest, twin -> hooks.isAttached(twin.index(), twin.name()));
+      noteAttached();
       looseDevices.keep(nodeDevices.host().index(), nodeDevices.host().name());
       NodeDevices.acceptPackets(nodeDevices.host().name());
       acceptPodPackets(nodeDevices.net().index(), nodeDevices.net().name());
@@ -107,6 +130,7 @@ final class EbpfDatapath implements Datapath {
           new NetworkDevices(
               networkHooks, programs.at(Entry.FROM_NETDEV), config.devices(), this::isOurs);
       this.flows = new FlowReader(pins.pin(KernelMaps.EVENTS));
+      this.kernelState = new KernelState();
       this.watch = openWatch(config.instance() + "-network");
       this.collector =
           new FlowCollector(
@@ -116,10 +140,30 @@ final class EbpfDatapath implements Datapath {
               this::endpointDevices);
       this.scheduler = Scheduler.ofThread(config.instance() + "-conntrack");
       collector.start(scheduler);
+      this.isOpen = true;
     } catch (RuntimeException e) {
       reclaimer.close();
+      if (isFirst) {
+        manifest.devices().keySet().forEach(this::deleteDevice);
+        manifest.delete();
+      }
       node.close();
+      keptPins.close();
       programs.close();
+      if (isFirst) {
+        removePins();
+      }
+      throw e;
+    }
+  }
+
+  private Programs load(Config config, boolean isFirst, Recording recording) {
+    try {
+      return Programs.load(config, pins, recording);
+    } catch (RuntimeException e) {
+      if (isFirst) {
+        removePins();
+      }
       throw e;
     }
   }
@@ -144,11 +188,28 @@ final class EbpfDatapath implements Datapath {
     @Override
     public void networkChanged(NodeNetwork network) {
       networkDevices.follow(network);
+      mendSoon();
     }
 
     @Override
     public void reversePathFilterSet(int ifindex) {
       looseDevices.check(ifindex);
+    }
+  }
+
+  /**
+   * Not on the watch's thread, for which closing waits; and a moment later, so that changes that
+   * come together, this datapath's own as well, are looked at together.
+   */
+  private void mendSoon() {
+    if (isOpen && mending.compareAndSet(false, true)) {
+      Thread.startVirtualThread(() -> {
+        LockSupport.parkNanos(SETTLE.toNanos());
+        synchronized (this) {
+          mending.set(false);
+          mend().mended().forEach(each -> LOG.warn("mended what={}", each));
+        }
+      });
     }
   }
 
@@ -160,6 +221,21 @@ final class EbpfDatapath implements Datapath {
 
   private void acceptPodPackets(int ifindex, String name) {
     nodeDevices.acceptPodPackets(name, ifindex, looseDevices);
+  }
+
+  /** Where the manifest was lost, links that are pinned say which devices are ours. */
+  private void noteAttached() {
+    for (Path pin : linkPins.list()) {
+      String name = pin.getFileName().toString().replace('%', '.');
+      node.linkByName(name)
+          .filter(link -> !manifest.devices().containsKey(name))
+          .filter(link -> link.index() != nodeDevices.net().index())
+          .filter(link -> hooks.isAttached(link.index(), name))
+          .ifPresent(link -> {
+            LOG.warn("device known by its link alone name={}", name);
+            manifest.find(name, link.index(), link.mac(), names.isPodDevice(name));
+          });
+    }
   }
 
   /** Gives what an earlier process attached the present programs. */
@@ -201,7 +277,7 @@ final class EbpfDatapath implements Datapath {
           request,
           name,
           device -> {
-            manifest.add(name, device.hostIfindex());
+            manifest.add(name, device.hostIfindex(), device.hostMac());
             hook(device.hostIfindex(), name);
           });
     } catch (RuntimeException e) {
@@ -215,12 +291,13 @@ final class EbpfDatapath implements Datapath {
 
   @Override
   public synchronized EndpointInterface adopt(AdoptRequest request) {
+    nodeDevices.requirePods(request.device());
     List<EndpointInterface> taken = new ArrayList<>(1);
     try {
       return connector.adopt(
           request.device(),
           device -> {
-            manifest.adopt(device.hostName(), device.hostIfindex());
+            manifest.adopt(device.hostName(), device.hostIfindex(), device.hostMac());
             taken.add(device);
             networkDevices.leave(device.hostIfindex(), device.hostName());
             hook(device.hostIfindex(), device.hostName());
@@ -247,7 +324,9 @@ final class EbpfDatapath implements Datapath {
   /** Down before its hook goes, as {@link #disconnect}. */
   @Override
   public synchronized void release(EndpointInterface device) {
-    release(device.hostName(), device.hostIfindex());
+    if (holds(device)) {
+      release(device.hostName(), device.hostIfindex());
+    }
     forget(device.hostName(), device.hostIfindex());
   }
 
@@ -268,6 +347,12 @@ final class EbpfDatapath implements Datapath {
     return PodConnector.holds(node, device);
   }
 
+  /** See {@link KernelState}. */
+  @Override
+  public Mended mend() {
+    return kernelState.mend();
+  }
+
   /** An address is routed as long as a row has it. */
   @Override
   public void apply(Change change) {
@@ -284,6 +369,7 @@ final class EbpfDatapath implements Datapath {
     // Whose a device is stands in its row: while one is missing, none is nobody's for sure.
     if (rows.keySet().containsAll(endpointIds)) {
       pruneDevices(rows);
+      nodeDevices.dropFormerAddresses();
     }
     hooks.prune();
   }
@@ -302,7 +388,10 @@ final class EbpfDatapath implements Datapath {
             LOG.info("device of no endpoint given up name={} origin={}", name, device.origin());
             switch (device.origin()) {
               case MADE -> deleteDevice(name);
-              case ADOPTED -> release(name, device.ifindex());
+              case ADOPTED ->
+                  node.linkByName(name)
+                      .filter(manifest::holds)
+                      .ifPresent(link -> release(name, link.index()));
             }
             forget(name, device.ifindex());
           }
@@ -312,9 +401,7 @@ final class EbpfDatapath implements Datapath {
 
   /** Deletes a device of ours, and nobody else's of that name. */
   private void deleteDevice(String name) {
-    node.linkByName(name)
-        .filter(link -> manifest.holds(name, link.index()))
-        .ifPresent(link -> node.deleteLink(link.index()));
+    node.linkByName(name).filter(manifest::holds).ifPresent(link -> node.deleteLink(link.index()));
   }
 
   @Override
@@ -364,6 +451,7 @@ final class EbpfDatapath implements Datapath {
     flows.close();
     reclaimer.close();
     node.close();
+    keptPins.close();
     programs.close();
   }
 
@@ -376,6 +464,10 @@ final class EbpfDatapath implements Datapath {
     manifest.delete();
     close();
     networkDevices.leaveAll();
+    removePins();
+  }
+
+  private void removePins() {
     for (BpfFs folder : List.of(linkPins, networkPins, programPins)) {
       folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));
       folder.removeIfEmpty();
@@ -383,6 +475,87 @@ final class EbpfDatapath implements Datapath {
     KernelMaps.PINNED.forEach(pins::remove);
     pins.remove(KernelMaps.TEST);
     pins.removeIfEmpty();
+  }
+
+  /**
+   * What this instance has in the kernel beside the rows of its maps, compared with what it must
+   * have: people and programs of the node take devices down, delete routes, detach links.
+   */
+  private final class KernelState {
+    private final List<String> mended = new ArrayList<>();
+    private final List<String> problems = new ArrayList<>();
+
+    Mended mend() {
+      synchronized (EbpfDatapath.this) {
+        mended.clear();
+        problems.clear();
+        if (!closed) {
+          attempt("pins", this::mendPins);
+          attempt("devices of the node", this::mendNode);
+          attempt("routes", this::mendRoutes);
+          attempt("devices of pods", this::mendPods);
+        }
+        return new Mended(mended, problems);
+      }
+    }
+
+    private void attempt(String what, Runnable part) {
+      try {
+        part.run();
+      } catch (RuntimeException e) {
+        problems.add(what + ": " + e.getMessage());
+      }
+    }
+
+    private void mendPins() {
+      List.of(pins, linkPins, networkPins, programPins).forEach(BpfFs::ensure);
+      keptPins.mend().forEach(pin -> mended.add("pin " + pin + " was gone"));
+      if (programs.pinMissing(programPins)) {
+        mended.add("a pin in " + programPins.folder() + " was gone");
+      }
+    }
+
+    private void mendNode() {
+      mended.addAll(nodeDevices.mend());
+      looseDevices.keep(nodeDevices.host().index(), nodeDevices.host().name());
+      NodeDevices.acceptPackets(nodeDevices.host().name());
+      acceptPodPackets(nodeDevices.net().index(), nodeDevices.net().name());
+      mendHook(programs.at(Entry.FROM_HOST), nodeDevices.net());
+      networkDevices
+          .mend()
+          .forEach(name -> mended.add("the program of device " + name + " was detached"));
+    }
+
+    private void mendRoutes() {
+      routes.mend().forEach(pod -> mended.add("the route to " + pod + " was gone"));
+    }
+
+    /** One that is gone is the endpoint's trouble, and told with it. */
+    private void mendPods() {
+      Map<Integer, Link> links = new TreeMap<>();
+      node.listLinks("").forEach(link -> links.put(link.index(), link));
+      for (EndpointRecord row : writer.endpoints().values()) {
+        Link link = links.get(row.ifindex());
+        if (link != null && manifest.holds(link)) {
+          attempt("device " + link.name(), () -> mendPod(link));
+        }
+      }
+    }
+
+    private void mendPod(Link link) {
+      mendHook(programs.at(Entry.FROM_CONTAINER), link);
+      if (!link.isUp()) {
+        acceptPodPackets(link.index(), link.name());
+        node.setUp(link.index());
+        mended.add("device " + link.name() + " was down");
+      }
+    }
+
+    private void mendHook(BpfProgram program, Link link) {
+      if (hooks.mend(program, link.index(), link.name())) {
+        mended.add("the program of device " + link.name() + " was detached");
+      }
+    }
   }
 
   // ---- for tests and measurements of this module

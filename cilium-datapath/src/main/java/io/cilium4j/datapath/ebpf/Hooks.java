@@ -18,6 +18,22 @@ sealed interface Hooks {
   /** Attaches, or gives what is attached the present program. */
   void attach(BpfProgram program, int ifindex, String deviceName);
 
+  /**
+   * Attaches again where somebody detached or removed what was attached.
+   *
+   * @return whether it was so
+   */
+  default boolean mend(BpfProgram program, int ifindex, String deviceName) {
+    if (isAttached(ifindex, deviceName)) {
+      return false;
+    }
+    attach(program, ifindex, deviceName);
+    return true;
+  }
+
+  /** Whether something is attached to this very device, by whichever process of the instance. */
+  boolean isAttached(int ifindex, String deviceName);
+
   /** Forgets a device, which may be gone already, or have never been there (index 0). */
   void detach(int ifindex, String deviceName);
 
@@ -56,6 +72,12 @@ sealed interface Hooks {
       try (BpfLink link = BpfLink.attachTcx(program, ifindex, Direction.INGRESS)) {
         link.pin(pin);
       }
+    }
+
+    @Override
+    public boolean isAttached(int ifindex, String deviceName) {
+      Path pin = links.pin(nameOf(deviceName));
+      return pin.toFile().exists() && ifindexOf(pin) == ifindex;
     }
 
     @Override
@@ -114,6 +136,11 @@ sealed interface Hooks {
           .ifPresentOrElse(
               filter -> filter.replace(program),
               () -> TcFilter.attach(program, ifindex, Direction.INGRESS, slot));
+    }
+
+    @Override
+    public boolean isAttached(int ifindex, String deviceName) {
+      return TcFilter.find(ifindex, Direction.INGRESS, slot).isPresent();
     }
 
     @Override

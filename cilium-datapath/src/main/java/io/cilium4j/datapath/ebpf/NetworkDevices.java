@@ -5,6 +5,7 @@ import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.NodeNetwork;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -76,6 +77,25 @@ final class NetworkDevices {
   /** Looks again at which devices are ours. */
   synchronized void refresh() {
     follow(network);
+  }
+
+  /**
+   * Attaches again where somebody detached.
+   *
+   * @return the names of those devices
+   */
+  synchronized List<String> mend() {
+    List<String> mended = new ArrayList<>();
+    attached.forEach((ifindex, name) -> {
+      try {
+        if (hooks.mend(program, ifindex, name)) {
+          mended.add(name);
+        }
+      } catch (BpfException e) {
+        LOG.debug("network device not mended name={} error=\"{}\"", name, e.getMessage());
+      }
+    });
+    return mended;
   }
 
   /** Leaves a device that is a pod's from now on. */

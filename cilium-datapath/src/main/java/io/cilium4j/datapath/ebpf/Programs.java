@@ -10,6 +10,7 @@ import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
@@ -104,6 +105,18 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
       folder.remove(program.name());
       program.pin(folder.pin(program.name()));
     }
+  }
+
+  /** Pins those again whose pin somebody removed; whether there was one. */
+  boolean pinMissing(BpfFs folder) {
+    boolean isMissing = false;
+    for (BpfProgram program : byEntry.values()) {
+      if (!Files.exists(folder.pin(program.name()))) {
+        program.pin(folder.pin(program.name()));
+        isMissing = true;
+      }
+    }
+    return isMissing;
   }
 
   @Override

@@ -44,8 +44,12 @@ final class Forwarder implements AutoCloseable {
   private record Port(PacketSocket socket, Origin origin, int mtuBytes) {}
 
   private final PacketDecider decider;
-  private final MacAddress stackMac;
-  private final PacketSocket stack;
+
+  /** The way to the node's stack; guarded by this once the thread runs. */
+  private MacAddress stackMac;
+
+  private PacketSocket stack;
+  private int stackIfindex;
   private final Poller poller;
   private final FrameBatch batch = new FrameBatch(BATCH_FRAMES);
   private final ByteBuffer view = batch.memory().asByteBuffer();
@@ -66,7 +70,8 @@ final class Forwarder implements AutoCloseable {
     this.stackMac = devices.host().mac();
     this.poller = new Poller();
     this.stack = PacketSocket.open(devices.net().index());
-    ports.put(devices.net().index(), new Port(stack, Origin.NODE, NodeDevices.MAX_MTU_BYTES));
+    this.stackIfindex = devices.net().index();
+    ports.put(stackIfindex, new Port(stack, Origin.NODE, NodeDevices.MAX_MTU_BYTES));
     poller.add(stack, devices.net().index());
     this.thread =
         Thread.ofPlatform().name(instance + "-forwarder").daemon().unstarted(this::forward);
@@ -95,6 +100,26 @@ final class Forwarder implements AutoCloseable {
   /** A device takes larger or smaller packets from now on; no error if it is not read. */
   synchronized void setMtu(int ifindex, int mtuBytes) {
     ports.computeIfPresent(ifindex, (_, port) -> new Port(port.socket, port.origin, mtuBytes));
+  }
+
+  /** The way to the node's stack is another pair of devices by now; no change if it is not. */
+  synchronized void moveStack(NodeDevices devices) {
+    int ifindex = devices.net().index();
+    if (closing || ports.containsKey(ifindex)) {
+      return;
+    }
+    PacketSocket socket = PacketSocket.open(ifindex);
+    try {
+      poller.add(socket, ifindex);
+    } catch (RuntimeException e) {
+      socket.close();
+      throw e;
+    }
+    detach(stackIfindex);
+    stack = socket;
+    stackMac = devices.host().mac();
+    stackIfindex = ifindex;
+    ports.put(ifindex, new Port(socket, Origin.NODE, NodeDevices.MAX_MTU_BYTES));
   }
 
   /** Whether a device is read. */

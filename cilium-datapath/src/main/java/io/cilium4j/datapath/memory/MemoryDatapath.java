@@ -73,6 +73,7 @@ public final class MemoryDatapath implements Datapath {
       LOG.debug("no network devices here instance={}", config.instance(), e);
       return;
     }
+    PodNetwork.requireFreePrefixes(config);
     if (left) {
       network = new PodNetwork(config, decider);
     }
@@ -147,6 +148,11 @@ public final class MemoryDatapath implements Datapath {
   public synchronized boolean holds(EndpointInterface device) {
     checkOpen();
     return network != null && network.holds(device);
+  }
+
+  @Override
+  public synchronized Mended mend() {
+    return network == null || closed ? new Mended(List.of(), List.of()) : network.mend();
   }
 
   @Override

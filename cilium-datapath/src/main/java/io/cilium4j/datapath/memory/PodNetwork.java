@@ -4,8 +4,10 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.IngressBarrier;
@@ -16,6 +18,7 @@ import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.NodeNetwork;
 import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.PrefixUse;
 import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import io.cilium4j.datapath.net.SourceGuard;
@@ -58,7 +61,10 @@ final class PodNetwork implements AutoCloseable {
     this.node = Netlink.open();
     this.barrier = new IngressBarrier(names);
     try {
-      this.devices = new NodeDevices(node, names, config.nodeAddresses(), manifest);
+      // Where what the manifest said is lost, a pair of our names and settings is ours.
+      this.devices =
+          new NodeDevices(
+              node, names, config, manifest, twin -> manifest.isDamaged() && twin.isNoArp());
       NodeDevices.acceptPackets(devices.host().name());
       makeDeaf(devices.net().index(), devices.net().name());
       // Pods' routes say how much each takes; what a pod sends is never too large for the stack.
@@ -116,13 +122,18 @@ final class PodNetwork implements AutoCloseable {
   /** Whether an earlier process of the instance left its devices in this namespace. */
   static boolean isLeft(Config config) {
     var manifest = new DeviceManifest(config.runFolder(), "memory");
-    if (manifest.devices().isEmpty()) {
-      return false;
-    }
     try (Netlink node = Netlink.open()) {
       return node.linkByName(new InstanceNames(config.instance()).hostDevice())
-          .filter(link -> manifest.holds(link.name(), link.index()))
+          .filter(link -> manifest.holds(link) || manifest.isDamaged())
           .isPresent();
+    }
+  }
+
+  /** Sees that nothing else here uses the pods' prefixes. */
+  static void requireFreePrefixes(Config config) {
+    var manifest = new DeviceManifest(config.runFolder(), "memory");
+    try (Netlink node = Netlink.open()) {
+      PrefixUse.requireFree(node, config, manifest::holds);
     }
   }
 
@@ -138,7 +149,7 @@ final class PodNetwork implements AutoCloseable {
               request,
               name,
               made -> {
-                manifest.add(name, made.hostIfindex());
+                manifest.add(name, made.hostIfindex(), made.hostMac());
                 prepared.add(made);
                 prepare(made);
               });
@@ -156,11 +167,12 @@ final class PodNetwork implements AutoCloseable {
 
   /** Forwards for a pair that somebody else made. */
   EndpointInterface adopt(AdoptRequest request) {
+    devices.requirePods(request.device());
     EndpointInterface device =
         connector.adopt(
             request.device(),
             taken -> {
-              manifest.adopt(taken.hostName(), taken.hostIfindex());
+              manifest.adopt(taken.hostName(), taken.hostIfindex(), taken.hostMac());
               prepare(taken);
             });
     route(request.addresses(), device);
@@ -175,7 +187,9 @@ final class PodNetwork implements AutoCloseable {
    * them.
    */
   private void prepare(EndpointInterface device) {
-    node.setMac(device.hostIfindex(), PodConnector.randomMac());
+    MacAddress unknown = PodConnector.randomMac();
+    manifest.changeMac(device.hostName(), unknown);
+    node.setMac(device.hostIfindex(), unknown);
     makeDeaf(device.hostIfindex(), device.hostName());
     forwarder.attach(device.hostIfindex(), mtuBytes(device));
   }
@@ -202,13 +216,16 @@ final class PodNetwork implements AutoCloseable {
 
   /** Removes an endpoint's devices; its routes stay until {@link #settle}. */
   void disconnect(EndpointInterface device) {
-    connector.disconnect(device);
+    connector.disconnect(device, link -> isIt(link, device));
     forget(device.hostName(), device.hostIfindex());
   }
 
   /** Gives devices that were taken over back, down; the routes stay until {@link #settle}. */
   void release(EndpointInterface device) {
-    connector.release(device.hostName(), device.hostIfindex());
+    if (holds(device)) {
+      connector.release(device.hostName(), device.hostIfindex());
+      node.setMac(device.hostIfindex(), device.hostMac()); // The one that its pod knows.
+    }
     forget(device.hostName(), device.hostIfindex());
   }
 
@@ -221,7 +238,39 @@ final class PodNetwork implements AutoCloseable {
   }
 
   boolean holds(EndpointInterface device) {
-    return PodConnector.holds(node, device);
+    return PodConnector.holds(node, device, link -> isIt(link, device));
+  }
+
+  /**
+   * Its address is its own, or the one that it got here; where what the manifest said of that is
+   * lost, its name and index have to do.
+   */
+  private boolean isIt(Link link, EndpointInterface device) {
+    return link.mac().equals(device.hostMac()) || manifest.holds(link) || manifest.isDamaged();
+  }
+
+  /** Looks at the devices and routes again, and mends what somebody undid. */
+  Mended mend() {
+    List<String> mended = new ArrayList<>();
+    List<String> problems = new ArrayList<>();
+    try {
+      mended.addAll(devices.mend());
+      NodeDevices.acceptPackets(devices.host().name());
+      makeDeaf(devices.net().index(), devices.net().name());
+      forwarder.moveStack(devices);
+      routed.mend().forEach(pod -> mended.add("the route to " + pod + " was gone"));
+      for (Link link : node.listLinks("")) {
+        boolean isPods = link.index() != devices.host().index() && manifest.holds(link);
+        if (isPods && forwarder.isAttached(link.index()) && !link.isUp()) {
+          makeDeaf(link.index(), link.name());
+          node.setUp(link.index());
+          mended.add("device " + link.name() + " was down");
+        }
+      }
+    } catch (RuntimeException e) {
+      problems.add(String.valueOf(e.getMessage()));
+    }
+    return new Mended(mended, problems);
   }
 
   /** Forwards for an endpoint whose device was made before this process began. */
@@ -229,6 +278,12 @@ final class PodNetwork implements AutoCloseable {
     EndpointInterface device = endpoint.device();
     if (forwarder.isAttached(device.hostIfindex()) && routed.containsAll(endpoint.addresses())) {
       return;
+    }
+    if (manifest.isDamaged() && holds(device)) {
+      node.linkByName(device.hostName())
+          .filter(link -> !manifest.devices().containsKey(link.name()))
+          .ifPresent(link ->
+              manifest.find(link.name(), link.index(), link.mac(), names.isPodDevice(link.name())));
     }
     if (manifest.holds(device.hostName(), device.hostIfindex()) && holds(device)) {
       makeDeaf(device.hostIfindex(), device.hostName());
@@ -265,20 +320,22 @@ final class PodNetwork implements AutoCloseable {
           if (!kept.contains(name)) {
             switch (device.origin()) {
               case MADE -> delete(name);
-              case ADOPTED -> connector.release(name, device.ifindex());
+              case ADOPTED ->
+                  node.linkByName(name)
+                      .filter(manifest::holds)
+                      .ifPresent(link -> connector.release(name, link.index()));
             }
             forget(name, device.ifindex());
           }
         });
     routed.addLeftBehind();
     settle(inRows);
+    devices.dropFormerAddresses();
   }
 
   /** Deletes a device of ours: a stranger may have the name by now. */
   private void delete(String name) {
-    node.linkByName(name)
-        .filter(link -> manifest.holds(name, link.index()))
-        .ifPresent(link -> node.deleteLink(link.index()));
+    node.linkByName(name).filter(manifest::holds).ifPresent(link -> node.deleteLink(link.index()));
   }
 
   long undeliverable() {

@@ -5,8 +5,10 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.datapath.net.NodeDevices;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The pods' addresses that the node's stack sends to the forwarder, each with the largest packet
@@ -50,6 +52,21 @@ final class RoutedPods {
         }
       });
     }
+  }
+
+  /**
+   * Routes those again that somebody removed.
+   *
+   * @return which
+   */
+  synchronized List<IpAddress> mend() {
+    Set<IpAddress> missing = new TreeSet<>(ifindexes.keySet());
+    devices.routes().forEach(missing::remove);
+    for (IpAddress pod : missing) {
+      int ifindex = ifindexes.getOrDefault(pod, UNKNOWN);
+      devices.route(pod, mtuBytes.getOrDefault(ifindex, NodeDevices.MAX_MTU_BYTES));
+    }
+    return List.copyOf(missing);
   }
 
   synchronized boolean containsAll(Collection<IpAddress> pods) {

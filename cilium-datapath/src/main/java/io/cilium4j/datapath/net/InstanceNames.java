@@ -32,6 +32,12 @@ public record InstanceNames(String instance) {
     return (isDefault() ? "lxc" : instance + "_") + endpointId;
   }
 
+  /** Whether a device is named as those are that the instance makes for endpoints. */
+  public boolean isPodDevice(String device) {
+    String prefix = isDefault() ? "lxc" : instance + "_";
+    return device.startsWith(prefix) && device.substring(prefix.length()).matches("[0-9]{1,5}");
+  }
+
   /** The instance's folder in the bpf file system. */
   public String pinFolder() {
     return isDefault() ? Config.DEFAULT_INSTANCE : Config.DEFAULT_INSTANCE + "-" + instance;

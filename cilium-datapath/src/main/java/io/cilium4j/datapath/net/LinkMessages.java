@@ -3,6 +3,8 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.MacAddress;
 import java.nio.ByteBuffer;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Codec of device messages: {@code ifinfomsg} (family u8, pad u8, type u16, index i32, flags u32,
@@ -34,6 +36,7 @@ final class LinkMessages {
   private static final int IFLA_MTU = 4;
   private static final int IFLA_LINK = 5;
   private static final int IFLA_LINKINFO = 18;
+  private static final int IFLA_IFALIAS = 20;
   private static final int IFLA_NET_NS_FD = 28;
   private static final int IFLA_EXT_MASK = 29;
 
@@ -87,6 +90,18 @@ final class LinkMessages {
 
   static NetlinkRequest setMtu(int ifindex, int mtuBytes) {
     return device(change(ifindex, "mtu " + mtuBytes), ifindex, 0, 0).u32(IFLA_MTU, mtuBytes);
+  }
+
+  static NetlinkRequest setAlias(int ifindex, String alias) {
+    return device(change(ifindex, "alias \"" + alias + '"'), ifindex, 0, 0)
+        .text(IFLA_IFALIAS, alias);
+  }
+
+  /** Reads a device's alias; null where it has none. */
+  static Map.@Nullable Entry<Integer, String> decodeAlias(ByteBuffer payload) {
+    int ifindex = payload.getInt(INDEX_OFFSET);
+    String alias = NetlinkAttributes.read(payload.position(HEADER_BYTES)).text(IFLA_IFALIAS);
+    return alias.isEmpty() ? null : Map.entry(ifindex, alias);
   }
 
   /** Asks by name; the kernel finds it without going through all devices. */

@@ -3,14 +3,17 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.datapath.bpf.Errno;
 import io.cilium4j.datapath.bpf.SystemCallException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * Devices, addresses, routes and neighbours of one network namespace, through a route netlink
@@ -108,6 +111,20 @@ public final class Netlink implements AutoCloseable {
     socket.execute(LinkMessages.setMtu(ifindex, mtuBytes));
   }
 
+  /** Writes a text to a device that goes with it, at most 255 characters. */
+  public void setAlias(int ifindex, String alias) {
+    socket.execute(LinkMessages.setAlias(ifindex, alias));
+  }
+
+  /** The texts that were written to devices, by index. */
+  public Map<Integer, String> listAliases() {
+    var aliases = new TreeMap<Integer, String>();
+    socket
+        .dump(LinkMessages.list(), LinkMessages::decodeAlias)
+        .forEach(each -> aliases.put(each.getKey(), each.getValue()));
+    return aliases;
+  }
+
   // ---- Addresses
 
   /** Gives a device an address; EEXIST if it has it. */
@@ -178,6 +195,15 @@ public final class Netlink implements AutoCloseable {
               payload -> RouteMessages.decode(payload, ifindex)));
     }
     return List.copyOf(routes);
+  }
+
+  /** Where the main table's routes lead that drop or refuse packets, and so have no device. */
+  public List<IpPrefix> listDeviceless() {
+    var prefixes = new ArrayList<IpPrefix>();
+    for (IpFamily family : IpFamily.values()) {
+      prefixes.addAll(socket.dump(RouteMessages.list(family), RouteMessages::decodeDeviceless));
+    }
+    return List.copyOf(prefixes);
   }
 
   // ---- Rules

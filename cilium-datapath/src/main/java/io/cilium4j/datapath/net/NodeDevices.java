@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.net;
 
+import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The pair of devices by which the node and the outside reach pods. Each pod's address is routed to
@@ -19,9 +25,15 @@ import java.util.Optional;
  * <p>The first also has the node's own address in the pod network, the pods' next hop. Neither asks
  * for neighbours: each has only one, and the datapath writes the Ethernet addresses.
  *
+ * <p>The first carries a text that names the instance and its pods' prefixes, by which others see
+ * that these are taken.
+ *
  * <p>Not safe for use by several threads, but for {@link #route} and {@link #unroute}.
  */
 public final class NodeDevices {
+  private static final Logger LOG = LoggerFactory.getLogger(NodeDevices.class);
+
+  private static final IpPrefix LINK_LOCAL = IpPrefix.parse("fe80::/10");
 
   /** Largest packet until a pod's is larger. */
   private static final int MTU_BYTES = 1500;
@@ -32,8 +44,10 @@ public final class NodeDevices {
   private final Netlink node;
   private final InstanceNames names;
   private final List<IpAddress> addresses;
-  private final Link host;
-  private final Link net;
+  private final DeviceManifest manifest;
+  private final String alias;
+  private volatile Link host;
+  private volatile Link net;
   private int mtuBytes;
 
   /**
@@ -41,23 +55,25 @@ public final class NodeDevices {
    * #up}.
    *
    * @param manifest tells whose pair it is, if there is one: it may be another datapath's
+   * @param isOurs tells it of the second device where the manifest does not know
    * @throws DatapathException if there is a device of that name that is somebody else's
    */
   public NodeDevices(
-      Netlink node, InstanceNames names, List<IpAddress> addresses, DeviceManifest manifest) {
+      Netlink node,
+      InstanceNames names,
+      Config config,
+      DeviceManifest manifest,
+      Predicate<Link> isOurs) {
     this.node = node;
     this.names = names;
-    this.addresses = List.copyOf(addresses);
+    this.addresses = config.nodeAddresses();
+    this.manifest = manifest;
+    this.alias = PrefixUse.alias(names.instance(), config.podCidrs());
     Optional<Link> existing = node.linkByName(names.hostDevice());
-    this.host = existing.orElseGet(() -> create(manifest));
-    if (manifest.holds(host.name(), host.index())) {
-      // Also where the process that made it did not come to this.
-      manifest.add(host.name(), host.index());
-    }
+    this.host = existing.orElseGet(this::create);
     this.net =
-        node.linkByName(names.netDevice())
-            .filter(_ -> manifest.holds(host.name(), host.index()))
-            .filter(twin -> twin.kind().equals("veth") && twin.peerIndex() == host.index())
+        twin(host)
+            .filter(twin -> manifest.holds(host) || isOurs.test(twin))
             .orElseThrow(() ->
                 new DatapathException(
                     "device "
@@ -65,12 +81,26 @@ public final class NodeDevices {
                         + " exists, and the state folder does not say that it is ours; if it was"
                         + " lost with that folder: ip link delete "
                         + host.name()));
+    // Also where the process that made it did not come to this.
+    manifest.add(host.name(), host.index(), host.mac());
     this.mtuBytes = host.mtuBytes();
-    node.setNoArp(host.index());
-    node.setNoArp(net.index());
+    settle();
   }
 
-  private Link create(DeviceManifest manifest) {
+  private Optional<Link> twin(Link first) {
+    return node.linkByName(names.netDevice())
+        .filter(each -> each.kind().equals("veth") && each.peerIndex() == first.index());
+  }
+
+  private void settle() {
+    node.setNoArp(host.index());
+    node.setNoArp(net.index());
+    if (!alias.isEmpty()) {
+      node.setAlias(host.index(), alias);
+    }
+  }
+
+  private Link create() {
     manifest.announce(names.hostDevice());
     try (Netns here = Netns.current()) {
       return node.createVeth(
@@ -92,6 +122,87 @@ public final class NodeDevices {
     node.setUp(host.index());
     for (IpAddress address : addresses) {
       node.ensureAddress(host.index(), InterfaceAddress.host(address), DuplicateCheck.SKIP);
+    }
+  }
+
+  /**
+   * Makes the pair as it must be again, whatever somebody did to it: makes it anew where it is
+   * gone, sets it up, gives it its addresses.
+   *
+   * @return what was mended, one line each; where the pair is another one, see {@link #host}
+   * @throws DatapathException if somebody else's device has its name by now
+   */
+  public List<String> mend() {
+    List<String> mended = new ArrayList<>();
+    Optional<Link> present = node.linkByName(names.hostDevice());
+    if (present.isEmpty()) {
+      // Without its twin the other end is nothing; it may have been moved away as well.
+      node.linkByName(names.netDevice())
+          .filter(link -> link.index() == net.index())
+          .ifPresent(link -> node.deleteLink(link.index()));
+      Link made = create();
+      manifest.add(made.name(), made.index(), made.mac());
+      host = made;
+      net = twin(made).orElseThrow(() -> gone(names.netDevice()));
+      int wantedBytes = mtuBytes;
+      mtuBytes = made.mtuBytes();
+      settle();
+      ensureMtu(wantedBytes);
+      mended.add("device " + made.name() + " was gone");
+    } else if (!manifest.holds(present.get())) {
+      throw new DatapathException(
+          "device " + names.hostDevice() + " is somebody else's by now; ours is gone");
+    } else {
+      host = present.get();
+      net = twin(host).orElseThrow(() -> gone(names.netDevice()));
+    }
+    for (Link link : List.of(net, host)) {
+      if (!link.isNoArp()) {
+        node.setNoArp(link.index());
+      }
+      if (!link.isUp()) {
+        node.setUp(link.index());
+        if (mended.isEmpty()) {
+          mended.add("device " + link.name() + " was down");
+        }
+      }
+    }
+    for (IpAddress address : addresses) {
+      if (node.ensureAddress(host.index(), InterfaceAddress.host(address), DuplicateCheck.SKIP)
+          && mended.isEmpty()) {
+        mended.add("address " + address + " of device " + host.name() + " was gone");
+      }
+    }
+    return mended;
+  }
+
+  private static DatapathException gone(String device) {
+    return new DatapathException("device " + device + " is gone from this namespace");
+  }
+
+  /** Takes addresses off that are of a start with other pod CIDRs. */
+  public void dropFormerAddresses() {
+    for (InterfaceAddress each : node.listAddresses(host.index())) {
+      boolean isOfTheKernel = !each.address().isV4() && LINK_LOCAL.contains(each.address());
+      if (!isOfTheKernel && !addresses.contains(each.address())) {
+        LOG.info("former address taken off device={} address={}", host.name(), each);
+        node.deleteAddress(host.index(), each);
+      }
+    }
+  }
+
+  /**
+   * Sees that a device is a pod's and not one by which an instance reaches its pods.
+   *
+   * @throws DatapathException if it is, whichever instance's
+   */
+  public void requirePods(EndpointInterface device) {
+    int index = device.hostIfindex();
+    if (index == host.index()
+        || index == net.index()
+        || PrefixUse.isOfAnInstance(node.listAliases().getOrDefault(index, ""))) {
+      throw new DatapathException(
+          "device " + device.hostName() + ": it is the node's, by which an agent reaches its pods");
     }
   }
 

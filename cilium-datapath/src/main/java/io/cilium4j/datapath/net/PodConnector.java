@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * Joins a pod's network namespace to the node by a pair of devices, and sets the pod's side up. The
@@ -139,16 +140,28 @@ public final class PodConnector {
    * device of the same name that is not this one stays.
    */
   public synchronized boolean disconnect(EndpointInterface device) {
+    return disconnect(device, link -> link.mac().equals(device.hostMac()));
+  }
+
+  /** As above, where something else than its Ethernet address proves that it is this one. */
+  public synchronized boolean disconnect(EndpointInterface device, Predicate<Link> isIt) {
     return node.linkByName(device.hostName())
         .filter(link -> link.index() == device.hostIfindex() && link.kind().equals("veth"))
+        .filter(isIt)
         .map(link -> node.deleteLink(link.index()))
         .orElse(false);
   }
 
-  /** Whether the pair is there. */
+  /** Whether the pair is there: name, index and Ethernet address are those of the device. */
   public static boolean holds(Netlink node, EndpointInterface device) {
+    return holds(node, device, link -> link.mac().equals(device.hostMac()));
+  }
+
+  /** As above, where something else than its Ethernet address proves that it is this one. */
+  public static boolean holds(Netlink node, EndpointInterface device, Predicate<Link> isIt) {
     return node.linkByName(device.hostName())
         .filter(link -> link.index() == device.hostIfindex())
+        .filter(isIt)
         .isPresent();
   }
 

@@ -4,7 +4,9 @@ package io.cilium4j.datapath.net;
 import io.cilium4j.core.IpAddress;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The node's routes to its pods, each made once by this process. Routes of an earlier process stay
@@ -32,6 +34,18 @@ public final class PodRoutes {
         routed.add(pod);
       }
     }
+  }
+
+  /**
+   * Routes those again that somebody removed.
+   *
+   * @return which
+   */
+  public synchronized List<IpAddress> mend() {
+    Set<IpAddress> missing = new TreeSet<>(routed);
+    devices.routes().forEach(missing::remove);
+    missing.forEach(devices::route);
+    return List.copyOf(missing);
   }
 
   /** Routes addresses no more; no error for one that is not. */

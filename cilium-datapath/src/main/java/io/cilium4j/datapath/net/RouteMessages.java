@@ -55,6 +55,11 @@ final class RouteMessages {
   private static final int TYPE_UNICAST = 1;
   private static final int TYPE_LOCAL = 2;
 
+  /** {@code RTN_BLACKHOLE}, and by way of {@code RTN_UNREACHABLE} {@code RTN_PROHIBIT}. */
+  private static final int TYPE_BLACKHOLE = 6;
+
+  private static final int TYPE_PROHIBIT = 8;
+
   /** {@code RTNH_F_ONLINK}: the gateway is on the link although no route says so. */
   private static final int ON_LINK = 4;
 
@@ -153,6 +158,24 @@ final class RouteMessages {
       int length = Short.toUnsignedInt(hops.getShort(position));
       position += NetlinkAttributes.align(Math.max(length, HOP_BYTES));
     }
+  }
+
+  /** Reads where a route leads that drops or refuses; null for any other, and for a default one. */
+  static @Nullable IpPrefix decodeDeviceless(ByteBuffer payload) {
+    int length = Byte.toUnsignedInt(payload.get(1));
+    int table = Byte.toUnsignedInt(payload.get(4));
+    int type = Byte.toUnsignedInt(payload.get(7));
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    if (attributes.u32(RTA_TABLE, table) != TABLE_MAIN
+        || type < TYPE_BLACKHOLE
+        || type > TYPE_PROHIBIT
+        || length == 0) {
+      return null;
+    }
+    return attributes
+        .address(RTA_DST)
+        .map(destination -> new IpPrefix(destination, length))
+        .orElse(null);
   }
 
   /** Reads a unicast route of the main table and of one device. */

@@ -94,7 +94,8 @@ final class TestNode implements AutoCloseable {
   void open(List<String> devices) {
     datapath =
         new EbpfDatapath(
-            new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices), recording);
+            new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices, List.of()),
+            recording);
     datapath.subscribe(flows::add);
   }
 

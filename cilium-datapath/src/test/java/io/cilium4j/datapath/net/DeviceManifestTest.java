@@ -6,11 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.datapath.net.DeviceManifest.Device;
 import io.cilium4j.datapath.net.DeviceManifest.Origin;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -91,5 +94,47 @@ class DeviceManifestTest {
     try (var files = Files.list(folder)) {
       assertEquals(0, files.count());
     }
+  }
+
+  private static final MacAddress MAC = MacAddress.parse("02:00:00:00:00:17");
+
+  private static Link link(MacAddress mac) {
+    return new Link(17, "lxc5", "veth", mac, 1500, 0, 3);
+  }
+
+  @Test
+  void holds_deviceWithAnotherEthernetAddress_isAStrangers() {
+    var manifest = new DeviceManifest(folder, "any");
+    manifest.add("lxc5", 17, MAC);
+    var later = new DeviceManifest(folder, "any");
+    assertTrue(later.holds(link(MAC)));
+    assertFalse(later.holds(link(MacAddress.parse("02:00:00:00:00:18"))));
+    later.changeMac("lxc5", MacAddress.parse("02:00:00:00:00:18"));
+    assertFalse(new DeviceManifest(folder, "any").holds(link(MAC)));
+    later.adopt("lxc5", 17);
+    assertTrue(new DeviceManifest(folder, "any").holds(link(MAC)), "of a time without them");
+  }
+
+  @Test
+  void read_damagedFile_costsWhatStandsInItAndIsTold() throws Exception {
+    assertFalse(new DeviceManifest(folder, "any").isDamaged());
+    for (byte[] content : List.of(new byte[] {(byte) 0xff, 0}, new byte[] {0x78})) {
+      Files.write(folder.resolve("any-devices"), content);
+      var manifest = new DeviceManifest(folder, "any");
+      assertTrue(manifest.isDamaged());
+      assertEquals(Map.of(), manifest.devices());
+      manifest.find("lxc5", 17, MAC, true);
+      assertEquals(Map.of("lxc5", made(17)), new DeviceManifest(folder, "any").leftBehind());
+    }
+  }
+
+  @Test
+  void write_always_isTheUsersAloneAndSurvivesACrash() throws Exception {
+    Files.writeString(folder.resolve("any-devices.new"), "left by a crash");
+    new DeviceManifest(folder, "any").add("lxc5", 17);
+    assertEquals(
+        "rw-------",
+        PosixFilePermissions.toString(
+            Files.getPosixFilePermissions(folder.resolve("any-devices"))));
   }
 }

@@ -149,6 +149,16 @@ class PodConnectorKernelIT {
   }
 
   @Test
+  void disconnect_deviceOfThatNameIsAnother_leavesIt() {
+    EndpointInterface device = connector.connect(request(pod, POD_V4), "lxc5", _ -> {});
+    assertTrue(PodConnector.holds(node, device));
+    node.setMac(device.hostIfindex(), PodConnector.randomMac());
+    assertFalse(PodConnector.holds(node, device), "name and index alone prove nothing");
+    assertFalse(connector.disconnect(device));
+    assertTrue(node.linkByName("lxc5").isPresent());
+  }
+
+  @Test
   void randomMac_always_isUnicastAndOfNoVendor() {
     for (int i = 0; i < 100; i++) {
       assertEquals(2, PodConnector.randomMac().bytes()[0] & 3);

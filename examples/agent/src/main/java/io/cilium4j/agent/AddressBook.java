@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.Ownership.Holding;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
@@ -20,6 +21,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -83,27 +86,57 @@ public final class AddressBook {
           reservation.isPresent() ? end.toString() : "");
     }
 
-    private boolean isOver(Instant now) {
-      return !until.isEmpty() && !Instant.parse(until).isAfter(now);
+    /** How long it has yet: none for one that is over, no more than any has; absent without end. */
+    private Optional<Duration> left(Instant now) {
+      if (until.isEmpty()) {
+        return Optional.empty();
+      }
+      Duration left = Duration.between(now, Instant.parse(until));
+      return Optional.of(left.compareTo(RESERVATION) < 0 ? left : RESERVATION);
     }
+
+    private Held until(Instant end) {
+      return new Held(address, owner, reservation, end.toString());
+    }
+  }
+
+  /**
+   * The two clocks: deadlines run by the one that nobody sets, and are kept by the other, since the
+   * first begins anew with each start of the machine.
+   *
+   * @param wall tells the time
+   * @param nanoTime as {@link System#nanoTime}
+   */
+  record Clocks(Clock wall, LongSupplier nanoTime) {
+    static final Clocks SYSTEM = new Clocks(Clock.systemUTC(), System::nanoTime);
   }
 
   private final IpamAllocator ipam;
   private final List<IpPrefix> podCidrs;
   private final SpecStore<Held> store;
-  private final Clock clock;
+  private final Ownership ownership;
+  private final Clocks clocks;
   private final ReentrantLock lock = new ReentrantLock();
 
   /** The row of each address that is in the store. Guarded by the lock. */
   private final Map<IpAddress, Long> held = new HashMap<>();
 
+  /** When those come back that have a deadline, by the clock that nobody sets. */
+  private final Map<IpAddress, Long> ends = new HashMap<>();
+
   private long lastRow;
 
-  AddressBook(IpamAllocator ipam, List<IpPrefix> podCidrs, SpecStore<Held> store, Clock clock) {
+  AddressBook(
+      IpamAllocator ipam,
+      List<IpPrefix> podCidrs,
+      SpecStore<Held> store,
+      Ownership ownership,
+      Clocks clocks) {
     this.ipam = ipam;
     this.podCidrs = List.copyOf(podCidrs);
     this.store = store;
-    this.clock = clock;
+    this.ownership = ownership;
+    this.clocks = clocks;
   }
 
   /** Takes up what an earlier run kept; to be called when the endpoints have theirs. */
@@ -122,15 +155,33 @@ public final class AddressBook {
   private void restore(long row, Held former) {
     try {
       IpAddress address = IpAddress.parse(former.address());
-      if (!former.isOver(clock.instant()) && !ipam.allocations().snapshot().contains(address)) {
+      Instant now = clocks.wall().instant();
+      Optional<Duration> left = former.left(now);
+      boolean isOver = left.isPresent() && !left.get().isPositive();
+      if (!isOver && !ipam.allocations().snapshot().contains(address)) {
         ipam.claim(address, former.owner());
         held.put(address, row);
+        if (left.isPresent()) {
+          ends.put(address, clocks.nanoTime().getAsLong() + left.get().toNanos());
+          shorten(row, former, now.plus(left.get()));
+        }
         return;
       }
     } catch (IpamException | IllegalArgumentException | DateTimeException e) {
       LOG.warn("address not restored address={} error=\"{}\"", former.address(), e.getMessage());
     }
     store.delete(row);
+  }
+
+  /** Else a clock that goes back at each start would make it last for ever. */
+  private void shorten(long row, Held former, Instant end) {
+    if (end.isBefore(Instant.parse(former.until()))) {
+      try {
+        store.put(row, former.until(end));
+      } catch (AgentException e) {
+        LOG.warn("deadline not kept address={} error=\"{}\"", former.address(), e.getMessage());
+      }
+    }
   }
 
   /** The families it has addresses of. */
@@ -176,20 +227,37 @@ public final class AddressBook {
   /**
    * Takes this very address.
    *
-   * @throws IpamException if it is taken, reserved or out of reach
+   * @throws EndpointExistsException if it is taken, by whomever
+   * @throws IpamException if it is reserved or out of reach
    * @throws AgentException if that cannot be kept; then it is not taken
    */
   public void claim(IpAddress address, String owner) {
-    ipam.claim(address, owner);
-    holdOrRelease(address, owner, Optional.empty());
+    Holding kept = ownership.keep(address, owner);
+    try {
+      Optional<String> holder = ipam.allocations().get(address);
+      if (holder.isPresent()) {
+        throw new EndpointExistsException("address " + address + " is that of " + holder.get());
+      }
+      ipam.claim(address, owner);
+      holdOrRelease(address, owner, Optional.empty());
+    } finally {
+      kept.release();
+    }
   }
 
   private void holdOrRelease(IpAddress address, String owner, Optional<UUID> reservation) {
+    lock.lock();
     try {
-      hold(address, Held.of(address, owner, reservation, clock.instant().plus(RESERVATION)));
+      Instant end = clocks.wall().instant().plus(RESERVATION);
+      hold(address, Held.of(address, owner, reservation, end));
+      if (reservation.isPresent()) {
+        ends.put(address, clocks.nanoTime().getAsLong() + RESERVATION.toNanos());
+      }
     } catch (RuntimeException e) {
       ipam.release(address, owner);
       throw e;
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -205,10 +273,22 @@ public final class AddressBook {
     }
   }
 
-  /** Gives an address back, whoever has it; false if nobody does. */
+  /**
+   * Gives an address back, whoever has it without an endpoint; false if nobody does.
+   *
+   * @throws EndpointExistsException if an endpoint has it or is to have it
+   */
   public boolean release(IpAddress address) {
-    var _ = drop(address);
-    return ipam.allocations().get(address).map(owner -> ipam.release(address, owner)).orElse(false);
+    Holding kept = ownership.keep(address, "what gives it back");
+    try {
+      var _ = drop(address);
+      return ipam.allocations()
+          .get(address)
+          .map(owner -> ipam.release(address, owner))
+          .orElse(false);
+    } finally {
+      kept.release();
+    }
   }
 
   private Optional<Held> drop(IpAddress address) {
@@ -221,6 +301,7 @@ public final class AddressBook {
       Optional<Held> former = store.table().get(row);
       store.delete(row);
       held.remove(address);
+      ends.remove(address);
       return former;
     } finally {
       lock.unlock();
@@ -231,8 +312,8 @@ public final class AddressBook {
    * Sees whether a reservation is still of its address. No error if no deadline is known of it: who
    * claims it next finds out whether it is still free.
    *
-   * @throws AgentException if the address has a deadline under another name, since then it is
-   *     another's by now
+   * @throws UnfitAddressException if the address has a deadline under another name, since then it
+   *     is another's by now
    */
   public void confirm(IpAddress address, UUID reservation) {
     lock.lock();
@@ -241,7 +322,8 @@ public final class AddressBook {
       Optional<Held> present = row == null ? Optional.empty() : store.table().get(row);
       String known = present.map(Held::reservation).orElse("");
       if (!known.isEmpty() && !known.equals(reservation.toString())) {
-        throw new AgentException("address " + address + ": it is reserved anew, for another");
+        throw new UnfitAddressException(
+            "address " + address + ": it is reserved anew, for another");
       }
     } finally {
       lock.unlock();
@@ -250,24 +332,63 @@ public final class AddressBook {
 
   /** An endpoint has the address from now on: it neither has a deadline nor is it kept here. */
   void handOver(IpAddress address, Undo undo) {
-    drop(address).ifPresent(former -> undo.add(() -> hold(address, former)));
+    lock.lock();
+    try {
+      Long end = ends.get(address);
+      drop(address).ifPresent(former -> undo.add(() -> takeBack(address, former, end)));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void takeBack(IpAddress address, Held former, @Nullable Long end) {
+    lock.lock();
+    try {
+      hold(address, former);
+      if (end != null) {
+        ends.put(address, end);
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Gives back what no endpoint had in time. */
   void expire() {
+    long now = clocks.nanoTime().getAsLong();
+    for (IpAddress address : over(now)) {
+      try {
+        Holding kept = ownership.keep(address, "what gives it back");
+        try {
+          expire(address, now);
+        } finally {
+          kept.release();
+        }
+      } catch (EndpointExistsException _) {
+        // An endpoint has it or is about to.
+      }
+    }
+  }
+
+  private List<IpAddress> over(long now) {
     lock.lock();
     try {
-      Instant now = clock.instant();
-      for (IpAddress address : List.copyOf(held.keySet())) {
-        Long row = held.get(address);
-        Optional<Held> over =
-            row == null
-                ? Optional.empty()
-                : store.table().get(row).filter(each -> each.isOver(now));
-        if (over.isPresent()) {
-          var _ = drop(address);
-          ipam.release(address, over.get().owner());
-        }
+      return ends.entrySet().stream()
+          .filter(each -> each.getValue() - now <= 0)
+          .map(Map.Entry::getKey)
+          .toList();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** It may be another's by now, with another deadline. */
+  private void expire(IpAddress address, long now) {
+    lock.lock();
+    try {
+      Long end = ends.get(address);
+      if (end != null && end - now <= 0) {
+        drop(address).ifPresent(former -> ipam.release(address, former.owner()));
       }
     } finally {
       lock.unlock();

@@ -24,9 +24,11 @@ import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.RulesSnapshot;
 import java.lang.module.ModuleDescriptor;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
@@ -121,7 +123,8 @@ public final class Agent implements AutoCloseable {
    * Makes a pod an endpoint whose devices and addresses a CNI plugin has prepared.
    *
    * @param wait whether to return only once its policy is enforced and it is {@code READY}
-   * @throws EndpointExistsException if there is one of its name or wanted id
+   * @throws EndpointExistsException if its attachment, wanted id, device or an address is another's
+   * @throws UnfitAddressException if it cannot have one of its addresses
    * @throws AgentException if it cannot; devices and addresses are the caller's still, and a device
    *     that was taken over before it failed is down
    */
@@ -238,9 +241,23 @@ public final class Agent implements AutoCloseable {
    *
    * @param change the new names from the present ones
    * @return false if there is no such endpoint
+   * @throws EndpointExistsException if they are another's
    */
   public boolean changeNames(int endpointId, UnaryOperator<EndpointDetails.Names> change) {
     return running().manager().changeNames(endpointId, change);
+  }
+
+  /**
+   * What each endpoint has to itself, those in the making and on their way out included: who
+   * deletes one in the making by {@link #removeEndpoint} waits for it.
+   */
+  public List<EndpointClaim> endpointClaims() {
+    return running().manager().claims();
+  }
+
+  /** The endpoints that have lost their device, by id. */
+  public Set<Integer> endpointsWithoutDevice() {
+    return running().manager().states().withoutDevice();
   }
 
   /** What else is known of each endpoint, by id. */
@@ -274,12 +291,18 @@ public final class Agent implements AutoCloseable {
     return running().endpoints();
   }
 
-  /** The endpoint of a pod. */
+  /**
+   * The endpoint of a pod. Of several, as a second sandbox of a pod makes them, one that has its
+   * device; of these the one with the highest id.
+   */
   public Optional<Endpoint> endpoint(String namespace, String name) {
+    Set<Integer> withoutDevice = endpointsWithoutDevice();
     return endpoints().snapshot().stream()
         .map(Row::value)
         .filter(each -> each.namespace().equals(namespace) && each.name().equals(name))
-        .findFirst();
+        .max(
+            Comparator.comparing((Endpoint each) -> !withoutDevice.contains(each.id()))
+                .thenComparingInt(Endpoint::id));
   }
 
   // ---- policy ----
@@ -290,8 +313,9 @@ public final class Agent implements AutoCloseable {
   }
 
   /**
-   * What cannot be read in the manifests and of the rules that were given by hand, and rules that
-   * contradict each other, one line each, by where it is wrong.
+   * What cannot be read in the manifests and of the rules that were given by hand, rules that
+   * contradict each other, and endpoints that are not restored or have lost their device, one line
+   * each, by where it is wrong.
    */
   public Map<String, String> problems() {
     Map<String, String> problems = new TreeMap<>();
@@ -299,6 +323,8 @@ public final class Agent implements AutoCloseable {
         .source()
         .map(KubernetesSource::problems)
         .ifPresent(table -> table.snapshot().forEach(row -> problems.put(row.key(), row.value())));
+    problems.putAll(running().manager().problems());
+    running().datapathProblems().forEach(text -> problems.put("datapath: " + text, text));
     givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
     running()
         .controller()

@@ -8,6 +8,7 @@ import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
 import java.util.List;
@@ -36,6 +37,7 @@ public final class AgentBuilder {
   private List<String> devices = List.of();
   private EnforcementMode enforcement = EnforcementMode.DEFAULT;
   private boolean audit;
+  private boolean allowLostEndpoints;
   private Optional<HealthConfig> health = Optional.empty();
 
   AgentBuilder() {}
@@ -102,9 +104,13 @@ public final class AgentBuilder {
     return this;
   }
 
-  /** As {@link #podCidrs(IpPrefix...)}, from text. */
+  /**
+   * As {@link #podCidrs(IpPrefix...)}, from text.
+   *
+   * @throws IllegalArgumentException if one is no prefix or has bits behind its length
+   */
   public AgentBuilder podCidrs(String... prefixes) {
-    this.podCidrs = List.of(prefixes).stream().map(IpPrefix::parse).toList();
+    this.podCidrs = List.of(prefixes).stream().map(PodPrefixes::parse).toList();
     return this;
   }
 
@@ -154,6 +160,16 @@ public final class AgentBuilder {
   }
 
   /**
+   * Whether to start with pod CIDRs that do not hold the addresses of endpoints of an earlier
+   * start; false by default. Those pods lose their network, until a start with the right pod CIDRs
+   * brings them back.
+   */
+  public AgentBuilder allowLostEndpoints(boolean allow) {
+    this.allowLostEndpoints = allow;
+    return this;
+  }
+
+  /**
    * Probes the cluster's nodes, and answers their probes on the node's own addresses; without it
    * neither is done.
    */
@@ -184,6 +200,7 @@ public final class AgentBuilder {
             devices,
             enforcement,
             audit,
+            allowLostEndpoints,
             health));
   }
 }

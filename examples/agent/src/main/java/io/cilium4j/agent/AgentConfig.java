@@ -6,6 +6,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
 import java.util.List;
@@ -30,6 +31,8 @@ import java.util.function.Supplier;
  *     has them; empty to find them
  * @param enforcement when endpoints are restricted, until that is changed
  * @param audit whether what policy denies goes on and is reported, until that is changed
+ * @param allowLostEndpoints whether it starts with pod CIDRs that do not hold the addresses of
+ *     endpoints of an earlier start
  * @param health how the cluster's nodes are probed; absent if they are not
  */
 record AgentConfig(
@@ -46,6 +49,7 @@ record AgentConfig(
     List<String> devices,
     EnforcementMode enforcement,
     boolean audit,
+    boolean allowLostEndpoints,
     Optional<HealthConfig> health) {
 
   /**
@@ -72,6 +76,9 @@ record AgentConfig(
         || podCidrs.stream().map(IpPrefix::family).distinct().count() != podCidrs.size()) {
       throw new IllegalArgumentException(
           "pod CIDRs " + podCidrs + ": wanted one a family, at least one");
+    }
+    for (IpPrefix prefix : podCidrs) {
+      PodPrefixes.require(prefix);
     }
     if (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES) {
       throw new IllegalArgumentException(

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.net.InstanceNames;
+import java.net.NetworkInterface;
+import java.net.SocketException;
 import java.nio.file.Files;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,6 +19,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by several threads.
  */
 final class AgentLife {
+
+  /** The datapath that keeps something in the kernel under a name. */
+  private static final String PINNING = "ebpf";
+
   private final AgentConfig config;
   private final StateFolder folder;
 
@@ -34,14 +43,7 @@ final class AgentLife {
       if (runtime != null) {
         throw new AgentException("instance " + config.instance() + " is started already");
       }
-      AgentRuntime made = failing("start", this::open);
-      try {
-        made.start();
-      } catch (RuntimeException e) {
-        made.close();
-        throw failure("start", e);
-      }
-      runtime = made;
+      runtime = failing("start", hasState() ? this::openAgain : this::openFirst);
     } finally {
       lock.unlock();
     }
@@ -63,24 +65,69 @@ final class AgentLife {
         what + " of instance " + config.instance() + ": " + cause.getMessage(), cause);
   }
 
-  private AgentRuntime open() {
+  /** Nothing is left of a first start that fails. */
+  private AgentRuntime openFirst() {
     // First, so that where no datapath can run no file is left.
     DatapathChoice choice = config.datapath().get();
     folder.create();
+    try {
+      AgentRuntime made = AgentRuntime.openFirst(config, folder, choice, prepare(choice));
+      try {
+        made.start();
+      } catch (RuntimeException e) {
+        made.destroy(folder);
+        throw e;
+      }
+      return made;
+    } catch (RuntimeException e) {
+      removeFolder();
+      throw e;
+    }
+  }
+
+  private AgentRuntime openAgain() {
+    DatapathChoice choice = config.datapath().get();
+    folder.create();
+    AgentRuntime made = AgentRuntime.open(config, folder, choice, prepare(choice));
+    try {
+      made.start();
+    } catch (RuntimeException e) {
+      made.close();
+      throw e;
+    }
+    return made;
+  }
+
+  /** Takes the folder for this process, and sees that what is in it goes with what is wanted. */
+  private InstanceLock prepare(DatapathChoice choice) {
     var held = InstanceLock.take(folder.lock(), config.instance());
     try {
       folder.sweep();
+      if (!config.allowLostEndpoints()) {
+        // Once more when the datapath knows; here, since nothing is changed yet.
+        EndpointRestorer.requireReachable(
+            new EndpointStore(folder).peek(), config.podCidrs(), AgentLife::hasDevice);
+      }
       settleOn(choice);
     } catch (RuntimeException e) {
       held.close();
       throw e;
     }
-    return AgentRuntime.open(config, folder, choice, held);
+    return held;
+  }
+
+  private static boolean hasDevice(Endpoint endpoint) {
+    try {
+      NetworkInterface device = NetworkInterface.getByName(endpoint.device().hostName());
+      return device != null && device.getIndex() == endpoint.device().hostIfindex();
+    } catch (SocketException _) {
+      return false; // So the JDK says where there are no devices.
+    }
   }
 
   /** An instance stays with its datapath: what the other one enforces would go on beside it. */
   private void settleOn(DatapathChoice choice) {
-    Optional<String> former = folder.datapathName();
+    Optional<String> former = formerDatapath();
     if (former.isPresent() && !former.get().equals(choice.provider().name())) {
       throw new AgentException(
           "instance "
@@ -115,12 +162,12 @@ final class AgentLife {
       AgentRuntime ended = runtime;
       runtime = null;
       if (ended == null) {
-        Optional<String> former = folder.datapathName();
-        if (former.isEmpty()) {
+        if (!folder.hasDatapath() && !hasPins()) {
           removeFolder();
           return;
         }
-        ended = failing("removal", () -> openToDestroy(former.get()));
+        Optional<String> former = formerDatapath();
+        ended = failing("removal", () -> openToDestroy(former));
       }
       ended.destroy(folder);
     } finally {
@@ -130,7 +177,17 @@ final class AgentLife {
 
   /** As {@link Agent#hasState}. */
   boolean hasState() {
-    return runtime != null || Files.exists(folder.lock()) || folder.datapathName().isPresent();
+    return runtime != null || Files.exists(folder.lock()) || folder.hasDatapath() || hasPins();
+  }
+
+  /** What the folder says, or where it does not know, the kernel. */
+  private Optional<String> formerDatapath() {
+    return folder.datapathName().or(() -> hasPins() ? Optional.of(PINNING) : Optional.empty());
+  }
+
+  private boolean hasPins() {
+    return Files.exists(
+        BpfFs.DEFAULT_MOUNT.resolve(new InstanceNames(config.instance()).pinFolder()));
   }
 
   /** What a start left that was cut off before it had a datapath. */
@@ -142,15 +199,16 @@ final class AgentLife {
     }
   }
 
-  private AgentRuntime openToDestroy(String formerDatapath) {
+  private AgentRuntime openToDestroy(Optional<String> formerDatapath) {
     folder.create();
     var held = InstanceLock.take(folder.lock(), config.instance());
     try {
       DatapathChoice configured = config.datapath().get();
       DatapathChoice former =
-          configured.provider().name().equals(formerDatapath)
-              ? configured
-              : DatapathChoice.of(formerDatapath);
+          formerDatapath
+              .filter(name -> !configured.provider().name().equals(name))
+              .map(DatapathChoice::of)
+              .orElse(configured);
       return AgentRuntime.open(config, folder, former, held);
     } catch (RuntimeException e) {
       held.close();

@@ -17,6 +17,7 @@ import io.cilium4j.core.Node;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.IdentityBackend;
@@ -50,6 +51,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The parts of an agent that runs, wired. Made at the start and thrown away at the stop, so that an
@@ -71,9 +74,13 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 final class AgentRuntime implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(AgentRuntime.class);
 
   /** How often reservations of addresses are looked at, whose deadline is minutes away. */
   private static final Duration RESERVATION_SWEEP = Duration.ofSeconds(30);
+
+  /** How often devices, routes and attachments are looked at: who undoes one waits seconds. */
+  private static final Duration DEVICE_CHECK = Duration.ofSeconds(3);
 
   /** How often it is seen to that probes of other nodes are answered. */
   private static final Duration ANSWER_CHECK = Duration.ofSeconds(5);
@@ -111,6 +118,7 @@ final class AgentRuntime implements AutoCloseable {
   private final Optional<NodeHealth> nodeHealth;
   private final Regenerations regenerations;
   private final Metrics metrics;
+  private volatile List<String> datapathProblems = List.of();
   private final Instant startedAt = Instant.now();
   private final Lifecycle lifecycle = new Lifecycle();
   private final List<AgentEvents> listeners = new CopyOnWriteArrayList<>();
@@ -126,6 +134,7 @@ final class AgentRuntime implements AutoCloseable {
     List<IpAddress> routers =
         Stream.of(IpFamily.values()).flatMap(family -> ipam.router(family).stream()).toList();
     this.datapath = opened.add(openDatapath(config, folder, choice, routers));
+    opened.ifFailed(datapath::destroy);
     Scheduler identityThread = thread("identity");
     this.identities =
         opened.add(new IdentityAllocator(openBackend(identityThread), identityThread));
@@ -135,12 +144,14 @@ final class AgentRuntime implements AutoCloseable {
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
     this.rules = new PolicyRules(policyConfig, ipcache);
     this.givenRules = new GivenRules(policyConfig, folder);
+    var ownership = new Ownership();
     this.addresses =
         new AddressBook(
             ipam,
             config.podCidrs(),
             new SpecStore<>("addresses", folder, AddressBook.Held.class),
-            Clock.systemUTC());
+            ownership,
+            AddressBook.Clocks.SYSTEM);
     Scheduler controllerThread = thread("controller");
     this.regenerations = new Regenerations(controllerThread::nanoTime);
     this.controller =
@@ -163,7 +174,7 @@ final class AgentRuntime implements AutoCloseable {
     this.manager =
         new EndpointManager(
             endpoints,
-            new EndpointClaims(ipam, addresses, identities, ipcache),
+            new EndpointClaims(ownership, ipam, addresses, identities, ipcache),
             new EndpointStore(folder),
             datapath,
             realisation);
@@ -184,7 +195,9 @@ final class AgentRuntime implements AutoCloseable {
     this.controllers =
         new Controllers(thread("controllers"), Clock.systemUTC())
             .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::repeat)
-            .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire);
+            .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire)
+            .add("endpoint-devices", DEVICE_CHECK, manager::lookAtDevices)
+            .add("datapath-mending", DEVICE_CHECK, this::mendDatapath);
     this.nodes =
         new ClusterNodes(ciliumNodes(), new Node(config.nodeName(), routers, config.podCidrs()));
     this.nodeHealth = config.health().map(this::openNodeHealth);
@@ -218,12 +231,31 @@ final class AgentRuntime implements AutoCloseable {
    */
   static AgentRuntime open(
       AgentConfig config, StateFolder folder, DatapathChoice choice, AutoCloseable held) {
+    return open(config, folder, choice, held, false);
+  }
+
+  /** As {@link #open}, for an instance that there was nothing of: failing leaves nothing either. */
+  static AgentRuntime openFirst(
+      AgentConfig config, StateFolder folder, DatapathChoice choice, AutoCloseable held) {
+    return open(config, folder, choice, held, true);
+  }
+
+  private static AgentRuntime open(
+      AgentConfig config,
+      StateFolder folder,
+      DatapathChoice choice,
+      AutoCloseable held,
+      boolean isFirst) {
     var opened = new Opened();
     opened.add(held);
     try {
       return new AgentRuntime(config, folder, choice, opened);
     } catch (RuntimeException | Error e) {
-      opened.close();
+      if (isFirst) {
+        opened.fail();
+      } else {
+        opened.close();
+      }
       throw e;
     }
   }
@@ -327,6 +359,20 @@ final class AgentRuntime implements AutoCloseable {
     return dnsCache;
   }
 
+  private void mendDatapath() {
+    Mended found = datapath.mend();
+    found.mended().forEach(each -> LOG.warn("mended what={}", each));
+    if (!found.problems().equals(datapathProblems)) {
+      found.problems().forEach(each -> LOG.warn("cannot be mended what=\"{}\"", each));
+      datapathProblems = found.problems();
+    }
+  }
+
+  /** What of the datapath is not as it must be on this node, one line each. */
+  List<String> datapathProblems() {
+    return datapathProblems;
+  }
+
   DatapathRows datapathRows() {
     return datapathRows;
   }
@@ -416,7 +462,8 @@ final class AgentRuntime implements AutoCloseable {
                 routers,
                 config.clusterId(),
                 config.limits(),
-                config.devices()));
+                config.devices(),
+                config.podCidrs()));
   }
 
   private IdentityBackend openBackend(Scheduler scheduler) {
@@ -498,7 +545,10 @@ final class AgentRuntime implements AutoCloseable {
 
     @Override
     public void start() {
-      runtime.manager.restore();
+      runtime.manager.restore(
+          runtime.config.allowLostEndpoints()
+              ? EndpointRestorer.Lost.SET_ASIDE
+              : EndpointRestorer.Lost.REFUSE);
       runtime.addresses.restore();
       watch = runtime.reconciler.statuses().watch(() -> scheduler.execute(this::look));
     }

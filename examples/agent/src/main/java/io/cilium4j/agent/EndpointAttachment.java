@@ -9,6 +9,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 
 /**
  * A pod whose devices and addresses somebody else has prepared, a CNI plugin as a rule, and which
@@ -23,6 +24,7 @@ import java.util.Map;
  * @param addresses its addresses, one a family
  * @param addressOwner who keeps the addresses: the agent's IPAM or somebody else
  * @param namedPorts the container ports that have a name
+ * @param reservations names the deadline of each address that was taken with one
  */
 public record EndpointAttachment(
     int wantedId,
@@ -33,7 +35,32 @@ public record EndpointAttachment(
     EndpointInterface device,
     List<IpAddress> addresses,
     AddressOwner addressOwner,
-    Map<String, NamedPort> namedPorts) {
+    Map<String, NamedPort> namedPorts,
+    Map<IpAddress, UUID> reservations) {
+
+  /** One whose addresses have no deadline. */
+  public EndpointAttachment(
+      int wantedId,
+      String namespace,
+      String name,
+      EndpointDetails.Names names,
+      Labels labels,
+      EndpointInterface device,
+      List<IpAddress> addresses,
+      AddressOwner addressOwner,
+      Map<String, NamedPort> namedPorts) {
+    this(
+        wantedId,
+        namespace,
+        name,
+        names,
+        labels,
+        device,
+        addresses,
+        addressOwner,
+        namedPorts,
+        Map.of());
+  }
 
   public EndpointAttachment {
     if (wantedId < 0 || wantedId > Endpoint.MAX_ID) {
@@ -50,12 +77,22 @@ public record EndpointAttachment(
           "endpoint " + namespace + "/" + name + " without an address: wanted one a family");
     }
     namedPorts = Map.copyOf(namedPorts);
+    reservations = Map.copyOf(reservations);
   }
 
   /** This attachment with other named ports. */
   EndpointAttachment withNamedPorts(Map<String, NamedPort> changed) {
     return new EndpointAttachment(
-        wantedId, namespace, name, names, labels, device, addresses, addressOwner, changed);
+        wantedId,
+        namespace,
+        name,
+        names,
+        labels,
+        device,
+        addresses,
+        addressOwner,
+        changed,
+        reservations);
   }
 
   /** The name under which people know it: {@code namespace/name}. */

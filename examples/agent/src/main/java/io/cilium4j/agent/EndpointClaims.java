@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.EndpointClaim.Thing.Address;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.Ownership.Holding;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
@@ -12,18 +15,20 @@ import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.IpcacheSource;
+import io.cilium4j.ipam.UnusablePrefixes;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What an endpoint has to itself as long as it lives: the name of its pod, its id, addresses, a
- * reference on its identity, and the ipcache rows that say whose the addresses are.
+ * What an endpoint has to itself as long as it lives: everything in the {@link Ownership}, its
+ * addresses in the IPAM, a reference on its identity, and the ipcache rows that say whose the
+ * addresses are.
+ *
+ * <p>Safe for use by several threads.
  */
 final class EndpointClaims {
 
@@ -36,43 +41,67 @@ final class EndpointClaims {
    */
   record Claim(int id, Identity identity, List<IpAddress> addresses) {}
 
+  private final Ownership ownership;
   private final IpamAllocator ipam;
   private final AddressBook book;
   private final IdentityAllocator identities;
   private final Ipcache ipcache;
 
-  private final ReentrantLock lock = new ReentrantLock();
-
-  /** Pods that are an endpoint or are becoming one, with its id. Guarded by the lock. */
-  private final Map<String, Integer> pods = new HashMap<>();
-
-  /** The ids of those. Guarded by the lock. */
-  private final Set<Integer> ids = new HashSet<>();
-
-  /** The identity that each endpoint of these ids has by now. Guarded by the lock. */
-  private final Map<Integer, Integer> identityOf = new HashMap<>();
-
-  /** The id given out last; ids go round, so that one is not soon another's. */
-  private int lastId;
+  /** The identity that each endpoint of these ids has by now. */
+  private final Map<Integer, Integer> identityOf = new ConcurrentHashMap<>();
 
   EndpointClaims(
-      IpamAllocator ipam, AddressBook book, IdentityAllocator identities, Ipcache ipcache) {
+      Ownership ownership,
+      IpamAllocator ipam,
+      AddressBook book,
+      IdentityAllocator identities,
+      Ipcache ipcache) {
+    this.ownership = ownership;
     this.ipam = ipam;
     this.book = book;
     this.identities = identities;
     this.ipcache = ipcache;
   }
 
+  Ownership ownership() {
+    return ownership;
+  }
+
+  /**
+   * Takes the name of a pod whose addresses and devices are yet to be made.
+   *
+   * @throws EndpointExistsException if the pod is an endpoint already
+   */
+  Holding own(String pod) {
+    return ownership.take(pod, Names.NONE, 0, List.of(EndpointClaim.attachment(pod, Names.NONE)));
+  }
+
+  /**
+   * Takes everything that a pod brings along.
+   *
+   * @throws EndpointExistsException if one of these is another's
+   * @throws AgentException if no pod can have one of the addresses
+   */
+  Holding own(EndpointAttachment wanted) {
+    if (wanted.addressOwner() == AddressOwner.OTHERS) {
+      wanted.addresses().forEach(address -> requireForeign(address, wanted.podName()));
+    }
+    return ownership.take(
+        wanted.podName(),
+        wanted.names(),
+        wanted.wantedId(),
+        EndpointClaim.all(wanted.podName(), wanted.names(), wanted.addresses(), wanted.device()));
+  }
+
   /**
    * Claims everything for a new endpoint.
    *
-   * @throws AgentException if the pod is an endpoint already
+   * @param holding from {@link #own(String)}; given back with the rest
    */
-  Claim claim(String pod, Labels relevant, Undo undo) {
-    int id = reserve(pod);
-    undo.add(() -> forget(pod, id));
+  Claim claim(Holding holding, String pod, Labels relevant, Undo undo) {
+    undo.add(() -> forget(holding));
     Identity identity = identities.allocate(relevant);
-    undo.add(() -> releasePresent(id, identity));
+    undo.add(() -> releasePresent(holding.id(), identity));
     List<IpAddress> addresses = new ArrayList<>();
     for (IpFamily family : IpFamily.values()) {
       if (ipam.families().contains(family)) {
@@ -81,38 +110,43 @@ final class EndpointClaims {
         addresses.add(address);
       }
     }
-    return new Claim(id, identity, addresses);
+    holding.add(addresses.stream().map(Address::new).toList());
+    return new Claim(holding.id(), identity, addresses);
   }
 
   /**
    * Claims everything for a new endpoint whose addresses were chosen before, by {@link
    * AddressBook#allocate} as a rule.
    *
-   * @throws EndpointExistsException if the pod is an endpoint already, or another has its id
+   * @param holding from {@link #own(EndpointAttachment)}; given back with the rest
    */
-  Claim claimGiven(EndpointAttachment wanted, Labels relevant, Undo undo) {
-    String pod = wanted.podName();
-    int id = wanted.wantedId() == 0 ? reserve(pod) : reserve(pod, wanted.wantedId());
-    undo.add(() -> forget(pod, id));
+  Claim claimGiven(Holding holding, EndpointAttachment wanted, Labels relevant, Undo undo) {
+    undo.add(() -> forget(holding));
     Identity identity = identities.allocate(relevant);
-    undo.add(() -> releasePresent(id, identity));
+    undo.add(() -> releasePresent(holding.id(), identity));
     if (wanted.addressOwner() == AddressOwner.AGENT) {
       for (IpAddress address : wanted.addresses()) {
         claimGiven(address, wanted, undo);
       }
     }
-    return new Claim(id, identity, wanted.addresses());
+    return new Claim(holding.id(), identity, wanted.addresses());
   }
 
   /** Whoever took the address for the endpoint is its owner still if this comes to nothing. */
   private void claimGiven(IpAddress address, EndpointAttachment wanted, Undo undo) {
     String pod = wanted.podName();
+    UUID reservation = wanted.reservations().get(address);
+    if (reservation != null) {
+      book.confirm(address, reservation);
+    }
     String holder = ipam.allocations().get(address).orElse(AddressBook.NOBODY);
     boolean isForIt = holder.equals(AddressBook.NOBODY) || wanted.isOf(holder);
-    if (isForIt) {
-      book.handOver(address, undo);
+    if (!isForIt) {
+      throw new EndpointExistsException(
+          "endpoint " + pod + ": address " + address + " is that of " + holder);
     }
-    if (isForIt && !holder.equals(pod) && ipam.release(address, holder)) {
+    book.handOver(address, undo);
+    if (!holder.equals(pod) && ipam.release(address, holder)) {
       undo.add(() -> ipam.claim(address, holder));
     }
     ipam.claim(address, pod);
@@ -122,18 +156,47 @@ final class EndpointClaims {
   }
 
   /**
+   * An address that others keep: they must not bring one that stands for something else here.
+   *
+   * @throws AgentException if it is no pod's, the node's own, or one that this agent gives out
+   */
+  private void requireForeign(IpAddress address, String pod) {
+    Optional<String> unusable = UnusablePrefixes.reason(IpPrefix.host(address));
+    String problem =
+        unusable.isPresent()
+            ? unusable.get()
+            : book.podCidrs().stream().anyMatch(prefix -> prefix.contains(address))
+                ? "it is of the pod CIDRs " + book.podCidrs() + " of this node"
+                : NodeAddresses.has(address) ? "it is the node's own" : "";
+    if (!problem.isEmpty()) {
+      throw new UnfitAddressException("endpoint " + pod + ": address " + address + ": " + problem);
+    }
+  }
+
+  /**
    * Claims again what an endpoint of an earlier run had.
    *
-   * @param relevant the labels that make its identity by now
+   * @param details what its maker said of it, from which its identity's labels follow
    * @return the endpoint, with another number if that of its identity is another's by now
    */
-  Endpoint claimAgain(Endpoint former, Labels relevant, AddressOwner owner, Undo undo) {
-    reserveAgain(former);
-    undo.add(() -> forget(former.podName(), former.id()));
-    if (owner == AddressOwner.AGENT) {
+  Endpoint claimAgain(Endpoint former, EndpointDetails details, Undo undo) {
+    Labels relevant = EndpointLabels.relevant(details);
+    String pod = former.podName();
+    if (details.addressOwner() == AddressOwner.OTHERS) {
+      former.addresses().forEach(address -> requireForeign(address, pod));
+    }
+    Holding holding =
+        ownership.take(
+            pod,
+            details.names(),
+            former.id(),
+            EndpointClaim.all(pod, details.names(), former.addresses(), former.device()));
+    holding.settled();
+    undo.add(() -> forget(holding));
+    if (details.addressOwner() == AddressOwner.AGENT) {
       for (IpAddress address : former.addresses()) {
-        ipam.claim(address, former.podName());
-        undo.add(() -> ipam.release(address, former.podName()));
+        ipam.claim(address, pod);
+        undo.add(() -> ipam.release(address, pod));
       }
     }
     Identity identity =
@@ -146,21 +209,12 @@ final class EndpointClaims {
 
   /** Of an endpoint whose labels changed meanwhile the claimed one was given back by then. */
   private void releasePresent(int endpointId, Identity claimed) {
-    int present;
-    lock.lock();
-    try {
-      present = identityOf.getOrDefault(endpointId, claimed.id());
-    } finally {
-      lock.unlock();
-    }
-    identities.release(present);
+    identities.release(identityOf.getOrDefault(endpointId, claimed.id()));
   }
 
-  /** Whether an address of the endpoint is one that this agent gives out. */
-  boolean isAddressable(Endpoint endpoint) {
-    return endpoint.addresses().stream()
-        .anyMatch(address ->
-            book.podCidrs().stream().anyMatch(prefix -> prefix.contains(IpPrefix.host(address))));
+  /** The prefixes that it gives addresses out of. */
+  List<IpPrefix> podCidrs() {
+    return book.podCidrs();
   }
 
   /** Takes one more reference on the identity of a label set, for an endpoint that changes. */
@@ -174,20 +228,18 @@ final class EndpointClaims {
   }
 
   /** Gives back everything that the endpoint had. */
-  void release(Endpoint endpoint) {
-    endpoint.addresses().forEach(address -> ipam.release(address, endpoint.podName()));
+  void release(Endpoint endpoint, AddressOwner owner) {
+    if (owner == AddressOwner.AGENT) {
+      endpoint.addresses().forEach(address -> ipam.release(address, endpoint.podName()));
+    }
     identities.release(endpoint.identity());
-    forget(endpoint.podName(), endpoint.id());
+    identityOf.remove(endpoint.id());
+    ownership.release(endpoint.id());
   }
 
   /** Tells everybody whose the addresses are. */
   void announce(Endpoint endpoint) {
-    lock.lock();
-    try {
-      identityOf.put(endpoint.id(), endpoint.identity());
-    } finally {
-      lock.unlock();
-    }
+    identityOf.put(endpoint.id(), endpoint.identity());
     ipcache.update(batch -> {
       for (IpAddress address : endpoint.addresses()) {
         batch.putIdentity(
@@ -213,68 +265,8 @@ final class EndpointClaims {
     return "endpoint " + endpoint.id();
   }
 
-  private int reserve(String pod) {
-    lock.lock();
-    try {
-      requireNew(pod);
-      if (ids.size() == Endpoint.MAX_ID) {
-        throw new AgentException(
-            "endpoint " + pod + ": all " + Endpoint.MAX_ID + " endpoint ids are in use");
-      }
-      do {
-        lastId = lastId % Endpoint.MAX_ID + 1;
-      } while (!ids.add(lastId));
-      pods.put(pod, lastId);
-      return lastId;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private int reserve(String pod, int wantedId) {
-    lock.lock();
-    try {
-      requireNew(pod);
-      if (!ids.add(wantedId)) {
-        throw new EndpointExistsException(
-            "endpoint " + pod + ": another one has the id " + wantedId);
-      }
-      pods.put(pod, wantedId);
-      return wantedId;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void requireNew(String pod) {
-    Integer taken = pods.get(pod);
-    if (taken != null) {
-      throw new EndpointExistsException("endpoint " + pod + " exists already, with id " + taken);
-    }
-  }
-
-  private void reserveAgain(Endpoint former) {
-    lock.lock();
-    try {
-      if (pods.containsKey(former.podName()) || !ids.add(former.id())) {
-        throw new AgentException(
-            "endpoint " + former.podName() + ": another one has its name or its id");
-      }
-      pods.put(former.podName(), former.id());
-      lastId = Math.max(lastId, former.id());
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void forget(String pod, int id) {
-    lock.lock();
-    try {
-      pods.remove(pod);
-      ids.remove(id);
-      identityOf.remove(id);
-    } finally {
-      lock.unlock();
-    }
+  private void forget(Holding holding) {
+    identityOf.remove(holding.id());
+    holding.release();
   }
 }

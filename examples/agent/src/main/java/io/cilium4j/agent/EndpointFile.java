@@ -42,11 +42,16 @@ final class EndpointFile {
 
   private EndpointFile() {}
 
-  /** The endpoint as text; its state is left out, since it is another one after a restart. */
-  static byte[] write(Kept kept) {
+  /**
+   * The endpoint as text; its state is left out, since it is another one after a restart.
+   *
+   * @param written tells of two files which is the newer, see {@link #written}
+   */
+  static byte[] write(Kept kept, long written) {
     Endpoint endpoint = kept.endpoint();
     ObjectNode root = JSON.createObjectNode();
     root.put("version", VERSION);
+    root.put("written", written);
     root.put("id", endpoint.id());
     root.put("namespace", endpoint.namespace());
     root.put("name", endpoint.name());
@@ -95,17 +100,25 @@ final class EndpointFile {
    *     message is one line
    */
   static Kept read(byte[] text) {
-    JsonNode root;
-    try {
-      root = JSON.readTree(text);
-    } catch (JacksonException e) {
-      throw new IllegalArgumentException("no JSON: " + e.getOriginalMessage(), e);
-    }
+    JsonNode root = tree(text);
     int version = integer(root, "version");
     if (version != VERSION) {
       throw new IllegalArgumentException("version " + version + ": wanted " + VERSION);
     }
     return new Kept(readEndpoint(root), readDetails(need(root, "details")));
+  }
+
+  /** When a file that can be read was written; 0 for one of a time when that was not noted. */
+  static long written(byte[] text) {
+    return tree(text).path("written").asLong(0);
+  }
+
+  private static JsonNode tree(byte[] text) {
+    try {
+      return JSON.readTree(text);
+    } catch (JacksonException e) {
+      throw new IllegalArgumentException("no JSON: " + e.getOriginalMessage(), e);
+    }
   }
 
   private static EndpointDetails readDetails(JsonNode node) {

@@ -7,6 +7,7 @@ import io.cilium4j.agent.EndpointClaims.Claim;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.agent.EndpointEvent.Outcome;
+import io.cilium4j.agent.Ownership.Holding;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.EndpointInterface;
@@ -17,11 +18,9 @@ import io.cilium4j.core.Pod;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
-import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,8 +28,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -66,6 +67,9 @@ final class EndpointManager {
   /** Held while an endpoint's details are read and written again; never while anybody waits. */
   private final ReentrantLock changing = new ReentrantLock();
 
+  /** Endpoints of an earlier run that are not here, with the reason, by pod. */
+  private final Map<String, String> unrestored = new ConcurrentHashMap<>();
+
   private final EndpointLog log = new EndpointLog(Clock.systemUTC());
   private final EndpointClaims claims;
   private final EndpointStore store;
@@ -96,16 +100,19 @@ final class EndpointManager {
    */
   Endpoint create(EndpointRequest request, PreparedLabels labels, int mtuBytes) {
     var details = EndpointDetails.of(Names.NONE, labels.all(), AddressOwner.AGENT);
+    Holding holding = own(() -> claims.own(request.podName()));
     return bringAbout(
+        holding,
         request.podName(),
         Wait.UNTIL_READY,
         undo -> {
-          Claim claim = claims.claim(request.podName(), labels.relevant(), undo);
+          Claim claim = claims.claim(holding, request.podName(), labels.relevant(), undo);
           EndpointInterface device =
               datapath.connect(
                   new ConnectRequest(
                       claim.id(), request.netns(), POD_DEVICE, claim.addresses(), mtuBytes));
           undo.add(() -> datapath.disconnect(device));
+          holding.add(EndpointClaim.device(device));
           var pod = new PodName(request.namespace(), request.name());
           return keep(endpoint(pod, claim, device, request.namedPorts()), details, undo);
         });
@@ -114,23 +121,46 @@ final class EndpointManager {
   /**
    * Makes a pod an endpoint whose devices and addresses are there already.
    *
-   * @throws EndpointExistsException if there is one of its name or wanted id
+   * @throws EndpointExistsException if its attachment, wanted id, device or an address is another's
+   * @throws UnfitAddressException if it cannot have one of its addresses
    * @throws AgentException if it cannot; devices and addresses are its maker's still, and a device
    *     that was taken over before it failed is down
    */
   Endpoint adopt(EndpointAttachment wanted, PreparedLabels labels, Wait wait) {
     var details = EndpointDetails.of(wanted.names(), labels.all(), wanted.addressOwner());
+    Holding holding = own(() -> claims.own(wanted));
     return bringAbout(
+        holding,
         wanted.podName(),
         wait,
         undo -> {
-          Claim claim = claims.claimGiven(wanted, labels.relevant(), undo);
+          Claim claim = claims.claimGiven(holding, wanted, labels.relevant(), undo);
           EndpointInterface device =
               datapath.adopt(new AdoptRequest(claim.id(), wanted.device(), claim.addresses()));
           undo.add(() -> datapath.release(device));
           var pod = new PodName(wanted.namespace(), wanted.name());
           return keep(endpoint(pod, claim, device, wanted.namedPorts()), details, undo);
         });
+  }
+
+  /**
+   * Takes what a new endpoint needs. What stands in its way and has lost its device is gone for
+   * good, and makes room: its container runtime may never come back to delete it.
+   */
+  private Holding own(Supplier<Holding> things) {
+    while (true) {
+      try {
+        return things.get();
+      } catch (EndpointExistsException e) {
+        Optional<Endpoint> owner = endpoints.table().get(e.ownerId());
+        if (owner.isEmpty() || datapath.holds(owner.get().device())) {
+          throw e;
+        }
+        LOG.info(
+            "endpoint without device makes room id={} for=\"{}\"", e.ownerId(), e.getMessage());
+        var _ = delete(e.ownerId());
+      }
+    }
   }
 
   private record PodName(String namespace, String name) {}
@@ -149,17 +179,23 @@ final class EndpointManager {
         EndpointState.NOT_READY);
   }
 
-  private Endpoint bringAbout(String pod, Wait wait, Function<Undo, Endpoint> make) {
+  private Endpoint bringAbout(
+      Holding holding, String pod, Wait wait, Function<Undo, Endpoint> make) {
     var undo = new Undo();
     Optional<Endpoint> published = Optional.empty();
     try {
       Endpoint made = make.apply(undo);
       long revision = publish(made, undo);
       published = Optional.of(made);
+      unrestored.remove(pod); // Its successor is there.
       if (wait == Wait.NOT) {
         return made;
       }
       awaitEnforced(made, revision);
+      if (!datapath.holds(made.device())) {
+        throw new AgentException(
+            "endpoint " + pod + ": its device " + made.device().hostName() + " is gone");
+      }
       endpoints.reach(made.id(), EndpointState.READY, Outcome.OK, "policy enforced");
       Endpoint present =
           endpoints
@@ -183,6 +219,8 @@ final class EndpointManager {
       throw e instanceof AgentException known
           ? known
           : new AgentException("endpoint " + pod + ": " + e.getMessage(), e);
+    } finally {
+      holding.settled();
     }
   }
 
@@ -232,16 +270,31 @@ final class EndpointManager {
   }
 
   /**
-   * Removes an endpoint with everything it has, also where a step of it fails.
+   * Removes an endpoint with everything it has, also where a step of it fails. One in the making is
+   * waited for.
    *
    * @return what went wrong on the way, one line each; absent if there is no such endpoint, or
-   *     another is at it
+   *     another removed it
    */
   Optional<List<String>> delete(int id) {
+    Optional<Holding> entered = claims.ownership().enter(id);
+    if (entered.isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      return deleteEntered(id);
+    } finally {
+      entered.get().settled();
+    }
+  }
+
+  private Optional<List<String>> deleteEntered(int id) {
     Optional<Endpoint> leaving = leave(id);
     if (leaving.isEmpty()) {
       return Optional.empty();
     }
+    AddressOwner owner =
+        details.table().get(id).map(EndpointDetails::addressOwner).orElse(AddressOwner.AGENT);
     Endpoint endpoint = leaving.get();
     List<String> problems = new ArrayList<>();
     // The row first: without one the devices drop everything. The file last of what can fail, so
@@ -249,7 +302,7 @@ final class EndpointManager {
     attempt(problems, () -> withdraw(endpoint));
     attempt(problems, () -> datapath.disconnect(endpoint.device()));
     attempt(problems, () -> forget(id));
-    attempt(problems, () -> claims.release(endpoint));
+    attempt(problems, () -> claims.release(endpoint, owner));
     if (problems.isEmpty()) {
       LOG.info("endpoint gone id={} pod={}", id, endpoint.podName());
     } else {
@@ -385,9 +438,29 @@ final class EndpointManager {
    * Changes the names by which others know an endpoint.
    *
    * @return false if there is no such endpoint
+   * @throws EndpointExistsException if they are another's
    */
   boolean changeNames(int id, UnaryOperator<Names> change) {
-    return changeDetails(id, "names", details -> details.withNames(change.apply(details.names())));
+    changing.lock();
+    try {
+      Optional<EndpointDetails> present = details.table().get(id);
+      if (present.isEmpty()) {
+        return false;
+      }
+      Names changed = change.apply(present.get().names());
+      Runnable takeBack = claims.ownership().rename(id, changed);
+      boolean kept = false;
+      try {
+        kept = changeDetails(id, "names", details -> details.withNames(changed));
+      } finally {
+        if (!kept) {
+          takeBack.run();
+        }
+      }
+      return kept;
+    } finally {
+      changing.unlock();
+    }
   }
 
   /** Changes of details that decide nothing of packets. */
@@ -425,70 +498,18 @@ final class EndpointManager {
     return log.of(id);
   }
 
-  /** Takes up the endpoints of an earlier run, with the ids, addresses and identities they had. */
-  void restore() {
-    List<EndpointStore.Kept> all = store.load();
-    requireOurs(all);
-    for (EndpointStore.Kept kept : all) {
-      Endpoint former = kept.endpoint();
-      try {
-        restore(former, kept.details());
-      } catch (AgentException | IpamException e) {
-        // The datapath gives up what it has of it, as of any endpoint that is none.
-        notRestored(former, e);
-        store.setAside(former.id());
-      } catch (RuntimeException e) {
-        notRestored(former, e); // The next start may have more luck.
-      }
-    }
-    endpoints.synced(RESTORED);
-  }
-
-  private static void notRestored(Endpoint former, RuntimeException e) {
-    LOG.warn(
-        "endpoint not restored id={} pod={} error=\"{}\"",
-        former.id(),
-        former.podName(),
-        e.getMessage());
-  }
-
   /**
-   * With other prefixes than before no endpoint would come back, and all pods lose their network.
+   * Takes up the endpoints of an earlier run, with the ids, addresses and identities they had.
+   *
+   * @param lost what to do with those that have an address out of reach by now
    */
-  private void requireOurs(List<EndpointStore.Kept> all) {
-    List<Endpoint> owned =
-        all.stream()
-            .filter(kept -> kept.details().addressOwner() == AddressOwner.AGENT)
-            .map(EndpointStore.Kept::endpoint)
-            .toList();
-    if (!owned.isEmpty() && owned.stream().noneMatch(claims::isAddressable)) {
-      throw new AgentException(
-          "endpoint "
-              + owned.getFirst().podName()
-              + " has "
-              + owned.getFirst().addresses()
-              + " of an earlier start, and the pod CIDRs hold none of these; give the former pod"
-              + " CIDRs, or clean the instance up first");
-    }
-  }
-
-  private void restore(Endpoint former, EndpointDetails about) {
-    if (isGone(former)) {
-      datapath.disconnect(former.device());
-      store.remove(former.id());
-      LOG.info(
-          "endpoint gone while no agent ran id={} pod={} netns={}",
-          former.id(),
-          former.podName(),
-          former.device().netns());
-      return;
-    }
-    var undo = new Undo();
-    try {
-      Endpoint endpoint =
-          claims.claimAgain(former, EndpointLabels.relevant(about), about.addressOwner(), undo);
+  void restore(EndpointRestorer.Lost lost) {
+    var found = new EndpointRestorer(claims, store, datapath).restore(lost);
+    unrestored.putAll(found.problems());
+    for (EndpointStore.Kept each : found.restored()) {
+      Endpoint endpoint = each.endpoint();
       claims.announce(endpoint);
-      details.put(endpoint.id(), about);
+      details.put(endpoint.id(), each.details());
       endpoints.put(endpoint);
       log.add(endpoint.id(), Outcome.OK, "restored", endpoint.state());
       LOG.info(
@@ -496,15 +517,38 @@ final class EndpointManager {
           endpoint.id(),
           endpoint.podName(),
           endpoint.identity());
-    } catch (RuntimeException e) {
-      undo.run(e);
-      throw e;
+    }
+    endpoints.synced(RESTORED);
+  }
+
+  /** Sees which endpoints have lost their device, which nobody tells the agent of. */
+  void lookAtDevices() {
+    for (Row<Integer, Endpoint> row : endpoints.table().snapshot()) {
+      EndpointInterface device = row.value().device();
+      boolean leaves = row.value().state() == EndpointState.DISCONNECTING;
+      endpoints.deviceIs(row.key(), leaves || datapath.holds(device), device.hostName());
     }
   }
 
-  /** The namespace of devices that others made may have another name where they are. */
-  private boolean isGone(Endpoint former) {
-    String netns = former.device().netns();
-    return (!netns.isEmpty() && !Files.exists(Path.of(netns))) || !datapath.holds(former.device());
+  /** Endpoints that are not as they should be, one line each, by where it is wrong. */
+  Map<String, String> problems() {
+    Map<String, String> problems = new TreeMap<>();
+    unrestored.forEach((pod, problem) -> problems.put("endpoint " + pod, problem));
+    for (int id : endpoints.withoutDevice()) {
+      endpoints
+          .table()
+          .get(id)
+          .ifPresent(each ->
+              problems.put(
+                  "endpoint " + id,
+                  "endpoint %d (%s): its device %s is gone"
+                      .formatted(id, each.podName(), each.device().hostName())));
+    }
+    return problems;
+  }
+
+  /** What each endpoint has to itself, those in the making included. */
+  List<EndpointClaim> claims() {
+    return claims.ownership().claims();
   }
 }

@@ -12,7 +12,11 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.util.ArrayList;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The table of endpoints, in which each takes only the steps that its life has, and one on its way
@@ -21,8 +25,13 @@ import java.util.function.Function;
  * <p>Safe for use by several threads.
  */
 final class EndpointStates {
+  private static final Logger LOG = LoggerFactory.getLogger(EndpointStates.class);
+
   private final TableWriter<Integer, Endpoint> endpoints;
   private final EndpointLog log;
+
+  /** Endpoints whose device is gone: they are not ready, whatever policy is enforced. */
+  private final Set<Integer> withoutDevice = ConcurrentHashMap.newKeySet();
 
   /**
    * @param log told of each step
@@ -44,6 +53,7 @@ final class EndpointStates {
 
   /** Removes an endpoint; gives the table's revision from then on. */
   long remove(int id) {
+    withoutDevice.remove(id);
     return endpoints.remove(id);
   }
 
@@ -72,8 +82,33 @@ final class EndpointStates {
     }
   }
 
+  /**
+   * Notes that an endpoint's device is gone, or is there again; no change if that is known.
+   *
+   * @param device the device, for people
+   */
+  void deviceIs(int id, boolean there, String device) {
+    if (there && withoutDevice.remove(id)) {
+      reach(id, EndpointState.READY, Outcome.OK, device + " is there again");
+    } else if (!there && withoutDevice.add(id)) {
+      // By way of what its life has: what is ready regenerates before it is not.
+      become(id, EndpointState.REGENERATING);
+      reach(id, EndpointState.NOT_READY, Outcome.FAILED, device + " is gone");
+      LOG.warn("endpoint without device id={} device=\"{}\"", id, device);
+    }
+  }
+
+  /** The endpoints whose device is gone. */
+  Set<Integer> withoutDevice() {
+    return Set.copyOf(withoutDevice);
+  }
+
   /** Takes an endpoint to another state and notes it; a failure is noted without a step too. */
   void reach(int id, EndpointState next, Outcome outcome, String message) {
+    if (next == EndpointState.READY && withoutDevice.contains(id)) {
+      reach(id, EndpointState.NOT_READY, Outcome.FAILED, "its device is gone");
+      return;
+    }
     boolean stepped = become(id, next).isPresent();
     if (stepped || outcome == Outcome.FAILED) {
       endpoints.table().get(id).ifPresent(there -> log.add(id, outcome, message, there.state()));

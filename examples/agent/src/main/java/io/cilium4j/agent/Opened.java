@@ -11,6 +11,7 @@ final class Opened implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Opened.class);
 
   private final Deque<AutoCloseable> resources = new ArrayDeque<>();
+  private final Deque<AutoCloseable> ifFailed = new ArrayDeque<>();
 
   /** Notes a resource, and gives it back. */
   <T extends AutoCloseable> T add(T resource) {
@@ -18,9 +19,24 @@ final class Opened implements AutoCloseable {
     return resource;
   }
 
+  /** Notes what is done first where the whole does not come about. */
+  void ifFailed(AutoCloseable task) {
+    ifFailed.push(task);
+  }
+
+  /** Closes everything since the whole does not come about. */
+  void fail() {
+    close(ifFailed);
+    close();
+  }
+
   @Override
   public void close() {
-    for (AutoCloseable each = resources.poll(); each != null; each = resources.poll()) {
+    close(resources);
+  }
+
+  private static void close(Deque<AutoCloseable> all) {
+    for (AutoCloseable each = all.poll(); each != null; each = all.poll()) {
       try {
         each.close();
       } catch (Exception e) {

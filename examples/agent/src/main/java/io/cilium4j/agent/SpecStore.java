@@ -5,7 +5,6 @@ import io.cilium4j.api.ApiJson;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -69,7 +68,7 @@ public final class SpecStore<V> {
       if (isNew && rows.table().snapshot().size() >= MAX_ROWS) {
         throw new AgentException(name + ": more than " + MAX_ROWS);
       }
-      Files.createDirectories(files);
+      folder.createSpecs(name);
       folder.write(file(id), ApiJson.mapper().writeValueAsBytes(value));
       rows.put(id, value);
       return isNew;

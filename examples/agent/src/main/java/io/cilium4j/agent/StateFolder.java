@@ -16,6 +16,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,6 +55,12 @@ final class StateFolder {
 
   /** Largest file that is read back, 1 MiB: an endpoint takes a few hundred bytes. */
   private static final long MAX_FILE_BYTES = 1L << 20;
+
+  /** With the line's end, so that a part of a name is none. */
+  private static final Pattern DATAPATH_NAME = Pattern.compile("([a-z][-a-z0-9]{0,30})\\n");
+
+  /** What the list of a datapath's devices is called behind the datapath's name. */
+  private static final String DEVICES = "-devices";
 
   private final Path root;
 
@@ -95,15 +103,35 @@ final class StateFolder {
     return root.resolve("specs");
   }
 
-  /** The name of the datapath that an earlier run used; absent if none did. */
+  /** Whether an earlier run used a datapath, whether its name can be read or not. */
+  boolean hasDatapath() {
+    return Files.exists(datapathNameFile());
+  }
+
+  /**
+   * The name of the datapath that an earlier run used; absent if none did, or if nothing says
+   * which. Where the file is damaged, the one that left a list of devices is it.
+   */
   Optional<String> datapathName() {
+    String problem;
     try {
-      return Optional.of(new String(read(datapathNameFile()), StandardCharsets.UTF_8).strip());
+      Matcher name =
+          DATAPATH_NAME.matcher(new String(read(datapathNameFile()), StandardCharsets.UTF_8));
+      if (name.matches()) {
+        return Optional.of(name.group(1));
+      }
+      problem = "no name of a datapath";
     } catch (NoSuchFileException _) {
       return Optional.empty();
     } catch (IOException e) {
-      throw new AgentException("read " + datapathNameFile() + ": " + reason(e), e);
+      problem = reason(e);
     }
+    List<String> lists =
+        list(datapath(), DEVICES).stream().map(file -> file.getFileName().toString()).toList();
+    LOG.warn("state lost file={} error=\"{}\" devices={}", datapathNameFile(), problem, lists);
+    return lists.size() == 1
+        ? Optional.of(lists.getFirst().substring(0, lists.getFirst().length() - DEVICES.length()))
+        : Optional.empty();
   }
 
   /** Notes the name of the datapath that enforces from now on. */
@@ -117,6 +145,11 @@ final class StateFolder {
 
   private Path datapathNameFile() {
     return root.resolve("datapath-name");
+  }
+
+  /** Makes a folder for a table of what users asked for, with those above it. */
+  void createSpecs(String name) throws IOException {
+    Files.createDirectories(specs(name), FOLDER_MODE);
   }
 
   /** Makes the folders that are missing. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.AddressBook.Term;
+import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
@@ -34,6 +35,8 @@ class AddressBookTest {
   @TempDir Path temp;
   private StateFolder folder;
   private Instant now = Instant.parse("2026-01-01T00:00:00Z");
+  private long nanos;
+  private final Ownership ownership = new Ownership();
   private IpamAllocator ipam;
   private AddressBook book;
 
@@ -54,8 +57,15 @@ class AddressBookTest {
             ipam,
             CIDRS,
             new SpecStore<>("addresses", folder, AddressBook.Held.class),
-            ((InstantSource) () -> now).withZone(ZoneOffset.UTC));
+            ownership,
+            new AddressBook.Clocks(
+                ((InstantSource) () -> now).withZone(ZoneOffset.UTC), () -> nanos));
     book.restore();
+  }
+
+  private void pass(Duration time) {
+    now = now.plus(time);
+    nanos += time.toNanos();
   }
 
   private int allocations() {
@@ -66,10 +76,10 @@ class AddressBookTest {
   void expire_atTheDeadline_givesBackWhatNobodyTook() {
     book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
     book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
-    now = now.plus(AddressBook.RESERVATION).minusMillis(1);
+    pass(AddressBook.RESERVATION.minusMillis(1));
     book.expire();
     assertEquals(2, allocations());
-    now = now.plusMillis(1);
+    pass(Duration.ofMillis(1));
     book.expire();
     assertEquals(1, allocations());
     reopen();
@@ -79,10 +89,10 @@ class AddressBookTest {
   @Test
   void restore_halfwayToTheDeadline_keepsTheRestOfIt() {
     var taken = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
-    now = now.plus(AddressBook.RESERVATION.dividedBy(2));
+    pass(AddressBook.RESERVATION.dividedBy(2));
     reopen();
     book.confirm(taken.address(), taken.reservation().orElseThrow());
-    now = now.plus(AddressBook.RESERVATION.dividedBy(2));
+    pass(AddressBook.RESERVATION.dividedBy(2));
     book.expire();
     assertEquals(0, allocations());
   }
@@ -90,7 +100,7 @@ class AddressBookTest {
   @Test
   void restore_pastTheDeadline_giveItBack() {
     book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
-    now = now.plus(AddressBook.RESERVATION);
+    pass(AddressBook.RESERVATION);
     reopen();
     assertEquals(0, allocations());
     assertTrue(StateFolder.list(folder.specs("addresses"), ".json").isEmpty());
@@ -104,7 +114,7 @@ class AddressBookTest {
     var undo = new Undo();
     book.handOver(failed, undo);
     undo.run(new IllegalStateException());
-    now = now.plus(AddressBook.RESERVATION).plus(Duration.ofDays(1));
+    pass(AddressBook.RESERVATION.plus(Duration.ofDays(1)));
     book.expire();
     assertTrue(book.allocations().snapshot().contains(used));
     assertTrue(!book.allocations().snapshot().contains(failed));
@@ -125,5 +135,77 @@ class AddressBookTest {
     Files.createDirectories(folder.specs("addresses").resolve("1.json.tmp/full"));
     assertThrows(AgentException.class, () -> book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT));
     assertEquals(0, allocations());
+  }
+
+  // ---- clocks that jump ----
+
+  @Test
+  void expire_clockIsSetForward_waitsForTheTimeItself() {
+    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    now = now.plus(Duration.ofDays(365));
+    book.expire();
+    assertEquals(1, allocations());
+    pass(AddressBook.RESERVATION);
+    book.expire();
+    assertEquals(0, allocations());
+  }
+
+  @Test
+  void expire_clockIsSetBack_comesNoLater() {
+    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    now = now.minus(Duration.ofDays(365));
+    pass(AddressBook.RESERVATION);
+    book.expire();
+    assertEquals(0, allocations());
+  }
+
+  @Test
+  void restore_clockWasSetBack_lastsNoLongerThanAnyReservation() {
+    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    for (int i = 0; i < 3; i++) {
+      now = now.minus(Duration.ofDays(1));
+      reopen();
+    }
+    now = now.plus(AddressBook.RESERVATION.dividedBy(2));
+    reopen();
+    pass(AddressBook.RESERVATION.dividedBy(2));
+    book.expire();
+    assertEquals(0, allocations());
+  }
+
+  // ---- addresses that an endpoint has or is to have ----
+
+  @Test
+  void release_anEndpointIsToHaveIt_isRefusedWithTheOwnersName() {
+    IpAddress address = book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT).address();
+    var holding =
+        ownership.take(OWNER, Names.NONE, 7, List.of(new EndpointClaim.Thing.Address(address)));
+    var refused = assertThrows(EndpointExistsException.class, () -> book.release(address));
+    assertEquals(
+        "address " + address + " is that of endpoint 7 (" + OWNER + ")", refused.getMessage());
+    assertEquals(1, allocations());
+    holding.release();
+    assertTrue(book.release(address));
+  }
+
+  @Test
+  void expire_anEndpointIsToHaveIt_leavesIt() {
+    IpAddress address = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
+    var holding =
+        ownership.take(OWNER, Names.NONE, 0, List.of(new EndpointClaim.Thing.Address(address)));
+    pass(AddressBook.RESERVATION);
+    book.expire();
+    assertEquals(1, allocations());
+    holding.release();
+    book.expire();
+    assertEquals(0, allocations());
+  }
+
+  @Test
+  void claim_taken_isRefusedAlsoForTheSameOwner() {
+    IpAddress address = IpAddress.parse("10.1.0.77");
+    book.claim(address, OWNER);
+    var refused = assertThrows(EndpointExistsException.class, () -> book.claim(address, OWNER));
+    assertEquals("address 10.1.0.77 is that of " + OWNER, refused.getMessage());
   }
 }

@@ -68,10 +68,10 @@ class EndpointStoreTest {
   @Test
   void load_whatWasPut_isTheSame() {
     store.put(ENDPOINT, DETAILS);
-    assertEquals(List.of(KEPT), store.load());
+    assertEquals(List.of(KEPT), store.load().kept());
     store.remove(ENDPOINT.id());
     store.remove(ENDPOINT.id());
-    assertEquals(List.of(), store.load());
+    assertEquals(List.of(), store.load().kept());
   }
 
   @Test
@@ -89,9 +89,9 @@ class EndpointStoreTest {
   void load_writingWasCutShort_keepsTheOldContent() throws Exception {
     store.put(ENDPOINT, DETAILS);
     Files.writeString(folder.endpoints().resolve(ENDPOINT.id() + ".json.tmp"), "{\"version\"");
-    assertEquals(List.of(KEPT), store.load());
+    assertEquals(List.of(KEPT), store.load().kept());
     store.put(ENDPOINT, DETAILS);
-    assertEquals(List.of(KEPT), store.load());
+    assertEquals(List.of(KEPT), store.load().kept());
   }
 
   @Test
@@ -118,20 +118,88 @@ class EndpointStoreTest {
     store.put(ENDPOINT, DETAILS);
     Path damaged = folder.endpoints().resolve("9.json");
     Files.writeString(damaged, content);
-    assertEquals(List.of(KEPT), store.load());
+    assertEquals(List.of(KEPT), store.load().kept());
     assertFalse(Files.exists(damaged));
     assertTrue(Files.exists(folder.endpoints().resolve("9.json.damaged")));
   }
 
+  private static EndpointStore.Kept kept(int id, String name) {
+    return new EndpointStore.Kept(
+        new Endpoint(
+            id,
+            "default",
+            name,
+            ENDPOINT.labels(),
+            257,
+            ENDPOINT.addresses(),
+            ENDPOINT.device(),
+            Map.of(),
+            EndpointState.RESTORING),
+        DETAILS);
+  }
+
+  private void put(String file, EndpointStore.Kept kept, long written) throws Exception {
+    Files.write(folder.endpoints().resolve(file), EndpointFile.write(kept, written));
+  }
+
+  private List<String> files() {
+    return StateFolder.list(folder.endpoints(), "").stream()
+        .map(file -> String.valueOf(file.getFileName()))
+        .toList();
+  }
+
   @Test
-  void load_fileOfAnotherEndpoint_isRefused() throws Exception {
-    Files.write(folder.endpoints().resolve("9.json"), EndpointFile.write(KEPT));
-    assertEquals(List.of(), store.load());
+  void load_filesWereSwapped_eachIsWhatStandsInIt() throws Exception {
+    put("8.json", kept(9, "nine"), 1);
+    put("9.json", kept(8, "eight"), 2);
+    put("5.json", kept(7, "seven"), 3);
+    assertEquals(List.of(kept(7, "seven"), kept(8, "eight"), kept(9, "nine")), store.load().kept());
+    assertEquals(List.of("7.json", "8.json", "9.json"), files());
+    assertEquals(List.of(kept(7, "seven"), kept(8, "eight"), kept(9, "nine")), store.load().kept());
+  }
+
+  @Test
+  void load_twoFilesOfOneId_takesTheNewerAndTellsOfTheOther() throws Exception {
+    put("8.json", kept(8, "former"), 5);
+    put("9.json", kept(8, "present"), 6);
+    var loaded = store.load();
+    assertEquals(List.of(kept(8, "present")), loaded.kept());
+    assertEquals(List.of("8.json"), List.copyOf(loaded.problems().keySet()));
+    assertEquals(List.of("8.json", "8.json.damaged"), files());
+  }
+
+  @Test
+  void load_highestId_countsWhatCannotBeReadToo() throws Exception {
+    put("8.json", kept(8, "eight"), 5);
+    Files.writeString(folder.endpoints().resolve("41.json"), "{");
+    assertEquals(41, store.load().highestId());
+    assertEquals(41, store.load().highestId(), "set aside by now");
+  }
+
+  @Test
+  void put_clockWentBack_isNewerAllTheSame() throws Exception {
+    long future = System.currentTimeMillis() + 1_000_000_000L;
+    put("9.json", kept(9, "nine"), future);
+    var _ = store.load();
+    store.put(kept(8, "eight").endpoint(), DETAILS);
+    byte[] text = Files.readAllBytes(folder.endpoints().resolve("8.json"));
+    assertTrue(EndpointFile.written(text) > future);
+  }
+
+  @Test
+  void setAside_isNoEndpointUntilItComesBack() throws Exception {
+    store.put(ENDPOINT, DETAILS);
+    store.setAside(ENDPOINT.id());
+    assertEquals(List.of(), store.load().kept());
+    assertEquals(List.of(KEPT), store.load().aside());
+    store.comeBack(ENDPOINT, DETAILS);
+    assertEquals(List.of(KEPT), store.load().kept());
+    assertEquals(List.of(), store.load().aside());
   }
 
   @Test
   void read_everyFieldTakenAway_isRefusedInOneLine() {
-    String text = new String(EndpointFile.write(KEPT), StandardCharsets.UTF_8);
+    String text = new String(EndpointFile.write(KEPT, 1), StandardCharsets.UTF_8);
     for (String field :
         List.of(
             "id",

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 
 /** A datapath that remembers what it was told, outlives its agents, and fails on demand. */
 public final class RecordingDatapath implements DatapathProvider, Datapath {
@@ -31,6 +32,21 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   /** Devices that it refuses to remove, by index. */
   public final Set<Integer> stuckDevices = new HashSet<>();
+
+  /** Devices that are others of the same name and index by now. */
+  private final Set<Integer> replaced = new HashSet<>();
+
+  /** What it says that it cannot mend. */
+  public volatile List<String> problems = List.of();
+
+  /** Whether it does not tell of flows, which is what a start asks for last. */
+  public volatile boolean isBroken;
+
+  /** Where each adoption waits; open at first. */
+  public volatile CountDownLatch gate = new CountDownLatch(0);
+
+  /** Counts down as an adoption comes to the gate. */
+  public volatile CountDownLatch arrived = new CountDownLatch(0);
 
   /** One that holds nothing and refuses nothing. */
   public RecordingDatapath() {}
@@ -67,7 +83,17 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
-  public synchronized EndpointInterface adopt(AdoptRequest request) {
+  public EndpointInterface adopt(AdoptRequest request) {
+    arrived.countDown();
+    try {
+      gate.await();
+    } catch (InterruptedException e) {
+      throw new DatapathException("interrupted", e);
+    }
+    return take(request);
+  }
+
+  private synchronized EndpointInterface take(AdoptRequest request) {
     if (refusedDevices.contains(request.endpointId())) {
       throw new DatapathException("no device for " + request.device().hostName());
     }
@@ -80,7 +106,9 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
     if (stuckDevices.contains(device.hostIfindex())) {
       throw new DatapathException("device " + device.hostName() + " is stuck");
     }
-    devices.remove(device.hostIfindex());
+    if (holds(device)) {
+      devices.remove(device.hostIfindex());
+    }
   }
 
   @Override
@@ -90,7 +118,22 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public synchronized boolean holds(EndpointInterface device) {
-    return devices.contains(device.hostIfindex());
+    return devices.contains(device.hostIfindex()) && !replaced.contains(device.hostIfindex());
+  }
+
+  /** As when the device of this index went and somebody made another one. */
+  synchronized void replaceDevice(int ifindex) {
+    replaced.add(ifindex);
+  }
+
+  @Override
+  public Mended mend() {
+    return new Mended(List.of(), problems);
+  }
+
+  /** As when somebody deletes the device of this index. */
+  public synchronized void loseDevice(int ifindex) {
+    devices.remove(ifindex);
   }
 
   @Override
@@ -115,6 +158,9 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public Subscription subscribe(FlowSink sink) {
+    if (isBroken) {
+      throw new DatapathException("no flows");
+    }
     return () -> {};
   }
 

@@ -35,7 +35,7 @@ final class Lab implements AutoCloseable {
   private final String instance;
   private final String datapath;
   private final Path folder;
-  private final int octet;
+  private int octet;
   private final Map<String, Netns> namespaces = new HashMap<>();
   private Agent agent;
 
@@ -143,6 +143,12 @@ final class Lab implements AutoCloseable {
   /** A new agent object of the same instance, as a restarted process has. */
   void replaceAgent() {
     agent = newAgent(instance, datapath, octet, folder);
+  }
+
+  /** As {@link #replaceAgent()}, with the prefixes of another octet. */
+  void replaceAgent(int other) {
+    octet = other;
+    replaceAgent();
   }
 
   /** The path of a pod's namespace. */

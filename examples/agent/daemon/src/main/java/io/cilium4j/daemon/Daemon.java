@@ -10,6 +10,7 @@ import io.cilium4j.agent.rest.RestConfig;
 import io.cilium4j.agent.rest.RestServer;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -43,6 +44,7 @@ final class Daemon implements AutoCloseable {
   /** What was started, the last first. */
   private final Deque<AutoCloseable> parts = new ArrayDeque<>();
 
+  private Runnable ifFailed = () -> {};
   private final CountDownLatch end = new CountDownLatch(1);
 
   private Daemon() {}
@@ -60,6 +62,7 @@ final class Daemon implements AutoCloseable {
       daemon.startParts(settings);
     } catch (IOException | RuntimeException e) {
       daemon.close();
+      daemon.ifFailed.run();
       throw e;
     }
     return daemon;
@@ -68,7 +71,10 @@ final class Daemon implements AutoCloseable {
   private void startParts(DaemonSettings settings) throws IOException {
     long begin = System.nanoTime();
     Agent agent = agent(settings);
+    boolean isFirst = !agent.hasState();
     agent.start();
+    // What else fails: of a first start nothing is left, what was there before goes on.
+    ifFailed = isFirst ? agent::destroy : agent::stop;
     parts.addFirst(agent);
     var monitor = MonitorServer.start(settings.path("monitor-socket"), agent, queueSize(settings));
     parts.addFirst(monitor);
@@ -109,6 +115,7 @@ final class Daemon implements AutoCloseable {
             .enforcement(
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))
+            .allowLostEndpoints(settings.isOn("allow-lost-endpoints"))
             .podCidrs(podCidrs(settings).toArray(IpPrefix[]::new))
             .devices(settings.names("devices").toArray(String[]::new))
             .limits(
@@ -174,7 +181,8 @@ final class Daemon implements AutoCloseable {
   private static IpPrefix prefix(DaemonSettings settings, String key, String auto) {
     String text = settings.text(key);
     try {
-      IpPrefix prefix = IpPrefix.parse(text.equals(AUTO) ? auto : text);
+      IpPrefix prefix = PodPrefixes.parse(text.equals(AUTO) ? auto : text);
+      PodPrefixes.require(prefix);
       if (prefix.address().isV4() != key.equals("ipv4-range")) {
         throw new OptionException(key + ": " + text + ": of the other address family");
       }

@@ -77,8 +77,24 @@ final class DaemonOptions {
     add(group, "ipam", Kind.TEXT, "cluster-pool", "where addresses come from", "cluster-pool");
     add(group, "enable-ipv4", Kind.TRUTH, "true", "whether endpoints have IPv4 addresses");
     add(group, "enable-ipv6", Kind.TRUTH, "true", "whether endpoints have IPv6 addresses");
-    add(group, "ipv4-range", Kind.PREFIX, "auto", "the endpoints' prefix; auto is 10.0.0.0/24");
-    add(group, "ipv6-range", Kind.PREFIX, "auto", "the endpoints' prefix; auto is fd00:10::/112");
+    add(
+        group,
+        "ipv4-range",
+        Kind.PREFIX,
+        "auto",
+        "the endpoints' prefix, at most /30, in use by nothing else; auto is 10.0.0.0/24");
+    add(
+        group,
+        "ipv6-range",
+        Kind.PREFIX,
+        "auto",
+        "the endpoints' prefix, at most /126, in use by nothing else; auto is fd00:10::/112");
+    add(
+        group,
+        "allow-lost-endpoints",
+        Kind.TRUTH,
+        "false",
+        "start with prefixes that do not hold the addresses of earlier endpoints");
     add(group, "mtu", Kind.NUMBER, "1500", "largest packet of the endpoints' devices, in bytes");
   }
 

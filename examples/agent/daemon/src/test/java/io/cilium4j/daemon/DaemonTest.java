@@ -24,6 +24,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The whole daemon in this process, on the datapath that needs no privileges. */
 class DaemonTest {
@@ -123,6 +125,62 @@ class DaemonTest {
       assertTrue(Files.exists(folder.resolve("api.sock")));
     }
     assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+  }
+
+  /** Something that is no socket, in the place of the one that is opened last. */
+  private void takeSocket() throws IOException {
+    Files.createDirectories(folder.resolve("api.sock/taken"));
+  }
+
+  @Test
+  void start_thatFailsAtItsEndTheFirstTime_leavesNothing() throws IOException {
+    takeSocket();
+    assertThrows(Exception.class, () -> Daemon.start(settings()));
+    assertTrue(Files.notExists(folder.resolve("state")));
+    assertTrue(Files.notExists(folder.resolve("monitor.sock")));
+    assertTrue(Files.notExists(folder.resolve("health.sock")));
+  }
+
+  @Test
+  void start_thatFailsAtItsEndLater_leavesWhatWasThere() throws IOException {
+    try (var _ = Daemon.start(settings())) {
+      assertTrue(Files.exists(folder.resolve("state")));
+    }
+    takeSocket();
+    assertThrows(Exception.class, () -> Daemon.start(settings()));
+    assertTrue(Files.exists(folder.resolve("state/datapath-name")));
+    assertTrue(Files.notExists(folder.resolve("monitor.sock")));
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ipv4-range, 127.0.0.0/24, loopback",
+    "ipv4-range, 126.0.0.0/7, loopback",
+    "ipv4-range, 169.254.9.0/24, link-local",
+    "ipv4-range, 224.1.0.0/24, multicast",
+    "ipv4-range, 255.255.255.252/30, class E",
+    "ipv4-range, 240.0.0.0/8, class E",
+    "ipv4-range, 0.1.0.0/16, this network",
+    "ipv4-range, 0.0.0.0/0, this network",
+    "ipv4-range, 10.0.0.0/31, at most 30",
+    "ipv4-range, 10.0.0.7/24, wanted 10.0.0.0/24",
+    "ipv4-range, fd00::/64, other address family",
+    "ipv6-range, ::/64, unspecified",
+    "ipv6-range, fe80::/64, link-local",
+    "ipv6-range, ff02::/64, multicast",
+    "ipv6-range, fd00::/127, at most 126",
+    "ipv6-range, fd00::7/64, wanted fd00::/64",
+    "ipv6-range, 10.0.0.0/24, other address family"
+  })
+  void agent_prefixThatPodsCannotHave_isRefusedByName(String option, String prefix, String why) {
+    var refused =
+        assertThrows(
+            OptionException.class,
+            () -> Daemon.agent(settings("--" + option + "=" + prefix)),
+            prefix);
+    String text = String.valueOf(refused.getMessage());
+    assertTrue(text.startsWith(option + ": ") && text.contains(why), text);
   }
 
   /** One request, no keep-alive; both ways of asking must show the very same. */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.AddressBook;
-import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
@@ -19,6 +17,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -52,7 +51,8 @@ final class AttachmentReader {
           device(wanted),
           addresses(wanted.addressing()),
           owner(wanted),
-          Map.of());
+          Map.of(),
+          reservations(wanted.addressing()));
     } catch (IllegalArgumentException e) {
       throw Refusal.invalid(String.valueOf(e.getMessage()));
     }
@@ -166,15 +166,19 @@ final class AttachmentReader {
     if (text.isEmpty()) {
       return;
     }
-    int slash = text.indexOf('/');
-    IpAddress address = IpAddress.parse(slash < 0 ? text : text.substring(0, slash));
-    if (slash >= 0) {
-      var _ = IpPrefix.parseLenient(text);
-    }
+    IpAddress address = address(text);
     if (address.family() != family) {
       throw new IllegalArgumentException("address " + address + ": wanted one of " + family);
     }
     addresses.add(address);
+  }
+
+  private static IpAddress address(String text) {
+    int slash = text.indexOf('/');
+    if (slash >= 0) {
+      var _ = IpPrefix.parseLenient(text);
+    }
+    return IpAddress.parse(slash < 0 ? text : text.substring(0, slash));
   }
 
   private static AddressOwner owner(EndpointChangeRequest wanted) {
@@ -182,28 +186,24 @@ final class AttachmentReader {
     return datapath != null && datapath.externalIpam() ? AddressOwner.OTHERS : AddressOwner.AGENT;
   }
 
-  /**
-   * Sees whether addresses that were reserved until a deadline are still the client's.
-   *
-   * @throws Refusal if they are another's by now
-   */
-  static void confirmAddresses(AddressBook book, @Nullable AddressPair pair) {
+  /** Names the deadlines of addresses that were taken with one. */
+  private static Map<IpAddress, UUID> reservations(@Nullable AddressPair pair) {
+    Map<IpAddress, UUID> all = new HashMap<>();
     if (pair != null) {
-      confirm(book, pair.ipv4(), pair.ipv4ExpirationUuid());
-      confirm(book, pair.ipv6(), pair.ipv6ExpirationUuid());
+      reserve(all, pair.ipv4(), pair.ipv4ExpirationUuid());
+      reserve(all, pair.ipv6(), pair.ipv6ExpirationUuid());
     }
+    return all;
   }
 
-  private static void confirm(AddressBook book, String address, String reservation) {
+  private static void reserve(Map<IpAddress, UUID> all, String address, String reservation) {
     if (address.isEmpty() || reservation.isEmpty()) {
       return;
     }
     try {
-      book.confirm(IpAddress.parse(address), UUID.fromString(reservation));
+      all.put(address(address), UUID.fromString(reservation));
     } catch (IllegalArgumentException _) {
-      throw Refusal.invalid("addressing: an expiration-uuid that is none");
-    } catch (AgentException e) {
-      throw Refusal.invalid(String.valueOf(e.getMessage()));
+      throw new IllegalArgumentException("addressing: an expiration-uuid that is none");
     }
   }
 

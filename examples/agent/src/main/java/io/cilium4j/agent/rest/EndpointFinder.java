@@ -2,13 +2,17 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.api.EndpointId;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.state.Row;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /** Finds the endpoint that a client means. */
@@ -59,31 +63,69 @@ final class EndpointFinder {
   }
 
   private Optional<Endpoint> ofAddress(String text) {
-    IpAddress address =
-        IpAddress.tryParse(text)
-            .orElseThrow(() -> Refusal.invalid("endpoint id: wanted an address after the prefix"));
+    IpAddress address = address(text);
     return first(each -> each.addresses().contains(address));
   }
 
+  private static IpAddress address(String text) {
+    return IpAddress.tryParse(text)
+        .orElseThrow(() -> Refusal.invalid("endpoint id: wanted an address after the prefix"));
+  }
+
   /** A name that stands for several endpoints once a pod has several devices. */
-  private Optional<Endpoint> legacy(
-      EndpointId id, java.util.function.Function<Names, String> nameOf) {
+  private Optional<Endpoint> legacy(EndpointId id, Function<Names, String> nameOf) {
     return first(each -> {
       Names names = names(each);
       return !names.attachmentOnly() && nameOf.apply(names).equals(id.value());
     });
   }
 
-  /** Every endpoint of a container. */
-  List<Endpoint> ofContainer(String containerId) {
-    return agent.endpoints().snapshot().stream()
-        .map(Row::value)
-        .filter(each -> names(each).containerId().equals(containerId))
-        .toList();
+  /** Every endpoint of a container, those in the making included. */
+  List<EndpointClaim> ofContainer(String containerId) {
+    return claims(each -> each.names().containerId().equals(containerId));
   }
 
+  /**
+   * Every endpoint that an id names, those in the making included. Names of a time when a pod had
+   * one endpoint may stand for several.
+   */
+  List<EndpointClaim> claims(EndpointId id) {
+    return switch (id.kind()) {
+      case LOCAL -> claims(each -> each.id() == id.number());
+      case GLOBAL -> List.of();
+      case CNI_ATTACHMENT ->
+          claims(each -> each.names().attachment().filter(id.value()::equals).isPresent());
+      case CONTAINER_ID -> legacyClaims(id, Names::containerId);
+      case CONTAINER_NAME -> legacyClaims(id, Names::containerName);
+      case DOCKER_ENDPOINT -> legacyClaims(id, Names::dockerEndpointId);
+      case POD_NAME ->
+          claims(each -> each.podName().equals(id.value()) && !each.names().attachmentOnly());
+      case CEP_NAME -> claims(each -> each.podName().equals(id.value()));
+      case IPV4, IPV6 -> {
+        IpAddress address = address(id.value());
+        yield claims(each -> each.addresses().contains(address));
+      }
+    };
+  }
+
+  private List<EndpointClaim> legacyClaims(EndpointId id, Function<Names, String> nameOf) {
+    return claims(
+        each -> !each.names().attachmentOnly() && nameOf.apply(each.names()).equals(id.value()));
+  }
+
+  private List<EndpointClaim> claims(Predicate<EndpointClaim> wanted) {
+    return agent.endpointClaims().stream().filter(wanted).toList();
+  }
+
+  /** Of several the one that has its device, and of these the one with the highest id. */
   private Optional<Endpoint> first(Predicate<Endpoint> wanted) {
-    return agent.endpoints().snapshot().stream().map(Row::value).filter(wanted).findFirst();
+    Set<Integer> withoutDevice = agent.endpointsWithoutDevice();
+    return agent.endpoints().snapshot().stream()
+        .map(Row::value)
+        .filter(wanted)
+        .max(
+            Comparator.comparing((Endpoint each) -> !withoutDevice.contains(each.id()))
+                .thenComparingInt(Endpoint::id));
   }
 
   private Names names(Endpoint endpoint) {

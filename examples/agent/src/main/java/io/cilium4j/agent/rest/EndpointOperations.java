@@ -5,7 +5,9 @@ import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.Agent.Wait;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointAttachment;
+import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointExistsException;
+import io.cilium4j.agent.UnfitAddressException;
 import io.cilium4j.api.EndpointId;
 import io.cilium4j.api.model.EndpointBatchDeleteRequest;
 import io.cilium4j.api.model.EndpointChangeRequest;
@@ -15,9 +17,12 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.state.Row;
 import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** {@code /endpoint}: what a CNI plugin calls, and the lists. */
 final class EndpointOperations {
+  private static final Logger LOG = LoggerFactory.getLogger(EndpointOperations.class);
 
   private static final int PARTLY_DONE = 206;
   private static final int CONFLICT = 409;
@@ -60,44 +65,39 @@ final class EndpointOperations {
 
   // ---- creation ----
 
-  Response put(Request request) throws Exception {
+  Response put(Request request) {
     EndpointId id = EndpointFinder.parse(request.path("id"));
     EndpointChangeRequest wanted = request.body(EndpointChangeRequest.class);
     EndpointAttachment attachment = AttachmentReader.read(id, wanted);
-    return locks.with(
-        keys(attachment.podName()),
-        () -> {
-          requireNew(attachment);
-          AttachmentReader.confirmAddresses(agent.addresses(), wanted.addressing());
-          Wait wait = wanted.syncBuildEndpoint() ? Wait.UNTIL_READY : Wait.NOT;
-          return Response.json(Response.CREATED, view.full(attach(attachment, wait)));
-        });
-  }
-
-  /** An attachment, a name or an address is one endpoint's at a time. */
-  private void requireNew(EndpointAttachment attachment) {
-    boolean taken =
-        attachment.names().attachment().stream()
-                .anyMatch(text -> isTaken(new EndpointId(EndpointId.Kind.CNI_ATTACHMENT, text)))
-            || isTaken(new EndpointId(EndpointId.Kind.CEP_NAME, attachment.podName()))
-            || attachment.addresses().stream()
-                .anyMatch(each -> isTaken(new EndpointId(EndpointId.Kind.IPV4, each.toString())));
-    if (taken) {
-      throw new Refusal(CONFLICT, "");
-    }
-  }
-
-  private boolean isTaken(EndpointId id) {
-    return finder.find(id).isPresent();
+    Wait wait = wanted.syncBuildEndpoint() ? Wait.UNTIL_READY : Wait.NOT;
+    Endpoint made = attach(attachment, wait);
+    // A client that is gone asks for nothing any more: its runtime tries again with another
+    // sandbox.
+    return Response.json(Response.CREATED, view.full(made)).ifLost(() -> undo(made));
   }
 
   private Endpoint attach(EndpointAttachment attachment, Wait wait) {
     try {
       return agent.attachEndpoint(attachment, wait);
-    } catch (EndpointExistsException _) {
-      throw new Refusal(CONFLICT, "");
+    } catch (EndpointExistsException e) {
+      throw new Refusal(CONFLICT, String.valueOf(e.getMessage()));
+    } catch (UnfitAddressException e) {
+      throw Refusal.invalid(String.valueOf(e.getMessage()));
     } catch (RuntimeException e) {
       throw new Refusal(FAILED, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private void undo(Endpoint made) {
+    boolean isTheSame =
+        agent
+            .endpoints()
+            .get(made.id())
+            .filter(now -> now.device().equals(made.device()))
+            .isPresent();
+    if (isTheSame) {
+      LOG.info("nobody waits for the endpoint id={} pod={}", made.id(), made.podName());
+      var _ = agent.removeEndpoint(made.id());
     }
   }
 
@@ -121,9 +121,13 @@ final class EndpointOperations {
           if (!labels.isEmpty()) {
             relabel(present, labels);
           }
-          if (!agent.changeNames(
-              present.id(), names -> AttachmentReader.changedNames(names, wanted))) {
-            throw Refusal.notFound();
+          try {
+            if (!agent.changeNames(
+                present.id(), names -> AttachmentReader.changedNames(names, wanted))) {
+              throw Refusal.notFound();
+            }
+          } catch (EndpointExistsException e) {
+            throw new Refusal(CONFLICT, String.valueOf(e.getMessage()));
           }
           return Response.done();
         });
@@ -143,8 +147,21 @@ final class EndpointOperations {
 
   // ---- deletion ----
 
+  /** An endpoint in the making is found too, and waited for. */
   Response delete(Request request) throws Exception {
-    return deleted(problemsOf(finder.need(request)).orElseThrow(Refusal::notFound));
+    EndpointId id = EndpointFinder.parse(request.path("id"));
+    List<EndpointClaim> found = finder.claims(id);
+    if (found.size() > 1) {
+      throw Refusal.invalid(
+          "endpoint id: "
+              + id
+              + " is of the endpoints "
+              + found.stream().map(each -> Integer.toString(each.id())).sorted().toList());
+    }
+    if (found.isEmpty()) {
+      throw Refusal.notFound();
+    }
+    return deleted(problemsOf(found.getFirst()).orElseThrow(Refusal::notFound));
   }
 
   Response deleteOfContainer(Request request) throws Exception {
@@ -154,8 +171,8 @@ final class EndpointOperations {
     }
     int problems = 0;
     boolean found = false;
-    for (Endpoint endpoint : finder.ofContainer(container)) {
-      Optional<List<String>> left = problemsOf(endpoint);
+    for (EndpointClaim claim : finder.ofContainer(container)) {
+      Optional<List<String>> left = problemsOf(claim);
       found |= left.isPresent();
       problems += left.map(List::size).orElse(0);
     }
@@ -165,8 +182,8 @@ final class EndpointOperations {
     return problems == 0 ? Response.done() : Response.json(PARTLY_DONE, problems);
   }
 
-  private Optional<List<String>> problemsOf(Endpoint endpoint) throws Exception {
-    return locks.with(keys(endpoint.podName()), () -> agent.removeEndpoint(endpoint.id()));
+  private Optional<List<String>> problemsOf(EndpointClaim claim) throws Exception {
+    return locks.with(keys(claim.podName()), () -> agent.removeEndpoint(claim.id()));
   }
 
   private static Response deleted(List<String> problems) {

@@ -176,7 +176,9 @@ final class EndpointView {
     Optional<PolicyStanding> standing = agent.policyStanding(endpoint);
     Optional<RowStatus> status = standing.flatMap(PolicyStanding::status);
     boolean contradicting = standing.flatMap(each -> each.compiled().conflict()).isPresent();
-    boolean connected = Files.exists(DEVICES.resolve(endpoint.device().hostName()));
+    boolean connected =
+        !agent.endpointsWithoutDevice().contains(endpoint.id())
+            && Files.exists(DEVICES.resolve(endpoint.device().hostName()));
     String datapath =
         switch (status.orElse(null)) {
           case null -> "Bootstrap";

@@ -29,6 +29,7 @@ import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -292,6 +293,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
   private void write(ChannelHandlerContext context, Response.Whole whole) {
     if (state == State.CLOSING) {
+      lost(whole);
       return;
     }
     var answer =
@@ -309,8 +311,17 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
         finish(context);
       } else {
         context.close();
+        lost(whole);
       }
     });
+  }
+
+  private void lost(Response.Whole whole) {
+    try {
+      shared.workers().execute(whole.ifLost());
+    } catch (RejectedExecutionException _) {
+      LOG.debug("an answer is lost while the server ends");
+    }
   }
 
   private static void setType(HttpResponse answer, Response response) {

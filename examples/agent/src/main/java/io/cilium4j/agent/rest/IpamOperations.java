@@ -6,20 +6,18 @@ import io.cilium4j.agent.AddressBook.Taken;
 import io.cilium4j.agent.AddressBook.Term;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentException;
+import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.api.model.AddressPair;
 import io.cilium4j.api.model.IPAMAddressResponse;
 import io.cilium4j.api.model.IPAMResponse;
-import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.IpamException;
-import io.cilium4j.core.state.Row;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -36,12 +34,10 @@ final class IpamOperations {
 
   private final Agent agent;
   private final AddressBook book;
-  private final KeyedLocks locks;
 
-  IpamOperations(Agent agent, KeyedLocks locks) {
+  IpamOperations(Agent agent) {
     this.agent = agent;
     this.book = agent.addresses();
-    this.locks = locks;
   }
 
   Response allocate(Request request) {
@@ -112,49 +108,30 @@ final class IpamOperations {
         address.toString(), gateway, prefixes, "", reservation(taken), "");
   }
 
-  Response claim(Request request) throws Exception {
+  Response claim(Request request) {
     IpAddress address = address(request);
     checkPool(request, FAILED);
-    String owner = request.query("owner").orElse(AddressBook.NOBODY);
-    return locks.with(
-        keys(address),
-        () -> {
-          if (book.allocations().snapshot().contains(address)) {
-            throw new Refusal(CONFLICT, "");
-          }
-          try {
-            book.claim(address, owner);
-          } catch (IpamException | AgentException | IllegalArgumentException e) {
-            throw new Refusal(FAILED, String.valueOf(e.getMessage()));
-          }
-          return Response.done();
-        });
+    try {
+      book.claim(address, request.query("owner").orElse(AddressBook.NOBODY));
+    } catch (EndpointExistsException e) {
+      throw new Refusal(CONFLICT, String.valueOf(e.getMessage()));
+    } catch (IpamException | AgentException | IllegalArgumentException e) {
+      throw new Refusal(FAILED, String.valueOf(e.getMessage()));
+    }
+    return Response.done();
   }
 
-  Response release(Request request) throws Exception {
+  Response release(Request request) {
     IpAddress address = address(request);
     checkPool(request, FAILED);
-    return locks.with(
-        keys(address),
-        () -> {
-          Optional<Endpoint> user =
-              agent.endpoints().snapshot().stream()
-                  .map(Row::value)
-                  .filter(each -> each.addresses().contains(address))
-                  .findFirst();
-          if (user.isPresent()) {
-            throw new Refusal(
-                FAILED, "address " + address + ": endpoint " + user.get().id() + " uses it");
-          }
-          if (!book.release(address)) {
-            throw Refusal.notFound();
-          }
-          return Response.done();
-        });
-  }
-
-  private static List<String> keys(IpAddress address) {
-    return List.of("address " + address);
+    try {
+      if (!book.release(address)) {
+        throw Refusal.notFound();
+      }
+    } catch (AgentException e) {
+      throw new Refusal(FAILED, String.valueOf(e.getMessage()));
+    }
+    return Response.done();
   }
 
   private IpAddress address(Request request) {

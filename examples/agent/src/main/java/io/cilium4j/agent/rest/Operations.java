@@ -16,7 +16,7 @@ final class Operations {
     var endpoint = new EndpointOperations(agent, locks);
     var settings = new EndpointSettings(agent, locks);
     var identity = new IdentityOperations(agent);
-    var ipam = new IpamOperations(agent, locks);
+    var ipam = new IpamOperations(agent);
     var policy = new PolicyOperations(agent);
     var service = new ServiceOperations(agent);
     var recorder = new RecorderOperations(agent);

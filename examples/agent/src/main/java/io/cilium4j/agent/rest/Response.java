@@ -34,9 +34,22 @@ sealed interface Response {
     }
   }
 
-  /** An answer as a whole; an empty body is none. */
+  /**
+   * An answer as a whole; an empty body is none.
+   *
+   * @param ifLost done where the client is gone before the answer
+   */
   @SuppressWarnings("ArrayRecordComponent") // Written once and compared by nobody.
-  record Whole(int status, Type type, byte[] body) implements Response {}
+  record Whole(int status, Type type, byte[] body, Runnable ifLost) implements Response {
+    Whole(int status, Type type, byte[] body) {
+      this(status, type, body, () -> {});
+    }
+
+    /** This answer, with something that is done where the client is gone before it. */
+    Whole ifLost(Runnable task) {
+      return new Whole(status, type, body, task);
+    }
+  }
 
   /** An answer that comes in pieces, as long as somebody reads it. */
   record Pieces(int status, Type type, Producer producer) implements Response {}
@@ -56,7 +69,7 @@ sealed interface Response {
   }
 
   /** A value. */
-  static Response json(int status, Object value) {
+  static Whole json(int status, Object value) {
     return new Whole(status, Type.JSON, ApiJson.mapper().writeValueAsBytes(value));
   }
 

@@ -23,6 +23,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,6 +53,9 @@ public final class RestServer implements AutoCloseable {
   private final ProcessTimes times;
   private final Subscription measured;
 
+  /** Absent where nobody queues anything. */
+  private @Nullable DeletionQueue queue;
+
   private RestServer(SocketFile file, ProcessTimes times, Subscription measured) {
     this.file = file;
     this.times = times;
@@ -73,10 +77,18 @@ public final class RestServer implements AutoCloseable {
   public static RestServer start(Agent agent, RestConfig config) throws IOException {
     SocketFile file = prepared(config);
     Router router = Operations.of(agent);
-    try (var queue = DeletionQueue.besides(config.socket())) {
-      queue.carryOut(router);
+    var queue = DeletionQueue.besides(config.socket(), router);
+    try {
+      queue.carryOut();
       var times = new ProcessTimes();
-      return serve(router, file, config.limits(), times, agent.metrics().add(times::metrics));
+      RestServer server =
+          serve(router, file, config.limits(), times, agent.metrics().add(times::metrics));
+      server.queue = queue;
+      queue.watch();
+      return server;
+    } catch (IOException | RuntimeException e) {
+      queue.close();
+      throw e;
     }
   }
 
@@ -171,6 +183,9 @@ public final class RestServer implements AutoCloseable {
   @Override
   public void close() {
     measured.close();
+    if (queue != null) {
+      queue.close();
+    }
     file.remove();
     channels.close().awaitUninterruptibly();
     workers.shutdownNow();

@@ -210,7 +210,7 @@ class FieldClientTest {
     }
     try (var left = Files.list(queue)) {
       assertEquals(
-          List.of("lockfile", "stranger"),
+          List.of("4.delete.unreadable", "lockfile", "stranger"),
           left.map(file -> file.getFileName().toString()).sorted().toList());
     }
   }

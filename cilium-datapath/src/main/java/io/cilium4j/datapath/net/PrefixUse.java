@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Who else uses the prefixes that are to be those of an instance's pods: the node, by an address, a
+ * route or a gateway, or another instance, by what its device says of it.
+ */
+public final class PrefixUse {
+
+  /** Begins the text on the device of an instance: {@code cilium4j blue 10.1.0.0/24 fd00::/120}. */
+  private static final String MARK = "cilium4j ";
+
+  private PrefixUse() {}
+
+  /** What stands on the device of an instance; empty where its prefixes are not known. */
+  static String alias(String instance, List<IpPrefix> podCidrs) {
+    return podCidrs.isEmpty()
+        ? ""
+        : Stream.concat(Stream.of(MARK + instance), podCidrs.stream().map(IpPrefix::toString))
+            .collect(Collectors.joining(" "));
+  }
+
+  static boolean isOfAnInstance(String alias) {
+    return alias.startsWith(MARK);
+  }
+
+  /**
+   * Sees that nobody else uses the prefixes of an instance. What is on its own devices does not
+   * count, and a route over a gateway to a larger prefix leads to what is not here.
+   *
+   * @param isPods whether a device is that of a pod of the instance
+   * @throws DatapathException if somebody does; it says who, in one line
+   */
+  public static void requireFree(Netlink node, Config config, Predicate<Link> isPods) {
+    if (config.podCidrs().isEmpty()) {
+      return;
+    }
+    var names = new InstanceNames(config.instance());
+    Map<Integer, String> aliases = node.listAliases();
+    for (Link link : node.listLinks("")) {
+      boolean isOwn =
+          link.name().equals(names.hostDevice())
+              || link.name().equals(names.netDevice())
+              || names.isPodDevice(link.name())
+              || isPods.test(link);
+      if (!isOwn) {
+        for (IpPrefix prefix : config.podCidrs()) {
+          requireFree(node, link, aliases.getOrDefault(link.index(), ""), prefix);
+        }
+      }
+    }
+    for (IpPrefix route : node.listDeviceless()) {
+      config.podCidrs().forEach(prefix -> requireApart(prefix, route, "a route of the node to "));
+    }
+  }
+
+  private static void requireFree(Netlink node, Link link, String alias, IpPrefix prefix) {
+    if (isOfAnInstance(alias)) {
+      String[] words = alias.split(" ", -1);
+      for (int i = 2; i < words.length; i++) {
+        IpPrefix.tryParse(words[i])
+            .ifPresent(
+                other -> requireApart(prefix, other, "instance " + words[1] + " has the prefix "));
+      }
+    }
+    for (InterfaceAddress each : node.listAddresses(link.index())) {
+      if (prefix.contains(each.address())) {
+        throw refused(prefix, "device " + link.name() + " has the address " + each);
+      }
+    }
+    for (Route route : node.listRoutes(link.index())) {
+      boolean isPart =
+          prefix.contains(route.destination())
+              || (route.via().isEmpty()
+                  && route.destination().length() > 0
+                  && route.destination().contains(prefix));
+      if (isPart) {
+        throw refused(prefix, "device " + link.name() + " has the route " + route.destination());
+      }
+      IpAddress gateway = route.via().orElse(null);
+      if (gateway != null && prefix.contains(gateway)) {
+        throw refused(prefix, "device " + link.name() + " has the gateway " + gateway);
+      }
+    }
+  }
+
+  private static void requireApart(IpPrefix prefix, IpPrefix other, String who) {
+    if (prefix.contains(other) || other.contains(prefix)) {
+      throw refused(prefix, who + other);
+    }
+  }
+
+  private static DatapathException refused(IpPrefix prefix, String why) {
+    return new DatapathException(
+        "pod CIDR "
+            + prefix
+            + " ("
+            + (prefix.family() == IpFamily.IPV4 ? "ipv4-range" : "ipv6-range")
+            + ") is in use: "
+            + why);
+  }
+}
