@@ -6,6 +6,7 @@ module consumer {
   requires io.cilium4j.policy;
 
   uses io.cilium4j.core.spi.DatapathProvider;
+  uses io.cilium4j.core.spi.FlowSinkProvider;
   uses io.cilium4j.core.spi.IdentityBackendProvider;
   uses io.cilium4j.core.spi.IpamMode;
   uses io.cilium4j.core.spi.KubernetesSourceProvider;

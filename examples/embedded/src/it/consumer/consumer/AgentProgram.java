@@ -3,6 +3,7 @@ package consumer;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.core.spi.DatapathProvider;
+import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
@@ -13,10 +14,12 @@ import java.util.function.Function;
 
 /** Says which implementations of each seam it finds, and runs an agent in the folder it is given. */
 public final class AgentProgram {
-  public static void main(String[] args) {
+  public static void main(String[] args) throws InterruptedException {
     System.out.println(
         "datapath "
             + names(ServiceLoader.load(DatapathProvider.class), DatapathProvider::name));
+    System.out.println(
+        "flow-sink " + names(ServiceLoader.load(FlowSinkProvider.class), FlowSinkProvider::name));
     System.out.println("ipam " + names(ServiceLoader.load(IpamMode.class), IpamMode::name));
     System.out.println(
         "identity-backend "
@@ -37,6 +40,7 @@ public final class AgentProgram {
             .build()) {
       agent.start();
       System.out.println("running on " + agent.datapathName());
+      System.out.println("enforced " + agent.applyPolicy(PolicyProgram.WEB).input());
       agent.destroy();
     }
   }

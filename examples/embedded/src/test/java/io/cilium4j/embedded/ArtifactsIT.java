@@ -38,10 +38,12 @@ class ArtifactsIT {
   private static final String FOUND =
       """
       datapath [ebpf, memory]
+      flow-sink [file, log]
       ipam [cluster-pool, static]
       identity-backend [memory]
       source [directory]
       running on memory
+      enforced PROGRAM
       """;
 
   @TempDir private Path folder;
@@ -61,6 +63,28 @@ class ArtifactsIT {
       }
     }
     assertTrue(providers >= 4, "providers found: " + providers);
+  }
+
+  @Test
+  void licences_ofEveryJar_areInIt() throws IOException {
+    int jars = 0;
+    for (ModuleReference jar : ModuleFinder.of(LIB).findAll()) {
+      String name = jar.descriptor().name();
+      if (name.startsWith("io.cilium4j.")) {
+        jars++;
+        try (var reader = jar.open()) {
+          assertTrue(reader.find("META-INF/LICENSE").isPresent(), name);
+          if (name.equals("io.cilium4j.datapath")) {
+            assertTrue(reader.find("META-INF/licenses/LICENSE.GPL-2.0").isPresent());
+            assertTrue(reader.find("META-INF/licenses/LICENSE.BSD-2-Clause").isPresent());
+          }
+          if (name.equals("io.cilium4j.core")) {
+            assertTrue(reader.find("META-INF/licenses/RE2J").isPresent());
+          }
+        }
+      }
+    }
+    assertTrue(jars >= 8, "jars found: " + jars);
   }
 
   @Test
@@ -121,7 +145,8 @@ class ArtifactsIT {
         image.toString());
 
     assertEquals(
-        "rules 1\n", runAt(image.resolve("bin/java"), "-m", "linked/consumer.PolicyProgram"));
+        "passes [80/TCP]\n",
+        runAt(image.resolve("bin/java"), "-m", "linked/consumer.PolicyProgram"));
   }
 
   /** The providers that a program on the class path finds in a jar, by service. */
