@@ -2,14 +2,18 @@
 
 /** The nouns of the system, its state tables and its seams. */
 @org.jspecify.annotations.NullMarked
+@SuppressWarnings("module") // The modules that re2j is exported to are compiled after this one.
 module io.cilium4j.core {
   requires static transitive org.jspecify;
   requires org.slf4j;
-  requires re2j;
 
   exports io.cilium4j.core;
   exports io.cilium4j.core.spi;
   exports io.cilium4j.core.state;
+  // Not ours, and no API: for the modules that match what users wrote.
+  exports io.cilium4j.core.re2j to
+      io.cilium4j.identity,
+      io.cilium4j.policy;
 
   uses io.cilium4j.core.spi.DatapathProvider;
 }

@@ -6,7 +6,6 @@ module io.cilium4j.identity {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires org.slf4j;
-  requires re2j;
 
   exports io.cilium4j.identity;
 

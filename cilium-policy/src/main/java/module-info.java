@@ -5,7 +5,6 @@
 module io.cilium4j.policy {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
-  requires re2j;
   requires tools.jackson.core;
   requires tools.jackson.dataformat.yaml;
 

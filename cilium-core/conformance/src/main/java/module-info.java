@@ -9,4 +9,10 @@ module io.cilium4j.conformance {
   requires transitive org.junit.jupiter.params;
 
   exports io.cilium4j.conformance;
+
+  uses io.cilium4j.core.spi.DatapathProvider;
+  uses io.cilium4j.core.spi.FlowSinkProvider;
+  uses io.cilium4j.core.spi.IdentityBackendProvider;
+  uses io.cilium4j.core.spi.IpamMode;
+  uses io.cilium4j.core.spi.KubernetesSourceProvider;
 }

@@ -24,7 +24,12 @@ module io.cilium4j.agent {
   exports io.cilium4j.agent.cluster;
   exports io.cilium4j.agent.rest;
 
+  provides io.cilium4j.core.spi.FlowSinkProvider with
+      io.cilium4j.agent.flow.FileFlowSinkProvider,
+      io.cilium4j.agent.flow.LogFlowSinkProvider;
+
   uses io.cilium4j.core.spi.DatapathProvider;
+  uses io.cilium4j.core.spi.FlowSinkProvider;
   uses io.cilium4j.core.spi.IdentityBackendProvider;
   uses io.cilium4j.core.spi.IpamMode;
   uses io.cilium4j.core.spi.KubernetesSourceProvider;

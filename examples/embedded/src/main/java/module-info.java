@@ -4,6 +4,7 @@
 @org.jspecify.annotations.NullMarked
 module io.cilium4j.embedded {
   requires static transitive org.jspecify;
-  requires transitive io.cilium4j.core;
+  requires io.cilium4j.agent;
+  requires io.cilium4j.datapath;
   requires io.cilium4j.policy;
 }

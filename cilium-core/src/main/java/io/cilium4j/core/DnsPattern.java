@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core;
 
-import com.google.re2j.Pattern;
+import io.cilium4j.core.re2j.Pattern;
 import java.util.Locale;
 import java.util.Optional;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core;
 
-import com.google.re2j.Pattern;
 import io.cilium4j.core.L7Rules.HeaderMatch;
 import io.cilium4j.core.L7Rules.HttpRule;
 import io.cilium4j.core.L7Rules.Mismatch;
+import io.cilium4j.core.re2j.Pattern;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

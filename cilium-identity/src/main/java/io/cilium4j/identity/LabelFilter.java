@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.identity;
 
-import com.google.re2j.Matcher;
-import com.google.re2j.Pattern;
-import com.google.re2j.PatternSyntaxException;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.re2j.Matcher;
+import io.cilium4j.core.re2j.Pattern;
+import io.cilium4j.core.re2j.PatternSyntaxException;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -26,6 +26,11 @@ class MemoryIdentityBackendTest extends IdentityBackendConformance {
     return open(0, Map.of());
   }
 
+  @Override
+  protected IdentityBackendProvider provider() {
+    return new MemoryIdentityBackendProvider();
+  }
+
   private IdentityBackend open(int clusterId, Map<String, String> options) {
     return new MemoryIdentityBackendProvider()
         .open(new IdentityBackendProvider.Config(clusterId, time, options));

@@ -9,6 +9,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.spi.IpamMode;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -23,6 +24,16 @@ class ClusterPoolModeTest extends IpamModeConformance {
   @Override
   protected IpamAllocator open() {
     return new ClusterPoolMode().open(NODE, Map.of());
+  }
+
+  @Override
+  protected IpamMode mode() {
+    return new ClusterPoolMode();
+  }
+
+  @Override
+  protected List<IpPrefix> prefixesAfter(Node changed) {
+    return changed.podCidrs();
   }
 
   @Test

@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.cilium4j.conformance.IpamModeConformance;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.spi.IpamMode;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -21,6 +23,18 @@ class StaticModeTest extends IpamModeConformance {
   @Override
   protected IpamAllocator open() {
     return new StaticMode().open(NODE, Map.of("cidrs", "10.1.0.0/29, 10.1.1.0/28, fd00::/112"));
+  }
+
+  @Override
+  protected IpamMode mode() {
+    return new StaticMode();
+  }
+
+  /** What stands in the options, whatever the node's row says. */
+  @Override
+  protected List<IpPrefix> prefixesAfter(Node changed) {
+    return List.of(
+        IpPrefix.parse("10.1.0.0/29"), IpPrefix.parse("10.1.1.0/28"), IpPrefix.parse("fd00::/112"));
   }
 
   @ParameterizedTest

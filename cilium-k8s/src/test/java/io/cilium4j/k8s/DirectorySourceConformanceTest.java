@@ -34,6 +34,11 @@ class DirectorySourceConformanceTest extends KubernetesSourceConformance {
   }
 
   @Override
+  protected KubernetesSourceProvider provider() {
+    return new DirectorySourceProvider();
+  }
+
+  @Override
   protected void put(String yaml) throws IOException, ManifestException {
     ResourceKey key =
         Manifests.key(new ManifestReader().read(yaml).getFirst().tree()).orElseThrow();

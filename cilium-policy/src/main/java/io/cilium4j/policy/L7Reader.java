@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
-import com.google.re2j.Pattern;
-import com.google.re2j.PatternSyntaxException;
 import io.cilium4j.core.L7Rules;
 import io.cilium4j.core.L7Rules.DnsRule;
 import io.cilium4j.core.L7Rules.HeaderMatch;
 import io.cilium4j.core.L7Rules.HttpRule;
 import io.cilium4j.core.L7Rules.Mismatch;
+import io.cilium4j.core.re2j.Pattern;
+import io.cilium4j.core.re2j.PatternSyntaxException;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;

@@ -2,6 +2,8 @@
 package io.cilium4j.conformance;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.DropReason;
@@ -21,17 +23,22 @@ import io.cilium4j.core.Protocol;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.Datapath.Pressure;
 import io.cilium4j.core.spi.Datapath.Table;
+import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -67,6 +74,9 @@ public abstract class DatapathConformance {
   private EndpointInterface aliceDevice;
   private EndpointInterface bobDevice;
   private Set<String> before;
+
+  /** What makes the datapath, as {@link java.util.ServiceLoader} makes that. */
+  protected abstract DatapathProvider provider();
 
   /** A datapath of a fresh instance, in a cluster with id 0. */
   protected abstract Datapath open() throws Exception;
@@ -108,6 +118,61 @@ public abstract class DatapathConformance {
   private EndpointInterface connect(int id, Map<IpFamily, IpAddress> addresses) throws Exception {
     return datapath.connect(
         new ConnectRequest(id, netns(id), "eth0", List.copyOf(addresses.values()), MTU_BYTES));
+  }
+
+  @Test
+  void serviceLoader_nameOfTheDatapath_findsIt() {
+    Discovery.assertFound(
+        ServiceLoader.load(DatapathProvider.class), DatapathProvider::name, provider());
+    assertEquals(provider().name(), datapath.name());
+    assertTrue(provider().probe().usable(), provider().probe().reason());
+    assertEquals(1, provider().probe().reason().lines().count());
+    assertEquals(1, datapath.description().lines().count());
+  }
+
+  @Test
+  void holds_deviceOfAnEndpoint_untilItIsDisconnected() {
+    assertTrue(datapath.holds(aliceDevice));
+    datapath.disconnect(aliceDevice);
+    assertFalse(datapath.holds(aliceDevice));
+    assertTrue(datapath.holds(bobDevice), "another one's stays");
+  }
+
+  @Test
+  void release_ofADeviceThatIsGone_isNoError() {
+    datapath.disconnect(aliceDevice);
+    datapath.release(aliceDevice);
+    assertFalse(datapath.holds(aliceDevice));
+  }
+
+  @Test
+  void adopt_deviceThatIsNotThere_isRefused() {
+    datapath.disconnect(aliceDevice);
+    var gone = new AdoptRequest(3, aliceDevice, List.copyOf(ALICE_ADDRESSES.values()));
+    assertThrows(DatapathException.class, () -> datapath.adopt(gone));
+  }
+
+  @Test
+  void traffic_packetsThatPassAndAreDropped_areCounted() throws Exception {
+    datapath.apply(everything(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL));
+    assertVerdict(IpFamily.IPV4, true, "both sides allow");
+    datapath.apply(everything(PolicyMapState.ALLOW_ALL, PolicyMapState.DENY_ALL));
+    assertVerdict(IpFamily.IPV4, false, "the receiver's ingress denies");
+
+    List<Traffic> traffic = datapath.traffic();
+
+    assertTrue(
+        traffic.stream().anyMatch(each -> each.drop().isEmpty() && each.packets() > 0),
+        traffic.toString());
+    assertTrue(
+        traffic.stream()
+            .anyMatch(each ->
+                each.drop().equals(Optional.of(DropReason.POLICY_DENIED))
+                    && each.direction() == TrafficDirection.INGRESS
+                    && each.packets() > 0
+                    && each.bytes() >= each.packets()),
+        traffic.toString());
+    datapath.counters().forEach((name, count) -> assertTrue(count >= 0, name));
   }
 
   @ParameterizedTest

@@ -9,8 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IdentityBackend;
+import io.cilium4j.core.spi.IdentityBackendProvider;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterEach;
@@ -25,6 +27,9 @@ public abstract class IdentityBackendConformance {
   /** A backend of cluster 0 in which nothing is allocated yet. */
   protected abstract IdentityBackend open();
 
+  /** What makes the backend, as {@link java.util.ServiceLoader} makes that. */
+  protected abstract IdentityBackendProvider provider();
+
   /** For the implementation's test class. */
   protected IdentityBackendConformance() {}
 
@@ -35,6 +40,20 @@ public abstract class IdentityBackendConformance {
 
   @AfterEach
   void closeBackend() {
+    backend.close();
+  }
+
+  @Test
+  void serviceLoader_nameOfTheBackend_findsIt() {
+    Discovery.assertFound(
+        ServiceLoader.load(IdentityBackendProvider.class),
+        IdentityBackendProvider::name,
+        provider());
+    assertEquals(provider().name(), backend.name());
+  }
+
+  @Test
+  void close_twice_isNoError() {
     backend.close();
   }
 

@@ -9,12 +9,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.spi.IpamMode;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,12 +40,54 @@ public abstract class IpamModeConformance {
    */
   protected abstract IpamAllocator open();
 
+  /** The mode, as {@link java.util.ServiceLoader} makes it. */
+  protected abstract IpamMode mode();
+
+  /**
+   * Prefixes of both families that addresses come from once the allocator of {@link #open} was told
+   * of this row of its node: the row's, or those that it has in any case.
+   */
+  protected abstract List<IpPrefix> prefixesAfter(Node changed);
+
   /** For the implementation's test class. */
   protected IpamModeConformance() {}
 
   @BeforeEach
   void openAllocator() {
     allocator = open();
+  }
+
+  @Test
+  void serviceLoader_nameOfTheMode_findsIt() {
+    Discovery.assertFound(ServiceLoader.load(IpamMode.class), IpamMode::name, mode());
+  }
+
+  @Test
+  void nodeChanged_otherPrefixes_ownersKeepTheirsAndOthersComeFromTheNewOnes() {
+    var changed =
+        new Node(
+            "node-1",
+            List.of(),
+            List.of(IpPrefix.parse("10.77.0.0/26"), IpPrefix.parse("fd00:77::/112")));
+    for (IpFamily family : IpFamily.values()) {
+      IpAddress before = allocator.allocate(family, "default/before");
+      allocator.nodeChanged(changed);
+      allocator.nodeChanged(changed);
+      assertEquals(Optional.of("default/before"), allocator.allocations().get(before));
+      IpAddress after = allocator.allocate(family, "default/after");
+      assertTrue(
+          prefixesAfter(changed).stream().anyMatch(prefix -> prefix.contains(after)),
+          () -> after + " is of none of " + prefixesAfter(changed));
+      assertTrue(
+          allocator.router(family).stream()
+              .allMatch(router ->
+                  !router.equals(after)
+                      && prefixesAfter(changed).stream()
+                          .anyMatch(prefix -> prefix.contains(router))),
+          () -> "router " + allocator.router(family));
+      assertTrue(allocator.release(before, "default/before"), "its owner may still give it back");
+      assertEquals(Optional.empty(), allocator.allocations().get(before));
+    }
   }
 
   @Test

@@ -9,13 +9,16 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Label;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.KubernetesSource;
+import io.cilium4j.core.spi.KubernetesSourceProvider;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -65,6 +68,9 @@ public abstract class KubernetesSourceConformance {
   /** Deletes the object from what the source reads from. */
   protected abstract void delete(ResourceKey key) throws Exception;
 
+  /** What makes the source, as {@link java.util.ServiceLoader} makes that. */
+  protected abstract KubernetesSourceProvider provider();
+
   /** For the implementation's test class. */
   protected KubernetesSourceConformance() {}
 
@@ -76,6 +82,33 @@ public abstract class KubernetesSourceConformance {
   @AfterEach
   void stopSource() throws Exception {
     source.stop();
+  }
+
+  @Test
+  void serviceLoader_nameOfTheSource_findsIt() {
+    Discovery.assertFound(
+        ServiceLoader.load(KubernetesSourceProvider.class),
+        KubernetesSourceProvider::name,
+        provider());
+    assertEquals(provider().name(), source.name());
+  }
+
+  @Test
+  void nodes_ofKubernetes_areThereAndNothingIsWrong() throws Exception {
+    put(
+        """
+        apiVersion: v1
+        kind: Node
+        metadata: {name: node-7}
+        spec: {podCIDRs: [10.1.7.0/24]}
+        status: {addresses: [{type: InternalIP, address: 192.0.2.7}]}
+        """);
+    source.start();
+    Await.initialised(source.nodes());
+    Node node = source.nodes().get("node-7").orElseThrow();
+    assertEquals(List.of(IpPrefix.parse("10.1.7.0/24")), node.podCidrs());
+    assertEquals(List.of(IpAddress.parse("192.0.2.7")), node.addresses());
+    assertEquals(List.of(), source.problems().snapshot().stream().toList());
   }
 
   @Test

@@ -9,6 +9,13 @@ import io.cilium4j.core.Flow;
  * buffer overflow.
  */
 @FunctionalInterface
-public interface FlowSink {
+public interface FlowSink extends AutoCloseable {
+  /** Takes a flow; one that comes after {@link #close} is lost. */
   void accept(Flow flow);
+
+  /** Writes out what is held back and lets go of everything; no error if it is closed already. */
+  @Override
+  default void close() {
+    // Nothing to let go of.
+  }
 }

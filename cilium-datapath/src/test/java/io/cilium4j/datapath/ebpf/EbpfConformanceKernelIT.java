@@ -5,6 +5,7 @@ import io.cilium4j.conformance.DatapathConformance;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -49,6 +50,11 @@ class EbpfConformanceKernelIT extends DatapathConformance {
       Netns.delete(netns.path());
     }
     NAMESPACES.clear();
+  }
+
+  @Override
+  protected DatapathProvider provider() {
+    return new EbpfDatapathProvider();
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.cilium4j.conformance.DatapathConformance;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.datapath.net.KernelTests;
@@ -52,6 +53,11 @@ class MemoryConformanceKernelIT extends DatapathConformance {
 
   private static Path runFolder() {
     return folder.resolve("run");
+  }
+
+  @Override
+  protected DatapathProvider provider() {
+    return new MemoryDatapathProvider();
   }
 
   /** The datapath with each call made in the node's namespace. */

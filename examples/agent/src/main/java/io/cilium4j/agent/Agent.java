@@ -21,6 +21,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
+import io.cilium4j.policy.PortProtocol;
 import io.cilium4j.policy.RulesSnapshot;
 import java.lang.module.ModuleDescriptor;
 import java.time.Duration;
@@ -50,6 +51,10 @@ import java.util.function.UnaryOperator;
  * <p>Safe for use by several threads.
  */
 public final class Agent implements AutoCloseable {
+
+  /** How long a change of policies may take; compiling for some hundred endpoints takes less. */
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
   private final AgentConfig config;
   private final AgentLife life;
 
@@ -318,39 +323,62 @@ public final class Agent implements AutoCloseable {
    * each, by where it is wrong.
    */
   public Map<String, String> problems() {
-    Map<String, String> problems = new TreeMap<>();
-    running()
-        .source()
-        .map(KubernetesSource::problems)
-        .ifPresent(table -> table.snapshot().forEach(row -> problems.put(row.key(), row.value())));
-    problems.putAll(running().manager().problems());
-    running().datapathProblems().forEach(text -> problems.put("datapath: " + text, text));
-    givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
-    running()
-        .controller()
-        .conflicts()
-        .forEach((identity, conflict) ->
-            problems.put(
-                "policy of " + identity,
-                "nothing passes from or to "
-                    + identity
-                    + ", whose rules contradict each other: "
-                    + conflict));
-    policies()
-        .snapshot()
-        .forEach(
-            row -> row.value().problem().ifPresent(text -> problems.put(row.key() + "", text)));
-    return problems;
+    return AgentProblems.of(running());
   }
 
   /**
-   * Waits until everything is enforced that followed from the manifests as of a revision.
+   * Applies policy objects of the program's own, beside those of the manifests; of one name the
+   * program's counts. They outlive the process. Returns once the datapath enforces them on every
+   * endpoint: no packet that is sent from then on is decided without them.
    *
-   * @param revision {@link AppliedPolicy#revision}
-   * @return false when it is not by the end of {@code atMost}
+   * @param yamlOrJson one or more objects; one that was applied before takes its former place
+   * @return the change, for those who wait for it elsewhere
+   * @throws IllegalArgumentException if one of them is wrong; nothing is changed then
+   * @throws AgentException if they cannot be kept, and nothing is changed then; or if they are not
+   *     enforced after {@code atMost}, with what stands in the way: they stay applied, and are
+   *     enforced as soon as they can be
    */
-  public boolean awaitPolicyRevision(long revision, Duration atMost) throws InterruptedException {
-    return running().realisation().awaitResources(revision, atMost);
+  public PolicyRevision applyPolicy(String yamlOrJson, Duration atMost)
+      throws InterruptedException {
+    PolicyRevision revision = running().programPolicies().apply(yamlOrJson);
+    var _ = awaitPolicy(revision, atMost);
+    return revision;
+  }
+
+  /** As {@link #applyPolicy(String, Duration)}, with half a minute's patience. */
+  public PolicyRevision applyPolicy(String yamlOrJson) throws InterruptedException {
+    return applyPolicy(yamlOrJson, PATIENCE);
+  }
+
+  /**
+   * Takes back a policy object that the program applied. Returns once no endpoint is decided by it
+   * any more.
+   *
+   * @return the change; absent if the program has applied none of this name
+   * @throws AgentException as {@link #applyPolicy(String, Duration)} does
+   */
+  public Optional<PolicyRevision> deletePolicy(ResourceKey key) throws InterruptedException {
+    Optional<PolicyRevision> revision = running().programPolicies().delete(key);
+    if (revision.isPresent()) {
+      var _ = awaitPolicy(revision.get(), PATIENCE);
+    }
+    return revision;
+  }
+
+  /**
+   * Waits until every endpoint has a change of the policies, and all before it, in the datapath.
+   *
+   * @return the rules from then on
+   * @throws AgentException if not by the end of {@code atMost}, with what stands in the way
+   */
+  public RulesSnapshot awaitPolicy(PolicyRevision revision, Duration atMost)
+      throws InterruptedException {
+    AgentRuntime running = running();
+    Optional<String> why = running.realisation().await(revision, atMost);
+    if (why.isPresent()) {
+      throw new AgentException("policies are not enforced everywhere: " + why.get());
+    }
+    return running.rules().snapshot();
   }
 
   /**
@@ -374,9 +402,7 @@ public final class Agent implements AutoCloseable {
         throw new AgentException(applied.get().problem().get());
       }
       Duration left = Duration.ofNanos(Math.max(0, end - System.nanoTime()));
-      if (!awaitPolicyRevision(applied.get().revision(), left)) {
-        throw new AgentException(key + ": not enforced within " + atMost.toSeconds() + " s");
-      }
+      var _ = awaitPolicy(applied.get().revision(), left);
     }
   }
 
@@ -384,14 +410,13 @@ public final class Agent implements AutoCloseable {
    * Why a flow between two endpoints passes or does not, as the compiled policies have it: first
    * the sender's egress, then the receiver's ingress. Both must allow it. No packet is sent.
    *
-   * @param protocol the IP protocol's number
-   * @param port the receiver's port
    * @throws AgentException if the policy of one of them is not compiled yet
    */
-  public List<Explanation> explain(Endpoint from, Endpoint to, int protocol, int port) {
+  public List<Explanation> explain(Endpoint from, Endpoint to, PortProtocol port) {
+    int protocol = port.protocol().number();
     return List.of(
-        policyOf(from).explain(TrafficDirection.EGRESS, to.identity(), protocol, port),
-        policyOf(to).explain(TrafficDirection.INGRESS, from.identity(), protocol, port));
+        policyOf(from).explain(TrafficDirection.EGRESS, to.identity(), protocol, port.port()),
+        policyOf(to).explain(TrafficDirection.INGRESS, from.identity(), protocol, port.port()));
   }
 
   private CompiledPolicy policyOf(Endpoint endpoint) {
@@ -410,21 +435,6 @@ public final class Agent implements AutoCloseable {
   /** Rules that users give by hand. */
   public GivenRules givenRules() {
     return running().givenRules();
-  }
-
-  /**
-   * Waits until rules given by hand count.
-   *
-   * @param revision what {@link GivenRules#add} gave
-   * @return the rules from then on
-   * @throws AgentException if they do not by the end of {@code atMost}
-   */
-  public RulesSnapshot awaitGivenRules(long revision, Duration atMost) throws InterruptedException {
-    AgentRuntime running = running();
-    if (running.controller().awaitGivenRules(revision, atMost).isEmpty()) {
-      throw new AgentException("rules not compiled within " + atMost.toSeconds() + " s");
-    }
-    return running.rules().snapshot();
   }
 
   /** Every identity that this node knows. */
@@ -475,6 +485,8 @@ public final class Agent implements AutoCloseable {
         config.clusterId(),
         config.mtuBytes(),
         running.source().map(KubernetesSource::name).orElse(""),
+        config.ipam().provider().get().name(),
+        config.identities().provider().get().name(),
         config.stateFolder().toAbsolutePath(),
         running.startedAt());
   }

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.AgentConfig.Source;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.FlowSinkProvider;
+import io.cilium4j.core.spi.IdentityBackendProvider;
+import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,7 +31,11 @@ public final class AgentBuilder {
   private String instance = Config.DEFAULT_INSTANCE;
   private Supplier<DatapathChoice> datapath = () -> DatapathChoice.of("auto");
   private @Nullable Path stateFolder;
-  private Optional<Source> source = Optional.empty();
+  private Optional<Seam<KubernetesSourceProvider>> source = Optional.empty();
+  private Seam<IpamMode> ipam = new Seam<>(() -> ipamNamed("cluster-pool"), Map.of());
+  private Seam<IdentityBackendProvider> identities =
+      new Seam<>(() -> identityBackendNamed("memory"), Map.of());
+  private final List<Seam<FlowSinkProvider>> flowSinks = new ArrayList<>();
   private String nodeName = "node";
   private List<IpPrefix> podCidrs = List.of();
   private String clusterName = KubernetesSourceProvider.Config.DEFAULT_CLUSTER;
@@ -72,23 +80,116 @@ public final class AgentBuilder {
     return this;
   }
 
-  /** A folder of Kubernetes manifests to follow; without one there are no policies. */
+  /** A folder of Kubernetes manifests to follow; without a source there are no policies. */
   public AgentBuilder manifests(Path folder) {
+    return source("directory", Map.of("path", folder.toString()));
+  }
+
+  /**
+   * Where Kubernetes objects come from.
+   *
+   * @param name {@code directory}, or what else is installed
+   * @param options the source's own
+   */
+  public AgentBuilder source(String name, Map<String, String> options) {
     this.source =
         Optional.of(
-            new Source(
+            new Seam<>(
                 () ->
                     Services.named(
                         ServiceLoader.load(KubernetesSourceProvider.class),
                         KubernetesSourceProvider::name,
-                        "directory"),
-                Map.of("path", folder.toString())));
+                        name),
+                options));
     return this;
   }
 
-  /** Another source of Kubernetes objects than a folder. */
+  /** As {@link #source(String, Map)}, of the caller's own. */
   public AgentBuilder source(KubernetesSourceProvider provider, Map<String, String> options) {
-    this.source = Optional.of(new Source(() -> provider, options));
+    this.source = Optional.of(new Seam<>(() -> provider, options));
+    return this;
+  }
+
+  /**
+   * Where endpoints' addresses come from.
+   *
+   * @param name {@code cluster-pool} (the default), {@code static}, or what else is installed
+   * @param options the mode's own: {@code cidrs} of {@code static}
+   */
+  public AgentBuilder ipam(String name, Map<String, String> options) {
+    this.ipam = new Seam<>(() -> ipamNamed(name), options);
+    return this;
+  }
+
+  /** As {@link #ipam(String, Map)}, of the caller's own. */
+  public AgentBuilder ipam(IpamMode mode, Map<String, String> options) {
+    this.ipam = new Seam<>(() -> mode, options);
+    return this;
+  }
+
+  private static IpamMode ipamNamed(String name) {
+    return Services.named(ServiceLoader.load(IpamMode.class), IpamMode::name, name);
+  }
+
+  /**
+   * Where identities are kept.
+   *
+   * @param name {@code memory} (the default), or what else is installed
+   * @param options the backend's own
+   */
+  public AgentBuilder identityBackend(String name, Map<String, String> options) {
+    this.identities = new Seam<>(() -> identityBackendNamed(name), options);
+    return this;
+  }
+
+  /** As {@link #identityBackend(String, Map)}, of the caller's own. */
+  public AgentBuilder identityBackend(
+      IdentityBackendProvider provider, Map<String, String> options) {
+    this.identities = new Seam<>(() -> provider, options);
+    return this;
+  }
+
+  private static IdentityBackendProvider identityBackendNamed(String name) {
+    return Services.named(
+        ServiceLoader.load(IdentityBackendProvider.class), IdentityBackendProvider::name, name);
+  }
+
+  /**
+   * Reports flows to a sink, too; may be called several times. The agent closes it when it stops.
+   *
+   * @param name {@code log}, {@code file}, or what else is installed
+   * @param options the sink's own: {@code path} of {@code file}
+   */
+  public AgentBuilder flowSink(String name, Map<String, String> options) {
+    flowSinks.add(
+        new Seam<>(
+            () ->
+                Services.named(
+                    ServiceLoader.load(FlowSinkProvider.class), FlowSinkProvider::name, name),
+            options));
+    return this;
+  }
+
+  /**
+   * As {@link #flowSink(String, Map)}, of the caller's own. Called on the datapath's thread: a sink
+   * that may wait hands the flow on.
+   */
+  public AgentBuilder flowSink(FlowSink sink) {
+    flowSinks.add(
+        new Seam<>(
+            () ->
+                new FlowSinkProvider() {
+                  @Override
+                  public String name() {
+                    return sink.getClass().getName();
+                  }
+
+                  @Override
+                  public FlowSink open(Map<String, String> options) {
+                    return sink;
+                  }
+                },
+            Map.of()));
     return this;
   }
 
@@ -191,6 +292,9 @@ public final class AgentBuilder {
             datapath,
             folder,
             source,
+            ipam,
+            identities,
+            flowSinks,
             nodeName,
             podCidrs,
             clusterName,

@@ -5,12 +5,14 @@ import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.FlowSinkProvider;
+import io.cilium4j.core.spi.IdentityBackendProvider;
+import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -21,6 +23,9 @@ import java.util.function.Supplier;
  * @param datapath finds the datapath, when the agent starts
  * @param stateFolder where it keeps what outlives it
  * @param source where Kubernetes objects come from; absent for nowhere
+ * @param ipam where endpoints' addresses come from
+ * @param identities where identities are kept
+ * @param flowSinks where flows are reported to
  * @param nodeName its node's name in Kubernetes
  * @param podCidrs the prefixes of its endpoints' addresses, at most one a family
  * @param clusterName its cluster's name, a label of each endpoint
@@ -39,7 +44,10 @@ record AgentConfig(
     String instance,
     Supplier<DatapathChoice> datapath,
     Path stateFolder,
-    Optional<Source> source,
+    Optional<Seam<KubernetesSourceProvider>> source,
+    Seam<IpamMode> ipam,
+    Seam<IdentityBackendProvider> identities,
+    List<Seam<FlowSinkProvider>> flowSinks,
     String nodeName,
     List<IpPrefix> podCidrs,
     String clusterName,
@@ -52,18 +60,6 @@ record AgentConfig(
     boolean allowLostEndpoints,
     Optional<HealthConfig> health) {
 
-  /**
-   * A source of Kubernetes objects.
-   *
-   * @param provider finds what makes it, when the agent starts
-   * @param options its own options
-   */
-  record Source(Supplier<KubernetesSourceProvider> provider, Map<String, String> options) {
-    Source {
-      options = Map.copyOf(options);
-    }
-  }
-
   /** Smallest largest packet: IPv6 asks for it. */
   private static final int MIN_MTU_BYTES = 1280;
 
@@ -72,6 +68,7 @@ record AgentConfig(
   AgentConfig {
     podCidrs = List.copyOf(podCidrs);
     devices = List.copyOf(devices);
+    flowSinks = List.copyOf(flowSinks);
     if (podCidrs.isEmpty()
         || podCidrs.stream().map(IpPrefix::family).distinct().count() != podCidrs.size()) {
       throw new IllegalArgumentException(

@@ -147,9 +147,9 @@ final class AgentEvents implements AutoCloseable {
 
   /** That it contradicts another rule, or does so no more, makes it no other version. */
   private static boolean isNewVersion(Step<ResourceKey, AppliedPolicy> step) {
-    return step.before().map(AppliedPolicy::revision).stream()
-        .noneMatch(
-            revision -> revision.equals(step.now().map(AppliedPolicy::revision).orElse(-1L)));
+    return !step.before()
+        .map(AppliedPolicy::revision)
+        .equals(step.now().map(AppliedPolicy::revision));
   }
 
   private static int count(List<PolicyResource> resources) {

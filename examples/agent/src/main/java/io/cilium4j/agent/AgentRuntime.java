@@ -20,10 +20,11 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.DatapathProvider;
+import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamAllocator;
-import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.core.state.Changes;
@@ -45,7 +46,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
@@ -106,6 +106,7 @@ final class AgentRuntime implements AutoCloseable {
   private final FlowLog flows;
   private final AddressBook addresses;
   private final GivenRules givenRules;
+  private final ProgramPolicies programPolicies;
   private final AgentOptions options;
   private final Controllers controllers;
   private final Reconciler<DesiredKey, Desired> reconciler;
@@ -145,6 +146,7 @@ final class AgentRuntime implements AutoCloseable {
     this.rules = new PolicyRules(policyConfig, ipcache);
     this.givenRules = new GivenRules(policyConfig, folder);
     var ownership = new Ownership();
+    this.programPolicies = new ProgramPolicies(policyConfig, folder);
     this.addresses =
         new AddressBook(
             ipam,
@@ -162,6 +164,7 @@ final class AgentRuntime implements AutoCloseable {
                 endpoints.table(),
                 resources(),
                 givenRules.objects(),
+                programPolicies.objects(),
                 identities.identities(),
                 ipcache.table()),
             localIdentities,
@@ -187,6 +190,7 @@ final class AgentRuntime implements AutoCloseable {
             controller::auditChanged);
     controller.auditBy(id -> options.isOn(AgentOption.POLICY_AUDIT_MODE, id));
     this.flows = new FlowLog(cookie -> rules.snapshot().origin(cookie), options::isWanted);
+    config.flowSinks().forEach(this::openSink);
     this.services = new SpecStore<>("services", folder, ServiceSpec.class);
     this.recorders = new SpecStore<>("recorders", folder, RecorderSpec.class);
     this.prefilter = new PrefilterList(new SpecStore<>("prefilter", folder, PrefilterSpec.class));
@@ -318,6 +322,10 @@ final class AgentRuntime implements AutoCloseable {
     return givenRules;
   }
 
+  ProgramPolicies programPolicies() {
+    return programPolicies;
+  }
+
   /** Sets some of an endpoint's own options; false if there is no such endpoint. */
   boolean setOptions(int endpointId, Map<String, Boolean> byName) {
     boolean known = manager.changeOptions(endpointId, byName);
@@ -447,8 +455,7 @@ final class AgentRuntime implements AutoCloseable {
 
   private static IpamAllocator openIpam(AgentConfig config) {
     var node = new Node(config.nodeName(), List.of(), config.podCidrs());
-    return Services.named(ServiceLoader.load(IpamMode.class), IpamMode::name, "cluster-pool")
-        .open(node, Map.of());
+    return config.ipam().provider().get().open(node, config.ipam().options());
   }
 
   private static Datapath openDatapath(
@@ -467,15 +474,22 @@ final class AgentRuntime implements AutoCloseable {
   }
 
   private IdentityBackend openBackend(Scheduler scheduler) {
+    Seam<IdentityBackendProvider> wanted = config.identities();
     return opened.add(
-        Services.named(
-                ServiceLoader.load(IdentityBackendProvider.class),
-                IdentityBackendProvider::name,
-                "memory")
-            .open(new IdentityBackendProvider.Config(config.clusterId(), scheduler, Map.of())));
+        wanted
+            .provider()
+            .get()
+            .open(
+                new IdentityBackendProvider.Config(
+                    config.clusterId(), scheduler, wanted.options())));
   }
 
-  private KubernetesSource openSource(AgentConfig.Source wanted) {
+  private void openSink(Seam<FlowSinkProvider> wanted) {
+    FlowSink sink = opened.add(wanted.provider().get().open(wanted.options()));
+    flows.listen(reported -> sink.accept(reported.flow()));
+  }
+
+  private KubernetesSource openSource(Seam<KubernetesSourceProvider> wanted) {
     return wanted
         .provider()
         .get()

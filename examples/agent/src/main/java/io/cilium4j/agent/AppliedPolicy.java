@@ -10,8 +10,7 @@ import java.util.Optional;
  * What the agent made of a policy object.
  *
  * @param key which object
- * @param revision what to wait for with {@link Agent#awaitPolicyRevision} until this version of the
- *     object is enforced
+ * @param revision what to wait for until this version of the object is enforced
  * @param inForce the version whose rules count; absent while none could be accepted
  * @param problem why this version cannot be accepted, in one line; the last good version stays in
  *     force then
@@ -20,7 +19,7 @@ import java.util.Optional;
  */
 public record AppliedPolicy(
     ResourceKey key,
-    long revision,
+    PolicyRevision revision,
     Optional<PolicyResource> inForce,
     Optional<String> problem,
     List<String> conflicts) {

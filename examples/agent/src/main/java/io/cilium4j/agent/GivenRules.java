@@ -145,10 +145,6 @@ public final class GivenRules {
     }
   }
 
-  static boolean isGiven(ResourceKey key) {
-    return isGiven(key.name());
-  }
-
   /** Whether the policy object of this name is a rule given by hand. */
   public static boolean isGiven(String objectName) {
     return objectName.startsWith(PREFIX);
@@ -163,11 +159,11 @@ public final class GivenRules {
    * Adds rules.
    *
    * @param json a list of rules
-   * @return the revision of the table of objects from then on
+   * @return the change, to wait for
    * @throws IllegalArgumentException if one of them is wrong; then none is added
    * @throws AgentException if they cannot be kept; then none is added either
    */
-  public synchronized long add(String json, Replaced replaced) {
+  public synchronized PolicyRevision add(String json, Replaced replaced) {
     List<RawResource> added = new ArrayList<>();
     TreeMap<ResourceKey, Rule> next = new TreeMap<>();
     long number = lastNumber;
@@ -193,15 +189,20 @@ public final class GivenRules {
   }
 
   /** Puts the rules into their file, and then into force. */
-  private long replaceBy(Map<ResourceKey, Rule> next, List<RawResource> added) {
+  private PolicyRevision replaceBy(Map<ResourceKey, Rule> next, List<RawResource> added) {
     keep(next);
     List<ResourceKey> gone = rules.keySet().stream().filter(key -> !next.containsKey(key)).toList();
     rules.clear();
     rules.putAll(next);
-    return objects.write(batch -> {
-      gone.forEach(batch::remove);
-      added.forEach(each -> batch.put(each.key(), each));
-    });
+    return revision(
+        objects.write(batch -> {
+          gone.forEach(batch::remove);
+          added.forEach(each -> batch.put(each.key(), each));
+        }));
+  }
+
+  private static PolicyRevision revision(long number) {
+    return new PolicyRevision(PolicyRevision.Input.GIVEN_RULES, number);
   }
 
   private void keep(Map<ResourceKey, Rule> next) {
@@ -230,7 +231,7 @@ public final class GivenRules {
   public synchronized Removed delete(List<Label> wanted) {
     List<ResourceKey> gone = having(labels -> hasAll(labels, wanted));
     if (gone.isEmpty()) {
-      return new Removed(0, objects.table().revision());
+      return new Removed(0, revision(objects.table().revision()));
     }
     var next = new TreeMap<>(rules);
     next.keySet().removeAll(gone);
@@ -241,9 +242,9 @@ public final class GivenRules {
    * What a removal did.
    *
    * @param rules how many rules went
-   * @param revision of the table of objects from then on
+   * @param revision the change, to wait for
    */
-  public record Removed(int rules, long revision) {}
+  public record Removed(int rules, PolicyRevision revision) {}
 
   private List<ResourceKey> having(Predicate<List<Label>> labels) {
     return rules.entrySet().stream()

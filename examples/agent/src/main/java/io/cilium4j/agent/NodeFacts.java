@@ -13,6 +13,8 @@ import java.time.Instant;
  * @param clusterId its cluster's id
  * @param mtuBytes largest packet of the endpoints' devices
  * @param kubernetes where objects of Kubernetes come from, {@code directory}; empty for nowhere
+ * @param ipam the IPAM mode's name
+ * @param identities the identity backend's name
  * @param stateFolder where the agent keeps what outlives it
  * @param startedAt when it was started
  */
@@ -23,5 +25,7 @@ public record NodeFacts(
     int clusterId,
     int mtuBytes,
     String kubernetes,
+    String ipam,
+    String identities,
     Path stateFolder,
     Instant startedAt) {}

@@ -61,6 +61,7 @@ final class PolicyController implements Lifecycle.Part {
    * @param endpoints this node's endpoints
    * @param resources policy objects, among others
    * @param givenRules policy objects made of rules that were given by hand
+   * @param program policy objects that the embedding program applied
    * @param identities all identities
    * @param ipcache what stands behind each prefix
    */
@@ -68,12 +69,23 @@ final class PolicyController implements Lifecycle.Part {
       Table<Integer, Endpoint> endpoints,
       Table<ResourceKey, RawResource> resources,
       Table<ResourceKey, RawResource> givenRules,
+      Table<ResourceKey, RawResource> program,
       Table<Integer, Identity> identities,
       Table<IpPrefix, IpcacheEntry> ipcache) {}
 
   /** Revisions of the inputs that the last round had seen, and of what followed from them. */
   private record Progress(
-      long endpoints, long resources, long givenRules, long rules, long desired) {}
+      long endpoints, long resources, long givenRules, long program, long rules, long desired) {
+
+    /** How far an input of policies is. */
+    long of(PolicyRevision.Input input) {
+      return switch (input) {
+        case MANIFESTS -> resources;
+        case GIVEN_RULES -> givenRules;
+        case PROGRAM -> program;
+      };
+    }
+  }
 
   private final Scheduler scheduler;
   private final PolicyRules rules;
@@ -100,13 +112,14 @@ final class PolicyController implements Lifecycle.Part {
 
   private final ReentrantLock progressLock = new ReentrantLock();
   private final Condition progressed = progressLock.newCondition();
-  private Progress progress = new Progress(-1, -1, -1, 0, 0);
+  private Progress progress = new Progress(-1, -1, -1, -1, 0, 0);
 
   /** The watches of a started controller. */
   private record Following(
       Watch<Integer, Endpoint> endpoints,
       Watch<ResourceKey, RawResource> resources,
       Watch<ResourceKey, RawResource> givenRules,
+      Watch<ResourceKey, RawResource> program,
       Watch<Integer, Identity> identities,
       Watch<IpPrefix, IpcacheEntry> ipcache) {}
 
@@ -173,6 +186,7 @@ final class PolicyController implements Lifecycle.Part {
             inputs.endpoints().watch(this::scheduleRound),
             inputs.resources().watch(this::scheduleRound),
             inputs.givenRules().watch(this::scheduleRound),
+            inputs.program().watch(this::scheduleRound),
             inputs.identities().watch(this::scheduleRound),
             inputs.ipcache().watch(this::scheduleRound));
   }
@@ -182,6 +196,7 @@ final class PolicyController implements Lifecycle.Part {
       following.endpoints().close();
       following.resources().close();
       following.givenRules().close();
+      following.program().close();
       following.identities().close();
       following.ipcache().close();
       following = null;
@@ -230,8 +245,10 @@ final class PolicyController implements Lifecycle.Part {
     long before = desired.table().revision();
     Changes<ResourceKey, RawResource> resources = watches.resources().poll();
     Changes<ResourceKey, RawResource> givenRules = watches.givenRules().poll();
-    boolean rulesChanged = rules.take(resources, key -> !GivenRules.isGiven(key));
-    rulesChanged |= rules.take(givenRules, GivenRules::isGiven);
+    Changes<ResourceKey, RawResource> program = watches.program().poll();
+    boolean rulesChanged = rules.takeProgram(program, resources.snapshot());
+    rulesChanged |= rules.takeManifests(resources);
+    rulesChanged |= rules.takeGiven(givenRules);
     rulesChanged |= modeChanged.getAndSet(false);
     Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
     Set<Integer> dirty = policies.take(endpointChanges);
@@ -270,6 +287,7 @@ final class PolicyController implements Lifecycle.Part {
             endpointChanges.snapshot().revision(),
             resources.snapshot().revision(),
             givenRules.snapshot().revision(),
+            program.snapshot().revision(),
             rules.snapshot().revision(),
             revision));
   }
@@ -323,21 +341,18 @@ final class PolicyController implements Lifecycle.Part {
   }
 
   /**
-   * Waits until a round has seen the inputs as of these revisions.
+   * Waits until a round has seen the endpoints as of this revision.
    *
    * @return the revision of the desired state that has what follows from them; absent when no round
    *     has seen them by the end of {@code atMost}
    */
-  Optional<Long> awaitSeen(long endpointRevision, long resourceRevision, Duration atMost)
-      throws InterruptedException {
-    return awaitProgress(
-        made -> made.endpoints() >= endpointRevision && made.resources() >= resourceRevision,
-        atMost);
+  Optional<Long> awaitSeen(long endpointRevision, Duration atMost) throws InterruptedException {
+    return awaitProgress(made -> made.endpoints() >= endpointRevision, atMost);
   }
 
-  /** As {@link #awaitSeen}, of rules given by hand. */
-  Optional<Long> awaitGivenRules(long revision, Duration atMost) throws InterruptedException {
-    return awaitProgress(made -> made.givenRules() >= revision, atMost);
+  /** As {@link #awaitSeen}, of a change of the policies. */
+  Optional<Long> awaitSeen(PolicyRevision revision, Duration atMost) throws InterruptedException {
+    return awaitProgress(made -> made.of(revision.input()) >= revision.number(), atMost);
   }
 
   private Optional<Long> awaitProgress(Predicate<Progress> enough, Duration atMost)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.PolicyRevision.Input;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.identity.Ipcache;
@@ -25,12 +27,14 @@ import io.cilium4j.policy.RulesSnapshot;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,6 +60,10 @@ final class PolicyRules {
   private final PolicyConfig config;
   private final PolicyRepository repository;
   private final Ipcache ipcache;
+
+  /** The objects that the program applied, which count before Kubernetes' of the same name. */
+  private final Set<ResourceKey> ofProgram = new HashSet<>();
+
   private final LongAdder accepted = new LongAdder();
   private final LongAdder refused = new LongAdder();
   private final TableWriter<ResourceKey, AppliedPolicy> applied =
@@ -94,26 +102,75 @@ final class PolicyRules {
   }
 
   /**
-   * Takes over what changed in one of the tables that objects come from; whether any rule did.
+   * Takes over what changed of the objects that the program applied; whether any rule did.
    *
-   * @param ofTable which objects are of this table
+   * @param manifests Kubernetes' objects: one of the name of an object that goes is in force again
    */
-  boolean take(Changes<ResourceKey, RawResource> changes, Predicate<ResourceKey> ofTable) {
+  boolean takeProgram(
+      Changes<ResourceKey, RawResource> changes, Snapshot<ResourceKey, RawResource> manifests) {
+    Predicate<ResourceKey> wasOfProgram = Set.copyOf(ofProgram)::contains;
+    ofProgram.clear();
+    changes.snapshot().forEach(row -> ofProgram.add(row.key()));
+    return take(changes, new Origin(Input.PROGRAM, _ -> true, wasOfProgram, manifests::get));
+  }
+
+  /** As {@link #takeProgram}, of Kubernetes' objects. */
+  boolean takeManifests(Changes<ResourceKey, RawResource> changes) {
+    Predicate<ResourceKey> mine =
+        key -> !GivenRules.isGiven(key.name()) && !ofProgram.contains(key);
+    return take(changes, new Origin(Input.MANIFESTS, mine, mine, _ -> Optional.empty()));
+  }
+
+  /** As {@link #takeProgram}, of rules given through the API. */
+  boolean takeGiven(Changes<ResourceKey, RawResource> changes) {
+    Predicate<ResourceKey> mine = key -> GivenRules.isGiven(key.name());
+    return take(changes, new Origin(Input.GIVEN_RULES, mine, mine, _ -> Optional.empty()));
+  }
+
+  /**
+   * A table that objects come from.
+   *
+   * @param input which
+   * @param counts which of its objects count
+   * @param had which objects in force were its own
+   * @param below what counts in the place of one that goes
+   */
+  private record Origin(
+      Input input,
+      Predicate<ResourceKey> counts,
+      Predicate<ResourceKey> had,
+      Function<ResourceKey, Optional<RawResource>> below) {}
+
+  private boolean take(Changes<ResourceKey, RawResource> changes, Origin origin) {
     List<PolicyResource> added = new ArrayList<>();
     List<ResourceName> removed = new ArrayList<>();
     List<AppliedPolicy> outcomes = new ArrayList<>();
+    List<ResourceKey> gone = new ArrayList<>();
     for (Change<ResourceKey, RawResource> change : changes.list()) {
-      if (!KINDS.contains(change.key().kind())) {
+      if (!KINDS.contains(change.key().kind()) || !origin.counts().test(change.key())) {
         continue;
       }
       switch (change) {
         case Change.Put<ResourceKey, RawResource> put ->
-            outcomes.add(parse(put.value(), put.revision(), added));
-        case Change.Removed<ResourceKey, RawResource> gone -> removed.add(nameOf(gone.key()));
+            outcomes.add(
+                parse(put.value(), new PolicyRevision(origin.input(), put.revision()), added));
+        case Change.Removed<ResourceKey, RawResource> removal -> gone.add(removal.key());
       }
     }
     if (changes.fromScratch()) {
-      removed.addAll(vanished(changes, ofTable));
+      gone.addAll(vanished(changes, origin.had()));
+    }
+    for (ResourceKey key : gone) {
+      Optional<RawResource> next = origin.below().apply(key);
+      if (next.isPresent()) {
+        outcomes.add(
+            parse(
+                next.get(),
+                new PolicyRevision(origin.input(), changes.snapshot().revision()),
+                added));
+      } else {
+        removed.add(nameOf(key));
+      }
     }
     if (added.isEmpty() && removed.isEmpty() && outcomes.isEmpty()) {
       return false;
@@ -148,13 +205,13 @@ final class PolicyRules {
     conflictsTold = !conflicts.isEmpty();
   }
 
-  private AppliedPolicy parse(RawResource raw, long revision, List<PolicyResource> added) {
+  private AppliedPolicy parse(
+      RawResource raw, PolicyRevision revision, List<PolicyResource> added) {
     try {
       List<PolicyResource> read = PolicyParser.parse(raw.json(), "manifest", config);
       added.addAll(read);
-      LOG.info("policy taken object={} revision={}", raw.key(), revision);
-      return new AppliedPolicy(
-          raw.key(), revision, read.stream().findFirst(), Optional.empty(), List.of());
+      LOG.info("policy taken object={} revision={}", raw.key(), revision.number());
+      return new AppliedPolicy(raw.key(), revision, read.stream().findFirst(), Optional.empty(), List.of());
     } catch (PolicyParseException e) {
       LOG.warn("policy refused object={} error=\"{}\"", raw.key(), e.getMessage());
       return new AppliedPolicy(
@@ -167,12 +224,12 @@ final class PolicyRules {
   }
 
   /** Objects that went while the reader was too far behind to be told. */
-  private List<ResourceName> vanished(
+  private List<ResourceKey> vanished(
       Changes<ResourceKey, RawResource> changes, Predicate<ResourceKey> ofTable) {
-    List<ResourceName> gone = new ArrayList<>();
+    List<ResourceKey> gone = new ArrayList<>();
     for (Row<ResourceKey, AppliedPolicy> row : applied.table().snapshot()) {
       if (ofTable.test(row.key()) && !changes.snapshot().contains(row.key())) {
-        gone.add(nameOf(row.key()));
+        gone.add(row.key());
       }
     }
     return gone;

@@ -3,8 +3,11 @@ package io.cilium4j.agent;
 
 import io.cilium4j.agent.DesiredKey.EndpointKey;
 import io.cilium4j.core.state.Reconciler;
+import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -33,7 +36,7 @@ final class Realisation {
   Optional<String> await(EndpointKey endpoint, long revision, Duration atMost) {
     long end = System.nanoTime() + atMost.toNanos();
     try {
-      Optional<Long> desired = controller.awaitSeen(revision, 0, atMost);
+      Optional<Long> desired = controller.awaitSeen(revision, atMost);
       if (desired.isEmpty()) {
         return Optional.of("its policy was not compiled within " + atMost.toSeconds() + " s");
       }
@@ -61,12 +64,27 @@ final class Realisation {
             + " s";
   }
 
-  /** Waits until everything is enforced that followed from a revision of the resources. */
-  boolean awaitResources(long revision, Duration atMost) throws InterruptedException {
+  /**
+   * Waits until every endpoint has in the datapath what followed from a change of the policies.
+   *
+   * @return why it has not; absent when all have
+   */
+  Optional<String> await(PolicyRevision revision, Duration atMost) throws InterruptedException {
     long end = System.nanoTime() + atMost.toNanos();
-    Optional<Long> desired = controller.awaitSeen(0, revision, atMost);
-    return desired.isPresent()
-        && reconciler.awaitRealised(
-            desired.get(), Duration.ofNanos(Math.max(0, end - System.nanoTime())));
+    Optional<Long> desired = controller.awaitSeen(revision, atMost);
+    if (desired.isEmpty()) {
+      return Optional.of("not compiled within " + atMost.toMillis() + " ms");
+    }
+    Duration left = Duration.ofNanos(Math.max(0, end - System.nanoTime()));
+    if (reconciler.awaitRealised(desired.get(), left)) {
+      return Optional.empty();
+    }
+    List<String> failed = new ArrayList<>();
+    for (Row<DesiredKey, RowStatus> row : reconciler.statuses().snapshot()) {
+      if (row.value() instanceof RowStatus.Failed failure) {
+        failed.add(row.key() + ": " + failure.message());
+      }
+    }
+    return Optional.of(failed.isEmpty() ? lateness(atMost) : String.join("; ", failed));
   }
 }

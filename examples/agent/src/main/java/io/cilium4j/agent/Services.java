@@ -3,6 +3,7 @@ package io.cilium4j.agent;
 
 import java.util.ServiceLoader;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** Finds the implementation of a seam. */
 final class Services {
@@ -11,13 +12,20 @@ final class Services {
   /**
    * The implementation of a name.
    *
-   * @param loader made by the caller, whose class names the seam
+   * @param loader made by the caller, whose module uses the seam
    */
   static <S> S named(ServiceLoader<S> loader, Function<S, String> nameOf, String wanted) {
     return loader.stream()
         .map(ServiceLoader.Provider::get)
         .filter(each -> nameOf.apply(each).equals(wanted))
         .findFirst()
-        .orElseThrow(() -> new AgentException(wanted + ": no such implementation is installed"));
+        .orElseThrow(() ->
+            new AgentException(
+                wanted
+                    + ": no such implementation is installed; there are "
+                    + loader.stream()
+                        .map(each -> nameOf.apply(each.get()))
+                        .sorted()
+                        .collect(Collectors.joining(", "))));
   }
 }

@@ -89,6 +89,11 @@ final class StateFolder {
     return root.resolve("given-rules.json");
   }
 
+  /** Policies that the embedding program applied. */
+  Path programPolicies() {
+    return root.resolve("program-policies.json");
+  }
+
   /** The numbers of prefixes and names. */
   Path localIdentities() {
     return root.resolve("local-identities.json");
@@ -277,7 +282,7 @@ final class StateFolder {
       for (Path file : list(root, "")) {
         // Also set aside or unfinished.
         String name = file.getFileName().toString();
-        if (Stream.of(givenRules(), localIdentities())
+        if (Stream.of(givenRules(), programPolicies(), localIdentities())
             .anyMatch(each -> name.startsWith(each.getFileName().toString()))) {
           Files.deleteIfExists(file);
         }

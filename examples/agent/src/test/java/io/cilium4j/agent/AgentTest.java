@@ -17,6 +17,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.policy.PortProtocol;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -40,8 +41,6 @@ import org.junit.jupiter.api.io.TempDir;
 class AgentTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(20);
-
-  private static final int TCP = 6;
 
   private static final ResourceKey RULE = new ResourceKey("CiliumNetworkPolicy", "default", "rule");
 
@@ -120,7 +119,9 @@ class AgentTest {
   }
 
   private List<Verdict> verdicts(Endpoint from, Endpoint to, int port) {
-    return agent.explain(from, to, TCP, port).stream().map(each -> each.verdict()).toList();
+    return agent.explain(from, to, PortProtocol.tcp(port)).stream()
+        .map(each -> each.verdict())
+        .toList();
   }
 
   @Test

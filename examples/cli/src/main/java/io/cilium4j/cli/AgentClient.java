@@ -67,6 +67,14 @@ final class AgentClient {
       }
     }
 
+    /** What came with a success; a refusal ends the command. */
+    Json orThrow(String subject) {
+      if (!isSuccess()) {
+        throw new CommandException(subject + ": " + reason());
+      }
+      return json();
+    }
+
     /** Why the agent refuses, in its own words where it has any. */
     String reason() {
       String words = body;
@@ -95,11 +103,7 @@ final class AgentClient {
 
   /** Sends a request and reads what comes back; a refusal ends the command. */
   Json call(String method, String path, Json body) throws IOException {
-    Reply reply = send(method, path, Map.of(), body);
-    if (!reply.isSuccess()) {
-      throw new CommandException(subject(path) + ": " + reply.reason());
-    }
-    return reply.json();
+    return send(method, path, Map.of(), body).orThrow(subject(path));
   }
 
   /** A path without its query, as a user may read it. */

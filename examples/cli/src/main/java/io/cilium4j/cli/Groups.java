@@ -17,6 +17,7 @@ final class Groups {
           "cleanup",
           "completion",
           "config",
+          "debug",
           "debuginfo",
           "encrypt",
           "endpoint",
@@ -54,6 +55,7 @@ final class Groups {
       cleanup        removes what an agent left in the kernel and on disk
       completion     completion for bash, zsh and fish
       config         the agent's options
+      debug          makes test pods where no container runtime runs
       debuginfo      gathers what helps to find a fault, without secrets
       encrypt        encryption between nodes
       endpoint       the pods of this node
@@ -89,6 +91,7 @@ final class Groups {
           case "cgroups" -> new CgroupsCommands();
           case "completion" -> new CompletionCommand();
           case "config" -> new ConfigCommands();
+          case "debug" -> new DebugCommands();
           case "debuginfo" -> new DebuginfoCommand();
           case "encrypt" -> new EncryptCommands();
           case "endpoint" -> new EndpointCommands();

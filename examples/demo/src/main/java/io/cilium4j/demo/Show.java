@@ -13,6 +13,7 @@ import io.cilium4j.demo.Script.Line;
 import io.cilium4j.demo.Script.Outcome;
 import io.cilium4j.demo.Script.Pair;
 import io.cilium4j.policy.Explanation;
+import io.cilium4j.policy.PortProtocol;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -131,7 +132,7 @@ final class Show {
   private List<Explanation> explain(Pair pair) {
     return stage
         .agent()
-        .explain(endpoint(pair.from()), endpoint(pair.to()), Protocol.TCP.number(), Script.PORT);
+        .explain(endpoint(pair.from()), endpoint(pair.to()), PortProtocol.tcp(Script.PORT));
   }
 
   private Endpoint endpoint(Cast role) {

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.embedded;
 
-import io.cilium4j.core.Identity;
-import io.cilium4j.core.PodLabels;
-import io.cilium4j.core.Protocol;
-import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.policy.CompiledPolicy;
-import io.cilium4j.policy.Explanation;
-import io.cilium4j.policy.IdentitiesSnapshot;
-import io.cilium4j.policy.PolicyCompiler;
-import io.cilium4j.policy.PolicyConfig;
-import io.cilium4j.policy.PolicyParser;
-import io.cilium4j.policy.PolicyRepository;
-import io.cilium4j.policy.PolicySubject;
-import java.util.Map;
+// @start region=ask-policy
+import io.cilium4j.policy.FlowExplanation;
+import io.cilium4j.policy.Party;
+import io.cilium4j.policy.PolicySet;
+import io.cilium4j.policy.PortProtocol;
 
 /** Asks a policy, without a kernel, a cluster or a packet, what it would decide and why. */
 public final class AskPolicy {
@@ -39,34 +31,13 @@ public final class AskPolicy {
 
   private AskPolicy() {}
 
-  /** What {@code yaml} says of a pod of this organisation that calls the deathstar on TCP 80. */
-  static Explanation explain(String yaml, String organisation) {
-    Identity deathstar = pod(300, Map.of("org", "empire", "class", "deathstar"));
-    Identity ship = pod(301, Map.of("org", organisation));
-    // @start region=ask-policy
-    var repository = new PolicyRepository(PolicyConfig.DEFAULT);
-    repository.add(PolicyParser.parse(yaml, "rule1.yaml"));
-
-    CompiledPolicy policy =
-        new PolicyCompiler(PolicyConfig.DEFAULT)
-            .compile(
-                PolicySubject.of(deathstar),
-                repository.snapshot(),
-                IdentitiesSnapshot.reserved().with(deathstar).with(ship));
-
-    Explanation why =
-        policy.explain(TrafficDirection.INGRESS, ship.id(), Protocol.TCP.number(), 80);
-    // @end region=ask-policy
-    return why;
-  }
-
-  /**
-   * The identity of a pod with these labels. In a cluster its number comes from the identity
-   * allocator; the free ones begin at 256.
-   */
-  private static Identity pod(int number, Map<String, String> labels) {
-    var origin = new PodLabels.Origin("default", Map.of(), "default", "default");
-    return new Identity(number, PodLabels.prepare(labels, origin, Map.of()));
+  /** What a policy says of a ship of this organisation that calls the deathstar on TCP 80. */
+  static FlowExplanation explain(String yaml, String organisation) {
+    return PolicySet.parse(yaml, "rule1.yaml")
+        .explain(
+            Party.pod("default", "org=" + organisation),
+            Party.pod("default", "org=empire,class=deathstar"),
+            PortProtocol.tcp(80));
   }
 
   /** Prints the two answers. */
@@ -75,3 +46,4 @@ public final class AskPolicy {
     System.out.println(explain(RULE1, "alliance"));
   }
 }
+// @end region=ask-policy

@@ -5,6 +5,8 @@
  * the documents quote the code between their {@code @start} and {@code @end} marks, and a test
  * holds the quotes equal to it.
  *
- * <p>{@link io.cilium4j.embedded.AskPolicy} asks a policy what it would decide, and why.
+ * <p>{@link io.cilium4j.embedded.AskPolicy} asks a policy what it would decide, and why; {@link
+ * io.cilium4j.embedded.RunAgent} runs a node's agent; {@link io.cilium4j.embedded.LoadProgram}
+ * loads an eBPF program of one's own.
  */
 package io.cilium4j.embedded;

@@ -2,27 +2,26 @@
 package io.cilium4j.embedded;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.RuleOrigin;
-import io.cilium4j.core.Verdict;
-import io.cilium4j.policy.Explanation;
+import io.cilium4j.policy.FlowExplanation;
 import org.junit.jupiter.api.Test;
 
 class AskPolicyTest {
   @Test
   void explain_shipOfTheEmpire_isAllowedByTheRule() {
-    Explanation why = AskPolicy.explain(AskPolicy.RULE1, "empire");
+    FlowExplanation why = AskPolicy.explain(AskPolicy.RULE1, "empire");
 
-    assertEquals(Verdict.ALLOWED, why.verdict());
+    assertTrue(why.isAllowed());
     assertEquals(
         "CiliumNetworkPolicy/default/rule1",
-        why.decider().map(RuleOrigin::resource).orElse("nobody"));
+        why.ingress().orElseThrow().decider().map(RuleOrigin::resource).orElse("nobody"));
   }
 
   @Test
   void explain_shipOfTheAlliance_isDeniedByDefault() {
-    Explanation why = AskPolicy.explain(AskPolicy.RULE1, "alliance");
-
-    assertEquals(Verdict.DENIED, why.verdict());
+    assertFalse(AskPolicy.explain(AskPolicy.RULE1, "alliance").isAllowed());
   }
 }

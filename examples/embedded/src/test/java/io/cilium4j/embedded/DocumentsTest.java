@@ -24,7 +24,7 @@ class DocumentsTest {
   /** The project's folder; Maven runs tests in the module's. */
   private static final Path ROOT = Path.of("../..").toAbsolutePath().normalize();
 
-  private static final Path SOURCES = Path.of("src/main/java");
+  private static final Path SOURCES = Path.of("src");
 
   /** {@code [text](target)}, the target without its anchor; one with a scheme is not relative. */
   private static final Pattern LINK =

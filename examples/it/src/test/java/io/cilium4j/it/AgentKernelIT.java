@@ -11,6 +11,7 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.datapath.net.Netns;
 import io.cilium4j.it.Traffic.EchoServer;
 import io.cilium4j.it.Traffic.Way;
@@ -121,7 +122,10 @@ class AgentKernelIT {
       lab.agent().stop();
       lab.agent().start();
       try (var _ = new EchoServer(lab.netns("bob"), PORT)) {
-        lab.agent().awaitPolicyRevision(1, java.time.Duration.ofSeconds(30));
+        lab.agent()
+            .awaitPolicy(
+                new ResourceKey("CiliumNetworkPolicy", "default", "only-tcp"),
+                java.time.Duration.ofSeconds(30));
         for (Endpoint before : List.of(alice, bob)) {
           Endpoint after = lab.agent().endpoint("default", before.name()).orElseThrow();
           assertEquals(before.id(), after.id());

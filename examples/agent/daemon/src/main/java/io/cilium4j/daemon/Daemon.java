@@ -23,7 +23,10 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -102,6 +105,29 @@ final class Daemon implements AutoCloseable {
     return size;
   }
 
+  /** The implementations that the options name. */
+  private static void chooseSeams(AgentBuilder builder, DaemonSettings settings) {
+    Map<String, String> ipam = new TreeMap<>(settings.pairs("ipam-options"));
+    if (settings.text("ipam").equals("static")) {
+      ipam.putIfAbsent(
+          "cidrs",
+          podCidrs(settings).stream().map(IpPrefix::toString).collect(Collectors.joining(",")));
+    }
+    builder
+        .ipam(settings.text("ipam"), ipam)
+        .identityBackend(
+            settings.text("identity-allocation-mode"), settings.pairs("identity-options"));
+    if (!settings.text("flow-sink").isEmpty()) {
+      builder.flowSink(settings.text("flow-sink"), settings.pairs("flow-sink-options"));
+    }
+    if (!settings.text("kubernetes-source").isEmpty()) {
+      if (!settings.text("static-cnp-path").isEmpty()) {
+        throw new OptionException("kubernetes-source: not beside static-cnp-path");
+      }
+      builder.source(settings.text("kubernetes-source"), settings.pairs("kubernetes-options"));
+    }
+  }
+
   /** The agent that the options ask for, not started. */
   static Agent agent(DaemonSettings settings) {
     AgentBuilder builder =
@@ -123,6 +149,7 @@ final class Daemon implements AutoCloseable {
                     settings.number("bpf-policy-map-max"),
                     Limits.DEFAULT.ipcacheEntries(),
                     settings.number("bpf-ct-global-tcp-max")));
+    chooseSeams(builder, settings);
     if (settings.isOn("enable-health-checking")) {
       builder.nodeHealth(health(settings));
     }

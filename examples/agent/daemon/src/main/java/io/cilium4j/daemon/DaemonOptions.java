@@ -67,14 +67,25 @@ final class DaemonOptions {
         "identity-allocation-mode",
         Kind.TEXT,
         "memory",
-        "where identities are kept: memory, for a cluster of one node",
-        "memory");
+        "where identities are kept: memory, or what else is installed");
+    add(group, "identity-options", Kind.TEXT, "", "that one's own options: KEY=VALUE;KEY=VALUE");
     add(group, "kvstore", Kind.TEXT, "", "the key-value store", "");
   }
 
   private static void addresses() {
     Group group = Group.ADDRESSES;
-    add(group, "ipam", Kind.TEXT, "cluster-pool", "where addresses come from", "cluster-pool");
+    add(
+        group,
+        "ipam",
+        Kind.TEXT,
+        "cluster-pool",
+        "where addresses come from: cluster-pool, static, or what else is installed");
+    add(
+        group,
+        "ipam-options",
+        Kind.TEXT,
+        "",
+        "that one's own options: KEY=VALUE;KEY=VALUE; static has the prefixes below in any case");
     add(group, "enable-ipv4", Kind.TRUTH, "true", "whether endpoints have IPv4 addresses");
     add(group, "enable-ipv6", Kind.TRUTH, "true", "whether endpoints have IPv6 addresses");
     add(
@@ -119,7 +130,7 @@ final class DaemonOptions {
 
   private static void datapath() {
     Group group = Group.DATAPATH;
-    add(group, "datapath", Kind.TEXT, "auto", "ebpf, memory, or auto: the first that can run");
+    add(group, "datapath", Kind.TEXT, "auto", "ebpf, memory, what else is installed, or auto");
     add(group, "datapath-mode", Kind.TEXT, "veth", "how pods are joined to the node", "veth");
     add(group, "routing-mode", Kind.TEXT, "native", "how packets reach other nodes", "native");
     add(group, "tunnel-protocol", Kind.TEXT, "", "none: nodes are not joined by tunnels", "");
@@ -140,6 +151,13 @@ final class DaemonOptions {
     Group group = Group.KUBERNETES;
     add(group, "node-name", Kind.TEXT, "", "this node's name; default K8S_NODE_NAME or the host's");
     add(group, "static-cnp-path", Kind.PATH, "", "a folder of manifests to follow: policies, pods");
+    add(
+        group,
+        "kubernetes-source",
+        Kind.TEXT,
+        "",
+        "another source of objects than a folder, by the name of what is installed");
+    add(group, "kubernetes-options", Kind.TEXT, "", "that one's own options: KEY=VALUE;KEY=VALUE");
     add(group, "enable-k8s", Kind.TRUTH, "false", "whether to ask the Kubernetes API", "false");
     add(group, "k8s-kubeconfig-path", Kind.PATH, "", "how to reach the Kubernetes API", "");
     add(group, "k8s-api-server", Kind.TEXT, "", "where the Kubernetes API is", "");
@@ -182,6 +200,18 @@ final class DaemonOptions {
         "info",
         "debug",
         "trace");
+    add(
+        group,
+        "flow-sink",
+        Kind.TEXT,
+        "",
+        "where flows go, too: log, file, or what else is installed");
+    add(
+        group,
+        "flow-sink-options",
+        Kind.TEXT,
+        "",
+        "that one's own options: KEY=VALUE;KEY=VALUE; path of file");
     add(group, "prometheus-serve-addr", Kind.ADDRESS, "", "where to serve metrics, such as :9962");
     add(
         group,

@@ -213,6 +213,18 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
     return Integer.parseInt(text(key));
   }
 
+  /** The options of an implementation, which only that one knows: {@code KEY=VALUE;KEY=VALUE}. */
+  Map<String, String> pairs(String key) {
+    Map<String, String> pairs = new TreeMap<>();
+    for (String pair : text(key).isEmpty() ? new String[0] : text(key).split(";", -1)) {
+      int equals = pair.indexOf('=');
+      if (equals < 1 || pairs.put(pair.substring(0, equals), pair.substring(equals + 1)) != null) {
+        throw new OptionException(key + ": \"" + text(key) + "\": wanted KEY=VALUE;KEY=VALUE");
+      }
+    }
+    return pairs;
+  }
+
   Path path(String key) {
     return Path.of(text(key));
   }

@@ -133,8 +133,6 @@ class DaemonSettingsTest {
             "tunnel-protocol=vxlan",
             "kube-proxy-replacement=true",
             "k8s-kubeconfig-path=/x",
-            "identity-allocation-mode=crd",
-            "ipam=eni",
             "enable-wireguard")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + later), later);
       assertTrue(refused.getMessage().contains("not built yet"), refused.getMessage());

@@ -66,6 +66,45 @@ class DaemonTest {
   }
 
   @Test
+  void start_withSeamsByName_usesThem() throws IOException {
+    try (var _ =
+        Daemon.start(
+            settings(
+                "--ipam=static",
+                "--identity-allocation-mode=memory",
+                "--identity-options=rest-seconds=60",
+                "--flow-sink=file",
+                "--flow-sink-options=path=" + folder.resolve("flows"),
+                "--kubernetes-source=directory",
+                "--kubernetes-options=path=" + folder))) {
+      assertTrue(Files.exists(folder.resolve("flows")));
+    }
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+  }
+
+  @Test
+  void start_withASeamThatIsNotInstalled_saysWhatIs() {
+    for (Map.Entry<String, String> wrong :
+        Map.of(
+                "--ipam=eni",
+                "there are cluster-pool, static",
+                "--identity-allocation-mode=crd",
+                "there are memory",
+                "--flow-sink=hubble",
+                "there are file, log",
+                "--kubernetes-source=etcd",
+                "there are directory",
+                "--ipam-options=x",
+                "wanted KEY=VALUE;KEY=VALUE")
+            .entrySet()) {
+      var e =
+          assertThrows(
+              RuntimeException.class, () -> Daemon.start(settings(wrong.getKey())).close());
+      assertTrue(String.valueOf(e.getMessage()).contains(wrong.getValue()), e.getMessage());
+    }
+  }
+
+  @Test
   void start_withANodeOfItsOwn_isReached() throws IOException {
     Files.createDirectory(folder.resolve("manifests"));
     Files.writeString(

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.agent.GivenRules;
+import io.cilium4j.agent.PolicyRevision;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.model.BackendAddress;
 import io.cilium4j.api.model.FrontendAddress;
@@ -223,7 +224,7 @@ class MonitorServerTest {
     try (var monitor = serve(100);
         var client = new Client()) {
       await(() -> monitor.readers() == 1);
-      long revision =
+      PolicyRevision revision =
           agent
               .givenRules()
               .add(
@@ -232,7 +233,7 @@ class MonitorServerTest {
                     "labels": [{"key": "name", "value": "out"}]}]\
                   """,
                   new GivenRules.Replaced.None());
-      long rules = agent.awaitGivenRules(revision, Duration.ofSeconds(10)).revision();
+      long rules = agent.awaitPolicy(revision, Duration.ofSeconds(10)).revision();
       String policy = "{\"labels\":[\"unspec:name=out\"],\"revision\":%d,\"rule_count\":1}";
       Map<String, JsonNode> added =
           client.nextOfEach(Set.of("Policy updated", "IPCache entry upserted"), CIDR);

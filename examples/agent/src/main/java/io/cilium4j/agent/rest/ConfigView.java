@@ -17,8 +17,6 @@ final class ConfigView {
   /** How pods are joined to the node; the one way there is. */
   private static final String DATAPATH_MODE = "veth";
 
-  static final String IPAM_MODE = "cluster-pool";
-
   private ConfigView() {}
 
   static DaemonConfiguration of(Agent agent) {
@@ -35,7 +33,7 @@ final class ConfigView {
             .deviceMTU(facts.mtuBytes())
             .routeMTU(facts.mtuBytes())
             .datapathMode(DATAPATH_MODE)
-            .ipamMode(IPAM_MODE)
+            .ipamMode(facts.ipam())
             .masquerade(false)
             .masqueradeProtocols(new DaemonConfigurationStatus.Protocols(false, false))
             .daemonConfigurationMap(settings(agent))
@@ -55,7 +53,8 @@ final class ConfigView {
     settings.put("enable-ipv6", agent.addresses().families().contains(IpFamily.IPV6));
     settings.put("enable-policy", agent.options().enforcement().toString());
     settings.put("instance", facts.instance());
-    settings.put("ipam", IPAM_MODE);
+    settings.put("identity-allocation-mode", facts.identities());
+    settings.put("ipam", facts.ipam());
     settings.put("kubernetes-source", facts.kubernetes());
     settings.put("mtu", facts.mtuBytes());
     settings.put("node-name", facts.nodeName());

@@ -4,6 +4,7 @@ package io.cilium4j.agent.rest;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.GivenRules.Removed;
 import io.cilium4j.agent.GivenRules.Replaced;
+import io.cilium4j.agent.PolicyRevision;
 import io.cilium4j.api.model.Policy;
 import io.cilium4j.core.Label;
 import io.cilium4j.policy.RulesSnapshot;
@@ -38,13 +39,13 @@ final class PolicyOperations {
     JsonNode body = request.bodyTree();
     String list = body.isString() ? body.stringValue() : body.toString();
     Replaced replaced = replaced(request);
-    long revision;
+    PolicyRevision revision;
     try {
       revision = agent.givenRules().add(list, replaced);
     } catch (IllegalArgumentException e) {
       throw Refusal.invalid(String.valueOf(e.getMessage()));
     }
-    RulesSnapshot rules = agent.awaitGivenRules(revision, PATIENCE);
+    RulesSnapshot rules = agent.awaitPolicy(revision, PATIENCE);
     return Response.ok(new Policy(rules.revision(), list));
   }
 
@@ -67,7 +68,7 @@ final class PolicyOperations {
     if (removed.rules() == 0 && !wanted.isEmpty()) {
       throw Refusal.notFound();
     }
-    RulesSnapshot rules = agent.awaitGivenRules(removed.revision(), PATIENCE);
+    RulesSnapshot rules = agent.awaitPolicy(removed.revision(), PATIENCE);
     return Response.ok(new Policy(rules.revision(), RuleText.json(RuleText.of(rules))));
   }
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** Network policies in JUnit tests. */
+@org.jspecify.annotations.NullMarked
+module io.cilium4j.policy.test {
+  requires static transitive org.jspecify;
+  requires transitive io.cilium4j.core;
+  requires transitive io.cilium4j.policy;
+  requires transitive org.junit.jupiter.api;
+  requires tools.jackson.databind;
+  requires tools.jackson.dataformat.yaml;
+
+  exports io.cilium4j.policy.test;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.policy.PolicyConfig;
+import io.cilium4j.policy.PolicyParseException;
+import io.cilium4j.policy.PolicyParser;
+import io.cilium4j.policy.PolicyResource;
+import io.cilium4j.policy.PolicyWriter;
+import io.cilium4j.policy.ResourceName;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The policy objects that the embedding program applied, beside those of Kubernetes; of one name
+ * the program's counts. They outlive the process, all in one file, so that a change of several is
+ * there as a whole or not at all.
+ *
+ * <p>Safe for use by several threads.
+ */
+final class ProgramPolicies {
+  private static final Logger LOG = LoggerFactory.getLogger(ProgramPolicies.class);
+
+  /** Most bytes of all of them: some times what an API server takes at once. */
+  private static final int MAX_BYTES = 16 << 20;
+
+  /** Raised when the file's form changes; another version's file is damaged to this one. */
+  private static final int VERSION = 1;
+
+  private static final JsonMapper JSON = JsonMapper.builder().build();
+
+  private final PolicyConfig config;
+  private final StateFolder folder;
+  private final TableWriter<ResourceKey, RawResource> objects =
+      TableWriter.create("program-policies");
+  private final Optional<String> problem;
+
+  /** Reads what an earlier run kept. */
+  ProgramPolicies(PolicyConfig config, StateFolder folder) {
+    this.config = config;
+    this.folder = folder;
+    this.problem = restore();
+  }
+
+  private Optional<String> restore() {
+    Path file = folder.programPolicies();
+    try {
+      JsonNode root = JSON.readTree(StateFolder.read(file, MAX_BYTES));
+      if (root.path("version").asInt(0) != VERSION) {
+        throw new IllegalArgumentException("wanted version " + VERSION);
+      }
+      List<RawResource> restored = new ArrayList<>();
+      for (JsonNode object : root.path("policies")) {
+        restored.addAll(parse(object.toString()));
+      }
+      var _ = objects.write(batch -> restored.forEach(each -> batch.put(each.key(), each)));
+      LOG.info("policies of the program restored policies={}", restored.size());
+      return Optional.empty();
+    } catch (NoSuchFileException _) {
+      return Optional.empty();
+    } catch (IOException | IllegalArgumentException | JacksonException e) {
+      StateFolder.setAside(file);
+      String text = "policies applied by the program are lost: " + e.getMessage();
+      LOG.error("{} file={}", text, file);
+      return Optional.of(text);
+    }
+  }
+
+  /** Why policies of an earlier run are not in force any more; absent if all are. */
+  Optional<String> problem() {
+    return problem;
+  }
+
+  /** The policies. */
+  Table<ResourceKey, RawResource> objects() {
+    return objects.table();
+  }
+
+  /**
+   * Adds policies; one of a name that is there takes its place.
+   *
+   * @param yamlOrJson any number of policy objects
+   * @throws IllegalArgumentException if one of them is wrong, or there is none; none is added then
+   * @throws AgentException if they cannot be kept; none is added then either
+   */
+  synchronized PolicyRevision apply(String yamlOrJson) {
+    List<RawResource> added = parse(yamlOrJson);
+    if (added.isEmpty()) {
+      throw new IllegalArgumentException("no policy in the text");
+    }
+    Map<ResourceKey, RawResource> next = now();
+    added.forEach(each -> next.put(each.key(), each));
+    keep(next);
+    return revision(objects.write(batch -> added.forEach(each -> batch.put(each.key(), each))));
+  }
+
+  /**
+   * Takes a policy back; absent if the program has applied none of this name.
+   *
+   * @throws AgentException if that cannot be kept; then it stays
+   */
+  synchronized Optional<PolicyRevision> delete(ResourceKey key) {
+    Map<ResourceKey, RawResource> next = now();
+    if (next.remove(key) == null) {
+      return Optional.empty();
+    }
+    keep(next);
+    return Optional.of(revision(objects.write(batch -> batch.remove(key))));
+  }
+
+  private Map<ResourceKey, RawResource> now() {
+    Map<ResourceKey, RawResource> present = new TreeMap<>();
+    for (Row<ResourceKey, RawResource> row : objects.table().snapshot()) {
+      present.put(row.key(), row.value());
+    }
+    return present;
+  }
+
+  private static PolicyRevision revision(long number) {
+    return new PolicyRevision(PolicyRevision.Input.PROGRAM, number);
+  }
+
+  private void keep(Map<ResourceKey, RawResource> next) {
+    ObjectNode root = JSON.createObjectNode();
+    root.put("version", VERSION);
+    var policies = root.putArray("policies");
+    next.values().forEach(each -> policies.add(JSON.readTree(each.json())));
+    byte[] content = JSON.writeValueAsBytes(root);
+    if (content.length > MAX_BYTES) {
+      throw new IllegalArgumentException("more than " + MAX_BYTES + " bytes of policies");
+    }
+    try {
+      folder.write(folder.programPolicies(), content);
+    } catch (IOException e) {
+      throw new AgentException("write policies of the program: " + e.getMessage(), e);
+    }
+  }
+
+  private List<RawResource> parse(String yamlOrJson) {
+    List<RawResource> read = new ArrayList<>();
+    try {
+      for (PolicyResource policy : PolicyParser.parse(yamlOrJson, "applied policy", config)) {
+        ResourceName name = policy.resource();
+        String json = PolicyWriter.toJson(policy);
+        JsonNode tree = JSON.readTree(json);
+        if (!tree.has("apiVersion")) {
+          throw new IllegalArgumentException("a list of rules: wanted policy objects");
+        }
+        read.add(
+            new RawResource(
+                new ResourceKey(name.kind(), name.namespace(), name.name()),
+                tree.path("apiVersion").asString(),
+                json));
+      }
+    } catch (PolicyParseException e) {
+      throw new IllegalArgumentException(String.valueOf(e.getMessage()), e);
+    }
+    return read;
+  }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.ResourceKey;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whether a change of policies is enforced when the call returns: packets say it. */
+class ApplyPolicyTest {
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private static final ResourceKey RULE = new ResourceKey("CiliumNetworkPolicy", "default", "rule");
+
+  @TempDir private Path temp;
+  private final DecidingDatapath datapath = new DecidingDatapath();
+  private Agent agent;
+
+  @BeforeEach
+  void start() throws Exception {
+    Files.createDirectory(temp.resolve("manifests"));
+    agent = newAgent();
+    agent.start();
+  }
+
+  @AfterEach
+  void stop() {
+    agent.stop();
+  }
+
+  private Agent newAgent() {
+    return Agent.builder()
+        .instance("t")
+        .datapath(datapath)
+        .stateFolder(temp.resolve("state"))
+        .manifests(temp.resolve("manifests"))
+        .podCidrs("10.1.0.0/24")
+        .build();
+  }
+
+  private Endpoint create(String pod) throws Exception {
+    Path netns = Files.createFile(temp.resolve("netns-" + pod));
+    return agent.createEndpoint(
+        new EndpointRequest("default", pod, Map.of("app", pod), netns.toString()));
+  }
+
+  /** Who may reach bob on this port, and no other. */
+  private static String onlyPort(int port) {
+    return """
+    apiVersion: cilium.io/v2
+    kind: CiliumNetworkPolicy
+    metadata: {name: rule, namespace: default}
+    spec:
+      endpointSelector: {matchLabels: {app: bob}}
+      ingress:
+      - fromEndpoints: [{matchLabels: {app: alice}}]
+        toPorts: [{ports: [{port: "%d", protocol: TCP}]}]
+    """
+        .formatted(port);
+  }
+
+  @Test
+  void applyPolicy_manyChanges_eachIsEnforcedWhenTheCallReturns() throws Exception {
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    assertTrue(datapath.passes(alice, bob, 80), "no policy yet");
+    PolicyRevision last = null;
+    for (int i = 0; i < 50; i++) {
+      int open = 1_000 + i;
+      PolicyRevision revision = agent.applyPolicy(onlyPort(open));
+      assertTrue(datapath.passes(alice, bob, open), "change " + i);
+      assertFalse(datapath.passes(alice, bob, open - 1), "change " + i);
+      assertEquals(PolicyRevision.Input.PROGRAM, revision.input());
+      assertTrue(last == null || revision.number() > last.number(), revision + " after " + last);
+      last = revision;
+    }
+    assertTrue(agent.deletePolicy(RULE).isPresent());
+    assertTrue(datapath.passes(alice, bob, 80), "no policy any more");
+    assertEquals(Optional.empty(), agent.deletePolicy(RULE));
+  }
+
+  @Test
+  void awaitPolicy_rulesGivenThroughTheApi_areEnforcedWhenItReturns() throws Exception {
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    for (int i = 0; i < 50; i++) {
+      int open = 1_000 + i;
+      String rules =
+          """
+          [{"labels": [{"key": "name", "value": "r"}],
+            "endpointSelector": {"matchLabels": {"app": "bob"}},
+            "ingress": [{"toPorts": [{"ports": [{"port": "%d", "protocol": "TCP"}]}]}]}]
+          """
+              .formatted(open);
+      PolicyRevision revision = agent.givenRules().add(rules, new GivenRules.Replaced.SameLabels());
+      var _ = agent.awaitPolicy(revision, PATIENCE);
+      assertTrue(datapath.passes(alice, bob, open), "change " + i);
+      assertFalse(datapath.passes(alice, bob, open - 1), "change " + i);
+    }
+    GivenRules.Removed removed = agent.givenRules().delete(List.of());
+    var _ = agent.awaitPolicy(removed.revision(), PATIENCE);
+    assertTrue(datapath.passes(alice, bob, 1));
+  }
+
+  @Test
+  void applyPolicy_ofTheNameOfAManifest_countsUntilItIsDeleted() throws Exception {
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    write(onlyPort(80));
+    agent.awaitPolicy(RULE, PATIENCE);
+    var _ = agent.applyPolicy(onlyPort(81));
+    assertTrue(datapath.passes(alice, bob, 81));
+    assertFalse(datapath.passes(alice, bob, 80));
+    write(onlyPort(82));
+    write(onlyPort(83));
+    var _ = agent.applyPolicy(onlyPort(84).replace("name: rule", "name: other"));
+    assertTrue(datapath.passes(alice, bob, 81));
+    assertTrue(datapath.passes(alice, bob, 84));
+    assertFalse(datapath.passes(alice, bob, 83));
+
+    Files.delete(temp.resolve("manifests/rule.yaml"));
+    write(onlyPort(85));
+    // The source follows its folder in its own time; a second object tells when it is through.
+    Files.writeString(temp.resolve("last.yaml"), onlyPort(9).replace("name: rule", "name: last"));
+    Files.move(temp.resolve("last.yaml"), temp.resolve("manifests/last.yaml"));
+    agent.awaitPolicy(new ResourceKey("CiliumNetworkPolicy", "default", "last"), PATIENCE);
+    assertFalse(datapath.passes(alice, bob, 85), "the program's still counts");
+    assertTrue(agent.deletePolicy(RULE).isPresent());
+    assertFalse(datapath.passes(alice, bob, 81));
+    assertTrue(datapath.passes(alice, bob, 85), "the manifest's is in force again");
+  }
+
+  private void write(String yaml) throws Exception {
+    Path file = temp.resolve("rule.yaml");
+    Files.writeString(file, yaml);
+    Files.move(file, temp.resolve("manifests/rule.yaml"), StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  @Test
+  void applyPolicy_thenRestart_isStillInForce() throws Exception {
+    var _ = agent.applyPolicy(onlyPort(80));
+    agent.stop();
+    agent = newAgent();
+    agent.start();
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    assertTrue(datapath.passes(alice, bob, 80));
+    assertFalse(datapath.passes(alice, bob, 81));
+    assertTrue(agent.deletePolicy(RULE).isPresent());
+  }
+
+  @Test
+  void applyPolicy_thatIsWrong_changesNothing() throws Exception {
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    for (String wrong :
+        List.of(
+            "",
+            "kind: Pod",
+            onlyPort(80) + "---\n" + onlyPort(80).replace("fromEndpoints", "fromEndpoint"),
+            "[{\"endpointSelector\": {}, \"ingress\": []}]")) {
+      assertThrows(IllegalArgumentException.class, () -> agent.applyPolicy(wrong), wrong);
+    }
+    assertTrue(datapath.passes(alice, bob, 81));
+  }
+}
