@@ -48,6 +48,7 @@ final class ManifestReader {
     var documents = new ArrayList<Document>();
     try {
       refuseAliases(text);
+      refuseOpenEnd(text);
       int index = 0;
       try (JsonParser parser = yaml.createParser(text)) {
         while (parser.nextToken() != null) {
@@ -77,6 +78,27 @@ final class ManifestReader {
                   + ": aliases are not read, write the value out");
         }
       }
+    }
+  }
+
+  /**
+   * A text that ends behind a colon or a dash is one that was cut there as often as not, and what
+   * is missing would read as "no condition". Whoever means nothing can write {@code {}}, {@code []}
+   * or {@code null}.
+   */
+  private static void refuseOpenEnd(String text) throws ManifestException {
+    List<String> lines = text.lines().toList();
+    for (int i = lines.size() - 1; i >= 0; i--) {
+      String line = lines.get(i).strip();
+      if (line.isEmpty() || line.startsWith("#")) {
+        continue;
+      }
+      String code = line.replaceFirst("\\s#.*", "").strip();
+      if (code.endsWith(":") || code.equals("-")) {
+        throw new ManifestException(
+            "line " + (i + 1) + ": ends behind \"" + code + "\": wanted a value; is it whole?");
+      }
+      return;
     }
   }
 
