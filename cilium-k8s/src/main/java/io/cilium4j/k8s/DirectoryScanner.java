@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
@@ -98,6 +99,11 @@ final class DirectoryScanner {
   /** Whether files wait for whoever writes to them. */
   boolean hasUnfinished() {
     return !unfinished.isEmpty();
+  }
+
+  /** The files that were there at the last look. */
+  List<String> files() {
+    return known.keySet().stream().sorted().toList();
   }
 
   /** What lies in the folder and is no manifest, with the reason, as of the last look. */

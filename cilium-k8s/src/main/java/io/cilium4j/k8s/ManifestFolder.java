@@ -3,6 +3,7 @@ package io.cilium4j.k8s;
 
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.FileWriters;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,13 +20,17 @@ import java.util.TreeMap;
  * What a folder of manifests says, read once: by the very steps by which the source {@code
  * directory} reads it, so that a check before says what the agent will make of it.
  *
+ * @param files the names of the files that were looked at
  * @param resources policies and whatever else goes on as text, in the order of their keys
+ * @param shadowed what further files say of the same objects, which does not count
  * @param namespaces the namespaces among the objects
  * @param problems what is wrong and so not in force, by where it is wrong
  * @param notes what was passed over, by where it is
  */
 public record ManifestFolder(
+    List<String> files,
     List<RawResource> resources,
+    List<RawResource> shadowed,
     List<Namespace> namespaces,
     Map<String, String> problems,
     Map<String, String> notes) {
@@ -34,7 +39,9 @@ public record ManifestFolder(
   private static final FileWriters NOBODY = _ -> FileWriters.Answer.NOBODY;
 
   public ManifestFolder {
+    files = List.copyOf(files);
     resources = List.copyOf(resources);
+    shadowed = List.copyOf(shadowed);
     namespaces = List.copyOf(namespaces);
     problems = new TreeMap<>(problems);
     notes = new TreeMap<>(notes);
@@ -56,7 +63,7 @@ public record ManifestFolder(
       var store = new ManifestStore();
       var scanner = new DirectoryScanner(path, NOBODY, System::nanoTime);
       scanner.scan(Set.of(), new Taker(store));
-      return of(store, path + "/", scanner.passedOver());
+      return of(scanner.files(), store, path + "/", scanner.passedOver());
     } catch (IOException e) {
       throw new IOException(path + ": " + DirectoryScanner.reason(e), e);
     }
@@ -66,30 +73,47 @@ public record ManifestFolder(
   public static ManifestFolder parse(String file, String text) {
     var store = new ManifestStore();
     var _ = store.put(file, text);
-    return of(store, "", Map.of());
+    return of(List.of(file), store, "", Map.of());
+  }
+
+  /**
+   * The documents of a YAML text as JSON, for whoever else takes manifests' language.
+   *
+   * @throws IOException if it is none, with the line
+   */
+  public static List<String> toJson(String yaml) throws IOException {
+    try {
+      return new ManifestReader().read(yaml).stream().map(each -> each.tree().toString()).toList();
+    } catch (ManifestException e) {
+      throw new IOException(e.getMessage(), e);
+    }
   }
 
   private static ManifestFolder of(
-      ManifestStore store, String prefix, Map<String, String> passedOver) {
+      List<String> files, ManifestStore store, String prefix, Map<String, String> passedOver) {
     var resources = new ArrayList<RawResource>();
+    var shadowed = new ArrayList<RawResource>();
     var namespaces = new ArrayList<Namespace>();
-    store.keys().stream()
-        .sorted()
-        .flatMap(key -> store.get(key).stream())
-        .forEach(manifest -> {
-          switch (manifest) {
-            case Manifest.RawManifest(RawResource raw) ->
-                resources.add(
-                    new RawResource(
-                        raw.key(), raw.apiVersion(), raw.json(), prefix + raw.origin()));
-            case Manifest.NamespaceManifest(Namespace namespace) -> namespaces.add(namespace);
-            default -> {} // What is right of it nobody who reads a folder once asks for.
-          }
-        });
+    for (ResourceKey key : store.keys().stream().sorted().toList()) {
+      switch (store.get(key).orElseThrow()) {
+        case Manifest.RawManifest(RawResource raw) -> resources.add(prefixed(prefix, raw));
+        case Manifest.NamespaceManifest(Namespace namespace) -> namespaces.add(namespace);
+        default -> {} // What is right of it nobody who reads a folder once asks for.
+      }
+      for (Manifest other : store.shadowed(key)) {
+        if (other instanceof Manifest.RawManifest(RawResource raw)) {
+          shadowed.add(prefixed(prefix, raw));
+        }
+      }
+    }
     var notes = new TreeMap<>(store.notes());
     notes.putAll(passedOver);
     return new ManifestFolder(
-        resources, namespaces, prefixed(prefix, store.problems()), prefixed(prefix, notes));
+        files, resources, shadowed, namespaces, prefixed(prefix, store.problems()), prefixed(prefix, notes));
+  }
+
+  private static RawResource prefixed(String prefix, RawResource raw) {
+    return new RawResource(raw.key(), raw.apiVersion(), raw.json(), prefix + raw.origin());
   }
 
   private static Map<String, String> prefixed(String prefix, Map<String, String> places) {

@@ -57,9 +57,25 @@ final class ManifestReader {
         }
       }
     } catch (JacksonException e) {
-      throw new ManifestException(where(e) + String.valueOf(e.getOriginalMessage()), e);
+      throw new ManifestException(where(e) + plain(String.valueOf(e.getOriginalMessage())), e);
     }
     return documents;
+  }
+
+  /** The parser tells its context and its place before what is wrong, in words of its own. */
+  private static String plain(String message) {
+    String[] lines = message.strip().split("\n", -1);
+    String problem = lines[0];
+    for (int i = 1; i < lines.length; i++) {
+      // " in reader, line 3, column 5:" and the excerpt below it; what follows is the problem.
+      if (lines[i].strip().startsWith("in ")
+          && i + 3 < lines.length
+          && !lines[i + 3].isBlank()
+          && !lines[i + 3].startsWith(" ")) {
+        problem = lines[i + 3];
+      }
+    }
+    return problem.replaceAll("\\(code [0-9]+\\)|\\(0x[0-9a-fA-F]+\\)|<[a-z ]+>", "").strip();
   }
 
   private static String where(JacksonException e) {

@@ -68,6 +68,14 @@ final class ManifestStore {
         : Optional.of(candidates.firstEntry().getValue().manifest());
   }
 
+  /** What other files say of an object, which does not count. */
+  List<Manifest> shadowed(ResourceKey key) {
+    TreeMap<String, Entry> candidates = byKey.get(key);
+    return candidates == null
+        ? List.of()
+        : candidates.values().stream().skip(1).map(Entry::manifest).toList();
+  }
+
   /** Every object that there is. */
   Set<ResourceKey> keys() {
     return Set.copyOf(byKey.keySet());

@@ -261,21 +261,11 @@ public final class Agent implements AutoCloseable {
   }
 
   /**
-   * What cannot be read in the manifests and of the rules that were given by hand, one line each,
-   * by where it is wrong.
+   * What cannot be read in the manifests and of the rules that were given by hand, one whole line
+   * each, by where it is wrong.
    */
   public Map<String, String> problems() {
-    Map<String, String> problems = new TreeMap<>();
-    running()
-        .source()
-        .map(KubernetesSource::problems)
-        .ifPresent(table -> table.snapshot().forEach(row -> problems.put(row.key(), row.value())));
-    givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
-    policies()
-        .snapshot()
-        .forEach(
-            row -> row.value().problem().ifPresent(text -> problems.put(row.key() + "", text)));
-    return problems;
+    return running().problems();
   }
 
   /**

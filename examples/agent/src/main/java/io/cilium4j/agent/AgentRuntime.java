@@ -45,6 +45,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -73,6 +74,9 @@ final class AgentRuntime implements AutoCloseable {
 
   /** How often reservations of addresses are looked at, whose deadline is minutes away. */
   private static final Duration RESERVATION_SWEEP = Duration.ofSeconds(30);
+
+  /** How often the policies that were accepted are kept, if there are new ones. */
+  private static final Duration KEEP_INTERVAL = Duration.ofSeconds(2);
 
   /** How often it is seen to that probes of other nodes are answered. */
   private static final Duration ANSWER_CHECK = Duration.ofSeconds(5);
@@ -130,9 +134,10 @@ final class AgentRuntime implements AutoCloseable {
         opened.add(new IdentityAllocator(openBackend(identityThread), identityThread));
     var localIdentities = new LocalIdentities(folder, identities);
     this.ipcache = new Ipcache(identities, ipam.families(), Set.of(HostAddresses.INPUT));
-    this.source = config.source().map(this::openSource);
+    this.source = config.source().map(each -> openSource(each, folder));
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
-    this.rules = new PolicyRules(policyConfig, ipcache);
+    var acceptedPolicies = opened.add(new AcceptedPolicies(folder));
+    this.rules = new PolicyRules(policyConfig, ipcache, acceptedPolicies);
     this.givenRules = new GivenRules(policyConfig, folder);
     this.addresses =
         new AddressBook(
@@ -183,6 +188,10 @@ final class AgentRuntime implements AutoCloseable {
     this.controllers =
         new Controllers(thread("controllers"), Clock.systemUTC())
             .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::repeat)
+            .add(
+                "accepted-policies",
+                KEEP_INTERVAL,
+                () -> acceptedPolicies.keep(controller.desired().isInitialised()))
             .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire);
     this.nodes =
         new ClusterNodes(ciliumNodes(), new Node(config.nodeName(), routers, config.podCidrs()));
@@ -420,13 +429,32 @@ final class AgentRuntime implements AutoCloseable {
             .open(new IdentityBackendProvider.Config(config.clusterId(), scheduler, Map.of())));
   }
 
-  private KubernetesSource openSource(AgentConfig.Source wanted) {
+  private KubernetesSource openSource(AgentConfig.Source wanted, StateFolder folder) {
     return wanted
         .provider()
         .get()
         .open(
             new KubernetesSourceProvider.Config(
-                config.clusterName(), thread("source"), wanted.options()));
+                config.clusterName(),
+                thread("source"),
+                wanted.options(),
+                new ManifestMemory(folder)));
+  }
+
+  /** What is wrong with manifests, rules and state, one whole line each, by where it is wrong. */
+  Map<String, String> problems() {
+    Map<String, String> problems = new TreeMap<>();
+    source.ifPresent(each ->
+        each.problems()
+            .snapshot()
+            .forEach(row -> problems.put(row.key(), row.key() + ": " + row.value())));
+    givenRules.problem().ifPresent(text -> problems.put("given-rules", text));
+    rules
+        .applied()
+        .snapshot()
+        .forEach(row ->
+            row.value().problem().ifPresent(text -> problems.put(row.key().toString(), text)));
+    return problems;
   }
 
   private Table<ResourceKey, RawResource> resources() {

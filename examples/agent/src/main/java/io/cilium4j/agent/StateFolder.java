@@ -80,6 +80,11 @@ final class StateFolder {
     return root.resolve("endpoints");
   }
 
+  /** Whether there are endpoints of an earlier run, which the kernel protects until it is told. */
+  boolean hasEndpoints() {
+    return !list(endpoints(), ".json").isEmpty();
+  }
+
   /** The rules that users gave by hand. */
   Path givenRules() {
     return root.resolve("given-rules.json");
