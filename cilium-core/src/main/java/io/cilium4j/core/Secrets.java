@@ -37,7 +37,8 @@ public final class Secrets {
               // Users and passwords in URLs.
               + "|(?<=://)[^/@\\s:]+:[^/@\\s]+(?=@)"
               // name=value and name: value.
-              + "|(?i)(?<=(password|passwd|secret|token|credential|apikey|api-key)[=:] ?)[^\\s,;\"]+",
+              + "|(?i)(?<=(password|passwd|secret|token|credential|apikey|api-key)[=:]"
+              + " ?)[^\\s,;\"]+",
           Pattern.DOTALL);
 
   /** Variables of the environment that say nothing but how a program is set up. */

@@ -109,7 +109,12 @@ public record ManifestFolder(
     var notes = new TreeMap<>(store.notes());
     notes.putAll(passedOver);
     return new ManifestFolder(
-        files, resources, shadowed, namespaces, prefixed(prefix, store.problems()), prefixed(prefix, notes));
+        files,
+        resources,
+        shadowed,
+        namespaces,
+        prefixed(prefix, store.problems()),
+        prefixed(prefix, notes));
   }
 
   private static RawResource prefixed(String prefix, RawResource raw) {

@@ -22,7 +22,8 @@ class RemedyTest {
   private static final int GRE = 47;
 
   private static Identity pod(int id, String namespace, String... labels) {
-    List<Label> all = new ArrayList<>(
+    List<Label> all =
+        new ArrayList<>(
             List.of(
                 Label.k8s("io.kubernetes.pod.namespace", namespace),
                 Label.k8s("io.cilium.k8s.policy.cluster", "default")));
@@ -37,7 +38,9 @@ class RemedyTest {
     var repository = new PolicyRepository(PolicyConfig.DEFAULT);
     repository.add(
         PolicyParser.parse(
-            "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p, namespace: a}\n"
+            "apiVersion: cilium.io/v2\n"
+                + "kind: CiliumNetworkPolicy\n"
+                + "metadata: {name: p, namespace: a}\n"
                 + "spec: {endpointSelector: {}, "
                 + spec
                 + "}\n",

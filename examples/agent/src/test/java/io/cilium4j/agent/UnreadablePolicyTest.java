@@ -98,7 +98,8 @@ class UnreadablePolicyTest {
         "spec: {endpointSelector: {}}",
         "spec: [unclosed",
         "spec:",
-        "specs: [{endpointSelector: {}, ingress: [{icmps: [{fields: [{type: 8}]}], toPorts: [{}]}]}]"
+        "specs: [{endpointSelector: {}, ingress: [{icmps: [{fields: [{type: 8}]}], toPorts:"
+            + " [{}]}]}]"
       })
   void restart_policyCannotBeRead_staysInForceAndIsTold(String spec) throws Exception {
     agent.stop();

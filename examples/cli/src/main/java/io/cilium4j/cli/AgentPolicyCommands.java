@@ -33,7 +33,8 @@ final class AgentPolicyCommands {
           new Spec(
               "import",
               "PATH",
-              "gives the agent rules, a list in JSON or YAML: a file, a folder, - for standard input",
+              "gives the agent rules, a list in JSON or YAML: a file, a folder, - for standard"
+                  + " input",
               new Option("--print", "", "print what is sent"),
               new Option("--replace", "", "in place of the rules with the same labels"),
               new Option("--replace-with-labels", "LABEL…", "in place of those with these labels"),

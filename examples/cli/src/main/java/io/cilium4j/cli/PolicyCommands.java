@@ -36,7 +36,8 @@ final class PolicyCommands implements CommandGroup {
               "FILE…",
               1,
               Integer.MAX_VALUE,
-              "checks policies in YAML or JSON files or folders, one line an error; 1 if there is one",
+              "checks policies in YAML or JSON files or folders, one line an error; 1 if there is"
+                  + " one",
               List.of(
                   new Option("--print", "", "print each policy file"),
                   new Option("--verbose", "-v", "", "name each file"),

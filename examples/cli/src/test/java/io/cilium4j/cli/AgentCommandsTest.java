@@ -4,7 +4,12 @@ package io.cilium4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -79,6 +84,27 @@ class AgentCommandsTest extends CommandTest {
   }
 
   @Test
+  void output_thatCannotBeWritten_isAnErrorThatSaysSo() {
+    var full =
+        new PrintStream(
+            new OutputStream() {
+              @Override
+              public void write(int b) throws IOException {
+                throw new IOException("No space left on device");
+              }
+            });
+    var told = new ByteArrayOutputStream();
+    var console =
+        new Console(
+            new ByteArrayInputStream(new byte[0]),
+            full,
+            new PrintStream(told, true, StandardCharsets.UTF_8));
+    assertEquals(Cli.FAILED, Main.run(console, List.of("--help")));
+    assertEquals(
+        "cilium: the output could not be written\n", told.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
   void version_asAnOption_isTheCommand() {
     agent.on("GET /healthz", 200, "{\"cilium\": {\"msg\": \"1.2.3 x\"}}");
     assertEquals(0, run("--version"), err());
@@ -90,7 +116,8 @@ class AgentCommandsTest extends CommandTest {
     agent.on(
         "GET /healthz",
         200,
-        "{\"cilium\": {\"state\": \"Warning\", \"msg\": \"1.0; 2 problems:\\na.yaml: one\\nb.yaml: two\"}}");
+        "{\"cilium\": {\"state\": \"Warning\", \"msg\": \"1.0; 2 problems:\\na.yaml: one\\nb.yaml:"
+            + " two\"}}");
     assertEquals(Cli.FAILED, run("status"));
     assertTrue(out().contains("  a.yaml: one\n  b.yaml: two\n"), out());
     assertEquals(Cli.FAILED, run("status", "--brief"));
@@ -105,7 +132,8 @@ class AgentCommandsTest extends CommandTest {
             folder.resolve("x.yaml"), "- endpointSelector: {}\n  ingress: [{}]\n  labels: [a]\n");
     assertEquals(0, run("policy", "import", file.toString()), err());
     assertEquals(
-        "PUT /policy \"[{\\\"endpointSelector\\\":{},\\\"ingress\\\":[{}],\\\"labels\\\":[\\\"a\\\"]}]\"",
+        "PUT /policy"
+            + " \"[{\\\"endpointSelector\\\":{},\\\"ingress\\\":[{}],\\\"labels\\\":[\\\"a\\\"]}]\"",
         agent.requests().getFirst());
   }
 
