@@ -140,18 +140,44 @@ is_built() {
     \( -name pom.xml -o -path '.mvn/*' -o -path '*/src/*' \) -newer "$stamp" -print -quit)" ]
 }
 
-# Marks module $1 as built from the sources as they were at the time of file $2.
-mark_built() { touch -r "$2" "$1/$STAMP"; }
+# Marks module $1 as built from the sources as they were at the time of file $2, and puts what was
+# built in a folder of its own, target/run/NAME-N: the next build begins with wiping the module's, and
+# a program that runs reads its jars when it needs them. File target/run/NAME says which folder counts.
+mark_built() {
+  touch -r "$2" "$1/$STAMP"
+  local name=${1//\//-} copy old
+  mkdir -p target/run
+  copy=$(mktemp -d "target/run/$name-XXXXXX")
+  chmod 755 "$copy"
+  cp -r "$1"/target/*-SNAPSHOT.jar "$1/target/lib" "$copy"
+  printf '%s\n' "${copy##*/}" >"$copy.name"
+  old=$(cat "target/run/$name" 2>/dev/null) || old=''
+  mv "$copy.name" "target/run/$name"
+  # What was there before stays for a start that has just read its name; others go unless they run.
+  for copy in target/run/"$name"-??????; do
+    case ${copy##*/} in "$old" | "$(<"target/run/$name")") continue ;; esac
+    grep -qsF "/$copy/" /proc/[0-9]*/cmdline || rm -rf "$copy"
+  done
+}
+
+# Whether what was built last in module $1 is what is run.
+is_published() {
+  local name=target/run/${1//\//-}
+  [ -e "$name" ] && [ ! "$1/$STAMP" -nt "$name" ] && [ -d "target/run/$(<"$name")" ]
+}
 
 # Builds module $1 and what it needs, without tests and format checks, unless that is done already.
 build() {
-  is_built "$1" && return
+  is_built "$1" && is_published "$1" && return
   [ -w . ] || die "$PWD has to be built and is not writable for $(id -un)"
   use_build_tools
   mkdir -p target
   (
     flock 9
-    is_built "$1" && exit
+    if is_built "$1"; then
+      is_published "$1" || mark_built "$1" "$1/$STAMP"
+      exit
+    fi
     say "building $1; the first time on a machine takes a few minutes"
     touch target/.started
     maven_quietly package -pl "$1" -am -Dmaven.test.skip -Dcheckstyle.skip ||
@@ -160,12 +186,14 @@ build() {
   ) 9>target/.lock
 }
 
-# Sets JARS to the module path of module $1's jars; a cache of classes takes jars only, no folders.
-# A variable and not output, since a process of its own to catch it takes its time at each start.
+# Sets RUN to the folder of what was built of module $1, and JARS to the module path of its jars; a
+# cache of classes takes jars only, no folders. Variables and no output, since a process of its own to
+# catch it takes its time at each start.
 find_jars() {
-  local jar
+  local jar name=$PWD/target/run/${1//\//-}
+  RUN=$PWD/target/run/$(<"$name")
   JARS=''
-  for jar in "$1"/target/*-SNAPSHOT.jar "$1"/target/lib/*.jar; do
+  for jar in "$RUN"/*-SNAPSHOT.jar "$RUN"/lib/*.jar; do
     JARS=$JARS:$jar
   done
   JARS=${JARS#:}
@@ -176,14 +204,13 @@ find_jars() {
 # and no more: one that cannot be made is an empty file, so that nobody tries again at each start.
 train() {
   local module=$1 main=$2 folder=$3 flags=$4
-  local cache=$folder/target/classes.aot
-  is_trained "$folder" "$cache" && return
-  [ -w "$folder/target" ] || return 0
-  find_jars "$PWD/$folder"
+  find_jars "$folder"
+  local cache=$RUN/classes.aot
+  [ ! -e "$cache" ] && [ -w "$RUN" ] || return 0
   (
     # One at a time: two would be in each other's way.
     flock 9
-    is_trained "$folder" "$cache" && exit
+    [ ! -e "$cache" ] || exit
     # Beside it and renamed, since a program may start meanwhile.
     # shellcheck disable=SC2086
     timeout --foreground 120 "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.new" --enable-native-access=io.cilium4j.datapath \
@@ -193,21 +220,18 @@ train() {
   ) 9>target/.lock
 }
 
-# Whether cache $2 is of what is built in module $1.
-is_trained() { [ -e "$2" ] && [ ! "$1/$STAMP" -nt "$2" ]; }
-
 # Runs main class $2 of Java module $1, built in folder $3, with the JVM's flags $4 and the arguments
 # behind them, in place of this shell; with its cache of classes if there is one. The datapath is the
 # one module that calls native code.
 launch() {
-  local module=$1 main=$2 folder=$PWD/$3 flags=$4 cached=''
+  local module=$1 main=$2 folder=$3 flags=$4 cached=''
   shift 4
-  # The JVM takes a colon for the begin of a second file.
-  case $folder in
-    *:*) ;;
-    *) [ ! -s "$folder/target/classes.aot" ] || cached=-XX:AOTCache=$folder/target/classes.aot ;;
-  esac
   find_jars "$folder"
+  # The JVM takes a colon for the begin of a second file.
+  case $RUN in
+    *:*) ;;
+    *) [ ! -s "$RUN/classes.aot" ] || cached=-XX:AOTCache=$RUN/classes.aot ;;
+  esac
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086
   exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} --enable-native-access=io.cilium4j.datapath \

@@ -12,6 +12,8 @@ module io.cilium4j.datapath {
   exports io.cilium4j.datapath.memory;
   exports io.cilium4j.datapath.net;
 
+  provides io.cilium4j.core.spi.FileWriters with
+      io.cilium4j.datapath.files.LeasedFiles;
   provides io.cilium4j.core.spi.DatapathProvider with
       io.cilium4j.datapath.ebpf.EbpfDatapathProvider,
       io.cilium4j.datapath.memory.MemoryDatapathProvider;

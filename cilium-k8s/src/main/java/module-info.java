@@ -11,6 +11,8 @@ module io.cilium4j.k8s {
 
   exports io.cilium4j.k8s;
 
+  uses io.cilium4j.core.spi.FileWriters;
+
   provides io.cilium4j.core.spi.KubernetesSourceProvider with
       io.cilium4j.k8s.DirectorySourceProvider;
 }

@@ -13,6 +13,7 @@ module io.cilium4j.agent {
   requires io.netty.codec.http;
   requires io.netty.common;
   requires io.netty.transport;
+  requires jdk.net;
   requires org.slf4j;
   requires tools.jackson.databind;
   // Found by ServiceLoader; named here so that whoever has the agent has one of each.

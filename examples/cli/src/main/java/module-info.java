@@ -6,6 +6,7 @@ module io.cilium4j.cli {
   requires static transitive org.jspecify;
   requires io.cilium4j.core;
   requires io.cilium4j.datapath;
+  requires io.cilium4j.k8s;
   requires io.cilium4j.policy;
   requires java.net.http;
 }

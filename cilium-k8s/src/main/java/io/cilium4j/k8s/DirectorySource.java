@@ -7,15 +7,21 @@ import io.cilium4j.core.Pod;
 import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.spi.FileWriters;
 import io.cilium4j.core.spi.KubernetesSource;
+import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.core.spi.SourceMemory;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.Map;
@@ -29,9 +35,14 @@ import org.slf4j.LoggerFactory;
 /**
  * A folder of manifests as tables.
  *
- * <p>When to look: at the start; {@link #QUIET} after the last sign of a change, so that a file is
- * not read half written, but no later than {@link #PATIENCE} after the first one; and every {@link
- * #RECHECK}, for file systems that give no sign.
+ * <p>When to look: at the start; {@link #QUIET} after the last sign of a change, so that changes
+ * that are made together are seen together, but no later than {@link #PATIENCE} after the first
+ * one; every {@link #UNFINISHED_RECHECK} while a file waits for whoever writes to it; and every
+ * {@link #RECHECK}, for file systems that give no sign.
+ *
+ * <p>What was last good is remembered over a restart. The tables count as complete at once where it
+ * is known; else once the folder was listed and, if what was remembered is lost, once everything in
+ * it can be read. Until then nothing follows from them, and what the kernel enforces stays.
  */
 final class DirectorySource implements KubernetesSource {
   private static final Logger LOG = LoggerFactory.getLogger(DirectorySource.class);
@@ -39,13 +50,30 @@ final class DirectorySource implements KubernetesSource {
   static final Duration QUIET = Duration.ofMillis(100);
   static final Duration PATIENCE = Duration.ofSeconds(1);
   static final Duration RECHECK = Duration.ofSeconds(5);
+  static final Duration UNFINISHED_RECHECK = Duration.ofSeconds(1);
+
+  /** How long somebody may write to a file before that is a problem to be told. */
+  static final Duration STUCK = Duration.ofSeconds(5);
 
   /** The one input of every table: the first look. */
   private static final String FIRST_LOOK = "directory";
 
+  private static final String MEMORY_PROBLEM = "last good manifests";
+
+  /** What is known of the objects before the first look. */
+  private enum Past {
+    /** There is none: nothing can be in force. */
+    NONE,
+    /** They are as they were last good. */
+    KNOWN,
+    /** Something was in force, and nobody knows what. */
+    LOST
+  }
+
   private final Path folder;
   private final String clusterName;
   private final Scheduler scheduler;
+  private final SourceMemory memory;
   private final DirectoryScanner scanner;
   private final DirectoryEvents events;
   private final ManifestStore store = new ManifestStore();
@@ -63,6 +91,20 @@ final class DirectorySource implements KubernetesSource {
   // What follows is used under the lock.
   private final Set<String> suspects = new HashSet<>();
   private boolean stopped;
+  private boolean synced;
+  private Past past = Past.NONE;
+  private Optional<String> memoryProblem = Optional.empty();
+
+  /** Files that went while we did not look; they may have another name now that we cannot read. */
+  private final Set<String> departed = new HashSet<>();
+
+  /** Whether what went while we did not look is settled. */
+  private boolean settled;
+
+  /** What is kept, as far as we know. */
+  private byte[] kept = {};
+
+  private boolean unfinishedRecheckWaits;
 
   /** When the oldest sign that was not looked after came; meaningless while none waits. */
   private long firstSignNanos;
@@ -70,11 +112,12 @@ final class DirectorySource implements KubernetesSource {
   private long lastSignNanos;
   private boolean signWaits;
 
-  DirectorySource(Path folder, String clusterName, Scheduler scheduler) {
+  DirectorySource(Path folder, KubernetesSourceProvider.Config config, FileWriters writers) {
     this.folder = folder;
-    this.clusterName = clusterName;
-    this.scheduler = scheduler;
-    this.scanner = new DirectoryScanner(folder);
+    this.clusterName = config.clusterName();
+    this.scheduler = config.scheduler();
+    this.memory = config.memory();
+    this.scanner = new DirectoryScanner(folder, writers, scheduler::nanoTime);
     this.events = new DirectoryEvents(folder, this::sign);
   }
 
@@ -126,18 +169,13 @@ final class DirectorySource implements KubernetesSource {
    */
   @Override
   public void start() throws IOException {
-    if (!Files.isDirectory(folder)) {
-      throw new IOException("manifests " + folder + ": not a folder");
-    }
+    requireFolder();
     // Signs first, then the look: what is written in between is seen by one or the other.
     events.start();
     lock.lock();
     try {
-      look();
-      for (TableWriter<?, ?> each :
-          Set.of(pods, namespaces, nodes, ciliumNodes, resources, problems)) {
-        each.synced(FIRST_LOOK);
-      }
+      recall();
+      look(store.keys());
       LOG.info(
           "manifests read folder={} pods={} resources={} problems={}",
           folder,
@@ -148,6 +186,40 @@ final class DirectorySource implements KubernetesSource {
       lock.unlock();
     }
     scheduler.schedule(RECHECK, this::recheck);
+  }
+
+  /** One that is there and may not be looked into is another matter: it is told, and waited for. */
+  private void requireFolder() throws IOException {
+    try {
+      if (!Files.readAttributes(folder, BasicFileAttributes.class).isDirectory()) {
+        throw new IOException("manifests " + folder + ": not a folder");
+      }
+    } catch (NoSuchFileException e) {
+      throw new IOException("manifests " + folder + ": no such folder", e);
+    } catch (IOException e) {
+      if (e.getMessage() != null && e.getMessage().startsWith("manifests ")) {
+        throw e;
+      }
+      LOG.warn("manifests folder={} error=\"{}\"", folder, DirectoryScanner.reason(e));
+    }
+  }
+
+  private void recall() {
+    try {
+      Optional<byte[]> remembered = memory.recall();
+      if (remembered.isPresent()) {
+        scanner.expect(store.recall(remembered.get()));
+        kept = remembered.get();
+        past = Past.KNOWN;
+      }
+    } catch (IOException e) {
+      past = Past.LOST;
+      memoryProblem =
+          Optional.of(
+              "lost ("
+                  + DirectoryScanner.reason(e)
+                  + "): what was in force stays until every manifest can be read");
+    }
   }
 
   /** Ends after the look that is under way; the tables keep their rows. */
@@ -193,7 +265,7 @@ final class DirectorySource implements KubernetesSource {
         return;
       }
       signWaits = false;
-      look();
+      look(Set.of());
     } finally {
       lock.unlock();
     }
@@ -207,7 +279,7 @@ final class DirectorySource implements KubernetesSource {
       }
       events.renew();
       if (!signWaits) {
-        look();
+        look(Set.of());
       }
     } finally {
       lock.unlock();
@@ -215,10 +287,27 @@ final class DirectorySource implements KubernetesSource {
     scheduler.schedule(RECHECK, this::recheck);
   }
 
+  private void recheckUnfinished() {
+    lock.lock();
+    try {
+      unfinishedRecheckWaits = false;
+      if (!stopped && !signWaits) {
+        look(Set.of());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   // ---- a look ----
 
-  private void look() {
-    var touched = new HashSet<ResourceKey>();
+  /**
+   * Looks, and brings everything in line with what there is.
+   *
+   * @param untold objects that the tables were not told of yet
+   */
+  private void look(Set<ResourceKey> untold) {
+    var touched = new HashSet<>(untold);
     Set<String> again = Set.copyOf(suspects);
     suspects.clear();
     Optional<String> folderProblem = Optional.empty();
@@ -226,10 +315,61 @@ final class DirectorySource implements KubernetesSource {
       scanner.scan(again, new Taker(touched));
     } catch (IOException e) {
       // A folder that is away for a moment must not take every policy with it.
-      folderProblem = Optional.of("folder cannot be listed: " + e.getMessage());
+      folderProblem = Optional.of("folder cannot be listed: " + DirectoryScanner.reason(e));
+    }
+    if (folderProblem.isEmpty() && (settled || !store.isUnsure())) {
+      departed.forEach(file -> touched.addAll(store.remove(file)));
+      departed.clear();
+      settled = true;
+    }
+    boolean isComplete = folderProblem.isEmpty() && !scanner.hasUnfinished();
+    if (past == Past.LOST && isComplete && store.problems().isEmpty()) {
+      past = Past.KNOWN;
+      memoryProblem = Optional.empty();
+    }
+    if (past != Past.LOST && !touched.isEmpty()) {
+      keep();
     }
     publish(touched);
     publishProblems(folderProblem);
+    if (past == Past.KNOWN || (past == Past.NONE && isComplete)) {
+      sync();
+    }
+    if (scanner.hasUnfinished() && !unfinishedRecheckWaits) {
+      unfinishedRecheckWaits = true;
+      scheduler.schedule(UNFINISHED_RECHECK, this::recheckUnfinished);
+    }
+  }
+
+  /**
+   * Remembers what is good now, before it counts. What cannot be remembered counts all the same.
+   */
+  private void keep() {
+    byte[] now = store.remember();
+    if (Arrays.equals(now, kept)) {
+      return;
+    }
+    try {
+      memory.keep(now);
+      kept = now;
+      memoryProblem = Optional.empty();
+    } catch (IOException e) {
+      memoryProblem =
+          Optional.of(
+              "not kept ("
+                  + DirectoryScanner.reason(e)
+                  + "): an agent that is started now would not know them");
+    }
+  }
+
+  private void sync() {
+    if (!synced) {
+      synced = true;
+      for (TableWriter<?, ?> each :
+          Set.of(pods, namespaces, nodes, ciliumNodes, resources, problems)) {
+        each.synced(FIRST_LOOK);
+      }
+    }
   }
 
   /** Hands what the scanner finds to the store. */
@@ -242,6 +382,7 @@ final class DirectorySource implements KubernetesSource {
 
     @Override
     public void changed(String file, String text) {
+      departed.remove(file);
       touched.addAll(store.put(file, text));
     }
 
@@ -251,8 +392,15 @@ final class DirectorySource implements KubernetesSource {
     }
 
     @Override
+    public void unfinished(String file, Duration since) {
+      if (since.compareTo(STUCK) >= 0) {
+        store.fail(file, "somebody has it open to write to it: it is taken once it is closed");
+      }
+    }
+
+    @Override
     public void gone(String file) {
-      touched.addAll(store.remove(file));
+      departed.add(file);
     }
   }
 
@@ -286,7 +434,7 @@ final class DirectorySource implements KubernetesSource {
                         .map(Manifest.CiliumNodeManifest::node))));
     resources.write(batch ->
         touched.stream()
-            .filter(key -> !TYPED_KINDS.contains(key.kind()))
+            .filter(key -> !Kinds.TYPED.contains(key.kind()))
             .forEach(key ->
                 put(
                     batch,
@@ -302,8 +450,6 @@ final class DirectorySource implements KubernetesSource {
         podKeys.forEach(
             key -> put(batch, key, get(key, Manifest.PodManifest.class).map(this::prepared))));
   }
-
-  private static final Set<String> TYPED_KINDS = Set.of("Pod", "Namespace", "Node", "CiliumNode");
 
   private static Set<ResourceKey> ofKind(Set<ResourceKey> keys, String kind) {
     var found = new HashSet<>(keys);
@@ -340,6 +486,9 @@ final class DirectorySource implements KubernetesSource {
   private void publishProblems(Optional<String> folderProblem) {
     var now = new TreeMap<>(store.problems());
     folderProblem.ifPresent(what -> now.put(folder.toString(), what));
+    memoryProblem.ifPresent(what -> now.put(MEMORY_PROBLEM, what));
+    departed.forEach(
+        file -> now.put(file, "gone, and stays in force until every other file can be read"));
     problems.write(batch -> {
       for (Row<String, String> row : batch.snapshot()) {
         if (!now.containsKey(row.key())) {

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.k8s;
 
+import io.cilium4j.core.spi.FileWriters;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import java.nio.file.Path;
+import java.util.ServiceLoader;
 
 /**
  * The source named {@code directory}: the manifests ({@code .yaml}, {@code .yml}, {@code .json})
- * that lie in the folder of the option {@code path}, sub-folders left out. A file is read again
- * once it has been quiet for a tenth of a second; who wants a change to be seen whole, whatever its
- * size, writes a new file and renames it over the old.
+ * that lie in the folder of the option {@code path}. Sub-folders are not read, which is told;
+ * neither is what begins with a dot.
+ *
+ * <p>A file is taken once nobody has it open for writing, as far as the operating system tells
+ * ({@link FileWriters}), else once it has rested for two seconds. Who writes in several goes, or
+ * wants a change of several files to be seen whole, writes beside and renames, or swaps a link as a
+ * mounted ConfigMap does.
  */
 public final class DirectorySourceProvider implements KubernetesSourceProvider {
 
@@ -38,6 +44,8 @@ public final class DirectorySourceProvider implements KubernetesSourceProvider {
               + PATH_OPTION
               + " and no other");
     }
-    return new DirectorySource(Path.of(path), config.clusterName(), config.scheduler());
+    FileWriters writers =
+        ServiceLoader.load(FileWriters.class).findFirst().orElse(_ -> FileWriters.Answer.UNKNOWN);
+    return new DirectorySource(Path.of(path), config, writers);
   }
 }

@@ -48,6 +48,7 @@ final class ManifestReader {
     var documents = new ArrayList<Document>();
     try {
       refuseAliases(text);
+      refuseOpenEnd(text);
       int index = 0;
       try (JsonParser parser = yaml.createParser(text)) {
         while (parser.nextToken() != null) {
@@ -56,9 +57,25 @@ final class ManifestReader {
         }
       }
     } catch (JacksonException e) {
-      throw new ManifestException(where(e) + String.valueOf(e.getOriginalMessage()), e);
+      throw new ManifestException(where(e) + plain(String.valueOf(e.getOriginalMessage())), e);
     }
     return documents;
+  }
+
+  /** The parser tells its context and its place before what is wrong, in words of its own. */
+  private static String plain(String message) {
+    String[] lines = message.strip().split("\n", -1);
+    String problem = lines[0];
+    for (int i = 1; i < lines.length; i++) {
+      // " in reader, line 3, column 5:" and the excerpt below it; what follows is the problem.
+      if (lines[i].strip().startsWith("in ")
+          && i + 3 < lines.length
+          && !lines[i + 3].isBlank()
+          && !lines[i + 3].startsWith(" ")) {
+        problem = lines[i + 3];
+      }
+    }
+    return problem.replaceAll("\\(code [0-9]+\\)|\\(0x[0-9a-fA-F]+\\)|<[a-z ]+>", "").strip();
   }
 
   private static String where(JacksonException e) {
@@ -77,6 +94,27 @@ final class ManifestReader {
                   + ": aliases are not read, write the value out");
         }
       }
+    }
+  }
+
+  /**
+   * A text that ends behind a colon or a dash is one that was cut there as often as not, and what
+   * is missing would read as "no condition". Whoever means nothing can write {@code {}}, {@code []}
+   * or {@code null}.
+   */
+  private static void refuseOpenEnd(String text) throws ManifestException {
+    List<String> lines = text.lines().toList();
+    for (int i = lines.size() - 1; i >= 0; i--) {
+      String line = lines.get(i).strip();
+      if (line.isEmpty() || line.startsWith("#")) {
+        continue;
+      }
+      String code = line.replaceFirst("\\s#.*", "").strip();
+      if (code.endsWith(":") || code.equals("-")) {
+        throw new ManifestException(
+            "line " + (i + 1) + ": ends behind \"" + code + "\": wanted a value; is it whole?");
+      }
+      return;
     }
   }
 

@@ -18,35 +18,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
 /** A document to the object that it describes. Fields that nobody needs are passed over. */
 final class Manifests {
-
-  /** Groups whose objects go on as text. */
-  private static final Set<String> RAW_GROUPS =
-      Set.of("cilium.io", "networking.k8s.io", "policy.networking.k8s.io", "discovery.k8s.io");
-
-  /** Kinds of those groups that belong to no namespace. */
-  private static final Set<String> CLUSTER_SCOPED =
-      Set.of(
-          "CiliumBGPAdvertisement",
-          "CiliumBGPClusterConfig",
-          "CiliumBGPNodeConfig",
-          "CiliumBGPNodeConfigOverride",
-          "CiliumBGPPeerConfig",
-          "CiliumCIDRGroup",
-          "CiliumClusterwideEnvoyConfig",
-          "CiliumClusterwideNetworkPolicy",
-          "CiliumEgressGatewayPolicy",
-          "CiliumExternalWorkload",
-          "CiliumIdentity",
-          "CiliumL2AnnouncementPolicy",
-          "CiliumLoadBalancerIPPool",
-          "CiliumPodIPPool",
-          "ClusterNetworkPolicy",
-          "IngressClass");
 
   /** Most containers, ports and addresses that one object may have. */
   private static final int MAX_ITEMS = 1_000;
@@ -58,13 +33,13 @@ final class Manifests {
     try {
       String kind = Fields.text(document, "", "kind").orElse("");
       JsonNode metadata = Fields.object(document, "", "metadata");
-      boolean clusterScoped =
-          CLUSTER_SCOPED.contains(kind) || Set.of("Namespace", "Node", "CiliumNode").contains(kind);
       return kind.isEmpty()
           ? Optional.empty()
           : Optional.of(
               new ResourceKey(
-                  kind, clusterScoped ? "" : Fields.namespace(metadata), Fields.name(metadata)));
+                  kind,
+                  Kinds.isNamespaced(kind) ? Fields.namespace(metadata) : "",
+                  Fields.name(metadata)));
     } catch (ManifestException e) {
       return Optional.empty();
     }
@@ -73,9 +48,10 @@ final class Manifests {
   /**
    * The object of a document; absent for kinds that nobody here reads.
    *
+   * @param file where it stands, for people
    * @throws ManifestException if the document is wrong
    */
-  static Optional<Manifest> convert(JsonNode document) throws ManifestException {
+  static Optional<Manifest> convert(JsonNode document, String file) throws ManifestException {
     if (!document.isObject()) {
       throw Fields.wanted("document", "an object", document);
     }
@@ -84,34 +60,23 @@ final class Manifests {
             .orElseThrow(() -> new ManifestException("apiVersion: missing"));
     String kind =
         Fields.text(document, "", "kind").orElseThrow(() -> new ManifestException("kind: missing"));
+    if (!Kinds.isRead(apiVersion, kind)) {
+      return Optional.empty();
+    }
     JsonNode metadata = Fields.object(document, "", "metadata");
     try {
-      return switch (kind) {
-        case "Pod" -> Optional.of(pod(wanting("v1", apiVersion, kind, document), metadata));
-        case "Namespace" -> Optional.of(namespace(wanting("v1", apiVersion, kind, metadata)));
-        case "Node" ->
-            Optional.of(
-                new Manifest.NodeManifest(
-                    node(wanting("v1", apiVersion, kind, document), metadata)));
-        case "CiliumNode" ->
-            Optional.of(
-                new Manifest.CiliumNodeManifest(
-                    ciliumNode(wanting("cilium.io/v2", apiVersion, kind, document), metadata)));
-        default -> raw(apiVersion, kind, metadata, document);
-      };
+      return Optional.of(
+          switch (kind) {
+            case "Pod" -> pod(document, metadata);
+            case "Namespace" -> namespace(metadata);
+            case "Node" -> new Manifest.NodeManifest(node(document, metadata));
+            case "CiliumNode" -> new Manifest.CiliumNodeManifest(ciliumNode(document, metadata));
+            default -> raw(apiVersion, kind, metadata, document, file);
+          });
     } catch (IllegalArgumentException e) {
       // A noun refused what it was given; its message says what.
       throw new ManifestException(kind + ": " + e.getMessage(), e);
     }
-  }
-
-  private static JsonNode wanting(String wanted, String apiVersion, String kind, JsonNode node)
-      throws ManifestException {
-    if (!apiVersion.equals(wanted)) {
-      throw new ManifestException(
-          "apiVersion \"" + apiVersion + "\": wanted " + wanted + " for a " + kind);
-    }
-    return node;
   }
 
   private static Manifest pod(JsonNode document, JsonNode metadata) throws ManifestException {
@@ -244,17 +209,11 @@ final class Manifests {
     }
   }
 
-  private static Optional<Manifest> raw(
-      String apiVersion, String kind, JsonNode metadata, JsonNode document)
+  private static Manifest raw(
+      String apiVersion, String kind, JsonNode metadata, JsonNode document, String file)
       throws ManifestException {
-    int slash = apiVersion.indexOf('/');
-    String group = slash < 0 ? "" : apiVersion.substring(0, slash);
-    if (!RAW_GROUPS.contains(group) && !(group.isEmpty() && kind.equals("Service"))) {
-      return Optional.empty();
-    }
-    String namespace = CLUSTER_SCOPED.contains(kind) ? "" : Fields.namespace(metadata);
+    String namespace = Kinds.isNamespaced(kind) ? Fields.namespace(metadata) : "";
     var key = new ResourceKey(kind, namespace, Fields.name(metadata));
-    return Optional.of(
-        new Manifest.RawManifest(new RawResource(key, apiVersion, document.toString())));
+    return new Manifest.RawManifest(new RawResource(key, apiVersion, document.toString(), file));
   }
 }

@@ -1,28 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.k8s;
 
+import static io.cilium4j.core.spi.FileWriters.Answer.NOBODY;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.Pod;
+import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.spi.FileWriters;
+import io.cilium4j.core.spi.FileWriters.Answer;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.core.spi.SourceMemory;
 import io.cilium4j.core.state.ManualScheduler;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Real files, and time moved by hand. */
 class DirectorySourceTest {
@@ -32,13 +41,45 @@ class DirectorySourceTest {
   @TempDir private Path base;
 
   private final ManualScheduler time = new ManualScheduler();
+  private final Map<Path, FileWriters.Answer> writers = new HashMap<>();
+  private final HeldMemory memory = new HeldMemory();
   private Path folder;
   private DirectorySource source;
+
+  /** What outlives a source; can be damaged, or refuse to keep anything. */
+  private static final class HeldMemory implements SourceMemory {
+    private Optional<byte[]> kept = Optional.empty();
+    private int writes;
+    private boolean isFull;
+    private boolean isLost;
+
+    @Override
+    public Optional<byte[]> recall() throws IOException {
+      if (isLost) {
+        throw new IOException("damaged");
+      }
+      return kept;
+    }
+
+    @Override
+    public void keep(byte[] content) throws IOException {
+      if (isFull) {
+        throw new IOException("No space left on device");
+      }
+      writes++;
+      kept = Optional.of(content);
+    }
+  }
 
   @BeforeEach
   void makeFolder() throws IOException {
     folder = Files.createDirectory(base.resolve("manifests"));
-    source = new DirectorySource(folder, "default", time);
+    source = source(folder);
+  }
+
+  private DirectorySource source(Path of) {
+    var config = new KubernetesSourceProvider.Config("default", time, Map.of(), memory);
+    return new DirectorySource(of, config, file -> writers.getOrDefault(file, NOBODY));
   }
 
   @AfterEach
@@ -144,7 +185,7 @@ class DirectorySourceTest {
         Map.of(
             "out.yaml", "a link that leads out of the folder",
             "nowhere.yaml", "no such file",
-            "folder.yaml", "not a regular file",
+            "folder.yaml", "a folder within the folder: not read",
             "latin1.yaml", "not UTF-8",
             "large.yaml", "larger than 1048576 bytes"),
         problems());
@@ -241,9 +282,9 @@ class DirectorySourceTest {
 
   @Test
   void start_noFolder_saysSo() {
-    var missing = new DirectorySource(base.resolve("missing"), "default", time);
+    var missing = source(base.resolve("missing"));
     var e = assertThrows(IOException.class, missing::start);
-    assertTrue(String.valueOf(e.getMessage()).endsWith("missing: not a folder"));
+    assertTrue(String.valueOf(e.getMessage()).endsWith("missing: no such folder"));
     assertFalse(missing.pods().isInitialised());
   }
 
@@ -254,6 +295,214 @@ class DirectorySourceTest {
       assertThrows(
           IllegalArgumentException.class, () -> new DirectorySourceProvider().open(config));
     }
+  }
+
+  // ---- over a restart ----
+
+  /** Everything that can make a file unreadable, and the folder itself. */
+  enum Trouble {
+    BROKEN_YAML,
+    ENDS_INSIDE,
+    TOO_LARGE,
+    NOT_UTF8,
+    LINK_LEADS_OUT,
+    LINK_LEADS_NOWHERE,
+    A_FOLDER,
+    NO_NAME,
+    WRONG_KIND,
+    OLD_VERSION,
+    TOO_MANY_FILES,
+    OPEN_FOR_WRITING
+  }
+
+  private void make(Trouble trouble) throws IOException {
+    Path file = folder.resolve("a.yaml");
+    switch (trouble) {
+      case BROKEN_YAML -> write("a.yaml", policy() + "---\nkind: [unclosed");
+      case ENDS_INSIDE -> write("a.yaml", policy() + "  ingress:\n");
+      case TOO_LARGE -> write("a.yaml", "#".repeat(DirectoryScanner.MAX_FILE_BYTES + 1));
+      case NOT_UTF8 -> Files.write(file, new byte[] {'a', ':', ' ', (byte) 0xe4});
+      case LINK_LEADS_OUT -> {
+        Files.writeString(base.resolve("outside.yaml"), policy());
+        Files.delete(file);
+        Files.createSymbolicLink(file, base.resolve("outside.yaml"));
+      }
+      case LINK_LEADS_NOWHERE -> {
+        Files.delete(file);
+        Files.createSymbolicLink(file, Path.of("nowhere"));
+      }
+      case A_FOLDER -> {
+        Files.delete(file);
+        Files.createDirectory(file);
+      }
+      case NO_NAME -> write("a.yaml", policy().replace("name: p", "x: y"));
+      case WRONG_KIND -> write("a.yaml", policy().replace("NetworkPolicy", "NetworkPolcy"));
+      case OLD_VERSION ->
+          write("a.yaml", policy().replace("networking.k8s.io/v1", "extensions/v1beta1"));
+      case TOO_MANY_FILES -> {
+        for (int i = 0; i <= DirectoryScanner.MAX_FILES; i++) {
+          Files.createFile(folder.resolve(i + ".yaml"));
+        }
+      }
+      case OPEN_FOR_WRITING -> {
+        write("a.yaml", "# not yet");
+        writers.put(file.toRealPath(), Answer.SOMEBODY);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Trouble.class)
+  void start_objectCannotBeRead_staysAsItWasBefore(Trouble trouble) throws Exception {
+    write("a.yaml", policy() + "---\n" + pod("one", "v: a"));
+    write("b.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {n: x}}\n");
+    source.start();
+    RawResource before = source.resources().get(POLICY).orElseThrow();
+    source.stop();
+    make(trouble);
+    source = source(folder);
+    source.start();
+    assertTrue(source.resources().isInitialised(), "what is known counts at once");
+    assertEquals(Optional.of(before), source.resources().get(POLICY));
+    time.advance(DirectorySource.STUCK.plus(DirectorySource.RECHECK));
+    assertEquals(Optional.of(before), source.resources().get(POLICY));
+    if (trouble != Trouble.NO_NAME
+        && trouble != Trouble.WRONG_KIND
+        && trouble != Trouble.OLD_VERSION) {
+      assertEquals(Optional.of("a"), label("one", "v"));
+      assertEquals(Optional.of("x"), label("one", "io.cilium.k8s.namespace.labels.n"));
+    }
+    assertEquals(1, problems().size(), problems().toString());
+  }
+
+  @Test
+  void start_fileGoneMeanwhile_removesItsObjects() throws Exception {
+    write("a.yaml", policy());
+    source.start();
+    source.stop();
+    Files.delete(folder.resolve("a.yaml"));
+    source = source(folder);
+    source.start();
+    assertEquals(Optional.empty(), source.resources().get(POLICY));
+    assertTrue(source.resources().isInitialised());
+  }
+
+  @Test
+  void start_fileRenamedAndBroken_keepsItsObjects() throws Exception {
+    write("a.yaml", policy());
+    source.start();
+    source.stop();
+    Files.delete(folder.resolve("a.yaml"));
+    write("b.yaml", policy() + "---\nkind: [unclosed");
+    source = source(folder);
+    source.start();
+    assertTrue(source.resources().get(POLICY).isPresent());
+    assertEquals(Set.of("a.yaml", "b.yaml"), problems().keySet());
+    write("b.yaml", policy().replace("name: p", "name: q"));
+    lookAgain();
+    assertEquals(Optional.empty(), source.resources().get(POLICY));
+    assertEquals(Map.of(), problems());
+  }
+
+  @Test
+  void start_memoryLost_waitsUntilEverythingCanBeRead() throws Exception {
+    write("a.yaml", policy());
+    write("b.yaml", "kind: [unclosed");
+    memory.isLost = true;
+    source.start();
+    assertFalse(source.resources().isInitialised(), "b.yaml may be what is in force");
+    assertTrue(problems().getOrDefault("last good manifests", "").startsWith("lost (damaged)"));
+    write("b.yaml", pod("one", "v: a"));
+    lookAgain();
+    assertTrue(source.resources().isInitialised());
+    assertEquals(Map.of(), problems());
+  }
+
+  @Test
+  void start_firstEver_oneFileWrong_takesTheOthers() throws Exception {
+    write("a.yaml", policy());
+    write("b.yaml", "kind: [unclosed");
+    source.start();
+    assertTrue(source.resources().isInitialised());
+    assertTrue(source.resources().get(POLICY).isPresent());
+    assertEquals(Set.of("b.yaml"), problems().keySet());
+  }
+
+  @Test
+  void start_firstEver_folderCannotBeListed_waits() throws Exception {
+    make(Trouble.TOO_MANY_FILES);
+    source.start();
+    assertFalse(source.resources().isInitialised());
+    assertEquals(
+        Map.of(folder.toString(), "folder cannot be listed: more than 10000 manifests"),
+        problems());
+    Files.delete(folder.resolve("0.yaml"));
+    lookAgain();
+    assertTrue(source.resources().isInitialised());
+  }
+
+  @Test
+  void start_nothingNewAndDiskFull_isNoProblem() throws Exception {
+    write("a.yaml", policy());
+    source.start();
+    source.stop();
+    assertEquals(1, memory.writes);
+    memory.isFull = true;
+    source = source(folder);
+    source.start();
+    assertEquals(Map.of(), problems());
+    write("a.yaml", policy().replace("{}", "{matchLabels: {a: b}}"));
+    lookAgain();
+    assertTrue(source.resources().get(POLICY).orElseThrow().json().contains("matchLabels"));
+    assertTrue(problems().getOrDefault("last good manifests", "").startsWith("not kept (No space"));
+  }
+
+  // ---- files that are being written ----
+
+  @Test
+  void look_somebodyWrites_isReadOnceItIsClosed() throws Exception {
+    write("a.yaml", policy());
+    source.start();
+    Path file = folder.resolve("a.yaml").toRealPath();
+    writers.put(file, Answer.SOMEBODY);
+    write("a.yaml", policy().replace("{}", "{matchLabels: {half: written}}"));
+    for (int i = 0; i < 60; i++) {
+      time.advance(DirectorySource.UNFINISHED_RECHECK);
+    }
+    assertFalse(source.resources().get(POLICY).orElseThrow().json().contains("half"));
+    assertEquals(
+        Map.of("a.yaml", "somebody has it open to write to it: it is taken once it is closed"),
+        problems());
+    write("a.yaml", policy().replace("{}", "{matchLabels: {all: written}}"));
+    writers.put(file, NOBODY);
+    lookAgain();
+    assertTrue(source.resources().get(POLICY).orElseThrow().json().contains("all"));
+    assertEquals(Map.of(), problems());
+  }
+
+  @Test
+  void look_nobodyCanTellWhoWrites_isReadOnceItRests() throws Exception {
+    source.start();
+    Path file = folder.resolve("a.yaml");
+    write("a.yaml", policy());
+    writers.put(file.toRealPath(), Answer.UNKNOWN);
+    source.sign("a.yaml");
+    time.advance(DirectorySource.PATIENCE);
+    assertEquals(Optional.empty(), source.resources().get(POLICY));
+    time.advance(DirectorySource.RECHECK.plus(DirectoryScanner.REST));
+    assertTrue(source.resources().get(POLICY).isPresent());
+  }
+
+  private static final ResourceKey POLICY = new ResourceKey("NetworkPolicy", "default", "p");
+
+  private static String policy() {
+    return """
+    apiVersion: networking.k8s.io/v1
+    kind: NetworkPolicy
+    metadata: {name: p}
+    spec:
+      podSelector: {}
+    """;
   }
 
   private void lookAgain() {

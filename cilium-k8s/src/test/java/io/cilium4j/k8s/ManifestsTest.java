@@ -45,7 +45,7 @@ class ManifestsTest {
           """)
   void convert_wrongDocument_saysWhatAndWhere(String yaml, String message) throws Exception {
     var tree = reader.read(yaml).getFirst().tree();
-    var e = assertThrows(ManifestException.class, () -> Manifests.convert(tree));
+    var e = assertThrows(ManifestException.class, () -> Manifests.convert(tree, "a.yaml"));
     assertEquals(message, e.getMessage());
   }
 
@@ -145,6 +145,6 @@ class ManifestsTest {
   }
 
   private Optional<Manifest> convert(String yaml) throws ManifestException {
-    return Manifests.convert(reader.read(yaml).getFirst().tree());
+    return Manifests.convert(reader.read(yaml).getFirst().tree(), "a.yaml");
   }
 }

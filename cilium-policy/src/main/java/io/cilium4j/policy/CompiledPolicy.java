@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * each of its verdicts can be explained.
  */
 public final class CompiledPolicy {
+  private final PolicyConfig config;
   private final PolicySubject subject;
   private final RulesSnapshot rules;
   private final IdentitiesSnapshot identities;
@@ -24,6 +25,7 @@ public final class CompiledPolicy {
   private final @Nullable PolicyConflict conflict;
 
   private CompiledPolicy(
+      PolicyConfig config,
       PolicySubject subject,
       RulesSnapshot rules,
       IdentitiesSnapshot identities,
@@ -31,6 +33,7 @@ public final class CompiledPolicy {
       DirectionPlan egress,
       @Nullable PolicyConflict conflict,
       PolicyMapState state) {
+    this.config = config;
     this.subject = subject;
     this.rules = rules;
     this.identities = identities;
@@ -45,14 +48,15 @@ public final class CompiledPolicy {
       PolicySubject subject,
       RulesSnapshot rules,
       IdentitiesSnapshot identities,
-      int localClusterId,
+      PolicyConfig config,
       DirectionPlan ingress,
       DirectionPlan egress,
       @Nullable PolicyConflict conflict) {
-    PolicyMapState.Builder map = PolicyMapState.builder(localClusterId);
+    PolicyMapState.Builder map = PolicyMapState.builder(config.clusterId());
     ingress.compile(identities, map);
     egress.compile(identities, map);
-    return new CompiledPolicy(subject, rules, identities, ingress, egress, conflict, map.build());
+    return new CompiledPolicy(
+        config, subject, rules, identities, ingress, egress, conflict, map.build());
   }
 
   /**
@@ -67,7 +71,7 @@ public final class CompiledPolicy {
   CompiledPolicy with(RulesSnapshot alike, IdentitiesSnapshot newer) {
     IdentitiesSnapshot.Delta delta = newer.since(identities);
     if (delta == null) {
-      return of(subject, alike, newer, state.localClusterId(), ingress, egress, conflict);
+      return of(subject, alike, newer, config, ingress, egress, conflict);
     }
     PolicyMapState.Builder map = null;
     for (DirectionPlan plan : List.of(ingress, egress)) {
@@ -87,7 +91,7 @@ public final class CompiledPolicy {
       }
     }
     PolicyMapState changed = map == null ? state : map.build();
-    return new CompiledPolicy(subject, alike, newer, ingress, egress, conflict, changed);
+    return new CompiledPolicy(config, subject, alike, newer, ingress, egress, conflict, changed);
   }
 
   /** Whose policy it is; what the configuration says of its denials is filled in. */
@@ -150,6 +154,11 @@ public final class CompiledPolicy {
 
   DirectionPlan plan(TrafficDirection direction) {
     return direction == TrafficDirection.INGRESS ? ingress : egress;
+  }
+
+  /** By which it was compiled. */
+  PolicyConfig config() {
+    return config;
   }
 
   RulesSnapshot rules() {

@@ -11,8 +11,11 @@ import io.cilium4j.policy.Entry.Action;
 import io.cilium4j.policy.Entry.L4;
 import io.cilium4j.policy.Explanation.Loser;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -62,7 +65,46 @@ final class Explainer {
         restricting,
         byDefault && peer != null && policy.conflict().isEmpty()
             ? Remedy.of(policy.subject(), plan.direction(), peer, protocol, port)
+                .filter(this::allowsThisAndNoMore)
             : Optional.empty());
+  }
+
+  /**
+   * Compiles a policy in beside those that select the subject: it has to help, and this flow only.
+   */
+  private boolean allowsThisAndNoMore(CiliumPolicy remedy) {
+    Set<String> selecting = new HashSet<>();
+    for (TrafficDirection each : TrafficDirection.values()) {
+      policy.plan(each).rules().forEach(rule -> selecting.add(rule.origin().resource()));
+    }
+    var repository = new PolicyRepository(policy.config());
+    repository.add(
+        policy.rules().resources().stream()
+            .filter(
+                each -> each instanceof CidrGroup || selecting.contains(each.resource().slashed()))
+            .toList());
+    if (selecting.contains(remedy.resource().slashed())) {
+      return false;
+    }
+    // As it is shown: who copies it has it read again.
+    repository.add(PolicyParser.parse(PolicyWriter.toJson(remedy), "remedy", policy.config()));
+    CompiledPolicy changed =
+        new PolicyCompiler(policy.config())
+            .compile(policy.subject(), repository.snapshot(), policy.identities());
+    if (!changed.state().verdict(plan.direction(), identity, protocol, port).passes()) {
+      return false;
+    }
+    var others = new AtomicBoolean();
+    policy
+        .identities()
+        .forEach(row -> {
+          if (row.id() != identity
+              && changed.state().verdict(plan.direction(), row.id(), protocol, port).passes()
+              && !policy.state().verdict(plan.direction(), row.id(), protocol, port).passes()) {
+            others.set(true);
+          }
+        });
+    return !others.get();
   }
 
   private String reason(Verdict verdict, Optional<Entry> winner, List<RuleOrigin> restricting) {

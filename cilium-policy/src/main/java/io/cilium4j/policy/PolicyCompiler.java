@@ -56,7 +56,7 @@ public final class PolicyCompiler {
         out = nothing(subject, TrafficDirection.EGRESS);
       }
     }
-    return CompiledPolicy.of(subject, rules, identities, config.clusterId(), in, out, conflict);
+    return CompiledPolicy.of(subject, rules, identities, config, in, out, conflict);
   }
 
   /** A plan by which nothing passes. */

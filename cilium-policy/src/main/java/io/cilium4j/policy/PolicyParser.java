@@ -82,6 +82,16 @@ public final class PolicyParser {
     return new Checked(resources, errors);
   }
 
+  /** Whether a text is a rule or a list of rules, as the API of the agent takes them. */
+  public static boolean isRules(String yamlOrJson) {
+    try {
+      List<Object> documents = TreeReader.read(yamlOrJson, "");
+      return !documents.isEmpty() && documents.stream().allMatch(PolicyParser::isPlainRules);
+    } catch (PolicyParseException e) {
+      return false;
+    }
+  }
+
   /** Reads the objects of a tree that has been read already. */
   static List<PolicyResource> parseTree(Object tree, String sourceName, PolicyConfig config) {
     var resources = new ArrayList<PolicyResource>();

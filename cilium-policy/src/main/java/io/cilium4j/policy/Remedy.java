@@ -19,20 +19,22 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes the smallest policy that allows one flow: one subject, one peer, one port. */
 final class Remedy {
-  private static final String NAME = "allow-this";
+  /** Begins the name; what it says is behind it as a number, so that two never share one. */
+  private static final String NAME = "allow-";
 
   /** The system's own labels on pods start so; people select by theirs. */
   private static final String SYSTEM_PREFIX = "io.cilium.k8s.";
 
   private Remedy() {}
 
-  /** The policy, or nothing where no policy can name the peer. */
+  /** The policy, or nothing where no policy can name this flow and no other. */
   static Optional<CiliumPolicy> of(
       PolicySubject subject, TrafficDirection direction, IdentityRow peer, int protocol, int port) {
     Labels own = subject.identity().labels();
     String namespace = own.value(LabelSource.K8S, Selectors.NAMESPACE).orElse("");
     Peers peers = peers(peer, namespace);
-    if (peers == null) {
+    Map<String, String> subjectLabels = selectable(own, namespace);
+    if (peers == null || subjectLabels.isEmpty()) {
       return Optional.empty();
     }
     boolean hasPorts =
@@ -41,6 +43,9 @@ final class Remedy {
             || protocol == Protocol.SCTP.number();
     boolean icmp4 = protocol == Protocol.ICMP.number();
     boolean icmp = icmp4 || protocol == Protocol.ICMPV6.number();
+    if (!hasPorts && !icmp) {
+      return Optional.empty(); // Rules know no other protocol but all of them.
+    }
     var item =
         new Item(
             List.of(peers),
@@ -53,7 +58,7 @@ final class Remedy {
     var rule =
         new Rule(
             "spec",
-            new Subject(false, new LabelSelector(selectable(own, namespace), List.of())),
+            new Subject(false, new LabelSelector(subjectLabels, List.of())),
             ingress ? List.of(item) : List.of(),
             List.of(),
             ingress ? List.of() : List.of(item),
@@ -64,7 +69,9 @@ final class Remedy {
             "",
             "");
     String kind = namespace.isEmpty() ? CiliumPolicy.CLUSTERWIDE_KIND : CiliumPolicy.KIND;
-    return Optional.of(new CiliumPolicy(new ResourceName(kind, namespace, NAME), List.of(rule)));
+    var unnamed = new CiliumPolicy(new ResourceName(kind, namespace, NAME), List.of(rule));
+    String name = NAME + Integer.toHexString(PolicyWriter.toJson(unnamed).hashCode());
+    return Optional.of(new CiliumPolicy(new ResourceName(kind, namespace, name), List.of(rule)));
   }
 
   private static Ports ports(int protocol, int port) {
@@ -107,6 +114,10 @@ final class Remedy {
       }
     }
     Map<String, String> wanted = selectable(labels, namespace);
+    String ofNamespace = LabelSource.K8S + ":" + Selectors.NAMESPACE;
+    if (wanted.keySet().stream().allMatch(ofNamespace::equals)) {
+      return null; // It would select every pod of the namespace.
+    }
     return new Peers.Endpoints(List.of(new LabelSelector(wanted, List.of())));
   }
 }

@@ -13,8 +13,9 @@ import io.cilium4j.core.state.Table;
  * Where Kubernetes objects come from. Each kind is a table, initialised once everything is in it
  * that existed at the start; from {@link #start} on they follow the source.
  *
- * <p>What cannot be read never ends a source: the object stays as it was last good, and {@link
- * #problems} says what is wrong.
+ * <p>What cannot be read never ends a source: the object stays as it was last good, over a restart
+ * too ({@link SourceMemory}), and {@link #problems} says what is wrong. A table of which something
+ * cannot be read and nothing is known stays uninitialised, so that nothing is taken for absent.
  */
 @Experimental
 public interface KubernetesSource extends Lifecycle.Part {

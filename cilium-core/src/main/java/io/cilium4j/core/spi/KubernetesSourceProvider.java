@@ -24,14 +24,21 @@ public interface KubernetesSourceProvider {
    * @param clusterName the name of our cluster, which every pod gets as a label
    * @param scheduler its clock and thread; stays the caller's to close
    * @param options the implementation's own, for example {@code path} of the directory
+   * @param memory what it knows again after a restart
    */
-  record Config(String clusterName, Scheduler scheduler, Map<String, String> options) {
+  record Config(
+      String clusterName, Scheduler scheduler, Map<String, String> options, SourceMemory memory) {
 
     /** The name of a cluster that was given none. */
     public static final String DEFAULT_CLUSTER = "default";
 
     public Config {
       options = Map.copyOf(options);
+    }
+
+    /** For a source whose objects need not outlive the process. */
+    public Config(String clusterName, Scheduler scheduler, Map<String, String> options) {
+      this(clusterName, scheduler, options, SourceMemory.NONE);
     }
   }
 }

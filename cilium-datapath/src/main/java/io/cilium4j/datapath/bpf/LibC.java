@@ -62,6 +62,16 @@ public final class LibC {
   private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
 
   private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int F_SETSIG = 10;
+  private static final int F_SETLEASE = 1024;
+  private static final int F_RDLCK = 0;
+  private static final int F_UNLCK = 2;
+
+  /**
+   * A signal that a process ignores unless it asks for it, alike on all processors that we know.
+   */
+  private static final int SIGURG = 23;
+
   private static final short POLLIN = 1;
 
   /** {@code struct pollfd}: the descriptor, the events asked for, the events seen. */
@@ -165,6 +175,28 @@ public final class LibC {
   /** A second descriptor of the same object, close-on-exec. */
   static int duplicate(int fd, String shown) {
     return (int) call("fcntl", shown, (_, e) -> (int) FCNTL.invokeExact(e, fd, F_DUPFD_CLOEXEC, 3));
+  }
+
+  /**
+   * Whether somebody has an open file open for writing, in whatever process or container: the
+   * kernel grants a read lease only where nobody has. The lease is given back at once; the signal
+   * for somebody who opens the file in between is one that does no harm.
+   *
+   * @throws SystemCallException if that cannot be told, of this file system or for want of
+   *     permission: leases are the owner's and root's
+   */
+  public static boolean isOpenForWriting(int fd, String shown) {
+    call("fcntl", shown, (_, e) -> (int) FCNTL.invokeExact(e, fd, F_SETSIG, SIGURG));
+    try {
+      call("fcntl", shown, (_, e) -> (int) FCNTL.invokeExact(e, fd, F_SETLEASE, F_RDLCK));
+    } catch (SystemCallException e) {
+      if (e.errno() == Errno.EAGAIN) {
+        return true;
+      }
+      throw e;
+    }
+    call("fcntl", shown, (_, e) -> (int) FCNTL.invokeExact(e, fd, F_SETLEASE, F_UNLCK));
+    return false;
   }
 
   /** What {@link #poll} needs to wait until one of {@code fds} can be read. */

@@ -148,6 +148,11 @@ final class AgentMetrics {
             List.of(
                 Sample.Value.of(Map.of("outcome", "success"), runtime.rules().accepted()),
                 Sample.Value.of(Map.of("outcome", "fail"), runtime.rules().refused()))));
+    all.add(
+        MetricFamily.gauge(
+            "cilium_agent_problems",
+            "Manifests, policies and rules that cannot be read now; the status names them",
+            AgentProblems.of(runtime).size()));
   }
 
   private void addControllers(List<MetricFamily> all) {

@@ -81,6 +81,8 @@ final class AgentRuntime implements AutoCloseable {
 
   /** How often devices, routes and attachments are looked at: who undoes one waits seconds. */
   private static final Duration DEVICE_CHECK = Duration.ofSeconds(3);
+  /** How often the policies that were accepted are kept, if there are new ones. */
+  private static final Duration KEEP_INTERVAL = Duration.ofSeconds(2);
 
   /** How often it is seen to that probes of other nodes are answered. */
   private static final Duration ANSWER_CHECK = Duration.ofSeconds(5);
@@ -141,9 +143,10 @@ final class AgentRuntime implements AutoCloseable {
         opened.add(new IdentityAllocator(openBackend(identityThread), identityThread));
     var localIdentities = new LocalIdentities(folder, identities);
     this.ipcache = new Ipcache(identities, ipam.families(), Set.of(HostAddresses.INPUT));
-    this.source = config.source().map(this::openSource);
+    this.source = config.source().map(each -> openSource(each, folder));
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
-    this.rules = new PolicyRules(policyConfig, ipcache);
+    var acceptedPolicies = opened.add(new AcceptedPolicies(folder));
+    this.rules = new PolicyRules(policyConfig, ipcache, acceptedPolicies);
     this.givenRules = new GivenRules(policyConfig, folder);
     var ownership = new Ownership();
     this.programPolicies = new ProgramPolicies(policyConfig, folder);
@@ -199,6 +202,10 @@ final class AgentRuntime implements AutoCloseable {
     this.controllers =
         new Controllers(thread("controllers"), Clock.systemUTC())
             .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::repeat)
+            .add(
+                "accepted-policies",
+                KEEP_INTERVAL,
+                () -> acceptedPolicies.keep(controller.desired().isInitialised()))
             .add("ipam-reservations", RESERVATION_SWEEP, addresses::expire)
             .add("endpoint-devices", DEVICE_CHECK, manager::lookAtDevices)
             .add("datapath-mending", DEVICE_CHECK, this::mendDatapath);
@@ -489,13 +496,17 @@ final class AgentRuntime implements AutoCloseable {
     flows.listen(reported -> sink.accept(reported.flow()));
   }
 
-  private KubernetesSource openSource(Seam<KubernetesSourceProvider> wanted) {
+  private KubernetesSource openSource(
+      Seam<KubernetesSourceProvider> wanted, StateFolder folder) {
     return wanted
         .provider()
         .get()
         .open(
             new KubernetesSourceProvider.Config(
-                config.clusterName(), thread("source"), wanted.options()));
+                config.clusterName(),
+                thread("source"),
+                wanted.options(),
+                new ManifestMemory(folder)));
   }
 
   private Table<ResourceKey, RawResource> resources() {

@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Keeps a second agent of the same instance out, in this process or another. The kernel drops the
@@ -22,6 +24,8 @@ final class InstanceLock implements AutoCloseable {
 
   /** Longest process id that is read back for a message, in bytes. */
   private static final int MAX_PID_BYTES = 20;
+
+  private static final Logger LOG = LoggerFactory.getLogger(InstanceLock.class);
 
   private final FileChannel channel;
 
@@ -47,10 +51,7 @@ final class InstanceLock implements AutoCloseable {
                 + "; its lock is "
                 + file);
       }
-      channel.truncate(0);
-      channel.write(
-          ByteBuffer.wrap(
-              Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)));
+      note(channel);
       return new InstanceLock(channel);
     } catch (IOException | RuntimeException e) {
       closeQuietly(channel);
@@ -58,6 +59,17 @@ final class InstanceLock implements AutoCloseable {
         throw known;
       }
       throw new AgentException("lock " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** For the message of whoever is kept out; a full disk keeps nobody from the lock. */
+  private static void note(FileChannel channel) {
+    String pid = Long.toString(ProcessHandle.current().pid());
+    try {
+      channel.write(ByteBuffer.wrap(pid.getBytes(StandardCharsets.US_ASCII)), 0);
+      channel.truncate(pid.length());
+    } catch (IOException e) {
+      LOG.warn("lock without a process id error=\"{}\"", e.getMessage());
     }
   }
 

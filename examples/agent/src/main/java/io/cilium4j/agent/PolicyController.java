@@ -276,6 +276,7 @@ final class PolicyController implements Lifecycle.Part {
       regenerations.wrote(before + 1, began);
     }
     if (resources.snapshot().isInitialised()
+        && rules.isComplete()
         && endpointChanges.snapshot().isInitialised()
         && identityChanges.snapshot().isInitialised()
         && ipcache.snapshot().isInitialised()) {

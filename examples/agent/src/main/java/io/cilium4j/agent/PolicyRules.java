@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Kubernetes' policy objects as rules in force. An object that cannot be read leaves its last good
- * version in force, and its problem in the table of applied policies.
+ * version in force, that of an earlier run too, and its problem in the table of applied policies.
  *
  * <p>The prefixes that rules name get identities here, before any rule that names them is compiled.
  */
@@ -64,6 +64,7 @@ final class PolicyRules {
   /** The objects that the program applied, which count before Kubernetes' of the same name. */
   private final Set<ResourceKey> ofProgram = new HashSet<>();
 
+  private final AcceptedPolicies acceptedPolicies;
   private final LongAdder accepted = new LongAdder();
   private final LongAdder refused = new LongAdder();
   private final TableWriter<ResourceKey, AppliedPolicy> applied =
@@ -72,8 +73,9 @@ final class PolicyRules {
   /** Whether any object was noted to contradict another. */
   private boolean conflictsTold;
 
-  PolicyRules(PolicyConfig config, Ipcache ipcache) {
+  PolicyRules(PolicyConfig config, Ipcache ipcache, AcceptedPolicies acceptedPolicies) {
     this.config = config;
+    this.acceptedPolicies = acceptedPolicies;
     this.repository = new PolicyRepository(config);
     this.ipcache = ipcache;
   }
@@ -176,6 +178,7 @@ final class PolicyRules {
       return false;
     }
     putPrefixes(added, removed, repository.change(added, removed));
+    removed.forEach(name -> acceptedPolicies.forget(keyOf(name)));
     accepted.add(added.size() + removed.size());
     refused.add(outcomes.stream().filter(each -> each.problem().isPresent()).count());
     applied.write(batch -> {
@@ -208,19 +211,54 @@ final class PolicyRules {
   private AppliedPolicy parse(
       RawResource raw, PolicyRevision revision, List<PolicyResource> added) {
     try {
-      List<PolicyResource> read = PolicyParser.parse(raw.json(), "manifest", config);
+      List<PolicyResource> read = parse(raw);
       added.addAll(read);
+      if (revision.input() == Input.MANIFESTS) {
+        acceptedPolicies.accept(raw);
+      }
       LOG.info("policy taken object={} revision={}", raw.key(), revision.number());
-      return new AppliedPolicy(raw.key(), revision, read.stream().findFirst(), Optional.empty(), List.of());
+      return new AppliedPolicy(
+          raw.key(), revision, read.stream().findFirst(), Optional.empty(), List.of());
     } catch (PolicyParseException e) {
       LOG.warn("policy refused object={} error=\"{}\"", raw.key(), e.getMessage());
+      Optional<PolicyResource> inForce =
+          applied
+              .table()
+              .get(raw.key())
+              .flatMap(AppliedPolicy::inForce)
+              .or(() -> ofEarlierRun(raw.key(), added));
       return new AppliedPolicy(
-          raw.key(),
-          revision,
-          applied.table().get(raw.key()).flatMap(AppliedPolicy::inForce),
-          Optional.of(String.valueOf(e.getMessage())),
-          List.of());
+          raw.key(), revision, inForce, Optional.of(String.valueOf(e.getMessage())), List.of());
     }
+  }
+
+  private List<PolicyResource> parse(RawResource raw) {
+    return PolicyParser.parse(
+        raw.json(), raw.origin().isEmpty() ? "manifest" : raw.origin(), config);
+  }
+
+  /** Puts the version into force that an earlier run accepted. */
+  private Optional<PolicyResource> ofEarlierRun(ResourceKey key, List<PolicyResource> added) {
+    Optional<RawResource> earlier = acceptedPolicies.ofEarlierRun(key);
+    try {
+      List<PolicyResource> read = earlier.map(this::parse).orElse(List.of());
+      added.addAll(read);
+      earlier.ifPresent(acceptedPolicies::accept);
+      return read.stream().findFirst();
+    } catch (PolicyParseException e) {
+      LOG.warn("policy of an earlier run refused object={} error=\"{}\"", key, e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * Whether nothing is missing that may have been in force before: an object of which no version
+   * can be accepted is, where it is not known what an earlier run had accepted.
+   */
+  boolean isComplete() {
+    return !acceptedPolicies.isLost()
+        || applied.table().snapshot().stream()
+            .noneMatch(row -> row.value().problem().isPresent() && row.value().inForce().isEmpty());
   }
 
   /** Objects that went while the reader was too far behind to be told. */

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -13,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -31,6 +33,8 @@ import org.slf4j.LoggerFactory;
  *   FOLDER/endpoints/ID.json  one file an endpoint
  *   FOLDER/specs/NAME/ID.json one file a service, recorder, address without endpoint, …
  *   FOLDER/given-rules.json   the rules that users gave by hand
+ *   FOLDER/manifests.json     the manifests as they were last good
+ *   FOLDER/policies.json      the policy objects that were accepted last
  *   FOLDER/datapath-name      which datapath enforces
  *   FOLDER/datapath/          the datapath's own: its manifest
  * </pre>
@@ -84,6 +88,11 @@ final class StateFolder {
     return root.resolve("endpoints");
   }
 
+  /** Whether there are endpoints of an earlier run, which the kernel protects until it is told. */
+  boolean hasEndpoints() {
+    return !list(endpoints(), ".json").isEmpty();
+  }
+
   /** The rules that users gave by hand. */
   Path givenRules() {
     return root.resolve("given-rules.json");
@@ -92,6 +101,16 @@ final class StateFolder {
   /** Policies that the embedding program applied. */
   Path programPolicies() {
     return root.resolve("program-policies.json");
+  }
+
+  /** What the source of Kubernetes objects must know again. */
+  Path manifests() {
+    return root.resolve("manifests.json");
+  }
+
+  /** The policy objects that were accepted last. */
+  Path policies() {
+    return root.resolve("policies.json");
   }
 
   /** The numbers of prefixes and names. */
@@ -182,8 +201,14 @@ final class StateFolder {
     }
   }
 
-  /** Puts a file in place as a whole; where that fails, what was there before stays. */
+  /**
+   * Puts a file in place as a whole; where that fails, what was there before stays. One that says
+   * this already is left alone, so that a full disk stops nobody who has nothing new to say.
+   */
   void write(Path file, byte[] content) throws IOException {
+    if (says(file, content)) {
+      return;
+    }
     Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);
     Files.deleteIfExists(unfinished);
     try {
@@ -196,6 +221,16 @@ final class StateFolder {
       throw e;
     }
     flush(file);
+  }
+
+  private static boolean says(Path file, byte[] content) {
+    try {
+      return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
+          && Files.size(file) == content.length
+          && Arrays.equals(Files.readAllBytes(file), content);
+    } catch (IOException _) {
+      return false;
+    }
   }
 
   private static void writeThrough(Path unfinished, byte[] content) throws IOException {
@@ -282,7 +317,7 @@ final class StateFolder {
       for (Path file : list(root, "")) {
         // Also set aside or unfinished.
         String name = file.getFileName().toString();
-        if (Stream.of(givenRules(), programPolicies(), localIdentities())
+        if (Stream.of(givenRules(), programPolicies(), localIdentities(), manifests(), policies())
             .anyMatch(each -> name.startsWith(each.getFileName().toString()))) {
           Files.deleteIfExists(file);
         }

@@ -6,6 +6,7 @@ import io.cilium4j.cli.CommandGroup.Spec;
 import io.cilium4j.cli.json.Json;
 import io.cilium4j.cli.json.JsonReader;
 import io.cilium4j.cli.json.JsonWriter;
+import io.cilium4j.k8s.ManifestFolder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,7 +33,8 @@ final class AgentPolicyCommands {
           new Spec(
               "import",
               "PATH",
-              "gives the agent rules, a JSON list in a file, a folder, or - for standard input",
+              "gives the agent rules, a list in JSON or YAML: a file, a folder, - for standard"
+                  + " input",
               new Option("--print", "", "print what is sent"),
               new Option("--replace", "", "in place of the rules with the same labels"),
               new Option("--replace-with-labels", "LABEL…", "in place of those with these labels"),
@@ -98,16 +100,12 @@ final class AgentPolicyCommands {
   private static int give(Arguments arguments, Session session) throws IOException {
     List<Json> rules = new ArrayList<>();
     for (Path file : PolicyCommands.files(Path.of(arguments.operand()))) {
-      Json read;
-      try {
-        read = JsonReader.parse(session.console().read(file));
-      } catch (IllegalArgumentException e) {
-        throw new CommandException(file + ": " + e.getMessage(), e);
-      }
-      if (read instanceof Json.Arr list) {
-        rules.addAll(list.values());
-      } else {
-        rules.add(read);
+      for (Json read : documents(file, session.console().read(file))) {
+        if (read instanceof Json.Arr list) {
+          rules.addAll(list.values());
+        } else {
+          rules.add(read);
+        }
       }
     }
     String text = JsonWriter.compact(new Json.Arr(rules));
@@ -123,6 +121,23 @@ final class AgentPolicyCommands {
         .forEach(label -> query.add("replace-with-labels=" + AgentClient.encode(label)));
     String path = "/policy" + (query.isEmpty() ? "" : "?" + String.join("&", query));
     return revision(session.agent().call("PUT", path, Json.of(text)), arguments, session);
+  }
+
+  /** What a file says: JSON, or what YAML has of it. */
+  private static List<Json> documents(Path file, String text) {
+    String start = text.stripLeading();
+    if (start.startsWith("[") || start.startsWith("{")) {
+      try {
+        return List.of(JsonReader.parse(text));
+      } catch (IllegalArgumentException e) {
+        throw new CommandException(file + ": " + e.getMessage(), e);
+      }
+    }
+    try {
+      return ManifestFolder.toJson(text).stream().map(JsonReader::parse).toList();
+    } catch (IOException e) {
+      throw new CommandException(file + ": " + e.getMessage(), e);
+    }
   }
 
   private static int selectors(Arguments arguments, Session session) throws IOException {

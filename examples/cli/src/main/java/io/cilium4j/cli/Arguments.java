@@ -66,7 +66,17 @@ final class Arguments {
               ? "unexpected " + operands.getFirst()
               : operands.size() + " operands, wanted " + spec.operands());
     }
+    if ((operands.contains("") && !spec.operands().startsWith("--"))
+        || options.values().stream().anyMatch(Arguments::hasEmptyItem)) {
+      // An empty variable of a script, as often as not; it must not stand for everything.
+      throw misuse(command, "an argument is empty");
+    }
     return new Arguments(command, options, operands);
+  }
+
+  /** A switch has one empty value; a list with an item that is empty is another matter. */
+  private static boolean hasEmptyItem(List<String> values) {
+    return values.size() > 1 && values.contains("");
   }
 
   /** Where an option's name ends: at the equals sign, or behind the one letter of a short one. */

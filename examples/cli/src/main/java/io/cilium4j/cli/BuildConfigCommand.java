@@ -76,7 +76,8 @@ final class BuildConfigCommand implements CommandGroup {
     }
     Path folder = Path.of(source.substring("directory:".length()));
     if (!Files.isDirectory(folder)) {
-      throw new CommandException(folder + ": no such folder");
+      throw new CommandException(
+          Files.exists(folder) ? folder + ": not a folder" : Console.unreadable(folder));
     }
     List<Path> files = new ArrayList<>();
     try (Stream<Path> found = Files.list(folder)) {

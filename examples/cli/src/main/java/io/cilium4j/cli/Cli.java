@@ -71,7 +71,7 @@ final class Cli {
     if (args.isEmpty() || isHelp(args.getFirst())) {
       return help(args);
     }
-    String groupName = args.getFirst();
+    String groupName = args.getFirst().equals("--version") ? "version" : args.getFirst();
     CommandGroup group = group(groupName);
     List<String> rest = args.subList(1, args.size());
     Optional<Spec> found = longest(group, rest);
@@ -125,7 +125,7 @@ final class Cli {
   }
 
   /** The command whose name has the most of the words that come first. */
-  private static Optional<Spec> longest(CommandGroup group, List<String> words) {
+  static Optional<Spec> longest(CommandGroup group, List<String> words) {
     Spec longest = null;
     for (Spec spec : group.commands()) {
       int count = wordsOf(spec);
@@ -145,7 +145,7 @@ final class Cli {
         || (name.endsWith("ls") && spec.name().equals(name.replaceFirst("\\bls$", "list")));
   }
 
-  private static int wordsOf(Spec spec) {
+  static int wordsOf(Spec spec) {
     return spec.name().isEmpty() ? 0 : spec.name().split(" ", -1).length;
   }
 

@@ -2,113 +2,236 @@
 package io.cilium4j.cli;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
+import java.util.Optional;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
-/** {@code cilium completion}: scripts that complete commands, made of what the commands say. */
+/**
+ * {@code cilium completion}: scripts by which shells complete commands. A script asks back, with
+ * the words so far, what may come next; so it knows what the commands know, and the ids of this
+ * node's endpoints.
+ */
 final class CompletionCommand implements CommandGroup {
+  /** What is answered where file names are wanted. */
+  private static final String FILES = ":files";
+
+  /** The agent is a program of its own; the script asks it. */
+  private static final String AGENT = ":agent";
 
   @Override
   public List<Spec> commands() {
     return List.of(
-        new Spec("", "[bash | zsh | fish]", 0, 1, "prints a completion script", List.of()));
+        new Spec("", "[bash | zsh | fish]", 0, 1, "prints a completion script", List.of()),
+        new Spec(
+            "words",
+            "-- WORD…",
+            0,
+            Integer.MAX_VALUE,
+            "what may stand in place of the last word; for the scripts",
+            List.of()));
   }
 
   @Override
   public int run(String command, Arguments arguments, Session session) throws IOException {
-    Map<String, Set<String>> words = words();
+    Console console = session.console();
+    if (command.equals("words")) {
+      List<String> words = arguments.operands();
+      next(joined(words), session).forEach(console::line);
+      return 0;
+    }
     String shell = arguments.operands().isEmpty() ? "bash" : arguments.operand();
-    session
-        .console()
-        .print(
-            switch (shell) {
-              case "bash" -> bash(words);
-              case "zsh" ->
-                  "#compdef cilium\nautoload -U bashcompinit\nbashcompinit\n" + bash(words);
-              case "fish" -> fish(words);
-              default -> throw arguments.wrong(shell + ": wanted bash, zsh or fish");
-            });
+    console.print(
+        switch (shell) {
+          case "bash" -> BASH;
+          case "zsh" -> "#compdef cilium\nautoload -U bashcompinit\nbashcompinit\n" + BASH;
+          case "fish" -> FISH;
+          default -> throw arguments.wrong(shell + ": wanted bash, zsh or fish");
+        });
     return 0;
   }
 
-  /** What may stand behind which words: commands first, options behind a whole command. */
-  private static Map<String, Set<String>> words() {
-    Map<String, Set<String>> words = new TreeMap<>();
-    for (String name : Groups.NAMES) {
-      add(words, "", name);
-      var group = Groups.find(name);
-      if (group.isEmpty()) {
-        continue;
-      }
-      for (Spec spec : group.get().commands()) {
-        String path = name;
-        for (String word : spec.name().isEmpty() ? new String[0] : spec.name().split(" ", -1)) {
-          add(words, path, word);
-          path += " " + word;
-        }
-        for (Option option : spec.options()) {
-          add(words, path, option.name());
-        }
+  /** A shell that breaks words at an equals sign gives {@code --a=b} as three. */
+  private static List<String> joined(List<String> words) {
+    List<String> joined = new ArrayList<>();
+    boolean isValue = false;
+    for (String word : words) {
+      if (word.equals("=") && !joined.isEmpty() && joined.getLast().startsWith("--")) {
+        isValue = joined.add("");
+      } else if (isValue) {
+        joined.set(joined.size() - 1, word);
+        isValue = false;
+      } else {
+        joined.add(word);
       }
     }
-    return words;
+    return joined;
   }
 
-  private static void add(Map<String, Set<String>> words, String path, String word) {
-    words.computeIfAbsent(path, _ -> new TreeSet<>()).add(word);
+  /** What may stand in place of the last word. */
+  private static Stream<String> next(List<String> words, Session session) {
+    String begun = words.isEmpty() ? "" : words.getLast();
+    List<String> before = new ArrayList<>(words.subList(0, Math.max(0, words.size() - 1)));
+    for (int i = 0; i < before.size(); i++) {
+      Option global = global(before.get(i));
+      if (global != null) {
+        if (!global.isSwitch() && i + 1 == before.size()) {
+          return value(global, session);
+        }
+        before.subList(i, Math.min(before.size(), global.isSwitch() ? i + 1 : i + 2)).clear();
+        i--;
+      }
+    }
+    if (before.isEmpty()) {
+      return begun.startsWith("-")
+          ? Stream.concat(Stream.of("--version"), names(Help.GLOBAL))
+          : Groups.NAMES.stream();
+    }
+    String name = before.removeFirst();
+    if (name.equals("agent") || name.equals("cleanup")) {
+      return Stream.of(AGENT);
+    }
+    return Groups.find(name).stream()
+        .flatMap(group -> ofGroup(name, group, before, begun, session));
   }
 
-  private static String bash(Map<String, Set<String>> words) {
-    String cases =
-        words.entrySet().stream()
-            .map(each -> "    '%s') next='%s' ;;%n".formatted(each.getKey(), join(each.getValue())))
-            .collect(Collectors.joining());
-    return """
-    # bash completion for cilium
-    _cilium() {
-      local path='' next='' word
-      for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        case $word in
-          -*) ;;
-          *) path="${path:+$path }$word" ;;
+  private static @Nullable Option global(String word) {
+    return Help.GLOBAL.stream()
+        .filter(each -> each.isCalled(word) && !each.name().equals("--help"))
+        .findFirst()
+        .orElse(null);
+  }
+
+  private static Stream<String> ofGroup(
+      String name, CommandGroup group, List<String> before, String begun, Session session) {
+    Optional<Spec> found = Cli.longest(group, before);
+    var next = new TreeSet<String>();
+    String path = String.join(" ", before);
+    for (Spec spec : group.commands()) {
+      String rest = path.isEmpty() ? spec.name() : after(spec.name(), path + " ");
+      if (!rest.isEmpty()) {
+        next.add(rest.split(" ", 2)[0]);
+      }
+    }
+    if (found.isEmpty()) {
+      return next.stream();
+    }
+    Spec spec = found.get();
+    Optional<Option> open =
+        before.isEmpty()
+            ? Optional.empty()
+            : spec.options().stream()
+                .filter(each -> !each.isSwitch() && each.isCalled(before.getLast()))
+                .findFirst();
+    if (open.isPresent()) {
+      return value(open.get(), session);
+    }
+    if (begun.startsWith("-")) {
+      return Stream.concat(names(spec.options()), names(Help.GLOBAL));
+    }
+    boolean isFirstOperand = before.size() == Cli.wordsOf(spec);
+    return Stream.concat(
+        isFirstOperand || spec.maxOperands() > 1 ? operands(name, spec, session) : Stream.of(),
+        next.stream());
+  }
+
+  private static String after(String name, String begin) {
+    return name.startsWith(begin) ? name.substring(begin.length()) : "";
+  }
+
+  private static Stream<String> names(List<Option> options) {
+    return options.stream().map(Option::name);
+  }
+
+  private static Stream<String> value(Option option, Session session) {
+    String kind = option.value().replace("…", "");
+    return switch (kind) {
+      case "FILE", "PATH", "DIR", "SOURCE", "URI" -> Stream.of(FILES);
+      case "FORMAT" -> Stream.of("json", "yaml", "jsonpath=");
+      case "ID", "ENDPOINT" -> endpoints(session);
+      case "TYPE" -> Stream.of("agent", "drop", "policy-verdict");
+      case "VERDICT" -> Stream.of("allowed", "denied");
+      case "PEER" -> Stream.of("reserved:host", "reserved:world", "reserved:remote-node");
+      default -> Stream.of();
+    };
+  }
+
+  private static Stream<String> operands(String group, Spec spec, Session session) {
+    String operands = spec.operands();
+    if (operands.startsWith("FILE") || operands.startsWith("PATH") || operands.startsWith("<")) {
+      return Stream.of(FILES);
+    }
+    if (operands.startsWith("ENDPOINT")) {
+      return endpoints(session);
+    }
+    if (operands.startsWith("[bash")) {
+      return Stream.of("bash", "zsh", "fish");
+    }
+    return group.equals("identity") && operands.startsWith("ID")
+        ? ids(session, "/identity")
+        : Stream.of();
+  }
+
+  private static Stream<String> endpoints(Session session) {
+    return ids(session, "/endpoint");
+  }
+
+  /** None where no agent answers: a person who presses a key is told no error. */
+  private static Stream<String> ids(Session session, String path) {
+    try {
+      return session.agent().get(path).items().stream().map(each -> each.get("id").text());
+    } catch (IOException | CommandException e) {
+      return Stream.of();
+    }
+  }
+
+  private static final String BASH =
+      """
+      # bash completion for cilium
+      _cilium() {
+        local IFS=$'\\n' answer current=${COMP_WORDS[COMP_CWORD]}
+        [ "$current" != = ] || current=
+        answer=$("${COMP_WORDS[0]}" completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+        case $answer in
+          :files)
+            compopt -o filenames 2>/dev/null
+            COMPREPLY=($(compgen -f -- "$current"))
+            return
+            ;;
+          :agent)
+            answer=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null | grep -o -- '--[a-z][a-z0-9-]*')
+            case ${COMP_WORDS[COMP_CWORD-1]} in
+              --*-path | --*-dir | --config)
+                compopt -o filenames 2>/dev/null
+                COMPREPLY=($(compgen -f -- "$current"))
+                return
+                ;;
+            esac
+            ;;
         esac
-      done
-      case $path in
-    %s  esac
-      COMPREPLY=($(compgen -W "$next" -- "${COMP_WORDS[COMP_CWORD]}"))
-    }
-    complete -F _cilium cilium
-    """
-        .formatted(cases);
-  }
+        COMPREPLY=($(compgen -W "$answer" -- "$current"))
+        [ "${COMPREPLY[*]}" != jsonpath= ] || compopt -o nospace 2>/dev/null
+      }
+      complete -F _cilium cilium
+      """;
 
-  private static String fish(Map<String, Set<String>> words) {
-    var text = new StringBuilder("# fish completion for cilium\ncomplete -c cilium -f\n");
-    words.forEach((path, next) -> {
-      String condition =
-          path.isEmpty()
-              ? "__fish_use_subcommand"
-              : "string match -q -- '%s' (commandline -poc | string match -v -- '-*' | string collect | string replace -a \\\\n ' ')"
-                  .formatted("cilium " + path);
-      next.stream()
-          .filter(word -> !word.startsWith("-"))
-          .forEach(word ->
-              text.append("complete -c cilium -n \"%s\" -a '%s'%n".formatted(condition, word)));
-      next.stream()
-          .filter(word -> word.startsWith("--"))
-          .forEach(word ->
-              text.append(
-                  "complete -c cilium -n \"%s\" -l '%s'%n"
-                      .formatted(condition, word.substring(2))));
-    });
-    return text.toString();
-  }
-
-  private static String join(Set<String> words) {
-    return String.join(" ", words);
-  }
+  private static final String FISH =
+      """
+      # fish completion for cilium
+      function __cilium_words
+        set -l words (commandline -opc) (commandline -ct)
+        set -l answer ($words[1] completion words -- $words[2..-1] 2>/dev/null)
+        switch "$answer"
+          case :files
+            __fish_complete_path (commandline -ct)
+          case :agent
+            $words[1] $words[2] --help 2>/dev/null | string match -ra -- '--[a-z][a-z0-9-]*'
+          case '*'
+            printf '%s\\n' $answer
+        end
+      end
+      complete -c cilium -f -a '(__cilium_words)'
+      """;
 }

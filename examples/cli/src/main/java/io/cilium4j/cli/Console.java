@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** What a command reads from and writes to. Output is buffered: an answer can have many lines. */
@@ -78,7 +80,7 @@ final class Console {
 
   /** Writes a line for people about what went wrong. */
   void error(String text) {
-    err.print("cilium: " + text + "\n");
+    err.print("cilium: " + TextTable.cleanLines(text) + "\n");
   }
 
   /** Asks for a yes; anything else is a no. */
@@ -105,12 +107,19 @@ final class Console {
     if (file.toString().equals("-")) {
       return readInput();
     }
-    if (!Files.isRegularFile(file)) {
-      throw new CommandException(file + ": no such file");
+    if (Files.isDirectory(file)) {
+      throw new CommandException(file + ": a folder");
     }
     try (InputStream opened = Files.newInputStream(file)) {
       return decode(opened.readNBytes(MAX_INPUT_BYTES + 1), file.toString());
+    } catch (NoSuchFileException | AccessDeniedException e) {
+      throw new CommandException(unreadable(file), e);
     }
+  }
+
+  /** Why a file cannot be opened: one that may not be looked at is not one that is missing. */
+  static String unreadable(Path file) {
+    return file + (Files.notExists(file) ? ": no such file" : ": permission denied");
   }
 
   private static String decode(byte[] bytes, String source) {

@@ -5,6 +5,7 @@ import io.cilium4j.core.CidrLabels;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Label;
+import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.Protocol;
@@ -12,14 +13,12 @@ import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.policy.CidrGroup;
 import io.cilium4j.policy.CidrGroups;
+import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.IdentitiesSnapshot;
 import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicyConfig;
-import io.cilium4j.policy.PolicyParseException;
-import io.cilium4j.policy.PolicyParser;
 import io.cilium4j.policy.PolicyRepository;
-import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PolicySubject;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -29,6 +28,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** {@code cilium policy explain}: one flow between two peers that are only described. */
 final class ExplainCommand {
@@ -38,6 +39,13 @@ final class ExplainCommand {
   private static final int RECEIVER = 1001;
 
   private static final String NAMESPACE = "io.kubernetes.pod.namespace";
+  private static final String NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels.";
+  private static final String SERVICE_ACCOUNT = "io.cilium.k8s.policy.serviceaccount";
+  private static final String CLUSTER = "io.cilium.k8s.policy.cluster";
+
+  /** What is meant to be an address, well written or not; no label's key is. */
+  private static final Pattern ADDRESS =
+      Pattern.compile("[0-9]+(\\.[0-9]+)+(/.*)?|[0-9a-fA-F]*:[0-9a-fA-F:.]*(/.*)?");
 
   private final PolicyConfig config;
 
@@ -47,43 +55,70 @@ final class ExplainCommand {
 
   int run(Arguments arguments, Console console) throws IOException {
     PortAndProtocol port = port(arguments);
-    List<PolicyResource> policies = policies(Path.of(arguments.need("--policies")), console);
+    Optional<Boolean> expected = expected(arguments);
+    PolicyFiles files = PolicyFiles.read(Path.of(arguments.need("--policies")), console, config);
+    if (!files.errors().isEmpty()) {
+      throw new CommandException(String.join("\n", files.errors()));
+    }
     CidrGroups groups =
         CidrGroups.NONE.with(
-            policies.stream()
+            files.policies().stream()
                 .filter(CidrGroup.class::isInstance)
                 .map(CidrGroup.class::cast)
                 .toList());
-    Identity from = labelled(peer(arguments, "--from", SENDER), groups);
-    Identity to = labelled(peer(arguments, "--to", RECEIVER), groups);
+    Identity from = labelled(peer(arguments, "--from", SENDER, files), groups);
+    Identity to = labelled(peer(arguments, "--to", RECEIVER, files), groups);
     var repository = new PolicyRepository(config);
-    repository.add(policies);
+    repository.add(files.policies());
     IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(from).with(to);
     var compiler = new PolicyCompiler(config);
     boolean passes = true;
+    List<String> unselected = new ArrayList<>();
     for (TrafficDirection direction : List.of(TrafficDirection.EGRESS, TrafficDirection.INGRESS)) {
       boolean egress = direction == TrafficDirection.EGRESS;
+      CompiledPolicy policy =
+          compiler.compile(PolicySubject.of(egress ? from : to), repository.snapshot(), identities);
       Explanation why =
-          compiler
-              .compile(PolicySubject.of(egress ? from : to), repository.snapshot(), identities)
-              .explain(direction, egress ? to.id() : from.id(), port.protocol, port.port);
-      console.line(why.toString());
+          policy.explain(direction, egress ? to.id() : from.id(), port.protocol, port.port);
+      console.line(TextTable.cleanLines(why.toString()));
       passes &= why.verdict().passes();
-    }
-    console.line(passes ? "The flow passes." : "The flow is dropped.");
-    return 0;
-  }
-
-  private List<PolicyResource> policies(Path path, Console console) throws IOException {
-    var all = new ArrayList<PolicyResource>();
-    for (Path file : PolicyCommands.files(path)) {
-      try {
-        all.addAll(PolicyParser.parse(console.read(file), file.toString(), config));
-      } catch (PolicyParseException e) {
-        throw new CommandException(e.getMessage(), e);
+      if (!isSelected(policy, from, to, port)) {
+        unselected.add(egress ? "the sender" : "the receiver");
       }
     }
-    return all;
+    if (!unselected.isEmpty()) {
+      console.line(
+          "No policy selects "
+              + (unselected.size() == 2 ? "either side" : unselected.getFirst())
+              + ".");
+    }
+    console.line(passes ? "The flow passes." : "The flow is dropped.");
+    return expected.isEmpty() || expected.get() == passes ? 0 : Cli.FAILED;
+  }
+
+  private static Optional<Boolean> expected(Arguments arguments) {
+    return arguments
+        .find("--expect")
+        .map(verdict ->
+            switch (verdict) {
+              case "allowed" -> true;
+              case "denied" -> false;
+              default -> throw arguments.wrong("--expect", "allowed or denied");
+            });
+  }
+
+  /** Whether any rule is about the subject, in whatever direction. */
+  private static boolean isSelected(
+      CompiledPolicy policy, Identity from, Identity to, PortAndProtocol port) {
+    return Stream.of(TrafficDirection.values())
+        .map(direction ->
+            policy.explain(
+                direction,
+                direction == TrafficDirection.EGRESS ? to.id() : from.id(),
+                port.protocol,
+                port.port))
+        .anyMatch(why ->
+            why.decider().isPresent() || !why.others().isEmpty() || !why.restrictedBy().isEmpty());
   }
 
   private record PortAndProtocol(int port, int protocol) {}
@@ -98,6 +133,10 @@ final class ExplainCommand {
     if (protocol.isEmpty() || !digits.matches("[0-9]{1,5}") || Integer.parseInt(digits) > 0xffff) {
       throw arguments.wrong("--port", "PORT/PROTOCOL, for example 80/TCP");
     }
+    boolean isIcmp = protocol.get() == Protocol.ICMP || protocol.get() == Protocol.ICMPV6;
+    if (isIcmp && Integer.parseInt(digits) > 0xff) {
+      throw arguments.wrong("--port", "a type of ICMP up to 255, for example 8/ICMP");
+    }
     return new PortAndProtocol(Integer.parseInt(digits), protocol.get().number());
   }
 
@@ -105,50 +144,72 @@ final class ExplainCommand {
     return new Identity(identity.id(), groups.applyTo(identity.labels()));
   }
 
-  private Identity peer(Arguments arguments, String option, int number) {
+  private Identity peer(Arguments arguments, String option, int number, PolicyFiles files) {
     String text = arguments.need(option);
     Optional<ReservedIdentity> reserved =
         Arrays.stream(ReservedIdentity.values())
-            .filter(each -> !each.isAggregate())
+            .filter(each -> !each.isAggregate() && each != ReservedIdentity.UNKNOWN)
             .filter(each ->
                 each.identity().labels().stream().anyMatch(label -> label.toString().equals(text)))
             .findFirst();
     if (reserved.isPresent()) {
       return reserved.get().identity();
     }
-    Optional<IpPrefix> prefix = prefix(text);
-    if (prefix.isPresent()) {
+    if (ADDRESS.matcher(text).matches()) {
+      IpPrefix prefix = prefix(arguments, option, text);
       var labels = new ArrayList<Label>();
-      CidrLabels.of(prefix.get()).ifPresent(labels::add);
-      labels.add(Label.reserved(prefix.get().address().isV4() ? "world-ipv4" : "world-ipv6"));
+      CidrLabels.of(prefix).ifPresent(labels::add);
+      labels.add(Label.reserved(prefix.address().isV4() ? "world-ipv4" : "world-ipv6"));
       return new Identity(Identity.LOCAL_SCOPE + number, Labels.of(labels));
     }
-    return new Identity(number, pod(arguments, option, text));
+    return new Identity(number, pod(arguments, option, text, files));
   }
 
-  private static Optional<IpPrefix> prefix(String text) {
+  private static IpPrefix prefix(Arguments arguments, String option, String text) {
     try {
-      return Optional.of(IpPrefix.parseLenient(text));
+      return IpPrefix.parseLenient(text);
     } catch (IllegalArgumentException e) {
-      return Optional.empty();
+      throw arguments.wrong(option, "an address or ADDRESS/LENGTH (" + e.getMessage() + ")");
     }
   }
 
-  /** A pod's labels as the cluster would have them: nobody writes the system's own. */
-  private Labels pod(Arguments arguments, String option, String text) {
+  /**
+   * A pod's labels as the cluster would have them. What the system derives may be given too: the
+   * pod's namespace with its labels, its service account, its cluster.
+   */
+  private Labels pod(Arguments arguments, String option, String text, PolicyFiles files) {
     Map<String, String> own = new TreeMap<>();
     for (String word : text.split(",", -1)) {
       Optional<Label> label =
-          Label.tryParse(word.indexOf(':') < 0 ? "k8s:" + word : word)
-              .filter(each -> each.source().equals("k8s"));
+          Label.tryParse(
+                  word.indexOf(':') < 0 || word.indexOf('=') < word.indexOf(':')
+                      ? "k8s:" + word
+                      : word)
+              .filter(each -> each.source().equals(LabelSource.K8S) && word.indexOf('=') > 0);
       if (label.isEmpty()) {
         throw arguments.wrong(option, "KEY=VALUE,… of a pod, an address, or reserved:NAME");
       }
-      own.put(label.get().key(), label.get().value());
+      if (own.put(label.get().key(), label.get().value()) != null) {
+        throw arguments.wrong(option, "each key once, not " + label.get().key() + " twice");
+      }
     }
     String given = own.remove(NAMESPACE);
     String namespace = given != null ? given : arguments.find("--namespace").orElse("default");
-    var origin = new PodLabels.Origin(namespace, Map.of(), "default", config.clusterName());
+    Map<String, String> ofNamespace = new TreeMap<>();
+    files.namespaces().stream()
+        .filter(each -> each.name().equals(namespace))
+        .forEach(each -> ofNamespace.putAll(each.labels()));
+    own.forEach((key, value) -> {
+      if (key.startsWith(NAMESPACE_LABELS)) {
+        ofNamespace.put(key.substring(NAMESPACE_LABELS.length()), value);
+      }
+    });
+    var origin =
+        new PodLabels.Origin(
+            namespace,
+            ofNamespace,
+            own.getOrDefault(SERVICE_ACCOUNT, "default"),
+            own.getOrDefault(CLUSTER, config.clusterName()));
     return PodLabels.prepare(own, origin, Map.of());
   }
 }

@@ -7,7 +7,7 @@ import java.util.List;
 
 /** Writes help out of what commands say of themselves. */
 final class Help {
-  private static final List<Option> GLOBAL =
+  static final List<Option> GLOBAL =
       List.of(
           new Option("--host", "-H", "URI", "the agent's socket, unix:///PATH; or set CILIUM_SOCK"),
           new Option("--config", "FILE", "a file of host: and debug:; default ~/.cilium.yaml"),

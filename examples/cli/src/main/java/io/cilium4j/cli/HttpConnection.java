@@ -44,17 +44,27 @@ final class HttpConnection implements AutoCloseable {
   HttpConnection(Path socket, Duration patience) throws IOException {
     this.socket = socket;
     this.patience = patience;
-    try {
-      this.channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
-    } catch (IOException e) {
-      throw new CommandException(unreachable(socket, e), e);
-    }
+    this.channel = open(socket, "the agent");
     this.timer = new Thread(this::closeInTime, "timer");
     timer.setDaemon(true);
     timer.start();
   }
 
-  private static String unreachable(Path socket, IOException e) {
+  /**
+   * Connects.
+   *
+   * @param who is asked, for what is said where that fails
+   */
+  static SocketChannel open(Path socket, String who) {
+    try {
+      return SocketChannel.open(UnixDomainSocketAddress.of(socket));
+    } catch (IOException | UnsupportedOperationException | IllegalArgumentException e) {
+      // The last two are what the JDK says of a path that is longer than a socket's may be.
+      throw new CommandException(unreachable(socket, who, e), e);
+    }
+  }
+
+  private static String unreachable(Path socket, String who, Exception e) {
     String why =
         Files.notExists(socket)
             ? "no such socket; does the agent run?"
@@ -63,7 +73,7 @@ final class HttpConnection implements AutoCloseable {
                 : e instanceof SocketException
                     ? "nobody answers there; does the agent run?"
                     : String.valueOf(e.getMessage());
-    return "cannot reach the agent at unix://" + socket + ": " + why;
+    return "cannot reach " + who + " at unix://" + socket + ": " + why;
   }
 
   private void closeInTime() {

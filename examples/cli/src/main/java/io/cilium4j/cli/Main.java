@@ -18,6 +18,11 @@ public final class Main {
   /** Runs one command; what it says is written when it returns. */
   static int run(Console console, List<String> args) {
     int code = new Cli(console, System.getenv()).run(args);
-    return console.flush() || code != 0 ? code : Cli.FAILED;
+    if (console.flush()) {
+      return code;
+    }
+    console.error("the output could not be written");
+    var _ = console.flush();
+    return code == 0 ? Cli.FAILED : code;
   }
 }

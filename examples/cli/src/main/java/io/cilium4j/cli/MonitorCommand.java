@@ -6,11 +6,8 @@ import io.cilium4j.cli.json.JsonReader;
 import io.cilium4j.cli.json.JsonWriter;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -22,8 +19,6 @@ import java.util.Set;
  * readers cost the agent nothing but the sending.
  */
 final class MonitorCommand implements CommandGroup {
-  private static final String DEFAULT_SOCKET = "/var/run/cilium/monitor1_2.sock";
-
   /** What an agent of this version sends. */
   private static final List<String> SENT = List.of("agent", "drop", "policy-verdict");
 
@@ -47,7 +42,10 @@ final class MonitorCommand implements CommandGroup {
             new Option("--numeric", "-n", "", "identities as numbers"),
             new Option("--verbose", "-v", "", "with labels and the rule that decided"),
             new Option("--hex", "", "payloads in hexadecimal; this version keeps none"),
-            new Option("--monitor-socket", "PATH", "default " + DEFAULT_SOCKET)));
+            new Option(
+                "--monitor-socket",
+                "PATH",
+                "default monitor1_2.sock beside the API's, or the variable CILIUM_MONITOR_SOCK")));
   }
 
   /** What is wanted of the events. */
@@ -105,12 +103,9 @@ final class MonitorCommand implements CommandGroup {
     if (arguments.has("--hex")) {
       session.console().error("monitor --hex: payloads are not kept, so none is shown");
     }
-    Path socket = Path.of(arguments.find("--monitor-socket").orElse(DEFAULT_SOCKET));
-    if (!Files.exists(socket)) {
-      throw new CommandException(
-          "cannot reach the monitor at " + socket + ": no such socket; does the agent run?");
-    }
-    try (var channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
+    Path socket =
+        arguments.find("--monitor-socket").map(Path::of).orElse(session.settings().monitorSocket());
+    try (var channel = HttpConnection.open(socket, "the monitor");
         var reader = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8))) {
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
         Json event = parse(line);
@@ -184,11 +179,8 @@ final class MonitorCommand implements CommandGroup {
               + String.join(" ", event.get("destination", "labels").texts());
     }
     String suppressed = event.get("suppressed").text();
-    return clean(text) + (suppressed.isEmpty() ? "" : " (" + suppressed + " like it left out)");
-  }
-
-  private static String clean(String text) {
-    return text.replaceAll("[\\p{Cntrl}&&[^\n]]", "?");
+    return TextTable.cleanLines(text)
+        + (suppressed.isEmpty() ? "" : " (" + suppressed + " like it left out)");
   }
 
   private static String flow(Json event, Arguments arguments) {

@@ -58,7 +58,11 @@ final class Output {
 
   /** Quotes that a shell left standing, as in {@code -o "jsonpath='{.id}'"}. */
   private static String unquoted(String template) {
-    return template.length() > 1 && template.startsWith("'") && template.endsWith("'")
+    return template.length() > 1
+            && template.startsWith("'")
+            && template.endsWith("'")
+            // Only if they are a pair: 'a' … 'b' are two texts.
+            && template.indexOf('\'', 1) >= template.indexOf('{')
         ? template.substring(1, template.length() - 1)
         : template;
   }

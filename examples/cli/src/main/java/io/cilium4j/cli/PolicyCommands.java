@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
+import io.cilium4j.k8s.ManifestFolder;
 import io.cilium4j.policy.PolicyCase;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParseException;
-import io.cilium4j.policy.PolicyParser;
-import io.cilium4j.policy.PolicyResource;
-import io.cilium4j.policy.PolicyWarnings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * {@code cilium policy …}: what policies say. Those here need no agent and no cluster; {@link
@@ -24,9 +21,6 @@ final class PolicyCommands implements CommandGroup {
           "--reference-compat",
           "",
           "answer as the field's reference implementation does also where a list is empty");
-
-  /** Most policy files in one folder. */
-  private static final int MAX_FILES = 100_000;
 
   private static final List<Spec> OFFLINE =
       List.of(
@@ -42,7 +36,8 @@ final class PolicyCommands implements CommandGroup {
               "FILE…",
               1,
               Integer.MAX_VALUE,
-              "checks policies in YAML or JSON files or folders, one line an error; 1 if there is one",
+              "checks policies in YAML or JSON files or folders, one line an error; 1 if there is"
+                  + " one",
               List.of(
                   new Option("--print", "", "print each policy file"),
                   new Option("--verbose", "-v", "", "name each file"),
@@ -64,6 +59,7 @@ final class PolicyCommands implements CommandGroup {
                       "--port", "PORT/PROTOCOL", "for example 80/TCP, or ICMP's type: 8/ICMP"),
                   new Option(
                       "--namespace", "NAME", "where pods are that name none; default: default"),
+                  new Option("--expect", "VERDICT", "allowed or denied: 1 if it is the other"),
                   COMPAT)));
 
   @Override
@@ -107,48 +103,42 @@ final class PolicyCommands implements CommandGroup {
 
   private static int validate(Arguments arguments, Console console, PolicyConfig config)
       throws IOException {
-    int errors = 0;
+    boolean isWrong = false;
     for (String operand : arguments.operands()) {
-      for (Path file : files(Path.of(operand))) {
-        String text = console.read(file);
-        if (arguments.has("--verbose")) {
-          console.line(file.toString());
-        }
-        if (arguments.has("--print")) {
-          console.print(text);
-        }
-        PolicyParser.Checked checked = PolicyParser.check(text, file.toString(), config);
-        checked.errors().forEach(error -> console.line(error.getMessage()));
-        errors += checked.errors().size();
-        for (PolicyResource resource : checked.resources()) {
-          for (String warning : PolicyWarnings.of(resource)) {
-            console.line(file + ": warning: " + warning);
-          }
-        }
+      Path path = Path.of(operand);
+      try {
+        isWrong |= validate(path, arguments, console, config);
+      } catch (IOException | CommandException e) {
+        // The others are checked all the same.
+        console.line(TextTable.clean(String.valueOf(e.getMessage())));
+        isWrong = true;
       }
     }
-    return errors == 0 ? 0 : Cli.FAILED;
+    return isWrong ? Cli.FAILED : 0;
   }
 
-  /**
-   * The policy files that a path means: itself, or of a folder those named as YAML and JSON are.
-   */
+  private static boolean validate(
+      Path path, Arguments arguments, Console console, PolicyConfig config) throws IOException {
+    boolean isPrinted = arguments.has("--print") || arguments.has("--verbose");
+    for (Path file : isPrinted ? files(path) : List.<Path>of()) {
+      if (arguments.has("--verbose")) {
+        console.line(TextTable.clean(file.toString()));
+      }
+      if (arguments.has("--print")) {
+        console.print(console.read(file));
+      }
+    }
+    PolicyFiles files = PolicyFiles.read(path, console, config);
+    files.errors().forEach(console::line);
+    files.warnings().forEach(console::line);
+    return !files.errors().isEmpty();
+  }
+
+  /** The files that a path means: itself, or of a folder those that are read of it. */
   static List<Path> files(Path path) throws IOException {
     if (!Files.isDirectory(path)) {
       return List.of(path);
     }
-    var files = new ArrayList<Path>();
-    try (Stream<Path> found = Files.walk(path)) {
-      found
-          .filter(file -> file.toString().matches(".*\\.(ya?ml|json)"))
-          .filter(Files::isRegularFile)
-          .limit(MAX_FILES + 1L)
-          .forEach(files::add);
-    }
-    if (files.size() > MAX_FILES) {
-      throw new CommandException(path + ": more than " + MAX_FILES + " policy files");
-    }
-    files.sort(null);
-    return files;
+    return ManifestFolder.read(path).files().stream().map(path::resolve).toList();
   }
 }

@@ -16,14 +16,18 @@ import org.jspecify.annotations.Nullable;
  *
  * @param socket where the agent listens
  * @param healthSocket where it tells which nodes are reached
+ * @param monitorSocket where it sends flows and drops
  * @param isDebug whether errors are told with all that is known of them
  */
-record Settings(Path socket, Path healthSocket, boolean isDebug) {
+record Settings(Path socket, Path healthSocket, Path monitorSocket, boolean isDebug) {
   /** The field's own variable. */
   static final String SOCKET_VARIABLE = "CILIUM_SOCK";
 
   /** The field's own variable for the health API. */
   private static final String HEALTH_SOCKET_VARIABLE = "CILIUM_HEALTH_SOCK";
+
+  /** Likewise for the monitor. */
+  private static final String MONITOR_SOCKET_VARIABLE = "CILIUM_MONITOR_SOCK";
 
   private static final String DEFAULT_SOCKET = "/var/run/cilium/cilium.sock";
 
@@ -71,9 +75,16 @@ record Settings(Path socket, Path healthSocket, boolean isDebug) {
             given.get("host"), environment.get(SOCKET_VARIABLE), file.get("host"), DEFAULT_SOCKET);
     String debug = first(given.get("debug"), file.get("debug"), "false");
     Path socket = socket(host);
-    String health = first(environment.get(HEALTH_SOCKET_VARIABLE));
-    Path healthSocket = health.isEmpty() ? socket.resolveSibling("health.sock") : Path.of(health);
-    return new Found(new Settings(socket, healthSocket, debug.equals("true")), words);
+    Path healthSocket = beside(socket, "health.sock", environment.get(HEALTH_SOCKET_VARIABLE));
+    Path monitorSocket =
+        beside(socket, "monitor1_2.sock", environment.get(MONITOR_SOCKET_VARIABLE));
+    return new Found(
+        new Settings(socket, healthSocket, monitorSocket, debug.equals("true")), words);
+  }
+
+  /** What the environment says, or else beside the API's socket. */
+  private static Path beside(Path socket, String name, @Nullable String given) {
+    return given == null || given.isEmpty() ? socket.resolveSibling(name) : socket(given);
   }
 
   private static String first(@Nullable String... choices) {
@@ -101,8 +112,8 @@ record Settings(Path socket, Path healthSocket, boolean isDebug) {
     Path file;
     if (asked != null) {
       file = Path.of(asked);
-      if (!Files.isRegularFile(file)) {
-        throw new CommandException(file + ": no such file");
+      if (!Files.isReadable(file)) {
+        throw new CommandException(Console.unreadable(file));
       }
     } else {
       file = Path.of(home == null ? "/" : home, ".cilium.yaml");

@@ -73,8 +73,8 @@ final class StatusCommand implements CommandGroup {
     for (String part : List.of("kvstore", "container-runtime", "kubernetes", "cilium")) {
       String state = status.get(part, "state").text();
       if (!state.isEmpty() && !state.equals("Ok") && !state.equals("Disabled")) {
-        return TextTable.clean(
-            "error: " + part + " not healthy: " + status.get(part, "msg").text(state));
+        String all = status.get(part, "msg").text(state).replace("\n", "; ");
+        return TextTable.clean("error: " + part + " not healthy: " + all);
       }
     }
     return "OK";

@@ -62,7 +62,11 @@ final class StatusReport {
 
   private void state(String name, Json part) {
     if (part.isPresent()) {
-      line(name, part.get("state").text(), part.get("msg").text());
+      String[] lines = part.get("msg").text().split("\n", -1);
+      line(name, part.get("state").text(), lines[0]);
+      for (int i = 1; i < lines.length; i++) {
+        out.append("  ").append(TextTable.clean(lines[i])).append('\n');
+      }
     }
   }
 

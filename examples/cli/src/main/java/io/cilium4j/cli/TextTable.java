@@ -51,6 +51,11 @@ final class TextTable {
     return text;
   }
 
+  /** As {@link #clean}, of a text of several lines. */
+  static String cleanLines(String text) {
+    return text.replaceAll("[\\p{Cntrl}&&[^\n]]", "?");
+  }
+
   /** The table; no line ends with blanks. */
   @Override
   public String toString() {

@@ -4,7 +4,15 @@ package io.cilium4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -41,6 +49,92 @@ class AgentCommandsTest extends CommandTest {
     assertEquals("ready\n", out());
     assertEquals(0, run("endpoint", "list", "-o", "jsonpath={range [*]}{.id}{\"\\n\"}{end}"));
     assertEquals("3\n7\n", out());
+  }
+
+  @Test
+  void endpointList_jsonPathWithQuotes_takesThemAsTheyAre() {
+    agent.on("GET /endpoint", 200, "[{\"id\": 7, \"name\": \"a==b, it's\"}, {\"id\": 8}]");
+    for (String filter :
+        List.of(
+            "{[?(@.name==\"a==b, it's\")].id}",
+            "{[?(@.name=='a==b, it\\'s')].id}",
+            "{[?(@['name']!=\"<=\")].id}")) {
+      assertEquals(0, run("endpoint", "list", "-o", "jsonpath=" + filter), filter + err());
+      assertEquals("7\n", out(), filter);
+    }
+    assertEquals(
+        0, run("endpoint", "list", "-o", "jsonpath={'say \"id\": '}{[0].id}{'\\n'}"), err());
+    assertEquals("say \"id\": 7\n", out());
+  }
+
+  @Test
+  void emptyArgument_isAnError() {
+    for (String[] words :
+        new String[][] {
+          {"endpoint", "get", ""},
+          {"identity", "get", ""},
+          {"endpoint", "labels", ""},
+          {"policy", "get", ""},
+          {"endpoint", "get", "-l", "a,,b"}
+        }) {
+      assertEquals(Cli.MISUSED, run(words), String.join(" ", words));
+      assertTrue(err().contains("empty"), err());
+    }
+    assertEquals(List.of(), agent.requests());
+  }
+
+  @Test
+  void output_thatCannotBeWritten_isAnErrorThatSaysSo() {
+    var full =
+        new PrintStream(
+            new OutputStream() {
+              @Override
+              public void write(int b) throws IOException {
+                throw new IOException("No space left on device");
+              }
+            });
+    var told = new ByteArrayOutputStream();
+    var console =
+        new Console(
+            new ByteArrayInputStream(new byte[0]),
+            full,
+            new PrintStream(told, true, StandardCharsets.UTF_8));
+    assertEquals(Cli.FAILED, Main.run(console, List.of("--help")));
+    assertEquals(
+        "cilium: the output could not be written\n", told.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void version_asAnOption_isTheCommand() {
+    agent.on("GET /healthz", 200, "{\"cilium\": {\"msg\": \"1.2.3 x\"}}");
+    assertEquals(0, run("--version"), err());
+    assertTrue(out().contains("Daemon: 1.2.3"), out());
+  }
+
+  @Test
+  void status_manyProblems_areAllToldALineEach() {
+    agent.on(
+        "GET /healthz",
+        200,
+        "{\"cilium\": {\"state\": \"Warning\", \"msg\": \"1.0; 2 problems:\\na.yaml: one\\nb.yaml:"
+            + " two\"}}");
+    assertEquals(Cli.FAILED, run("status"));
+    assertTrue(out().contains("  a.yaml: one\n  b.yaml: two\n"), out());
+    assertEquals(Cli.FAILED, run("status", "--brief"));
+    assertEquals(1, out().lines().count(), out());
+  }
+
+  @Test
+  void policyImport_ofYaml_sendsItAsJson() throws IOException {
+    agent.on("PUT /policy", 200, "{\"revision\": 3}");
+    Path file =
+        Files.writeString(
+            folder.resolve("x.yaml"), "- endpointSelector: {}\n  ingress: [{}]\n  labels: [a]\n");
+    assertEquals(0, run("policy", "import", file.toString()), err());
+    assertEquals(
+        "PUT /policy"
+            + " \"[{\\\"endpointSelector\\\":{},\\\"ingress\\\":[{}],\\\"labels\\\":[\\\"a\\\"]}]\"",
+        agent.requests().getFirst());
   }
 
   @Test
@@ -347,7 +441,37 @@ class AgentCommandsTest extends CommandTest {
     }
     for (String shell : List.of("bash", "zsh", "fish")) {
       assertEquals(0, run("completion", shell));
-      assertTrue(out().contains("endpoint"));
+      assertTrue(out().contains("completion words"));
     }
+  }
+
+  private List<String> completed(String... words) {
+    List<String> all = new ArrayList<>(List.of("completion", "words", "--"));
+    all.addAll(List.of(words));
+    assertEquals(0, run(all.toArray(String[]::new)), err());
+    return out().lines().toList();
+  }
+
+  @Test
+  void completion_knowsWhatMayComeNext() {
+    agent.on("GET /endpoint", 200, "[{\"id\": 7}, {\"id\": 12}]");
+    assertTrue(completed("").containsAll(List.of("agent", "policy", "version")));
+    assertTrue(completed("--").containsAll(List.of("--version", "--host")));
+    assertEquals(List.of("7", "12"), completed("endpoint", "get", ""));
+    assertTrue(completed("endpoint", "get", "--").contains("--labels"));
+    assertTrue(completed("endpoint", "get", "7", "-").contains("--output"));
+    assertEquals(List.of("json", "yaml", "jsonpath="), completed("endpoint", "get", "7", "-o", ""));
+    assertEquals(
+        List.of("json", "yaml", "jsonpath="), completed("endpoint", "list", "--output", "=", "j"));
+    assertEquals(List.of("7", "12"), completed("monitor", "--from", ""));
+    assertTrue(completed("monitor", "--type", "d").contains("drop"));
+    assertEquals(List.of(":files"), completed("policy", "validate", ""));
+    assertEquals(List.of(":files"), completed("policy", "validate", "a.yaml", ""));
+    assertEquals(List.of(":files"), completed("policy", "explain", "--policies", ""));
+    assertTrue(completed("policy", "explain", "--policies", "x", "--").contains("--from"));
+    assertEquals(List.of(":files"), completed("-H", ""));
+    assertTrue(completed("-H", "unix:///x", "endpoint", "").contains("list"));
+    assertTrue(completed("bpf", "ct", "").contains("list"));
+    assertEquals(List.of(":agent"), completed("agent", "--"));
   }
 }

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class MonitorCommandTest extends CommandTest {
@@ -45,6 +46,17 @@ class MonitorCommandTest extends CommandTest {
       assertEquals(Cli.FAILED, run(words.toArray(String[]::new)));
       return out().lines().toList();
     }
+  }
+
+  @Test
+  void socket_isThatBesideTheAgentsUnlessTheEnvironmentSaysOtherwise() {
+    assertEquals(Cli.FAILED, run("monitor"));
+    String beside = folder.resolve("monitor1_2.sock").toString();
+    assertTrue(err().contains("monitor at unix://" + beside + ": no such socket"), err());
+    Path other = folder.resolve("other.sock");
+    var environment = Map.of("CILIUM_MONITOR_SOCK", "unix://" + other);
+    assertEquals(Cli.FAILED, runAs(environment, "", "monitor"));
+    assertTrue(err().contains("monitor at unix://" + other + ": no such socket"), err());
   }
 
   @Test

@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class PolicyCommandsTest {
   private static final String RULE1 =
@@ -119,12 +121,12 @@ class PolicyCommandsTest {
 
   @Test
   void validate_ofBadFolder_printsALineForEachError() throws IOException {
-    file("good.yaml", RULE1);
+    file("good.yaml", RULE1.replace("rule1", "rule2"));
     file(
         "bad.yaml",
         RULE1.replace("80\"", "80000\"").replace("ingress:", "ingress: [{}]\n  egres:"));
     String ports = RULE1.replace("port: \"80\"", "port: \"x y\"").replace("empire", "\"a b\"");
-    file("worse.yaml", ports);
+    file("worse.yaml", ports.replace("rule1", "rule3"));
     assertEquals(Cli.FAILED, run("", "policy", "validate", folder.toString()));
     assertEquals(3, out().lines().count(), out());
     assertTrue(out().contains("bad.yaml: CiliumNetworkPolicy default/rule1: spec.egres: "), out());
@@ -137,6 +139,177 @@ class PolicyCommandsTest {
     String doubtful = RULE1.replace("[{matchLabels: {org: empire}}]", "[]");
     assertEquals(0, run("", "policy", "validate", file("doubtful.yaml", doubtful)));
     assertTrue(out().contains("doubtful.yaml: warning: "), out());
+  }
+
+  /** Inputs of public bug reports: "no" must be refused with the field's name, "ok" accepted. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          ok | spec: {endpointSelector: {}, egress: [{toFQDNs: [{matchPattern: "**.Example.COM"}, {matchName: "_sip._tcp.example.com."}, {matchPattern: "*"}]}]}
+          matchPattern | spec: {endpointSelector: {}, egress: [{toFQDNs: [{matchPattern: "kafka0[1-5].node.example.com"}]}]}
+          toFQDNs | spec: {endpointSelector: {}, egress: [{toFQDNs: [{matchName: a.example.com, matchPattern: "*.example.com"}]}]}
+          ingress | spec: {endpointSelector: {}, enableDefaultDeny: {ingress: true, egress: true}, ingress: [], egress: []}
+          ok | spec: {endpointSelector: {}, ingress: [{}], egress: [{}]}
+          toFQDNs | spec: {endpointSelector: {}, egressDeny: [{toFQDNs: [{matchName: a.example.com}], toPorts: [{ports: [{port: "443"}]}]}]}
+          icmps | spec: {endpointSelector: {}, ingress: [{icmps: [{fields: [{type: 8}]}], toPorts: [{ports: [{port: "443", protocol: TCP}]}]}]}
+          spec | x: y
+          cidrGroupRef | spec: {endpointSelector: {}, egressDeny: [{toCIDRSet: [{cidrGroupRef: g, cidr: 192.0.2.0/24, except: [192.0.2.1/32]}]}]}
+          """)
+  void validate_ofPublishedMistakes_namesTheField(String field, String spec) throws IOException {
+    String head = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: f}\n";
+    int code = run("", "policy", "validate", file("p.yaml", head + spec + "\n"));
+    assertEquals(field.equals("ok") ? 0 : Cli.FAILED, code, out());
+    if (!field.equals("ok")) {
+      assertTrue(out().lines().anyMatch(line -> line.contains(field)), out());
+    }
+  }
+
+  @Test
+  void validate_ofFolder_tellsWhatTheAgentWouldPassOver() throws IOException {
+    file("a.yaml", RULE1.replace("CiliumNetworkPolicy", "CiliumNetworkPolcy"));
+    file("b.yaml", RULE1.replace("cilium.io/v2", "cilium.io/v1"));
+    file(
+        "c.yaml",
+        "apiVersion: crd.projectcalico.org/v1\nkind: NetworkPolicy\nmetadata: {name: c}\n");
+    file("d.yml", "apiVersion: v1\nkind: Pod\nmetadata: {name: d, labels: {a: b c}}\n");
+    file("e.JSON", "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{}]}");
+    file("f.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: f}\n");
+    file("g.txt", RULE1);
+    file(".h.yaml", RULE1);
+    file("i.yaml", RULE1 + "---\n" + RULE1);
+    file(
+        "j.yaml",
+        RULE1
+            .replace(
+                "fromEndpoints: [{matchLabels: {org: empire}}]",
+                "fromEndpoints:" + "\n    - matchLabels:")
+            .replaceAll("(?s)\n    toPorts.*", "\n"));
+    file("k\u001b[2J.yaml", "x: [");
+    Files.createDirectory(folder.resolve("sub"));
+    assertEquals(Cli.FAILED, run("", "policy", "validate", folder.toString()));
+    List<String> told =
+        out()
+            .lines()
+            .filter(line -> !line.contains(": warning: "))
+            .map(line -> line.substring(folder.toString().length() + 1).replaceFirst("[ :].*", ""))
+            .distinct()
+            .sorted()
+            .toList();
+    assertEquals(
+        List.of(
+            "a.yaml",
+            "b.yaml",
+            "c.yaml",
+            "d.yml",
+            "e.JSON",
+            "i.yaml",
+            "j.yaml",
+            "k?[2J.yaml",
+            "sub"),
+        told,
+        out());
+    for (String warned : List.of("f.yaml", "g.txt", ".h.yaml")) {
+      assertTrue(out().contains(warned) && out().contains(": warning: passed over"), out());
+    }
+    assertTrue(out().contains("was CiliumNetworkPolicy meant?"), out());
+  }
+
+  @Test
+  void validate_objectInTwoFiles_checksBoth() throws IOException {
+    file("a.yaml", RULE1);
+    file("b.yaml", RULE1.replace("ingress:", "ingres:"));
+    assertEquals(Cli.FAILED, run("", "policy", "validate", folder.toString()));
+    assertTrue(out().contains("defined in a.yaml too, which counts"), out());
+    assertTrue(out().contains("b.yaml: CiliumNetworkPolicy default/rule1: spec.ingres: "), out());
+  }
+
+  @Test
+  void validate_oneFileMissing_checksTheOthers() throws IOException {
+    String bad = file("bad.yaml", RULE1.replace("ingress:", "ingres:"));
+    String missing = folder.resolve("missing.yaml").toString();
+    assertEquals(Cli.FAILED, run("", "policy", "validate", missing, bad));
+    assertTrue(out().contains("missing.yaml: no such file"), out());
+    assertTrue(out().contains("spec.ingres: "), out());
+  }
+
+  @Test
+  void validate_ofPipe_readsIt() throws Exception {
+    Path pipe = folder.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    var writer =
+        Thread.ofVirtual()
+            .start(() -> {
+              try {
+                Files.writeString(pipe, RULE1.replace("ingress:", "ingres:"));
+              } catch (IOException e) {
+                throw new java.io.UncheckedIOException(e);
+              }
+            });
+    assertEquals(Cli.FAILED, run("", "policy", "validate", pipe.toString()));
+    writer.join();
+    assertTrue(out().contains("spec.ingres: "), out());
+    assertEquals(0, run(RULE1, "policy", "validate", "-"), out() + err());
+    String rules = file("rules.json", "[{\"endpointSelector\": {}, \"ingress\": [{}]}]");
+    assertEquals(0, run("", "policy", "validate", rules), out() + err());
+  }
+
+  private int explain(String policies, String from, String to, String... more) {
+    var words =
+        new java.util.ArrayList<>(
+            List.of("policy", "explain", "--policies", policies, "--port", "80/TCP"));
+    words.addAll(List.of("--from", from, "--to", to));
+    words.addAll(List.of(more));
+    return run("", words.toArray(String[]::new));
+  }
+
+  @Test
+  void explain_nobodySelected_saysSo() throws IOException {
+    String policies = file("rule1.yaml", RULE1);
+    assertEquals(0, explain(policies, "a=b", "c=d"));
+    assertTrue(out().contains("No policy selects either side.\n"), out());
+    assertEquals(0, explain(policies, "org=empire", "class=deathstar"));
+    assertTrue(out().contains("No policy selects the sender.\n"), out());
+  }
+
+  @Test
+  void explain_expected_isTheExitCode() throws IOException {
+    String policies = file("rule1.yaml", RULE1);
+    assertEquals(0, explain(policies, "org=empire", "class=deathstar", "--expect", "allowed"));
+    assertEquals(
+        Cli.FAILED, explain(policies, "org=empire", "class=deathstar", "--expect", "denied"));
+    assertEquals(0, explain(policies, "org=none", "class=deathstar", "--expect=denied"));
+    assertEquals(
+        Cli.MISUSED, explain(policies, "org=none", "class=deathstar", "--expect", "perhaps"));
+  }
+
+  @Test
+  void explain_everyLabelGiven_counts() throws IOException {
+    String policies =
+        file(
+            "p.yaml",
+            RULE1.replace(
+                "{org: empire}",
+                "{\"k8s:io.cilium.k8s.namespace.labels.team\": blue,"
+                    + " \"k8s:io.cilium.k8s.policy.serviceaccount\": pilot,"
+                    + " \"k8s:io.kubernetes.pod.namespace\": fleet}"));
+    String from =
+        "io.kubernetes.pod.namespace=fleet,io.cilium.k8s.policy.serviceaccount=pilot,"
+            + "io.cilium.k8s.namespace.labels.team=blue";
+    assertEquals(0, explain(policies, from, "class=deathstar", "--expect", "allowed"), out());
+    assertEquals(
+        0, explain(policies, from.replace("blue", "red"), "class=deathstar", "--expect", "denied"));
+  }
+
+  @Test
+  void explain_whatIsNoPeer_isRefused() throws IOException {
+    String policies = file("rule1.yaml", RULE1);
+    for (String peer :
+        List.of("10.0.0.0/33", "10.0.0", "fd00::/129", "org", "org=a,org", "", "reserved:nobody")) {
+      assertEquals(Cli.MISUSED, explain(policies, peer, "class=deathstar"), peer);
+    }
   }
 
   @Test

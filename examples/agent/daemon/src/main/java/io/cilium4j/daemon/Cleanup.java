@@ -2,7 +2,15 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.daemon.log.LogSetup;
 import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +46,7 @@ final class Cleanup {
     }
     DaemonSettings settings = DaemonSettings.read(options, environment);
     String instance = settings.text("instance");
+    LogSetup.use("text", "error"); // What is removed and how is not what was asked.
     try (Agent agent = Daemon.agent(settings)) {
       if (!agent.hasState()) {
         System.out.println("Nothing to remove: there is no state of instance " + instance);
@@ -48,8 +57,38 @@ final class Cleanup {
       }
       agent.destroy();
     }
+    removeQueue(settings.path("socket-path"));
     System.out.println("Removed what instance " + instance + " owned");
     return 0;
+  }
+
+  /**
+   * Removes the queue of deletions beside the API's socket, whose endpoints are gone with the rest;
+   * not while another agent serves that socket, and a stranger's file stays with its folder.
+   */
+  private static void removeQueue(Path socket) throws IOException {
+    Path queue = socket.toAbsolutePath().resolveSibling("deleteQueue");
+    if (!Files.isDirectory(queue, LinkOption.NOFOLLOW_LINKS) || isServed(socket)) {
+      return;
+    }
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(queue, "{*.delete,lockfile}")) {
+      for (Path file : files) {
+        Files.deleteIfExists(file);
+      }
+    }
+    try {
+      Files.delete(queue);
+    } catch (DirectoryNotEmptyException e) {
+      System.err.println("cilium cleanup: " + queue + " stays: it holds other files");
+    }
+  }
+
+  private static boolean isServed(Path socket) {
+    try (var _ = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
   }
 
   private static boolean confirmed(String instance) throws IOException {

@@ -158,7 +158,8 @@ final class Daemon implements AutoCloseable {
     }
     if (!settings.text("static-cnp-path").isEmpty()) {
       Path manifests = settings.path("static-cnp-path");
-      if (!Files.isDirectory(manifests)) {
+      // One that may not be looked into is neither missing nor a file: the source tells of it.
+      if (Files.notExists(manifests) || Files.isRegularFile(manifests)) {
         throw new OptionException("static-cnp-path: " + manifests + ": no such folder");
       }
       builder.manifests(manifests);

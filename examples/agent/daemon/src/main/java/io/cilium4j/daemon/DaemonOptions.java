@@ -55,6 +55,12 @@ final class DaemonOptions {
     add(group, "instance", Kind.NAME, "cilium4j", "name of this agent among others of the machine");
     add(group, "state-dir", Kind.PATH, "", "what outlives the agent; default /run/INSTANCE");
     add(group, "socket-path", Kind.PATH, "/var/run/cilium/cilium.sock", "the API's UNIX socket");
+    add(
+        group,
+        "heap",
+        Kind.TEXT,
+        "256m",
+        "largest heap of the JVM; a flag or variable only, see docs/operations.md");
     add(group, "debug", Kind.TRUTH, "false", "log more");
   }
 

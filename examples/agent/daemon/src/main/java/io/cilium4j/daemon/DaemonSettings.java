@@ -36,7 +36,8 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
   private static final String PREFIX = "CILIUM_";
 
   /** The command line's own variables, which are none of the agent's. */
-  private static final Set<String> CLIENT_VARIABLES = Set.of("CILIUM_SOCK", "CILIUM_HEALTH_SOCK");
+  private static final Set<String> CLIENT_VARIABLES =
+      Set.of("CILIUM_SOCK", "CILIUM_HEALTH_SOCK", "CILIUM_MONITOR_SOCK");
 
   DaemonSettings {
     values = Map.copyOf(values);

@@ -6,6 +6,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
@@ -56,15 +57,20 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
   /**
    * What all connections have in common.
    *
+   * @param clients who is connected, of this kind of client
    * @param bodyBytes size of all bodies that are held now
    */
   record Shared(
       Router router,
       Limits limits,
+      Clients clients,
       Admission admission,
       Executor workers,
       AtomicLong bodyBytes,
       ProcessTimes times) {}
+
+  /** How long a client may go on sending after it was refused. */
+  private static final Duration LINGER = Duration.ofSeconds(5);
 
   private enum State {
     IDLE,
@@ -84,6 +90,9 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
   private @Nullable HttpRequest head;
   private @Nullable Future<?> deadline;
   private boolean keepAlive;
+
+  /** Whether the client may be sending what nobody wants to read. */
+  private boolean hasUnread;
 
   /** How much of {@link Shared#bodyBytes} is this connection's. */
   private long heldBytes;
@@ -137,6 +146,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
   private void begin(ChannelHandlerContext context, HttpRequest request) {
     head = request;
+    shared.clients().becomesBusy(context.channel());
     keepAlive = HttpUtil.isKeepAlive(request);
     if (request.decoderResult().isFailure()) {
       refuseAndClose(context, unreadable(request.decoderResult()));
@@ -286,6 +296,7 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
 
   private void refuseAndClose(ChannelHandlerContext context, Refusal refusal) {
     keepAlive = false;
+    hasUnread = true;
     state = State.ANSWERING;
     context.channel().config().setAutoRead(false);
     write(context, new Response.Whole(refusal.status(), Response.Type.JSON, body(refusal)));
@@ -334,9 +345,14 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     head = null;
     if (!keepAlive) {
       state = State.CLOSING;
-      context.close();
+      if (hasUnread && context.channel() instanceof DuplexChannel channel) {
+        linger(context, channel);
+      } else {
+        context.close();
+      }
       return;
     }
+    shared.clients().becomesIdle(context.channel());
     enter(context, State.IDLE, shared.limits().patience().idle());
     while (state != State.ANSWERING && !later.isEmpty()) {
       Object message = later.poll();
@@ -349,6 +365,16 @@ final class HttpConnection extends ChannelInboundHandlerAdapter {
     if (state != State.ANSWERING) {
       context.channel().config().setAutoRead(true);
     }
+  }
+
+  /**
+   * A socket that is closed while the client still sends takes the answer with it, so the rest is
+   * read and thrown away for a while.
+   */
+  private void linger(ChannelHandlerContext context, DuplexChannel channel) {
+    startDeadline(context, LINGER, context::close);
+    channel.shutdownOutput();
+    channel.config().setAutoRead(true);
   }
 
   // ---- deadlines ----

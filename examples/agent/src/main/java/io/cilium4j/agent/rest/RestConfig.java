@@ -24,11 +24,12 @@ public record RestConfig(Path socket, Limits limits) {
   /**
    * How much clients may ask for.
    *
-   * @param connections open at a time; further ones are closed at once
+   * @param connections open at a time, of root's clients and of all others each; where there is no
+   *     room the longest idle one goes, and if none is idle the new one
    * @param headBytes of a request's line and headers
    * @param bodyBytes of one request's body
    * @param bodyBytesOfAll of the bodies of all requests that are being read or answered
-   * @param parallel requests answered at a time; others wait
+   * @param parallel requests answered at a time, likewise; others wait
    * @param perSecond requests taken a second, over any length of time; a burst of two seconds'
    *     worth is taken at once
    * @param patience how long things may take

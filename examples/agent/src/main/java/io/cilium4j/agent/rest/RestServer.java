@@ -11,6 +11,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpServerCodec;
@@ -23,6 +24,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import jdk.net.ExtendedSocketOptions;
+import jdk.net.UnixDomainPrincipal;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -134,14 +137,10 @@ public final class RestServer implements AutoCloseable {
   }
 
   private void listen(Router router, Limits limits) throws IOException {
-    var shared =
-        new HttpConnection.Shared(
-            router,
-            limits,
-            new Admission(limits, System::nanoTime),
-            workers,
-            new AtomicLong(),
-            times);
+    // Root's own clients are counted by themselves: nobody else can keep them out.
+    var bodyBytes = new AtomicLong();
+    var root = shared("root", router, limits, bodyBytes, times);
+    var others = shared("others", router, limits, bodyBytes, times);
     var bind =
         new ServerBootstrap()
             .group(loops)
@@ -150,7 +149,7 @@ public final class RestServer implements AutoCloseable {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel channel) {
-                    admit(channel, shared);
+                    admit(channel, isRoot(channel) ? root : others);
                   }
                 })
             .bind(UnixDomainSocketAddress.of(file.path()))
@@ -161,14 +160,37 @@ public final class RestServer implements AutoCloseable {
     channels.add(bind.channel());
   }
 
+  private HttpConnection.Shared shared(
+      String kind, Router router, Limits limits, AtomicLong bodyBytes, ProcessTimes times) {
+    return new HttpConnection.Shared(
+        router,
+        limits,
+        new Clients(kind, limits.connections(), System::nanoTime),
+        new Admission(limits, System::nanoTime),
+        workers,
+        bodyBytes,
+        times);
+  }
+
+  /** Whether the process on the other side is root's, as the kernel noted when it connected. */
+  private static boolean isRoot(Channel channel) {
+    try {
+      UnixDomainPrincipal peer =
+          channel.config().getOption(NioChannelOption.of(ExtendedSocketOptions.SO_PEERCRED));
+      return peer != null && peer.user().getName().equals("root");
+    } catch (RuntimeException e) {
+      LOG.debug("peer unknown error=\"{}\"", e.toString());
+      return false;
+    }
+  }
+
   private void admit(Channel channel, HttpConnection.Shared shared) {
-    // The listening socket is one of them.
-    if (channels.size() > shared.limits().connections()) {
-      LOG.warn("connection refused open={}", shared.limits().connections());
+    if (!shared.clients().enter(channel)) {
       var _ = channel.close();
       return;
     }
     channels.add(channel);
+    var _ = channel.closeFuture().addListener(_ -> shared.clients().leave(channel));
     channel
         .pipeline()
         .addLast(

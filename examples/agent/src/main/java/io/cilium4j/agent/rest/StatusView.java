@@ -52,6 +52,9 @@ final class StatusView {
   private static final String WARNING = "Warning";
   private static final String DISABLED = "Disabled";
 
+  /** Most problems that are told one by one: some 300 KB. */
+  private static final int MAX_PROBLEMS = 1_000;
+
   /** Bits of the cluster's id above a cluster-wide identity. */
   private static final int CLUSTER_SHIFT = 16;
 
@@ -128,9 +131,16 @@ final class StatusView {
     String running = (Agent.version().orElse("") + " " + agent.datapathDescription()).strip();
     return problems.isEmpty()
         ? new Status(OK, running)
-        : new Status(
-            WARNING,
-            running + "; " + problems.size() + " problems, the first: " + problems.getFirst());
+        : new Status(WARNING, running + "; " + lines(problems));
+  }
+
+  /** All of them, a line each: the second may be the one that somebody looks for. */
+  private static String lines(List<String> problems) {
+    int shown = Math.min(problems.size(), MAX_PROBLEMS);
+    return problems.size()
+        + (problems.size() == 1 ? " problem:\n" : " problems:\n")
+        + String.join("\n", problems.subList(0, shown))
+        + (shown < problems.size() ? "\n… and " + (problems.size() - shown) + " more" : "");
   }
 
   /** Well as long as the probes of other nodes are answered; who is reached is another question. */

@@ -95,8 +95,8 @@ public final class JsonPath {
         } else if (inner.startsWith("range ")) {
           var query = JsonPathQuery.parse(inner.substring("range ".length()).strip());
           parts.add(new Range(query, parts(true)));
-        } else if (inner.startsWith("\"")) {
-          parts.add(new Literal(JsonReader.parse(inner).text()));
+        } else if (inner.startsWith("\"") || inner.startsWith("'")) {
+          parts.add(new Literal(JsonPathQuery.quoted(inner)));
         } else {
           parts.add(new Expression(JsonPathQuery.parse(inner)));
         }

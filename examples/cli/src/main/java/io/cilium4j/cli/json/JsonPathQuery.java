@@ -83,7 +83,11 @@ final class JsonPathQuery {
     while (at < text.length()) {
       char c = text.charAt(at++);
       if (quote != 0) {
-        quote = c == quote ? 0 : quote;
+        if (c == '\\') {
+          at++;
+        } else if (c == quote) {
+          quote = 0;
+        }
       } else if (c == '"' || c == '\'') {
         quote = c;
       } else if (c == '[') {
@@ -127,7 +131,7 @@ final class JsonPathQuery {
       return filter(inner.substring(2, inner.length() - 1).strip());
     }
     if (inner.startsWith("'") || inner.startsWith("\"")) {
-      return field(inner.substring(1, Math.max(1, inner.length() - 1)));
+      return field(quoted(inner));
     }
     if (!inner.matches("-?[0-9]{0,9}(:-?[0-9]{0,9})?") || inner.isEmpty()) {
       throw wrong("[" + inner + "]");
@@ -152,9 +156,10 @@ final class JsonPathQuery {
   }
 
   private Step filter(String condition) {
+    int at = unquotedComparison(condition);
     for (String comparison : COMPARISONS) {
-      int found = condition.indexOf(comparison);
-      if (found > 0) {
+      if (at > 0 && condition.startsWith(comparison, at)) {
+        int found = at;
         var left = parse(condition.substring(0, found).strip());
         Json right = literal(condition.substring(found + comparison.length()).strip());
         return (from, to) -> keep(from, to, each -> holds(left.apply(each), comparison, right));
@@ -164,6 +169,49 @@ final class JsonPathQuery {
     return (from, to) -> keep(from, to, each -> !present.apply(each).isEmpty());
   }
 
+  /** Where the comparison begins; 0 where there is none outside of quotes and brackets. */
+  private static int unquotedComparison(String condition) {
+    char quote = 0;
+    for (int i = 0; i < condition.length(); i++) {
+      char c = condition.charAt(i);
+      if (quote != 0) {
+        if (c == '\\') {
+          i++;
+        } else if (c == quote) {
+          quote = 0;
+        }
+      } else if (c == '"' || c == '\'') {
+        quote = c;
+      } else if ("=!<>".indexOf(c) >= 0) {
+        return i;
+      }
+    }
+    return 0;
+  }
+
+  /** A text in quotes, double or single, with the escapes of JSON. */
+  static String quoted(String word) {
+    char quote = word.charAt(0);
+    if (word.length() < 2 || word.charAt(word.length() - 1) != quote) {
+      throw new IllegalArgumentException("jsonpath: " + word + ": a quote is missing");
+    }
+    var text = new StringBuilder("\"");
+    for (int i = 1; i < word.length() - 1; i++) {
+      char c = word.charAt(i);
+      if (c == '\\' && i + 1 < word.length() - 1) {
+        char escaped = word.charAt(++i);
+        text.append(escaped == '\'' ? "'" : "\\" + escaped);
+      } else {
+        text.append(c == '"' ? "\\\"" : Character.toString(c));
+      }
+    }
+    try {
+      return JsonReader.parse(text.append('"').toString()).text();
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("jsonpath: " + word + ": no text in quotes", e);
+    }
+  }
+
   private static void keep(Json from, List<Json> to, java.util.function.Predicate<Json> kept) {
     List<Json> children = new ArrayList<>();
     children(from, children);
@@ -171,11 +219,11 @@ final class JsonPathQuery {
   }
 
   private Json literal(String word) {
+    if (word.startsWith("'") || word.startsWith("\"")) {
+      return Json.of(quoted(word));
+    }
     try {
-      return JsonReader.parse(
-          word.startsWith("'") && word.endsWith("'") && word.length() > 1
-              ? "\"" + word.substring(1, word.length() - 1) + "\""
-              : word);
+      return JsonReader.parse(word);
     } catch (IllegalArgumentException e) {
       throw wrong("no value: " + word);
     }

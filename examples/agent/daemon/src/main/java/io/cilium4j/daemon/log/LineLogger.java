@@ -20,6 +20,8 @@ import org.slf4j.helpers.MessageFormatter;
 final class LineLogger extends LegacyAbstractLogger {
   private static final long serialVersionUID = 1L;
 
+  private static final LineRate RATE = new LineRate(System::nanoTime);
+
   private final transient PrintStream out;
 
   LineLogger(String name, PrintStream out) {
@@ -39,8 +41,12 @@ final class LineLogger extends LegacyAbstractLogger {
       String pattern,
       Object @Nullable [] arguments,
       @Nullable Throwable thrown) {
-    String message = MessageFormatter.basicArrayFormat(pattern, arguments);
-    out.print(line(level, message, thrown));
+    int leftOut = level.toInt() < Level.INFO.toInt() ? 0 : RATE.take(name + '\n' + pattern);
+    if (leftOut >= 0) {
+      String message = MessageFormatter.basicArrayFormat(pattern, arguments);
+      out.print(
+          line(level, leftOut > 0 ? message + " left-out-before=" + leftOut : message, thrown));
+    }
   }
 
   /** The line, with its break. */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What the scripts run is a copy of what was built: a build leaves a running program's files alone.
+ */
+class SetupScriptTest {
+  @TempDir private Path tree;
+
+  @BeforeEach
+  void makeTree() throws IOException {
+    Files.createDirectories(tree.resolve(".mvn"));
+    Files.createDirectories(tree.resolve("cilium-x/src"));
+    Files.createDirectories(tree.resolve("examples/daemon/src"));
+    Files.createFile(tree.resolve("pom.xml"));
+    Files.copy(
+        Path.of("../../.mvn/setup.sh"),
+        tree.resolve(".mvn/setup.sh"),
+        StandardCopyOption.COPY_ATTRIBUTES);
+  }
+
+  private List<String> bash(String script) throws Exception {
+    var process =
+        new ProcessBuilder("bash", "-c", ". ./.mvn/setup.sh\n" + script)
+            .directory(tree.toFile())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), output);
+    return output.lines().toList();
+  }
+
+  /** Builds as Maven does: wipes the module's folder and writes it anew. */
+  private void build(String content) throws Exception {
+    bash(
+        """
+        rm -rf examples/daemon/target
+        mkdir -p target examples/daemon/target/lib
+        touch target/.started
+        echo %s >examples/daemon/target/daemon-1-SNAPSHOT.jar
+        echo %s >examples/daemon/target/lib/core.jar
+        mark_built examples/daemon target/.started
+        """
+            .formatted(content, content));
+  }
+
+  private Path run() throws Exception {
+    return Path.of(bash("find_jars examples/daemon; echo \"$RUN\"").getLast());
+  }
+
+  @Test
+  void build_programRuns_leavesItsJarsAlone() throws Exception {
+    build("one");
+    Path running = run();
+    build("two");
+    assertEquals("one\n", Files.readString(running.resolve("lib/core.jar")));
+    Path next = run();
+    assertNotEquals(running, next);
+    assertEquals("two\n", Files.readString(next.resolve("lib/core.jar")));
+    assertEquals("two\n", Files.readString(next.resolve("daemon-1-SNAPSHOT.jar")));
+  }
+
+  @Test
+  void build_nobodyRuns_removesWhatIsOld() throws Exception {
+    for (String content : List.of("one", "two", "three")) {
+      build(content);
+    }
+    try (var folders = Files.list(tree.resolve("target/run"))) {
+      assertEquals(2, folders.filter(Files::isDirectory).count());
+    }
+  }
+
+  @Test
+  void build_commandAlone_needsNoDaemon() throws Exception {
+    String pom = Files.readString(Path.of("pom.xml"));
+    assertTrue(
+        pom.indexOf("cilium-daemon") > pom.indexOf("<name>!maven.test.skip</name>"),
+        "the tour's agent is a dependency of the tests alone");
+  }
+}
