@@ -60,7 +60,8 @@ static __always_inline bool ends_at_node(const struct ip_addr *address, __u8 fam
 	if (family == 4) {
 		__u32 first = bpf_ntohl(address->word[3]) >> 24;
 
-		return first == 0 || first == 127 || first >> 4 == 0xe || address->word[3] == 0xffffffff;
+		return !address->word[3] || first == 127 || first >> 4 == 0xe ||
+		       address->word[3] == 0xffffffff;
 	}
 	/* ff00::/8, fe80::/10, :: and ::1 */
 	return (address->word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) ||

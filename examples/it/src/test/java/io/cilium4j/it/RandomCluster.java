@@ -205,7 +205,8 @@ final class RandomCluster {
         ipcache.keySet().stream().filter(prefix -> prefix.address().isV4() == v4).toList();
     // Plus one where it is unspecified: nobody sends from :: or to it.
     IpAddress first = prefixes.get(random.nextInt(prefixes.size())).address();
-    IpAddress base = first.high() == 0 && first.low() == 0 ? first.plus(1) : first;
+    // Neither the unspecified address nor the loopback's: what is sent there ends at the node.
+    IpAddress base = first.high() == 0 && first.low() == 0 ? first.plus(2) : first;
     return switch (random.nextInt(8)) {
       case 0 -> v4 ? IpAddress.parse("192.0.2.1").plus(random.nextInt(200)) : base.plus(0x7000);
       case 1, 2 -> base.plus(random.nextInt(600));
