@@ -32,7 +32,7 @@ final class Remedy {
       PolicySubject subject, TrafficDirection direction, IdentityRow peer, int protocol, int port) {
     Labels own = subject.identity().labels();
     String namespace = own.value(LabelSource.K8S, Selectors.NAMESPACE).orElse("");
-    Peers peers = peers(peer, namespace);
+    Peers peers = peers(peer, namespace, direction);
     Map<String, String> subjectLabels = selectable(own, namespace);
     if (peers == null || subjectLabels.isEmpty()) {
       return Optional.empty();
@@ -96,13 +96,17 @@ final class Remedy {
     return wanted;
   }
 
-  private static @Nullable Peers peers(IdentityRow peer, String namespace) {
+  private static @Nullable Peers peers(
+      IdentityRow peer, String namespace, TrafficDirection direction) {
     if (!peer.prefixes().isEmpty()) {
       return new Peers.Cidrs(peer.prefixes());
     }
     Labels labels = peer.identity().labels();
     for (Label label : labels) {
       if (label.source().equals(LabelSource.FQDN)) {
+        if (direction == TrafficDirection.INGRESS) {
+          return null; // Names are of those who are called.
+        }
         return new Peers.Fqdns(List.of(new Peers.Fqdn(label.key(), label.key().contains("*"))));
       }
     }

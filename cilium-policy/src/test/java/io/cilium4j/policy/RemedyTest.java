@@ -76,6 +76,12 @@ class RemedyTest {
   }
 
   @Test
+  void remedy_forWhomANameStands_isNoneOfThoseWhoCall() {
+    var named = new Identity(16_777_300, Labels.of(List.of(Label.parse("fqdn:a.example.com"))));
+    assertEquals(Optional.empty(), remedy(DENY_ALL, pod(1000, "a", "app=web"), named, TCP));
+  }
+
+  @Test
   void remedy_thatWouldOpenMore_isNotShown() {
     Identity web = pod(1000, "a", "app=web");
     Identity client = pod(1001, "a", "app=b");
