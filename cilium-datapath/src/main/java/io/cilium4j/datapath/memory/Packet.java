@@ -182,10 +182,7 @@ final class Packet {
       return unspecifiedOrLoopback || isToGroupV6() || isLinkLocal(destinationHigh);
     }
     long net = destinationLow >>> 24;
-    return destinationLow == 0
-        || net == 127
-        || net >>> 4 == 0xe
-        || destinationLow == 0xffff_ffffL;
+    return destinationLow == 0 || net == 127 || net >>> 4 == 0xe || destinationLow == 0xffff_ffffL;
   }
 
   IpAddress source() {
