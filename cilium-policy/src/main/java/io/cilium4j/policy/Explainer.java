@@ -87,7 +87,11 @@ final class Explainer {
       return false;
     }
     // As it is shown: who copies it has it read again.
-    repository.add(PolicyParser.parse(PolicyWriter.toJson(remedy), "remedy", policy.config()));
+    try {
+      repository.add(PolicyParser.parse(PolicyWriter.toJson(remedy), "remedy", policy.config()));
+    } catch (PolicyParseException e) {
+      return false; // The identity has labels that no selector can name.
+    }
     CompiledPolicy changed =
         new PolicyCompiler(policy.config())
             .compile(policy.subject(), repository.snapshot(), policy.identities());

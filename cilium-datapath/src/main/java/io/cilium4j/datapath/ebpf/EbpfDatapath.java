@@ -89,6 +89,7 @@ final class EbpfDatapath implements Datapath {
   private final Scheduler scheduler;
   private final KernelState kernelState;
   private final AtomicBoolean mending = new AtomicBoolean();
+  private volatile boolean leavesDevices;
   private volatile boolean isOpen;
   private boolean closed;
 
@@ -206,6 +207,9 @@ final class EbpfDatapath implements Datapath {
       Thread.startVirtualThread(() -> {
         LockSupport.parkNanos(SETTLE.toNanos());
         synchronized (this) {
+          if (leavesDevices) {
+            return;
+          }
           mending.set(false);
           mend().mended().forEach(each -> LOG.warn("mended what={}", each));
         }
@@ -578,6 +582,11 @@ final class EbpfDatapath implements Datapath {
   /** How many changes were near ones. */
   long nearChanges() {
     return writer.nearChanges();
+  }
+
+  /** Leaves devices as others make them from now on. */
+  void stopMending() {
+    leavesDevices = true;
   }
 
   /** The number of the present epoch. */

@@ -108,7 +108,8 @@ class TwinKernelIT {
   }
 
   /** What the kernel itself says on the devices would come in between. */
-  private static void silence() {
+  private void silence() {
+    node.datapath.stopMending();
     try (Netlink links = Netlink.open()) {
       links.listLinks(TestNode.INSTANCE).forEach(link -> links.setDown(link.index()));
     }
