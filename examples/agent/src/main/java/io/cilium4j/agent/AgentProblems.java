@@ -17,7 +17,9 @@ final class AgentProblems {
         .source()
         .map(KubernetesSource::problems)
         .ifPresent(table ->
-            table.snapshot().forEach(row -> problems.put(row.key(), row.key() + ": " + row.value())));
+            table
+                .snapshot()
+                .forEach(row -> problems.put(row.key(), row.key() + ": " + row.value())));
     problems.putAll(agent.manager().problems());
     agent.datapathProblems().forEach(text -> problems.put("datapath: " + text, text));
     agent.givenRules().problem().ifPresent(text -> problems.put("given-rules", text));

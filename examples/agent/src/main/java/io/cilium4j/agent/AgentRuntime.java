@@ -81,6 +81,7 @@ final class AgentRuntime implements AutoCloseable {
 
   /** How often devices, routes and attachments are looked at: who undoes one waits seconds. */
   private static final Duration DEVICE_CHECK = Duration.ofSeconds(3);
+
   /** How often the policies that were accepted are kept, if there are new ones. */
   private static final Duration KEEP_INTERVAL = Duration.ofSeconds(2);
 
@@ -496,8 +497,7 @@ final class AgentRuntime implements AutoCloseable {
     flows.listen(reported -> sink.accept(reported.flow()));
   }
 
-  private KubernetesSource openSource(
-      Seam<KubernetesSourceProvider> wanted, StateFolder folder) {
+  private KubernetesSource openSource(Seam<KubernetesSourceProvider> wanted, StateFolder folder) {
     return wanted
         .provider()
         .get()
