@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
@@ -97,6 +98,15 @@ public final class BpfFs {
       throw new IllegalStateException(pin(name) + " is a folder with pins in it", e);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot remove the pin " + pin(name), e);
+    }
+  }
+
+  /** Gives a pin another name, in one step; what was pinned under that name is so no more. */
+  public void rename(String name, String to) {
+    try {
+      Files.move(pin(name), pin(to), StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot rename the pin " + pin(name) + " to " + to, e);
     }
   }
 

@@ -21,6 +21,7 @@ record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, 
   static final int CLOSING = 0x10;
   static final int REVOKED = 0x20;
   static final int NO_SYN = 0x40;
+  static final int VIA_STACK = 0x80;
   static final int OVERFLOW = 0x100;
 
   /**

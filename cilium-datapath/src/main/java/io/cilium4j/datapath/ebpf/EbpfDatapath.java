@@ -477,6 +477,7 @@ final class EbpfDatapath implements Datapath {
       folder.removeIfEmpty();
     }
     KernelMaps.PINNED.forEach(pins::remove);
+    LayoutMigration.removeKept(pins);
     pins.remove(KernelMaps.TEST);
     pins.removeIfEmpty();
   }

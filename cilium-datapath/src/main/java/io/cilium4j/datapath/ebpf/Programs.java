@@ -44,10 +44,14 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     }
   }
 
-  /** Loads all; the maps are those of an earlier process where it left some. */
+  /**
+   * Loads all; the maps are those of an earlier process where it left some, or have what is in
+   * those where their layout was another.
+   */
   static Programs load(Config config, BpfFs pins, Recording recording) {
     Map<Entry, BpfProgram> loaded = new EnumMap<>(Entry.class);
     KernelMaps maps = null;
+    LayoutMigration migration = LayoutMigration.begin(pins);
     try {
       for (Entry entry : Entry.values()) {
         try (BpfObject object = open(entry.object, config, pins, recording)) {
@@ -58,12 +62,15 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
           }
         }
       }
+      migration.copy();
+      migration.end();
       return new Programs(loaded, Objects.requireNonNull(maps));
     } catch (RuntimeException e) {
       loaded.values().forEach(BpfProgram::close);
       if (maps != null) {
         maps.close();
       }
+      migration.undo(e);
       throw e;
     }
   }
