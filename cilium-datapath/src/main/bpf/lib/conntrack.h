@@ -219,8 +219,10 @@ static __always_inline long ct_put(const struct ct_key *key, const struct ct_ent
 				: bpf_map_update_elem(&cilium_ct6_global, &key->v6, entry, BPF_ANY);
 }
 
-/* Charges a new flow to its owner: 0, or CT_OVERFLOW where the owner has had its share. */
-static __always_inline __u16 ct_charge(__u32 owner, __u8 family)
+/* Charges a new flow to its owner: 0, or CT_OVERFLOW where the owner has had its share. Not static, so that
+ * what it needs of the stack is not its callers'.
+ */
+__noinline int ct_charge(__u32 owner, __u32 family)
 {
 	struct ct_owner *has = bpf_map_lookup_elem(&cilium_ct_owners, &owner);
 	__u64 *overflow;
