@@ -7,7 +7,6 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -47,7 +46,10 @@ public final class PrefixUse {
       return;
     }
     var names = new InstanceNames(config.instance());
-    Map<Integer, String> aliases = node.listAliases();
+    // Instances first: their devices have addresses and routes of the prefixes as well.
+    for (String alias : node.listAliases().values()) {
+      config.podCidrs().forEach(prefix -> requireApart(config.instance(), alias, prefix));
+    }
     for (Link link : node.listLinks("")) {
       boolean isOwn =
           link.name().equals(names.hostDevice())
@@ -56,7 +58,7 @@ public final class PrefixUse {
               || isPods.test(link);
       if (!isOwn) {
         for (IpPrefix prefix : config.podCidrs()) {
-          requireFree(node, link, aliases.getOrDefault(link.index(), ""), prefix);
+          requireFree(node, link, prefix);
         }
       }
     }
@@ -65,15 +67,19 @@ public final class PrefixUse {
     }
   }
 
-  private static void requireFree(Netlink node, Link link, String alias, IpPrefix prefix) {
-    if (isOfAnInstance(alias)) {
-      String[] words = alias.split(" ", -1);
-      for (int i = 2; i < words.length; i++) {
-        IpPrefix.tryParse(words[i])
-            .ifPresent(
-                other -> requireApart(prefix, other, "instance " + words[1] + " has the prefix "));
-      }
+  private static void requireApart(String instance, String alias, IpPrefix prefix) {
+    String[] words = alias.split(" ", -1);
+    if (!isOfAnInstance(alias) || words[1].equals(instance)) {
+      return;
     }
+    for (int i = 2; i < words.length; i++) {
+      IpPrefix.tryParse(words[i])
+          .ifPresent(
+              other -> requireApart(prefix, other, "instance " + words[1] + " has the prefix "));
+    }
+  }
+
+  private static void requireFree(Netlink node, Link link, IpPrefix prefix) {
     for (InterfaceAddress each : node.listAddresses(link.index())) {
       if (prefix.contains(each.address())) {
         throw refused(prefix, "device " + link.name() + " has the address " + each);

@@ -94,7 +94,7 @@ final class EndpointStates {
       // By way of what its life has: what is ready regenerates before it is not.
       become(id, EndpointState.REGENERATING);
       reach(id, EndpointState.NOT_READY, Outcome.FAILED, device + " is gone");
-      LOG.warn("endpoint without device id={} device=\"{}\"", id, device);
+      LOG.info("endpoint without device id={} device=\"{}\"", id, device);
     }
   }
 
