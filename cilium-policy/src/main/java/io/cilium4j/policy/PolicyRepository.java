@@ -2,6 +2,7 @@
 package io.cilium4j.policy;
 
 import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.state.PersistentMap;
 import io.cilium4j.policy.RulesSnapshot.Stored;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -124,7 +125,7 @@ public final class PolicyRepository {
               resource, config, services, path -> known.computeIfAbsent(path, _ -> ++cookie));
       remove(name);
       for (Entry entry : entries) {
-        cookies = cookies.with(entry.origin().cookie(), entry.origin());
+        cookies = cookies.put(entry.origin().cookie(), entry.origin());
       }
       var stored = new Stored(resource, entries);
       scopes = with(scopes, name.namespace(), name, stored);
@@ -139,7 +140,7 @@ public final class PolicyRepository {
         return;
       }
       for (Entry entry : old.entries()) {
-        cookies = cookies.without(entry.origin().cookie());
+        cookies = cookies.remove(entry.origin().cookie());
       }
       scopes = without(scopes, name.namespace(), name);
       if (name.isClusterScoped()) {
@@ -154,7 +155,7 @@ public final class PolicyRepository {
         Stored stored) {
       PersistentMap<ResourceName, Stored> there = groups.get(group);
       PersistentMap<ResourceName, Stored> base = there == null ? PersistentMap.empty() : there;
-      return groups.with(group, base.with(name, stored));
+      return groups.put(group, base.put(name, stored));
     }
 
     private static PersistentMap<String, PersistentMap<ResourceName, Stored>> without(
@@ -165,8 +166,8 @@ public final class PolicyRepository {
       if (there == null) {
         return groups;
       }
-      PersistentMap<ResourceName, Stored> left = there.without(name);
-      return left.size() == 0 ? groups.without(group) : groups.with(group, left);
+      PersistentMap<ResourceName, Stored> left = there.remove(name);
+      return left.size() == 0 ? groups.remove(group) : groups.put(group, left);
     }
   }
 }

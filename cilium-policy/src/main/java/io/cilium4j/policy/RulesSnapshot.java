@@ -5,6 +5,7 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.state.PersistentMap;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -134,13 +135,13 @@ public final class RulesSnapshot {
   }
 
   void forEach(Consumer<Stored> action) {
-    scopes.forEach((namespace, scope) -> scope.forEach((name, stored) -> action.accept(stored)));
+    scopes.forEach(scope -> scope.value().forEach(stored -> action.accept(stored.value())));
   }
 
   /** Calls {@code action} for each entry that may select a subject. */
   void candidates(IdentityRow subject, Consumer<Entry> action) {
     for (PersistentMap<ResourceName, Stored> objects : concerning(subject)) {
-      objects.forEach((name, stored) -> stored.entries.forEach(action));
+      objects.forEach(stored -> stored.value().entries.forEach(action));
     }
   }
 

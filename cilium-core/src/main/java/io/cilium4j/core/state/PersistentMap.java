@@ -10,15 +10,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A sorted map that never changes: a "change" makes a new map, which shares all but O(log n) nodes
- * with the old one. That is what lets a table hand out snapshots for the price of a reference.
+ * with the old one. That is what lets a table hand out snapshots for the price of a reference. Any
+ * number of threads may read it. Keys are told apart by the order alone; values are never null.
  *
  * <p>An AVL tree: the heights of a node's two subtrees differ by at most one, so a look-up visits
  * at most 1.44 log2(n) nodes whatever the order of insertion, hostile ones included.
  */
-final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K, V>> {
+public final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K, V>> {
 
   /** One entry, which is also the root of a subtree. */
-  static final class Node<K, V> {
+  public static final class Node<K, V> {
     final K key;
     final V value;
     final @Nullable Node<K, V> left;
@@ -32,6 +33,16 @@ final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K, V>> {
       this.right = right;
       this.height = 1 + Math.max(heightOf(left), heightOf(right));
     }
+
+    /** The entry's key. */
+    public K key() {
+      return key;
+    }
+
+    /** The entry's value. */
+    public V value() {
+      return value;
+    }
   }
 
   private final Comparator<? super K> order;
@@ -44,15 +55,23 @@ final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K, V>> {
     this.size = size;
   }
 
-  static <K, V> PersistentMap<K, V> empty(Comparator<? super K> order) {
+  /** The map without an entry, in the natural order of its keys. */
+  public static <K extends Comparable<? super K>, V> PersistentMap<K, V> empty() {
+    return empty(Comparator.naturalOrder());
+  }
+
+  /** The map without an entry, in an order that tells all its keys apart. */
+  public static <K, V> PersistentMap<K, V> empty(Comparator<? super K> order) {
     return new PersistentMap<>(order, null, 0);
   }
 
-  int size() {
+  /** How many entries there are. */
+  public int size() {
     return size;
   }
 
-  @Nullable V get(K key) {
+  /** The value of a key, or null. */
+  public @Nullable V get(K key) {
     Node<K, V> node = root;
     while (node != null) {
       int side = order.compare(key, node.key);
@@ -65,13 +84,13 @@ final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K, V>> {
   }
 
   /** This map with {@code key} leading to {@code value}. */
-  PersistentMap<K, V> put(K key, V value) {
+  public PersistentMap<K, V> put(K key, V value) {
     int grown = get(key) == null ? size + 1 : size;
     return new PersistentMap<>(order, insert(root, key, value), grown);
   }
 
   /** This map without {@code key}; the same object when it has none. */
-  PersistentMap<K, V> remove(K key) {
+  public PersistentMap<K, V> remove(K key) {
     return get(key) == null ? this : new PersistentMap<>(order, delete(root, key), size - 1);
   }
 
@@ -154,7 +173,7 @@ final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K, V>> {
   /**
    * The entries with a key above {@code floor}: O(log n) to the first, O(1) from one to another.
    */
-  Iterator<Node<K, V>> above(K floor) {
+  public Iterator<Node<K, V>> above(K floor) {
     var cursor = new Cursor<K, V>();
     Node<K, V> node = root;
     while (node != null) {
