@@ -57,6 +57,7 @@ int cil_from_netdev(struct __sk_buff *skb)
 	s = scratch();
 	if (!s)
 		return TC_ACT_SHOT;
+	s->now = now_seconds();
 	s->packet[THIS_PACKET] = p;
 	begin_trace(s, FROM_NODE);
 	s->trace.peer = skb->ifindex;

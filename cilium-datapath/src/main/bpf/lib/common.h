@@ -32,8 +32,10 @@ const volatile bool cfg_redirect_peer = true;
 const volatile bool cfg_coarse_clock = true;
 /* Events of one endpoint, peer and reason that may be sent in a second. */
 const volatile __u32 cfg_events_per_second = 100;
-/* Flows of each family that one owner may have in the main conntrack table. */
+/* Flows of each family that one owner may have in the main conntrack table in any case. */
 const volatile __u32 cfg_ct_share = 16384;
+/* Flows of each family that all owners together may have there beyond their shares. */
+const volatile __u32 cfg_ct_spare = 65536;
 /* Write down where each packet goes, for test runs. */
 const volatile bool cfg_test = false;
 

@@ -82,7 +82,7 @@ struct {
 	__type(value, struct ct_entry);
 } cilium_ct6_global SEC(".maps");
 
-/* Flows that an owner has beyond its share: a flood evicts floods. */
+/* Flows beyond shares for which the main tables have no room: a flood evicts floods. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
@@ -113,6 +113,16 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ct_owner);
 } cilium_ct_owners SEC(".maps");
+
+/* Flows in the main tables beyond their owners' shares, by family (0: IPv4). Grows and is put right as what
+ * owners have.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u32);
+} cilium_ct_beyond SEC(".maps");
 
 /* A flow's key in either family, and at which end (0 or 1) the packet's sender stands. */
 struct ct_key {
@@ -219,12 +229,27 @@ static __always_inline long ct_put(const struct ct_key *key, const struct ct_ent
 				: bpf_map_update_elem(&cilium_ct6_global, &key->v6, entry, BPF_ANY);
 }
 
-/* Charges a new flow to its owner: 0, or CT_OVERFLOW where the owner has had its share. Not static, so that
- * what it needs of the stack is not its callers'.
+/* Whether the main table has room for one more flow beyond a share. CPUs may race here: a limit that is
+ * passed by one is still a limit.
+ */
+static __always_inline bool ct_take_spare(__u32 family)
+{
+	__u32 index = family == 6;
+	__u32 *beyond = bpf_map_lookup_elem(&cilium_ct_beyond, &index);
+
+	if (!beyond || *(volatile __u32 *)beyond >= cfg_ct_spare)
+		return false;
+	__sync_fetch_and_add(beyond, 1);
+	return true;
+}
+
+/* Charges a new flow to its owner: 0, or CT_OVERFLOW where the owner has had its share and nothing is to
+ * spare. Not static, so that what it needs of the stack is not its callers'.
  */
 __noinline int ct_charge(__u32 owner, __u32 family)
 {
 	struct ct_owner *has = bpf_map_lookup_elem(&cilium_ct_owners, &owner);
+	__u32 flows;
 	__u64 *overflow;
 
 	if (!has) {
@@ -235,7 +260,8 @@ __noinline int ct_charge(__u32 owner, __u32 family)
 		if (!has)
 			return 0;
 	}
-	if (family == 4 ? has->flows[0] < cfg_ct_share : has->flows[1] < cfg_ct_share) {
+	flows = family == 4 ? has->flows[0] : has->flows[1];
+	if (flows < cfg_ct_share || ct_take_spare(family)) {
 		__sync_fetch_and_add(family == 4 ? &has->flows[0] : &has->flows[1], 1);
 		return 0;
 	}

@@ -30,7 +30,7 @@ enum known {
 /* Looks the flow up and copies what is known of it to s->fresh. */
 static __always_inline enum known load_flow(struct scratch *s)
 {
-	const struct ct_entry *entry = ct_lookup(&s->key[THIS_PACKET]);
+	const struct ct_entry *entry = s->no_entry ? NULL : ct_lookup(&s->key[THIS_PACKET]);
 
 	if (!entry)
 		return NOTHING;
@@ -186,6 +186,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 		make_message(p);
 		__builtin_memset(key, 0, sizeof(*key));
 		ct_key_of(p, key);
+		s->no_entry = false;
 		known = load_flow(s);
 	}
 	sender = key->sender & 1;
@@ -229,9 +230,11 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin)
 	reason = identify(skb, origin);
 	if (!reason) {
 		describe_side(&s->to, &s->party[DESTINATION]);
-		reason = p->fragment == FRAGMENT_ORPHAN ? evaluate_orphan(s) : decide_flow(s, p, origin);
-		if (reason == DECIDE_AGAIN)
-			return reason;
+		if (p->fragment != FRAGMENT_ORPHAN) {
+			reason = decide_flow(s, p, origin);
+			return reason > 0 ? drop(skb, reason) : reason;
+		}
+		reason = evaluate_orphan(s);
 	}
 	if (reason)
 		return is_disturbed(s) ? DECIDE_AGAIN : drop(skb, reason);
@@ -258,6 +261,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 			break;
 		s->epoch = current_epoch();
 		s->near = near_of_ends(p);
+		s->no_entry = false;
 	}
 	if (result == DECIDE_AGAIN)
 		return drop(skb, DROP_CHANGE_UNDER_WAY);
@@ -291,9 +295,10 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	/* Before anything that a change may touch: see epoch.h. */
 	__u64 epoch = current_epoch();
 	struct packet p = {};
-	struct ct_entry *entry;
+	struct ct_entry *entry = NULL;
 	struct ct_key key;
 	struct scratch *s;
+	bool looked_up;
 	int reason, result;
 	__u32 near;
 
@@ -303,6 +308,7 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 		if (!s)
 			return TC_ACT_SHOT;
 		s->epoch = epoch;
+		s->now = now_seconds();
 		s->packet[THIS_PACKET] = p;
 		if (origin == FROM_POD && may_be_discovery(skb, &p, reason)) {
 			result = check_neighbour(skb);
@@ -326,7 +332,9 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	__builtin_memset(&key, 0, sizeof(key));
 	ct_key_of(&p, &key);
 	/* An error goes first by what it quotes. */
-	entry = p.fragment == FRAGMENT_ORPHAN || p.icmp_kind == ICMP_ERROR ? NULL : ct_lookup(&key);
+	looked_up = p.fragment != FRAGMENT_ORPHAN && p.icmp_kind != ICMP_ERROR;
+	if (looked_up)
+		entry = ct_lookup(&key);
 	if (entry && entry->stamp == stamp_of(epoch, near) &&
 	    entry->side[key.sender & 1].ifindex == (origin == FROM_POD ? skb->ifindex : PLACE_STACK) &&
 	    (origin == FROM_POD || entry->side[!(key.sender & 1)].ifindex != PLACE_STACK)) {
@@ -344,5 +352,6 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	s->near = near;
 	s->packet[THIS_PACKET] = p;
 	s->key[THIS_PACKET] = key;
+	s->no_entry = looked_up && !entry;
 	return handle_slowly(skb, s, origin);
 }

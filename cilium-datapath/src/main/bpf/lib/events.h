@@ -84,10 +84,9 @@ static __always_inline void count(__u8 reason, __u8 direction, __u32 bytes)
 /* Whether one more event may be sent; *suppressed gets how many were not since the last one. CPUs may race
  * here: a limit that is passed by one is still a limit.
  */
-static __always_inline bool event_allowed(const struct rate_key *key, __u64 *suppressed)
+static __always_inline bool event_allowed(const struct rate_key *key, __u32 now, __u64 *suppressed)
 {
 	struct rate_value *rate = bpf_map_lookup_elem(&cilium_ratelimit, key);
-	__u32 now = now_seconds();
 
 	if (!rate) {
 		struct rate_value first = { .second = now, .sent = 1 };
@@ -145,7 +144,7 @@ __noinline int send_event(__u32 reason)
 		return 0;
 	key.endpoint = s->trace.endpoint;
 	key.peer = s->trace.peer;
-	if (!event_allowed(&key, &suppressed))
+	if (!event_allowed(&key, s->now, &suppressed))
 		return 0;
 	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
 	if (!event) {

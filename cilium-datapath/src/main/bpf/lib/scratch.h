@@ -56,6 +56,7 @@ struct scratch {
 	struct ct_entry fresh;
 	struct ct_side to; /* the receiver's end, where the packet may pass */
 	__be16 answer_id;  /* of an answer that nobody asked for */
+	__u16 no_entry;    /* the flow's key was looked up at this epoch, and nothing was there */
 };
 
 struct {

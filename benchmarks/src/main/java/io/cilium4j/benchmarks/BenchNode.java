@@ -173,8 +173,8 @@ final class BenchNode implements AutoCloseable {
     return BpfProgram.openPinned(pins().subfolder("programs").pin("cil_from_container"));
   }
 
-  /** An object of this module that shares the datapath's maps. */
-  static BpfObject load(String name) {
+  /** An object of this module that shares the datapath's maps, not loaded yet. */
+  static BpfObject sharing(String name) {
     BpfObject object = object(name);
     BpfFs pins = pins();
     List<String> pinned = pins.list().stream().map(pin -> pin.getFileName().toString()).toList();
@@ -193,7 +193,7 @@ final class BenchNode implements AutoCloseable {
             object
                 .maxEntries(spec.name(), sizes.getOrDefault(spec.name(), spec.maxEntries()))
                 .pinPath(spec.name(), pins.pin(spec.name())));
-    return object.load();
+    return object;
   }
 
   /** An object of this module, opened and not loaded. */

@@ -19,7 +19,7 @@ final class FlowsBenchmark {
   private FlowsBenchmark() {}
 
   static void run(PrintStream out) {
-    try (var rotation = new Rotation()) {
+    try (var rotation = Rotation.open()) {
       rotation.enforce(BenchNode.allowing(Rotation.CLIENT, ENTRIES));
       var table = new FamilyTable();
       for (int round = 0; round < ROUNDS; round++) {

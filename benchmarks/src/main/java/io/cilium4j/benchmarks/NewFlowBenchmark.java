@@ -24,7 +24,7 @@ final class NewFlowBenchmark {
   private NewFlowBenchmark() {}
 
   static void run(PrintStream out) {
-    try (var rotation = new Rotation()) {
+    try (var rotation = Rotation.openWithoutShares()) {
       Map<String, PolicyMapState> policies = new LinkedHashMap<>();
       policies.put("everything allowed", PolicyMapState.ALLOW_ALL);
       for (int entries : new int[] {10, 1_000, 10_000, 40_000}) {

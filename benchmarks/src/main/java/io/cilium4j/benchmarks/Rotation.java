@@ -11,6 +11,7 @@ import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.Codec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * The programs of {@code rotate.bpf.c} on a node with one sending pod and receivers, which are rows
@@ -35,16 +36,17 @@ final class Rotation implements AutoCloseable {
   final BenchNode node = new BenchNode();
   private final Pod client;
   private final Pod[] receivers;
-  private final BpfObject object = BenchNode.load("rotate");
+  private final BpfObject object;
   private final BpfObject empty = BenchNode.object("empty").load();
-  private final BpfMap<Integer, byte[]> cursor =
-      object.map("bench_cursor", Codec.u32(), Codec.bytes("cursor", 8));
+  private final BpfMap<Integer, byte[]> cursor;
   private final Clock nothing;
   private final Clock only;
   final Clock decide;
   final Clock insert;
 
-  Rotation() {
+  private Rotation(UnaryOperator<BpfObject> settings) {
+    object = settings.apply(BenchNode.sharing("rotate")).load();
+    cursor = object.map("bench_cursor", Codec.u32(), Codec.bytes("cursor", 8));
     client = node.pod(2, CLIENT);
     List<Pod> rows = new ArrayList<>();
     for (int id = FIRST_RECEIVER; id < FIRST_RECEIVER + (ALL_TUPLES >> 16); id++) {
@@ -55,6 +57,19 @@ final class Rotation implements AutoCloseable {
     only = clock(object, "rotate_only");
     decide = clock(object, "rotate_decide");
     insert = clock(object, "rotate_insert");
+  }
+
+  /** Conntrack as it is. */
+  static Rotation open() {
+    return new Rotation(rotate -> rotate);
+  }
+
+  /**
+   * The one client may have all of the main table, so that new flows evict there, where they begin
+   * as a rule, and none goes into the overflow table.
+   */
+  static Rotation openWithoutShares() {
+    return new Rotation(rotate -> rotate.setConst("cfg_ct_share", Integer.MAX_VALUE));
   }
 
   /** A device that is not there, with an index that no device here has. */

@@ -29,7 +29,6 @@ public record DropReason(int code) {
   public static final DropReason INVALID_PACKET = known(134, "Invalid packet");
   public static final DropReason CT_INVALID_HEADER = known(135, "CT: Truncated or invalid header");
   public static final DropReason UNSUPPORTED_L3 = known(139, "Unsupported L3 protocol");
-  public static final DropReason WRITE_ERROR = known(141, "Error writing to packet");
 
   /** The destination is an endpoint of this node whose row is gone or not yet written. */
   public static final DropReason NO_LOCAL_ENDPOINT =

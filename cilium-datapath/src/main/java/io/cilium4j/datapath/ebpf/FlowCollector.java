@@ -71,7 +71,7 @@ final class FlowCollector {
 
   /**
    * @param folder where the maps are pinned
-   * @param share of a family's flows that an endpoint may have in the main table
+   * @param share of a family's flows that an endpoint may have in the main table in any case
    * @param now in seconds of the programs
    * @param devices of the endpoints that there are
    */
@@ -170,6 +170,7 @@ final class FlowCollector {
     List<Collection> done = new ArrayList<>();
     Map<IpFamily, Map<Integer, Integer>> charges = new EnumMap<>(IpFamily.class);
     Map<Integer, OwnerRecord> before = owners();
+    Map<IpFamily, Integer> beyondBefore = beyond();
     long deleted = 0;
     long alive = 0;
     boolean overflowing = false;
@@ -211,6 +212,7 @@ final class FlowCollector {
       }
     }
     charge(before, charges);
+    chargeBeyond(beyondBefore, charges);
     if (!overflowing) {
       closeOverflow();
     }
@@ -318,6 +320,40 @@ final class FlowCollector {
           map.put(device, right);
         }
       });
+    }
+  }
+
+  /** The flows beyond shares, by family. */
+  Map<IpFamily, Integer> beyond() {
+    Map<IpFamily, Integer> beyond = new EnumMap<>(IpFamily.class);
+    try (var map = openBeyond()) {
+      for (IpFamily family : IpFamily.values()) {
+        beyond.put(family, map.lookup(index(family)).orElse(0));
+      }
+    }
+    return beyond;
+  }
+
+  private static int index(IpFamily family) {
+    return family == IpFamily.IPV4 ? 0 : 1;
+  }
+
+  private BpfMap<Integer, Integer> openBeyond() {
+    return BpfMap.openPinned(folder.resolve(KernelMaps.BEYOND), Codec.u32(), Codec.u32());
+  }
+
+  private void chargeBeyond(
+      Map<IpFamily, Integer> before, Map<IpFamily, Map<Integer, Integer>> charges) {
+    Map<IpFamily, Integer> now = beyond();
+    try (var map = openBeyond()) {
+      for (IpFamily family : IpFamily.values()) {
+        int counted =
+            charges.getOrDefault(family, Map.of()).values().stream()
+                .mapToInt(flows -> Math.max(0, flows - share))
+                .sum();
+        int since = Math.max(0, now.getOrDefault(family, 0) - before.getOrDefault(family, 0));
+        map.put(index(family), counted + since);
+      }
     }
   }
 

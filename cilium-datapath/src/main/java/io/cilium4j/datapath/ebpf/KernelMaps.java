@@ -47,6 +47,10 @@ record KernelMaps(
   static final String OVERFLOW4 = "cilium_ct4_overflow";
   static final String OVERFLOW6 = "cilium_ct6_overflow";
   static final String OWNERS = "cilium_ct_owners";
+
+  /** How many flows of a family (0: IPv4) stand in the main table beyond their owners' shares. */
+  static final String BEYOND = "cilium_ct_beyond";
+
   static final String METRICS = "cilium_metrics";
   static final String EVENTS = "cilium_events";
 
@@ -67,6 +71,7 @@ record KernelMaps(
           OVERFLOW4,
           OVERFLOW6,
           OWNERS,
+          BEYOND,
           "cilium_frags",
           METRICS,
           "cilium_ratelimit",
@@ -93,8 +98,11 @@ record KernelMaps(
           new FlowTable(OVERFLOW4, IpFamily.IPV4, true),
           new FlowTable(OVERFLOW6, IpFamily.IPV6, true));
 
-  /** The part of the flows of a family that one endpoint may have in the main table. */
+  /** The part of the main table of a family that one endpoint may have in any case. */
   private static final int SHARES = 8;
+
+  /** The part of it that all together may have beyond their shares. */
+  private static final int SPARE_PART = 2;
 
   /** How much smaller than the main table the one is for what goes beyond an endpoint's share. */
   private static final int OVERFLOW_PART = 4;
@@ -113,12 +121,13 @@ record KernelMaps(
       }
     }
     object.setConst("cfg_ct_share", share(limits));
+    object.setConst("cfg_ct_spare", limits.conntrackEntries() / SPARE_PART);
     if (recording == Recording.ON) {
       object.setConst("cfg_test", 1).pinPath(TEST, pins.pin(TEST));
     }
   }
 
-  /** Flows of a family that an endpoint may have in the main table. */
+  /** Flows of a family that an endpoint may have in the main table in any case. */
   static int share(Limits limits) {
     return limits.conntrackEntries() / SHARES;
   }

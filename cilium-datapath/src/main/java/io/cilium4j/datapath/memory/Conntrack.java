@@ -7,10 +7,10 @@ import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The flows of one address family that were allowed, in two tables: in the main one no owner has
- * more than an eighth, and what goes beyond that stands in a smaller one, so that a flood evicts
- * floods and leaves the idle flows of others alone. No verdict changes by an eviction: the next
- * packet asks the policy again.
+ * The flows of one address family that were allowed, in two tables. Of the main one each owner may
+ * have an eighth, and all together half of it beyond their shares; what goes beyond that stands in
+ * a smaller one, so that a flood evicts floods and leaves the idle flows of others alone. No
+ * verdict changes by an eviction: the next packet asks the policy again.
  *
  * <p>Not safe for use by several threads: {@link PacketDecider} holds its lock.
  */
@@ -19,7 +19,10 @@ final class Conntrack {
   /** An owner's share of the main table: this part of it. */
   private static final int SHARES = 8;
 
-  /** The table for what goes beyond a share has this part of the main one's size. */
+  /** All owners together may have this part of the main table beyond their shares. */
+  private static final int SPARE_PART = 2;
+
+  /** The other table has this part of the main one's size. */
   private static final int OVERFLOW_PART = 4;
 
   private static final long SECOND_NANOS = 1_000_000_000L;
@@ -37,6 +40,7 @@ final class Conntrack {
   private final FlowTable main;
   private final FlowTable overflow;
   private final int share;
+  private final int spare;
   private final Map<Integer, FlowOwner> owners = new HashMap<>();
   private boolean sourceIsA;
 
@@ -50,6 +54,7 @@ final class Conntrack {
     this.main = new FlowTable(capacity);
     this.overflow = new FlowTable(Math.max(1, capacity / OVERFLOW_PART));
     this.share = capacity / SHARES;
+    this.spare = capacity / SPARE_PART;
   }
 
   /**
@@ -92,13 +97,22 @@ final class Conntrack {
       tableOf(before).remove(before);
     }
     FlowOwner owner = owners.computeIfAbsent(ownerIfindex, FlowOwner::new);
-    boolean beyond = owner.main >= share;
+    boolean beyond = owner.main >= share && beyondShares() >= spare;
     FlowEntry flow = new FlowEntry(probe, owner, beyond, beginning);
     if (beyond) {
       owner.overflowed++;
     }
     tableOf(flow).add(flow);
     return flow;
+  }
+
+  /** The flows in the main table beyond their owners' shares. Few owners have that many flows. */
+  private int beyondShares() {
+    int flows = 0;
+    for (FlowOwner owner : owners.values()) {
+      flows += Math.max(0, owner.main - share);
+    }
+    return flows;
   }
 
   /** The flow was used just now. */

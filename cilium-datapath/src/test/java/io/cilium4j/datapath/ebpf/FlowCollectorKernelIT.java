@@ -30,6 +30,7 @@ class FlowCollectorKernelIT extends PacketsUnderChange {
   private static final int RST = 4;
   private static final int ACK = 16;
   private static final int SHARE = KernelMaps.share(TestNode.LIMITS);
+  private static final int SPARE = TestNode.LIMITS.conntrackEntries() / 2;
 
   private int later;
   private FlowCollector collector;
@@ -122,12 +123,13 @@ class FlowCollectorKernelIT extends PacketsUnderChange {
   }
 
   @Test
-  void flood_beyondItsShare_takesNobodyElsesPlaceAndIsNamed() {
+  void flood_beyondItsShareAndWhatIsToSpare_takesNobodyElsesPlaceAndIsNamed() {
     for (boolean v4 : List.of(true, false)) {
       assertEquals(
           DELIVERED, fromPod(b, Frames.bytes(udp(address(b, v4), address(a, v4), 5000, 53))));
-      for (int i = 0; i < SHARE + 100; i++) {
-        fromPod(a, Frames.bytes(udp(address(a, v4), address(b, v4), 1024 + i, 80)));
+      for (int i = 0; i < SHARE + SPARE + 100; i++) {
+        int port = 1024 + i % 60_000;
+        fromPod(a, Frames.bytes(udp(address(a, v4), address(b, v4), port, 80 + i / 60_000)));
       }
     }
     List<ConntrackRow> beyond = flows(row -> row.flags().contains(Flag.OVERFLOW));
@@ -135,12 +137,14 @@ class FlowCollectorKernelIT extends PacketsUnderChange {
     assertTrue(beyond.stream().allMatch(row -> row.source().endpoint() == a.endpoint().id()));
     node.datapath.collectFlows();
     List<EndpointFlows> pressure = node.datapath.pressure().endpoints();
-    assertTrue(pressure.contains(new EndpointFlows(a.endpoint().id(), 2L * SHARE, 200)));
+    assertTrue(pressure.contains(new EndpointFlows(a.endpoint().id(), 2L * (SHARE + SPARE), 200)));
     assertTrue(pressure.contains(new EndpointFlows(b.endpoint().id(), 2, 0)));
     assertEquals(1, overflowing());
+    assertEquals(Map.of(IpFamily.IPV4, SPARE, IpFamily.IPV6, SPARE), collector.beyond());
     later = 61;
     collector.collect();
     assertEquals(0, flows().size());
+    assertEquals(Map.of(IpFamily.IPV4, 0, IpFamily.IPV6, 0), collector.beyond());
     assertEquals(0, overflowing(), "packets look in the main tables alone again");
     fromPod(a, Frames.bytes(udp(a.v4(), b.v4(), 5000, 80)));
     assertFalse(flows().getFirst().flags().contains(Flag.OVERFLOW), "it has its share again");

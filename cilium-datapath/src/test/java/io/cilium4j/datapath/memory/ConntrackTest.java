@@ -18,6 +18,10 @@ class ConntrackTest {
 
   private static final int CAPACITY = 800;
   private static final int SHARE = CAPACITY / 8;
+
+  /** What one owner may have in the main table where nobody else has more than a share. */
+  private static final int MOST = SHARE + CAPACITY / 2;
+
   private static final int SERVER = 50_000;
 
   /** A may call B, and C may call B; B may call nobody. */
@@ -58,9 +62,10 @@ class ConntrackTest {
     for (int port = 1; port <= 20; port++) {
       assertTrue(isKnown(world, A, port));
     }
-    assertEquals(20 + SHARE + CAPACITY / 4, world.decider.flows());
-    assertEquals(Map.of(3, 30_000L - SHARE), world.decider.overflowedFlows());
-    // The flood's own: those that came first stand in its share, the last ones in the other table.
+    assertEquals(20 + MOST + CAPACITY / 4, world.decider.flows());
+    assertEquals(Map.of(3, 30_000L - MOST), world.decider.overflowedFlows());
+    // The flood's own: those that came first stand in the main table, the last ones in the other
+    // table.
     assertTrue(isKnown(world, 3, 1));
     assertTrue(isKnown(world, 3, 30_000));
     assertTrue(!isKnown(world, 3, 10_000));
@@ -68,10 +73,24 @@ class ConntrackTest {
 
   @ParameterizedTest
   @EnumSource
+  void add_whatIsToSpare_isTakenOnceByAllTogether(IpFamily family) {
+    World world = world(family);
+    for (int port = 1; port <= MOST; port++) {
+      open(world, A, port);
+    }
+    assertEquals(Map.of(), world.decider.overflowedFlows());
+    for (int port = 1; port <= SHARE + 10; port++) {
+      open(world, 3, port);
+    }
+    assertEquals(Map.of(3, 10L), world.decider.overflowedFlows());
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void add_flowsFromTheNode_countForTheirReceiver(IpFamily family) {
     World world = world(family);
     world.put(B, PolicyMapState.ALLOW_ALL);
-    for (int port = 0; port < SHARE + 5; port++) {
+    for (int port = 0; port < MOST + 5; port++) {
       world.fromNode(Frames.between(world.outside(), world.address(B)).udp(port, 53));
     }
     assertEquals(Map.of(B, 5L), world.decider.overflowedFlows());
@@ -95,12 +114,12 @@ class ConntrackTest {
   @EnumSource
   void sweep_expiredFlows_areGoneAndMakeRoomInTheShare(IpFamily family) {
     World world = world(family);
-    for (int port = 1; port <= SHARE + 10; port++) {
+    for (int port = 1; port <= MOST + 10; port++) {
       open(world, A, port);
     }
     world.passSeconds(59);
     sweep(world);
-    assertEquals(SHARE + 10, world.decider.flows());
+    assertEquals(MOST + 10, world.decider.flows());
     world.passSeconds(300);
     sweep(world);
     assertEquals(0, world.decider.flows());

@@ -242,13 +242,13 @@ class PacketDeciderFlowTest {
     @ParameterizedTest
     @EnumSource
     void decide_tableFull_forgetsTheFlowUsedLeastRecently(IpFamily family) {
-      // Room for three: one in A's share and two beside it.
+      // Room for seven: one in A's share, four that are to spare, and two beside.
       World world = new World(family, 8);
       world.put(A, World.only(TrafficDirection.EGRESS));
       world.put(B, World.only(TrafficDirection.INGRESS));
-      world.send(A, world.between(A, B).udp(9, 53));
-      world.send(A, world.between(A, B).udp(1, 53));
-      world.send(A, world.between(A, B).udp(2, 53));
+      for (int port : new int[] {9, 10, 11, 12, 13, 1, 2}) {
+        world.send(A, world.between(A, B).udp(port, 53));
+      }
       world.send(A, world.between(A, B).udp(1, 53));
       world.send(A, world.between(A, B).udp(3, 53));
       assertReaches(A, world.send(B, world.between(B, A).udp(53, 9)));
