@@ -12,6 +12,7 @@ module io.cilium4j.agent {
   requires io.netty.codec;
   requires io.netty.codec.http;
   requires io.netty.common;
+  requires io.netty.handler;
   requires io.netty.transport;
   requires jdk.net;
   requires org.slf4j;

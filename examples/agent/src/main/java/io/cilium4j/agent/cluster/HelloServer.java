@@ -2,26 +2,38 @@
 package io.cilium4j.agent.cluster;
 
 import io.cilium4j.core.IpAddress;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.codec.DelimiterBasedFrameDecoder;
+import io.netty.handler.codec.TooLongFrameException;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.InetSocketAddress;
-import java.net.Socket;
-import java.net.SocketTimeoutException;
-import java.net.StandardProtocolFamily;
-import java.nio.channels.ClosedChannelException;
-import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Answers {@code GET /hello} on one address of the node, one request a connection, and nothing
- * else. Whoever reaches the node may ask, so everything is bounded: connections, bytes and time.
+ * else. The endpoint is unauthenticated, so everything is bounded: connections, bytes and time. Of
+ * a request only the first line is read, as strictly as a prober writes it.
  */
 final class HelloServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(HelloServer.class);
@@ -35,17 +47,41 @@ final class HelloServer implements AutoCloseable {
   /** Longest head of a request, in bytes; a prober's has about a hundred. */
   static final int MAX_HEAD_BYTES = 2048;
 
-  /** How long the head of a request may take. */
+  /** How long a connection may take. */
   static final Duration PATIENCE = Duration.ofSeconds(5);
 
-  /** How long nothing is accepted after that failed, as it does when descriptors are used up. */
-  private static final Duration PAUSE = Duration.ofMillis(100);
+  private final EventLoopGroup loop =
+      new MultiThreadIoEventLoopGroup(
+          1, new DefaultThreadFactory("hello", true), NioIoHandler.newFactory());
 
-  private final ServerSocketChannel server;
-  private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
+  /** The listening channel and its clients. */
+  private final ChannelGroup channels = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE, true);
 
-  private HelloServer(ServerSocketChannel server) {
-    this.server = server;
+  private final InetSocketAddress address;
+
+  private HelloServer(InetSocketAddress at) throws IOException {
+    ChannelFuture bind =
+        new ServerBootstrap()
+            .group(loop)
+            .channel(NioServerSocketChannel.class)
+            .option(ChannelOption.SO_BACKLOG, MAX_CONNECTIONS)
+            .childHandler(
+                new ChannelInitializer<Channel>() {
+                  @Override
+                  protected void initChannel(Channel client) {
+                    admit(client);
+                  }
+                })
+            .bind(at)
+            .awaitUninterruptibly();
+    if (!bind.isSuccess()) {
+      close();
+      throw new IOException(
+          "health port " + at.getPort() + " of " + text(at) + ": " + reason(bind.cause()),
+          bind.cause());
+    }
+    channels.add(bind.channel());
+    address = (InetSocketAddress) bind.channel().localAddress();
   }
 
   /**
@@ -54,24 +90,7 @@ final class HelloServer implements AutoCloseable {
    * @throws IOException if it cannot there, with the address in its message
    */
   static HelloServer start(InetSocketAddress at) throws IOException {
-    boolean isV4 = at.getAddress().getAddress().length == 4;
-    ServerSocketChannel channel;
-    try {
-      channel =
-          ServerSocketChannel.open(
-              isV4 ? StandardProtocolFamily.INET : StandardProtocolFamily.INET6);
-    } catch (UnsupportedOperationException e) {
-      throw new IOException("health port of " + text(at) + ": no such protocol here", e);
-    }
-    try {
-      channel.bind(at, MAX_CONNECTIONS);
-    } catch (IOException e) {
-      channel.close();
-      throw new IOException(
-          "health port " + at.getPort() + " of " + text(at) + ": " + e.getMessage(), e);
-    }
-    var hello = new HelloServer(channel);
-    Thread.ofVirtual().name("hello").start(hello::acceptAll);
+    var hello = new HelloServer(at);
     LOG.info("probes answered address={} port={}", text(at), at.getPort());
     return hello;
   }
@@ -80,103 +99,77 @@ final class HelloServer implements AutoCloseable {
     return IpAddress.of(at.getAddress()).toString();
   }
 
-  private void acceptAll() {
-    while (server.isOpen()) {
-      try {
-        take(server.accept());
-      } catch (ClosedChannelException _) {
-        return;
-      } catch (IOException e) {
-        LOG.warn("probe not accepted error=\"{}\"", e.getMessage());
-        LockSupport.parkNanos(PAUSE.toNanos());
-      }
-    }
+  private static String reason(Throwable cause) {
+    return cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
   }
 
-  private void take(SocketChannel client) throws IOException {
-    if (open.size() >= MAX_CONNECTIONS) {
-      client.close();
+  private void admit(Channel client) {
+    if (channels.size() > MAX_CONNECTIONS) { // The listening channel is one of them.
+      var _ = client.close();
       return;
     }
-    open.add(client);
-    Thread.ofVirtual().name("hello-answer").start(() -> serve(client));
-    if (!server.isOpen()) {
-      client.close(); // The end did not see it.
-    }
+    channels.add(client);
+    Runnable late =
+        () -> {
+          var _ = client.close();
+        };
+    var end = client.eventLoop().schedule(late, PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    var _ = client.closeFuture().addListener(_ -> end.cancel(false));
+    client
+        .pipeline()
+        .addLast(
+            new DelimiterBasedFrameDecoder(
+                MAX_HEAD_BYTES - 1, Unpooled.copiedBuffer("\r\n\r\n", StandardCharsets.US_ASCII)))
+        .addLast(new Answerer());
   }
 
-  private void serve(SocketChannel client) {
-    try (client;
-        Socket socket = client.socket()) {
-      String answer = answer(head(socket));
-      socket
-          .getOutputStream()
-          .write(
-              ("HTTP/1.1 " + answer + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                  .getBytes(StandardCharsets.US_ASCII));
-    } catch (IOException e) {
-      LOG.debug("probe not answered error=\"{}\"", e.toString());
-    } finally {
-      open.remove(client);
-    }
-  }
+  /** Answers the head of a request, or one that is too long. */
+  private static final class Answerer extends SimpleChannelInboundHandler<ByteBuf> {
 
-  /** Reads up to the empty line, the end of the stream or the bound. */
-  private static String head(Socket socket) throws IOException {
-    long end = System.nanoTime() + PATIENCE.toNanos();
-    InputStream in = socket.getInputStream();
-    byte[] bytes = new byte[MAX_HEAD_BYTES];
-    int length = 0;
-    String head = "";
-    while (length < bytes.length && !head.contains("\r\n\r\n")) {
-      long millis = Duration.ofNanos(end - System.nanoTime()).toMillis();
-      if (millis <= 0) {
-        throw new SocketTimeoutException("request not complete in time");
+    @Override
+    protected void channelRead0(ChannelHandlerContext context, ByteBuf head) {
+      answer(context, status(head.toString(StandardCharsets.ISO_8859_1)));
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+      if (cause instanceof TooLongFrameException) {
+        answer(context, "431 Request Header Fields Too Large");
+      } else {
+        LOG.debug("probe not answered error=\"{}\"", cause.toString());
+        var _ = context.close();
       }
-      socket.setSoTimeout((int) millis);
-      int read = in.read(bytes, length, bytes.length - length);
-      if (read < 0) {
-        break;
-      }
-      length += read;
-      head = new String(bytes, 0, length, StandardCharsets.ISO_8859_1);
     }
-    return head;
-  }
 
-  private static String answer(String head) {
-    if (!head.contains("\r\n\r\n")) {
-      return head.length() == MAX_HEAD_BYTES
-          ? "431 Request Header Fields Too Large"
-          : "400 Bad Request";
+    private static void answer(ChannelHandlerContext context, String status) {
+      String head = "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+      var _ =
+          context
+              .writeAndFlush(Unpooled.copiedBuffer(head, StandardCharsets.US_ASCII))
+              .addListener(ChannelFutureListener.CLOSE);
     }
-    String[] line = head.substring(0, head.indexOf("\r\n")).split(" ", -1);
-    if (line.length != 3 || !line[2].matches("HTTP/1\\.[01]")) {
-      return "400 Bad Request";
+
+    private static String status(String head) {
+      String[] line = head.lines().findFirst().orElse("").split(" ", -1);
+      if (line.length != 3 || !line[2].matches("HTTP/1\\.[01]")) {
+        return "400 Bad Request";
+      }
+      if (!line[1].equals("/hello")) {
+        return "404 Not Found";
+      }
+      return line[0].equals("GET") ? "200 OK" : "405 Method Not Allowed";
     }
-    if (!line[1].equals("/hello")) {
-      return "404 Not Found";
-    }
-    return line[0].equals("GET") ? "200 OK" : "405 Method Not Allowed";
   }
 
   /** Where it listens. */
-  InetSocketAddress address() throws IOException {
-    return (InetSocketAddress) server.getLocalAddress();
+  InetSocketAddress address() {
+    return address;
   }
 
   /** Ends, with every connection. */
   @Override
   public void close() {
-    closeQuietly(server);
-    open.forEach(HelloServer::closeQuietly);
-  }
-
-  private static void closeQuietly(AutoCloseable channel) {
-    try {
-      channel.close();
-    } catch (Exception e) {
-      LOG.debug("not closed channel={} error=\"{}\"", channel, e.toString());
-    }
+    channels.close().awaitUninterruptibly();
+    var _ = loop.shutdownGracefully(0, PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
   }
 }

@@ -89,12 +89,12 @@ sealed interface Response {
   }
 
   /** A status alone. */
-  static Response empty(int status) {
+  static Whole empty(int status) {
     return new Whole(status, Type.JSON, new byte[0]);
   }
 
   /** An error: a JSON text, or nothing where there is none. */
-  static Response error(int status, String text) {
+  static Whole error(int status, String text) {
     return text.isEmpty() ? empty(status) : json(status, text);
   }
 }

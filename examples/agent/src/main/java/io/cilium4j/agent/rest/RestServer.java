@@ -7,6 +7,7 @@ import io.cilium4j.core.spi.Datapath.Subscription;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.group.DefaultChannelGroup;
@@ -15,6 +16,9 @@ import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.HttpServerKeepAliveHandler;
+import io.netty.handler.flow.FlowControlHandler;
+import io.netty.handler.timeout.WriteTimeoutHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
@@ -138,9 +142,9 @@ public final class RestServer implements AutoCloseable {
 
   private void listen(Router router, Limits limits) throws IOException {
     // Root's own clients are counted by themselves: nobody else can keep them out.
+    var root = kind("root", router, limits);
+    var others = kind("others", router, limits);
     var bodyBytes = new AtomicLong();
-    var root = shared("root", router, limits, bodyBytes, times);
-    var others = shared("others", router, limits, bodyBytes, times);
     var bind =
         new ServerBootstrap()
             .group(loops)
@@ -149,7 +153,10 @@ public final class RestServer implements AutoCloseable {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel channel) {
-                    admit(channel, isRoot(channel) ? root : others);
+                    Kind kind = isRoot(channel) ? root : others;
+                    if (admit(channel, kind.clients())) {
+                      assemble(channel.pipeline(), kind, limits, bodyBytes);
+                    }
                   }
                 })
             .bind(UnixDomainSocketAddress.of(file.path()))
@@ -160,16 +167,13 @@ public final class RestServer implements AutoCloseable {
     channels.add(bind.channel());
   }
 
-  private HttpConnection.Shared shared(
-      String kind, Router router, Limits limits, AtomicLong bodyBytes, ProcessTimes times) {
-    return new HttpConnection.Shared(
-        router,
-        limits,
-        new Clients(kind, limits.connections(), System::nanoTime),
-        new Admission(limits, System::nanoTime),
-        workers,
-        bodyBytes,
-        times);
+  /** What the connections of one kind of client share. */
+  private record Kind(Clients clients, RequestHandler handler) {}
+
+  private Kind kind(String name, Router router, Limits limits) {
+    return new Kind(
+        new Clients(name, limits.connections(), System::nanoTime),
+        new RequestHandler(router, new Admission(limits, System::nanoTime), workers, times));
   }
 
   /** Whether the process on the other side is root's, as the kernel noted when it connected. */
@@ -184,21 +188,31 @@ public final class RestServer implements AutoCloseable {
     }
   }
 
-  private void admit(Channel channel, HttpConnection.Shared shared) {
-    if (!shared.clients().enter(channel)) {
+  private boolean admit(Channel channel, Clients clients) {
+    if (!clients.enter(channel)) {
       var _ = channel.close();
-      return;
+      return false;
     }
     channels.add(channel);
-    var _ = channel.closeFuture().addListener(_ -> shared.clients().leave(channel));
-    channel
-        .pipeline()
+    var _ = channel.closeFuture().addListener(_ -> clients.leave(channel));
+    return true;
+  }
+
+  private static void assemble(
+      ChannelPipeline pipeline, Kind kind, Limits limits, AtomicLong bodyBytes) {
+    pipeline
+        .addLast(
+            new WriteTimeoutHandler(limits.patience().write().toMillis(), TimeUnit.MILLISECONDS))
         .addLast(
             new HttpServerCodec(
                 new HttpDecoderConfig()
-                    .setMaxInitialLineLength(shared.limits().headBytes())
-                    .setMaxHeaderSize(shared.limits().headBytes())))
-        .addLast(new HttpConnection(shared));
+                    .setMaxInitialLineLength(limits.headBytes())
+                    .setMaxHeaderSize(limits.headBytes())))
+        .addLast(new FlowControlHandler()) // Keeps further requests until the one before is done.
+        .addLast(new RequestCycle(limits, kind.clients(), bodyBytes))
+        .addLast(new HttpServerKeepAliveHandler())
+        .addLast(new BodyAggregator(limits.bodyBytes()))
+        .addLast(kind.handler());
   }
 
   /** Stops listening, ends what is at work, and removes the socket. */
