@@ -13,6 +13,8 @@ module io.cilium4j.k8s {
 
   uses io.cilium4j.core.spi.FileWriters;
 
+  provides io.cilium4j.core.spi.ClusterStoreProvider with
+      io.cilium4j.k8s.store.DirectoryStoreProvider;
   provides io.cilium4j.core.spi.KubernetesSourceProvider with
       io.cilium4j.k8s.DirectorySourceProvider;
 }

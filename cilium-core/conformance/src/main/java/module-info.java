@@ -10,6 +10,7 @@ module io.cilium4j.conformance {
 
   exports io.cilium4j.conformance;
 
+  uses io.cilium4j.core.spi.ClusterStoreProvider;
   uses io.cilium4j.core.spi.DatapathProvider;
   uses io.cilium4j.core.spi.FlowSinkProvider;
   uses io.cilium4j.core.spi.IdentityBackendProvider;
