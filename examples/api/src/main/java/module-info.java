@@ -5,6 +5,7 @@
 module io.cilium4j.api {
   requires static transitive org.jspecify;
   requires transitive tools.jackson.databind;
+  requires io.cilium4j.api.http;
   requires com.fasterxml.jackson.annotation;
 
   exports io.cilium4j.api;

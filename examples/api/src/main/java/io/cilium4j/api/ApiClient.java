@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.api;
 
+import io.cilium4j.api.http.HttpExchange;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -80,14 +81,8 @@ public final class ApiClient {
   public ApiResponse call(
       String method, String path, Map<String, String> headers, @Nullable Object body) {
     var content = new ByteArrayOutputStream();
-    try (var connection = new Connection(socket, System.nanoTime() + timeout.toNanos())) {
-      connection.send(request(method, path, headers, body));
-      int status = connection.readHead();
-      connection.readBody(piece -> content.write(piece, 0, piece.length));
-      return new ApiResponse(status, content.toByteArray());
-    } catch (IOException e) {
-      throw new ApiException("agent at " + socket + ": " + reason(e), e);
-    }
+    int status = exchange(method, path, headers, body, (_, piece) -> content.writeBytes(piece));
+    return new ApiResponse(status, content.toByteArray());
   }
 
   /**
@@ -97,21 +92,43 @@ public final class ApiClient {
    * @throws ApiException if the agent refuses
    */
   public void lines(String path, Consumer<JsonNode> each) {
-    try (var connection = new Connection(socket, System.nanoTime() + timeout.toNanos())) {
-      connection.send(request("GET", path, Map.of(), null));
-      int status = connection.readHead();
-      var line = new ByteArrayOutputStream();
-      connection.readBody(piece -> {
-        for (byte b : piece) {
-          if (b == '\n' && status == 200) {
-            each.accept(ApiJson.mapper().readTree(line.toByteArray()));
-            line.reset();
-          } else {
-            line.write(b);
-          }
-        }
-      });
-      new ApiResponse(status, line.toByteArray()).orThrow();
+    var line = new ByteArrayOutputStream();
+    int status =
+        exchange(
+            "GET",
+            path,
+            Map.of(),
+            null,
+            (code, piece) -> {
+              for (byte next : piece) {
+                if (next == '\n' && code == 200) {
+                  each.accept(ApiJson.mapper().readTree(line.toByteArray()));
+                  line.reset();
+                } else {
+                  line.write(next);
+                }
+              }
+            });
+    new ApiResponse(status, line.toByteArray()).orThrow();
+  }
+
+  /** Takes a piece of an answer of some status. */
+  private interface Pieces {
+    void take(int status, byte[] piece);
+  }
+
+  private int exchange(
+      String method,
+      String path,
+      Map<String, String> headers,
+      @Nullable Object body,
+      Pieces pieces) {
+    byte[] content = body == null ? new byte[0] : ApiJson.mapper().writeValueAsBytes(body);
+    try (var exchange =
+        new HttpExchange(SocketChannel.open(UnixDomainSocketAddress.of(socket)), timeout)) {
+      int status = exchange.send(method, basePath + path, headers, content);
+      exchange.readBody(piece -> pieces.take(status, piece));
+      return status;
     } catch (IOException e) {
       throw new ApiException("agent at " + socket + ": " + reason(e), e);
     }
@@ -119,29 +136,5 @@ public final class ApiClient {
 
   private static String reason(IOException e) {
     return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-  }
-
-  private byte[] request(
-      String method, String path, Map<String, String> headers, @Nullable Object body) {
-    byte[] content = body == null ? new byte[0] : ApiJson.mapper().writeValueAsBytes(body);
-    Map<String, String> all = new LinkedHashMap<>();
-    all.put("Host", "localhost");
-    all.put("Accept", "application/json");
-    all.put("Connection", "close");
-    all.putAll(headers);
-    if (body != null) {
-      all.put("Content-Type", "application/json");
-    }
-    all.put("Content-Length", Integer.toString(content.length));
-    var head = new StringBuilder(method + " " + basePath + path + " HTTP/1.1\r\n");
-    all.forEach((name, value) -> head.append(name).append(": ").append(value).append("\r\n"));
-    if (head.chars().filter(c -> c == '\n').count() != all.size() + 1L) {
-      throw new IllegalArgumentException("a line break in the path or in a header");
-    }
-    head.append("\r\n");
-    var bytes = new ByteArrayOutputStream();
-    bytes.writeBytes(head.toString().getBytes(StandardCharsets.ISO_8859_1));
-    bytes.writeBytes(content);
-    return bytes.toByteArray();
   }
 }

@@ -14,7 +14,7 @@
  *   DaemonConfiguration config = client.get("/config", DaemonConfiguration.class);
  * </pre>
  *
- * <p>It is small on purpose: the CLI and the CNI plugin start a JVM for one request, so there is no
- * HTTP library in it, no pool and no background thread.
+ * <p>The requests themselves are those of {@code io.cilium4j.api.http}, which the command uses
+ * without this module and its JSON library.
  */
 package io.cilium4j.api;

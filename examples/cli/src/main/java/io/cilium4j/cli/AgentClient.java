@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
+import io.cilium4j.api.http.HttpExchange;
 import io.cilium4j.cli.json.Json;
 import io.cilium4j.cli.json.JsonReader;
 import io.cilium4j.cli.json.JsonWriter;
+import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.net.ProtocolException;
+import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 
@@ -115,56 +120,59 @@ final class AgentClient {
   /** Sends a request; a refusal is an answer like any other. */
   Reply send(String method, String path, Map<String, String> headers, Json body)
       throws IOException {
-    var text = new StringBuilder();
-    int status = exchange(method, path, headers, body, text::append);
-    return new Reply(status, text.toString());
+    var answer = new ByteArrayOutputStream();
+    int status = exchange(method, path, headers, body, (_, piece) -> answer.writeBytes(piece));
+    return new Reply(status, answer.toString(StandardCharsets.UTF_8));
   }
 
-  /** Hands on a long answer piece by piece as it comes; a refusal ends the command. */
-  void stream(String path, Consumer<String> pieces) throws IOException {
-    var refusal = new StringBuilder();
-    int[] status = new int[1];
-    try (var connection = new HttpConnection(socket, patience)) {
-      status[0] = connection.send(request("GET", path, Map.of(), Json.absent()));
-      connection.readBody(status[0] == 200 ? pieces : refusal::append);
-    }
-    if (status[0] != 200) {
-      throw new CommandException(
-          subject(path) + ": " + new Reply(status[0], refusal.toString()).reason());
-    }
+  /** Hands on a long answer line by line as it comes; a refusal ends the command. */
+  void lines(String path, Consumer<String> each) throws IOException {
+    var pending = new ByteArrayOutputStream();
+    int status =
+        exchange(
+            "GET",
+            path,
+            Map.of(),
+            Json.absent(),
+            (code, piece) -> {
+              for (byte next : piece) {
+                if (next == '\n' && code == 200) {
+                  each.accept(pending.toString(StandardCharsets.UTF_8));
+                  pending.reset();
+                } else {
+                  pending.write(next);
+                }
+              }
+            });
+    new Reply(status, pending.toString(StandardCharsets.UTF_8)).orThrow(subject(path));
+  }
+
+  /** Takes a piece of an answer of some status. */
+  private interface Pieces {
+    void take(int status, byte[] piece);
   }
 
   private int exchange(
-      String method, String path, Map<String, String> headers, Json body, Consumer<String> pieces)
+      String method, String path, Map<String, String> headers, Json body, Pieces pieces)
       throws IOException {
-    try (var connection = new HttpConnection(socket, patience)) {
-      int status = connection.send(request(method, path, headers, body));
-      connection.readBody(pieces);
+    byte[] content = utf8(body.isAbsent() ? "" : JsonWriter.compact(body));
+    try (var exchange = new HttpExchange(AgentSocket.open(socket, "the agent"), patience)) {
+      int status = exchange.send(method, basePath + path, headers, content);
+      exchange.readBody(piece -> pieces.take(status, piece));
       return status;
+    } catch (SocketTimeoutException | ProtocolException | EOFException e) {
+      throw new CommandException("agent at unix://" + socket + ": " + e.getMessage(), e);
     }
   }
 
-  private String request(String method, String path, Map<String, String> headers, Json body) {
-    String content = body.isAbsent() ? "" : JsonWriter.compact(body);
-    Map<String, String> all = new LinkedHashMap<>();
-    all.put("Host", "localhost");
-    all.put("Accept", "application/json");
-    all.put("Connection", "close");
-    all.putAll(headers);
-    if (!content.isEmpty()) {
-      all.put("Content-Type", "application/json");
-    }
-    all.put("Content-Length", Integer.toString(HttpConnection.utf8(content).length));
-    var head = new StringBuilder();
-    head.append(method).append(' ').append(basePath).append(path).append(" HTTP/1.1\r\n");
-    all.forEach((name, value) -> head.append(name).append(": ").append(value).append("\r\n"));
-    return head.append("\r\n").append(content).toString();
+  private static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 
   /** A value as a part of a path or query: everything but the plainest characters is encoded. */
   static String encode(String value) {
     var encoded = new StringBuilder();
-    for (byte b : HttpConnection.utf8(value)) {
+    for (byte b : utf8(value)) {
       char c = (char) (b & 0xff);
       if (c < 128 && (Character.isLetterOrDigit(c) || "-._~:".indexOf(c) >= 0)) {
         encoded.append(c);

@@ -89,22 +89,18 @@ final class MapCommands implements CommandGroup {
   private static int events(Arguments arguments, Session session) throws IOException {
     boolean asText = Output.of(arguments).isText();
     String follow = arguments.has("--follow") ? "?follow=true" : "";
-    var pending = new StringBuilder();
-    session.agent().stream(
-        "/map/" + AgentClient.encode(arguments.operand()) + "/events" + follow,
-        piece -> {
-          pending.append(piece);
-          for (int end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
-            String line = pending.substring(0, end);
-            pending.delete(0, end + 1);
-            if (!line.isBlank()) {
-              session.console().print(event(line, arguments, asText));
-              if (!session.console().flush()) {
-                throw new CommandException("map events: the output cannot be written");
+    session
+        .agent()
+        .lines(
+            "/map/" + AgentClient.encode(arguments.operand()) + "/events" + follow,
+            line -> {
+              if (!line.isBlank()) {
+                session.console().print(event(line, arguments, asText));
+                if (!session.console().flush()) {
+                  throw new CommandException("map events: the output cannot be written");
+                }
               }
-            }
-          }
-        });
+            });
     return 0;
   }
 

@@ -105,7 +105,7 @@ final class MonitorCommand implements CommandGroup {
     }
     Path socket =
         arguments.find("--monitor-socket").map(Path::of).orElse(session.settings().monitorSocket());
-    try (var channel = HttpConnection.open(socket, "the monitor");
+    try (var channel = AgentSocket.open(socket, "the monitor");
         var reader = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8))) {
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
         Json event = parse(line);
