@@ -6,6 +6,7 @@ module io.cilium4j.identity {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires org.slf4j;
+  requires tools.jackson.core;
 
   exports io.cilium4j.identity;
 

@@ -19,7 +19,7 @@ module io.cilium4j.agent {
   requires tools.jackson.databind;
   // Found by ServiceLoader; named here so that whoever has the agent has one of each.
   requires io.cilium4j.datapath;
-  requires io.cilium4j.ipam;
+  requires transitive io.cilium4j.ipam;
   requires io.cilium4j.k8s;
 
   exports io.cilium4j.agent;

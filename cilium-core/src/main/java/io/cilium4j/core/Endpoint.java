@@ -68,6 +68,17 @@ public record Endpoint(
   }
 
   /**
+   * The name of its pod in Kubernetes. Of a pod with several devices each is an endpoint, named
+   * after the pod and, behind a colon, the device.
+   *
+   * @param endpointName an endpoint's name, with or without its namespace
+   */
+  public static String kubernetesName(String endpointName) {
+    int colon = endpointName.indexOf(':');
+    return colon < 0 ? endpointName : endpointName.substring(0, colon);
+  }
+
+  /**
    * This endpoint one step on.
    *
    * @throws IllegalStateException when its life has no such step

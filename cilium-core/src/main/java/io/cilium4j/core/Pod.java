@@ -12,8 +12,8 @@ import java.util.Optional;
  * @param name its name
  * @param uid tells it from an earlier pod of the same name; empty where the source has none
  * @param nodeName the node it was scheduled to; absent before that
- * @param labels all its labels, prepared: its own, its namespace's, its service account, its
- *     cluster
+ * @param labels its own labels, as its manifest has them; policies see {@link PodLabels}
+ * @param serviceAccount the account it runs under
  * @param addresses where it is reached; empty before it has any and after it ended
  * @param hostNetwork whether it shares the node's network and so is no endpoint
  * @param namedPorts the container ports that have a name
@@ -23,11 +23,17 @@ public record Pod(
     String name,
     String uid,
     Optional<String> nodeName,
-    Labels labels,
+    Map<String, String> labels,
+    String serviceAccount,
     List<IpAddress> addresses,
     boolean hostNetwork,
     Map<String, Endpoint.NamedPort> namedPorts) {
+
+  /** The account of a pod that names none. */
+  public static final String DEFAULT_SERVICE_ACCOUNT = "default";
+
   public Pod {
+    labels = Map.copyOf(labels);
     addresses = List.copyOf(addresses);
     namedPorts = Map.copyOf(namedPorts);
   }

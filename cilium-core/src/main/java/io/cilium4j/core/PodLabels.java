@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The labels that policies see of a pod: its own, and what the cluster vouches for. Every source of
- * pods prepares them here, so that a pod has the same identity whoever told of it.
+ * The labels that policies see of a pod: its own, and what the cluster vouches for. They are
+ * prepared here alone, so that a pod has the same identity whoever told of it.
  *
  * <p>Own labels under the system's prefix are dropped, and the system's are laid over the rest:
  * nobody passes for a pod of another namespace by writing so.

@@ -4,17 +4,14 @@ package io.cilium4j.k8s;
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
-import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.FileWriters;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
-import io.cilium4j.core.spi.SourceMemory;
-import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.StateFile;
 import io.cilium4j.core.state.Table;
-import io.cilium4j.core.state.TableWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -22,9 +19,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashSet;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -55,9 +50,6 @@ final class DirectorySource implements KubernetesSource {
   /** How long somebody may write to a file before that is a problem to be told. */
   static final Duration STUCK = Duration.ofSeconds(5);
 
-  /** The one input of every table: the first look. */
-  private static final String FIRST_LOOK = "directory";
-
   private static final String MEMORY_PROBLEM = "last good manifests";
 
   /** What is known of the objects before the first look. */
@@ -71,19 +63,13 @@ final class DirectorySource implements KubernetesSource {
   }
 
   private final Path folder;
-  private final String clusterName;
   private final Scheduler scheduler;
-  private final SourceMemory memory;
+  private final StateFile memory;
   private final DirectoryScanner scanner;
   private final DirectoryEvents events;
   private final ManifestStore store = new ManifestStore();
 
-  private final TableWriter<ResourceKey, Pod> pods = table("pods");
-  private final TableWriter<String, Namespace> namespaces = table("namespaces");
-  private final TableWriter<String, Node> nodes = table("nodes");
-  private final TableWriter<String, Node> ciliumNodes = table("cilium-nodes");
-  private final TableWriter<ResourceKey, RawResource> resources = table("resources");
-  private final TableWriter<String, String> problems = table("kubernetes-problems");
+  private final SourceTables tables = new SourceTables();
 
   /** Held during a look, so that {@link #stop} waits for it to end. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -91,7 +77,6 @@ final class DirectorySource implements KubernetesSource {
   // What follows is used under the lock.
   private final Set<String> suspects = new HashSet<>();
   private boolean stopped;
-  private boolean synced;
   private Past past = Past.NONE;
   private Optional<String> memoryProblem = Optional.empty();
 
@@ -114,15 +99,10 @@ final class DirectorySource implements KubernetesSource {
 
   DirectorySource(Path folder, KubernetesSourceProvider.Config config, FileWriters writers) {
     this.folder = folder;
-    this.clusterName = config.clusterName();
     this.scheduler = config.scheduler();
     this.memory = config.memory();
     this.scanner = new DirectoryScanner(folder, writers, scheduler::nanoTime);
     this.events = new DirectoryEvents(folder, this::sign);
-  }
-
-  private static <K extends Comparable<? super K>, V> TableWriter<K, V> table(String name) {
-    return TableWriter.create(name, Comparator.naturalOrder(), Set.of(FIRST_LOOK));
   }
 
   @Override
@@ -132,32 +112,32 @@ final class DirectorySource implements KubernetesSource {
 
   @Override
   public Table<ResourceKey, Pod> pods() {
-    return pods.table();
+    return tables.pods();
   }
 
   @Override
   public Table<String, Namespace> namespaces() {
-    return namespaces.table();
+    return tables.namespaces();
   }
 
   @Override
   public Table<String, Node> nodes() {
-    return nodes.table();
+    return tables.nodes();
   }
 
   @Override
   public Table<String, Node> ciliumNodes() {
-    return ciliumNodes.table();
+    return tables.ciliumNodes();
   }
 
   @Override
   public Table<ResourceKey, RawResource> resources() {
-    return resources.table();
+    return tables.resources();
   }
 
   @Override
   public Table<String, String> problems() {
-    return problems.table();
+    return tables.problems();
   }
 
   // ---- when to look ----
@@ -179,9 +159,9 @@ final class DirectorySource implements KubernetesSource {
       LOG.info(
           "manifests read folder={} pods={} resources={} problems={}",
           folder,
-          pods.table().snapshot().size(),
-          resources.table().snapshot().size(),
-          problems.table().snapshot().size());
+          tables.pods().snapshot().size(),
+          tables.resources().snapshot().size(),
+          tables.problems().snapshot().size());
     } finally {
       lock.unlock();
     }
@@ -206,7 +186,7 @@ final class DirectorySource implements KubernetesSource {
 
   private void recall() {
     try {
-      Optional<byte[]> remembered = memory.recall();
+      Optional<byte[]> remembered = memory.read();
       if (remembered.isPresent()) {
         scanner.expect(store.recall(remembered.get()));
         kept = remembered.get();
@@ -330,10 +310,10 @@ final class DirectorySource implements KubernetesSource {
     if (past != Past.LOST && !touched.isEmpty()) {
       keep();
     }
-    publish(touched);
+    tables.publish(touched, store::get);
     publishProblems(folderProblem);
     if (past == Past.KNOWN || (past == Past.NONE && isComplete)) {
-      sync();
+      tables.synced();
     }
     if (scanner.hasUnfinished() && !unfinishedRecheckWaits) {
       unfinishedRecheckWaits = true;
@@ -350,7 +330,7 @@ final class DirectorySource implements KubernetesSource {
       return;
     }
     try {
-      memory.keep(now);
+      memory.write(now);
       kept = now;
       memoryProblem = Optional.empty();
     } catch (IOException e) {
@@ -359,16 +339,6 @@ final class DirectorySource implements KubernetesSource {
               "not kept ("
                   + DirectoryScanner.reason(e)
                   + "): an agent that is started now would not know them");
-    }
-  }
-
-  private void sync() {
-    if (!synced) {
-      synced = true;
-      for (TableWriter<?, ?> each :
-          Set.of(pods, namespaces, nodes, ciliumNodes, resources, problems)) {
-        each.synced(FIRST_LOOK);
-      }
     }
   }
 
@@ -404,104 +374,12 @@ final class DirectorySource implements KubernetesSource {
     }
   }
 
-  /** Brings the tables in line with the store for these objects: each table changes all at once. */
-  private void publish(Set<ResourceKey> touched) {
-    var movedNamespaces = new HashSet<String>();
-    namespaces.write(batch ->
-        ofKind(touched, "Namespace")
-            .forEach(key -> {
-              movedNamespaces.add(key.name());
-              put(
-                  batch,
-                  key.name(),
-                  get(key, Manifest.NamespaceManifest.class)
-                      .map(Manifest.NamespaceManifest::namespace));
-            }));
-    nodes.write(batch ->
-        ofKind(touched, "Node")
-            .forEach(key ->
-                put(
-                    batch,
-                    key.name(),
-                    get(key, Manifest.NodeManifest.class).map(Manifest.NodeManifest::node))));
-    ciliumNodes.write(batch ->
-        ofKind(touched, "CiliumNode")
-            .forEach(key ->
-                put(
-                    batch,
-                    key.name(),
-                    get(key, Manifest.CiliumNodeManifest.class)
-                        .map(Manifest.CiliumNodeManifest::node))));
-    resources.write(batch ->
-        touched.stream()
-            .filter(key -> !Kinds.TYPED.contains(key.kind()))
-            .forEach(key ->
-                put(
-                    batch,
-                    key,
-                    get(key, Manifest.RawManifest.class).map(Manifest.RawManifest::resource))));
-    var podKeys = new HashSet<>(ofKind(touched, "Pod"));
-    for (Row<ResourceKey, Pod> row : pods.table().snapshot()) {
-      if (movedNamespaces.contains(row.key().namespace())) {
-        podKeys.add(row.key());
-      }
-    }
-    pods.write(batch ->
-        podKeys.forEach(
-            key -> put(batch, key, get(key, Manifest.PodManifest.class).map(this::prepared))));
-  }
-
-  private static Set<ResourceKey> ofKind(Set<ResourceKey> keys, String kind) {
-    var found = new HashSet<>(keys);
-    found.removeIf(key -> !key.kind().equals(kind));
-    return found;
-  }
-
-  private <M extends Manifest> Optional<M> get(ResourceKey key, Class<M> type) {
-    return store.get(key).filter(type::isInstance).map(type::cast);
-  }
-
-  private static <K, V> void put(TableWriter.Batch<K, V> batch, K key, Optional<V> value) {
-    value.ifPresentOrElse(row -> batch.put(key, row), () -> batch.remove(key));
-  }
-
-  private Pod prepared(Manifest.PodManifest manifest) {
-    Pod pod = manifest.pod();
-    Map<String, String> namespaceLabels =
-        namespaces.table().get(pod.namespace()).map(Namespace::labels).orElse(Map.of());
-    var origin =
-        new PodLabels.Origin(
-            pod.namespace(), namespaceLabels, manifest.serviceAccount(), clusterName);
-    return new Pod(
-        pod.namespace(),
-        pod.name(),
-        pod.uid(),
-        pod.nodeName(),
-        PodLabels.prepare(manifest.ownLabels(), origin, pod.namedPorts()),
-        pod.addresses(),
-        pod.hostNetwork(),
-        pod.namedPorts());
-  }
-
   private void publishProblems(Optional<String> folderProblem) {
     var now = new TreeMap<>(store.problems());
     folderProblem.ifPresent(what -> now.put(folder.toString(), what));
     memoryProblem.ifPresent(what -> now.put(MEMORY_PROBLEM, what));
     departed.forEach(
         file -> now.put(file, "gone, and stays in force until every other file can be read"));
-    problems.write(batch -> {
-      for (Row<String, String> row : batch.snapshot()) {
-        if (!now.containsKey(row.key())) {
-          batch.remove(row.key());
-          LOG.info("manifest mended where=\"{}\"", row.key());
-        }
-      }
-      now.forEach((where, what) -> {
-        if (batch.get(where).filter(what::equals).isEmpty()) {
-          LOG.warn("manifest wrong where=\"{}\" what=\"{}\"", where, what);
-          batch.put(where, what);
-        }
-      });
-    });
+    tables.publishProblems(now);
   }
 }

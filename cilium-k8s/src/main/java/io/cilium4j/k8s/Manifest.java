@@ -6,7 +6,6 @@ import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
-import java.util.Map;
 
 /** An object as its manifest tells it. */
 sealed interface Manifest {
@@ -14,19 +13,8 @@ sealed interface Manifest {
   /** Which object it is. */
   ResourceKey key();
 
-  /**
-   * A pod whose labels are not prepared yet, since they depend on its namespace too.
-   *
-   * @param pod the pod, without labels
-   * @param ownLabels what the manifest says
-   * @param serviceAccount the account it runs under
-   */
-  record PodManifest(Pod pod, Map<String, String> ownLabels, String serviceAccount)
-      implements Manifest {
-    public PodManifest {
-      ownLabels = Map.copyOf(ownLabels);
-    }
-
+  /** A pod. */
+  record PodManifest(Pod pod) implements Manifest {
     @Override
     public ResourceKey key() {
       return pod.key();

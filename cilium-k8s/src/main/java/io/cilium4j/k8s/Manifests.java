@@ -4,7 +4,6 @@ package io.cilium4j.k8s;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.Labels;
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
@@ -84,19 +83,19 @@ final class Manifests {
     JsonNode status = Fields.object(document, "", "status");
     String phase = Fields.text(status, "status", "phase").orElse("");
     boolean ended = phase.equals("Succeeded") || phase.equals("Failed");
-    var pod =
+    return new Manifest.PodManifest(
         new Pod(
             Fields.namespace(metadata),
             Fields.name(metadata),
             Fields.text(metadata, "metadata", "uid").orElse(""),
             Fields.text(spec, "spec", "nodeName").filter(name -> !name.isEmpty()),
-            Labels.EMPTY,
+            Fields.labels(metadata),
+            Fields.text(spec, "spec", "serviceAccountName")
+                .filter(name -> !name.isEmpty())
+                .orElse(Pod.DEFAULT_SERVICE_ACCOUNT),
             ended ? List.of() : podAddresses(status),
             Fields.flag(spec, "spec", "hostNetwork"),
-            namedPorts(spec));
-    String account =
-        Fields.text(spec, "spec", "serviceAccountName").filter(n -> !n.isEmpty()).orElse("default");
-    return new Manifest.PodManifest(pod, Fields.labels(metadata), account);
+            namedPorts(spec)));
   }
 
   private static List<IpAddress> podAddresses(JsonNode status) throws ManifestException {

@@ -28,9 +28,7 @@ class DirectorySourceConformanceTest extends KubernetesSourceConformance {
   @Override
   protected KubernetesSource open() {
     return new DirectorySourceProvider()
-        .open(
-            new KubernetesSourceProvider.Config(
-                "default", scheduler, Map.of("path", folder.toString())));
+        .open(new KubernetesSourceProvider.Config(scheduler, Map.of("path", folder.toString())));
   }
 
   @Override

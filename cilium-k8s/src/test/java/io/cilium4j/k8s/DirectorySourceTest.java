@@ -13,8 +13,8 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.FileWriters;
 import io.cilium4j.core.spi.FileWriters.Answer;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
-import io.cilium4j.core.spi.SourceMemory;
 import io.cilium4j.core.state.ManualScheduler;
+import io.cilium4j.core.state.StateFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,14 +47,14 @@ class DirectorySourceTest {
   private DirectorySource source;
 
   /** What outlives a source; can be damaged, or refuse to keep anything. */
-  private static final class HeldMemory implements SourceMemory {
+  private static final class HeldMemory implements StateFile {
     private Optional<byte[]> kept = Optional.empty();
     private int writes;
     private boolean isFull;
     private boolean isLost;
 
     @Override
-    public Optional<byte[]> recall() throws IOException {
+    public Optional<byte[]> read() throws IOException {
       if (isLost) {
         throw new IOException("damaged");
       }
@@ -62,12 +62,17 @@ class DirectorySourceTest {
     }
 
     @Override
-    public void keep(byte[] content) throws IOException {
+    public void write(byte[] content) throws IOException {
       if (isFull) {
         throw new IOException("No space left on device");
       }
       writes++;
       kept = Optional.of(content);
+    }
+
+    @Override
+    public void setAside() {
+      kept = Optional.empty();
     }
   }
 
@@ -78,7 +83,7 @@ class DirectorySourceTest {
   }
 
   private DirectorySource source(Path of) {
-    var config = new KubernetesSourceProvider.Config("default", time, Map.of(), memory);
+    var config = new KubernetesSourceProvider.Config(time, Map.of(), memory);
     return new DirectorySource(of, config, file -> writers.getOrDefault(file, NOBODY));
   }
 
@@ -291,7 +296,7 @@ class DirectorySourceTest {
   @Test
   void open_wrongOptions_areRefused() {
     for (Map<String, String> options : List.of(Map.of("x", "y"), Map.<String, String>of())) {
-      var config = new KubernetesSourceProvider.Config("default", time, options);
+      var config = new KubernetesSourceProvider.Config(time, options);
       assertThrows(
           IllegalArgumentException.class, () -> new DirectorySourceProvider().open(config));
     }
@@ -370,7 +375,8 @@ class DirectorySourceTest {
         && trouble != Trouble.WRONG_KIND
         && trouble != Trouble.OLD_VERSION) {
       assertEquals(Optional.of("a"), label("one", "v"));
-      assertEquals(Optional.of("x"), label("one", "io.cilium.k8s.namespace.labels.n"));
+      assertEquals(
+          Optional.of("x"), source.namespaces().get("default").map(each -> each.labels().get("n")));
     }
     assertEquals(1, problems().size(), problems().toString());
   }
@@ -524,7 +530,7 @@ class DirectorySourceTest {
   }
 
   private Optional<String> label(String pod, String key) {
-    return source.pods().get(key(pod)).map(Pod::labels).flatMap(l -> l.value("k8s", key));
+    return source.pods().get(key(pod)).map(Pod::labels).map(l -> l.get(key));
   }
 
   private Map<String, String> problems() {

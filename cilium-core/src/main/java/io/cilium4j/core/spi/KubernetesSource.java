@@ -7,6 +7,7 @@ import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.StateFile;
 import io.cilium4j.core.state.Table;
 
 /**
@@ -14,7 +15,7 @@ import io.cilium4j.core.state.Table;
  * that existed at the start; from {@link #start} on they follow the source.
  *
  * <p>What cannot be read never ends a source: the object stays as it was last good, over a restart
- * too ({@link SourceMemory}), and {@link #problems} says what is wrong. A table of which something
+ * too ({@link StateFile}), and {@link #problems} says what is wrong. A table of which something
  * cannot be read and nothing is known stays uninitialised, so that nothing is taken for absent.
  */
 @Experimental
@@ -23,7 +24,7 @@ public interface KubernetesSource extends Lifecycle.Part {
   /** The implementation's name: {@code directory}, {@code api-server}. */
   String name();
 
-  /** Pods, by object. */
+  /** Pods, by object; their labels are their own, without those of their namespace. */
   Table<ResourceKey, Pod> pods();
 
   /** Namespaces, by name. */

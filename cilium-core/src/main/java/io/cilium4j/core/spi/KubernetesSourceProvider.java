@@ -2,6 +2,7 @@
 package io.cilium4j.core.spi;
 
 import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.StateFile;
 import java.util.Map;
 
 /** Makes a {@link KubernetesSource}; found by {@link java.util.ServiceLoader}. */
@@ -21,24 +22,18 @@ public interface KubernetesSourceProvider {
   /**
    * What a source is given.
    *
-   * @param clusterName the name of our cluster, which every pod gets as a label
    * @param scheduler its clock and thread; stays the caller's to close
    * @param options the implementation's own, for example {@code path} of the directory
    * @param memory what it knows again after a restart
    */
-  record Config(
-      String clusterName, Scheduler scheduler, Map<String, String> options, SourceMemory memory) {
-
-    /** The name of a cluster that was given none. */
-    public static final String DEFAULT_CLUSTER = "default";
-
+  record Config(Scheduler scheduler, Map<String, String> options, StateFile memory) {
     public Config {
       options = Map.copyOf(options);
     }
 
     /** For a source whose objects need not outlive the process. */
-    public Config(String clusterName, Scheduler scheduler, Map<String, String> options) {
-      this(clusterName, scheduler, options, SourceMemory.NONE);
+    public Config(Scheduler scheduler, Map<String, String> options) {
+      this(scheduler, options, StateFile.NONE);
     }
   }
 }

@@ -19,6 +19,8 @@ import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
+import io.cilium4j.identity.EndpointLabels;
+import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.PortProtocol;
@@ -121,7 +123,7 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint createEndpoint(EndpointRequest request) {
     AgentRuntime running = running();
-    return running.manager().create(request, running.labels().of(request), config.mtuBytes());
+    return running.manager().create(request, running.labels().of(request.pod()), config.mtuBytes());
   }
 
   /**
@@ -135,9 +137,16 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
     AgentRuntime running = running();
+    EndpointLabels labels = running.labels();
+    Optional<Pod> pod = labels.podOf(wanted.namespace(), wanted.name(), wanted.names().podUid());
     return running
         .manager()
-        .adopt(running.labels().withPortsOfPod(wanted), running.labels().of(wanted), wait);
+        .adopt(
+            pod.map(each -> wanted.withNamedPorts(each.namedPorts())).orElse(wanted),
+            pod.map(labels::of)
+                .orElseGet(() ->
+                    labels.ofRuntime(wanted.namespace(), wanted.labels(), wanted.namedPorts())),
+            wait);
   }
 
   /** Whether a caller waits until the datapath enforces what he asked for. */
@@ -177,15 +186,12 @@ public final class Agent implements AutoCloseable {
    */
   public boolean changeLabels(EndpointRequest pod) {
     AgentRuntime running = running();
-    PreparedLabels labels = running.labels().of(pod);
+    Labels labels = running.labels().of(pod.pod());
     return endpoint(pod.namespace(), pod.name())
         .map(endpoint ->
             running
                 .manager()
-                .changeLabels(
-                    endpoint.id(),
-                    details -> details.withDerivedLabels(labels.all()),
-                    EndpointLabels::relevant))
+                .changeLabels(endpoint.id(), details -> details.withDerivedLabels(labels)))
         .orElse(false);
   }
 
@@ -205,8 +211,7 @@ public final class Agent implements AutoCloseable {
             details -> {
               EndpointLabels.requireFree(labels, details.derivedLabels());
               return details.withUserLabels(labels);
-            },
-            EndpointLabels::relevant);
+            });
   }
 
   /**
@@ -226,8 +231,7 @@ public final class Agent implements AutoCloseable {
                 endpointId,
                 details ->
                     details.withDerivedLabels(
-                        running.labels().retold(endpoint.get(), details.names(), labels)),
-                EndpointLabels::relevant);
+                        running.labels().retold(endpoint.get(), details.names().podUid(), labels)));
   }
 
   /**
@@ -448,7 +452,7 @@ public final class Agent implements AutoCloseable {
   }
 
   /** The node's addresses. */
-  public AddressBook addresses() {
+  public AddressReservations addresses() {
     return running().addresses();
   }
 

@@ -38,7 +38,11 @@ public final class AgentBuilder {
   private final List<Seam<FlowSinkProvider>> flowSinks = new ArrayList<>();
   private String nodeName = "node";
   private List<IpPrefix> podCidrs = List.of();
-  private String clusterName = KubernetesSourceProvider.Config.DEFAULT_CLUSTER;
+
+  /** The name of a cluster that was given none. */
+  private static final String DEFAULT_CLUSTER = "default";
+
+  private String clusterName = DEFAULT_CLUSTER;
   private int clusterId;
   private int mtuBytes = DEFAULT_MTU_BYTES;
   private Limits limits = Limits.DEFAULT;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.MetricFamily.Kind;
-import io.cilium4j.agent.MetricFamily.Sample;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Kind;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.core.spi.Datapath.Collection;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.Datapath.Pressure;

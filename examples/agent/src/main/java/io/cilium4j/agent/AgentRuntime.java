@@ -35,8 +35,16 @@ import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
+import io.cilium4j.datapath.net.NodePrefixes;
+import io.cilium4j.identity.EndpointLabels;
+import io.cilium4j.identity.EndpointPrefixes;
+import io.cilium4j.identity.HostPrefixes;
 import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.Ipcache;
+import io.cilium4j.identity.LocalIdentities;
+import io.cilium4j.identity.PodFollower;
+import io.cilium4j.ipam.AddressReservations;
+import io.cilium4j.ipam.CountingAllocator;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.PolicyConfig;
 import java.time.Clock;
@@ -61,7 +69,7 @@ import org.slf4j.LoggerFactory;
  * <p>Who follows whom, from top to bottom:
  *
  * <pre>
- *   source        EndpointManager      HostAddresses
+ *   source        EndpointManager      HostPrefixes
  *     |             |         |              |
  *   resources   endpoints  identities     ipcache     tables
  *     |_____________|_________|______________|
@@ -107,7 +115,7 @@ final class AgentRuntime implements AutoCloseable {
   private final EndpointManager manager;
   private final EndpointLabels labels;
   private final FlowLog flows;
-  private final AddressBook addresses;
+  private final AddressReservations addresses;
   private final GivenRules givenRules;
   private final ProgramPolicies programPolicies;
   private final AgentOptions options;
@@ -134,7 +142,7 @@ final class AgentRuntime implements AutoCloseable {
     AutoCloseable _ = opened.add(() -> lastStep.run());
     this.config = config;
     this.choice = choice;
-    var ipam = new CountedIpam(openIpam(config));
+    var ipam = new CountingAllocator(openIpam(config));
     List<IpAddress> routers =
         Stream.of(IpFamily.values()).flatMap(family -> ipam.router(family).stream()).toList();
     this.datapath = opened.add(openDatapath(config, folder, choice, routers));
@@ -142,8 +150,8 @@ final class AgentRuntime implements AutoCloseable {
     Scheduler identityThread = thread("identity");
     this.identities =
         opened.add(new IdentityAllocator(openBackend(identityThread), identityThread));
-    var localIdentities = new LocalIdentities(folder, identities);
-    this.ipcache = new Ipcache(identities, ipam.families(), Set.of(HostAddresses.INPUT));
+    var localIdentities = new LocalIdentities(folder.localIdentities(), identities);
+    this.ipcache = new Ipcache(identities, ipam.families(), Set.of(HostPrefixes.INPUT));
     this.source = config.source().map(each -> openSource(each, folder));
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
     var acceptedPolicies = opened.add(new AcceptedPolicies(folder));
@@ -152,12 +160,12 @@ final class AgentRuntime implements AutoCloseable {
     var ownership = new Ownership();
     this.programPolicies = new ProgramPolicies(policyConfig, folder);
     this.addresses =
-        new AddressBook(
+        new AddressReservations(
             ipam,
             config.podCidrs(),
-            new SpecStore<>("addresses", folder, AddressBook.Held.class),
-            ownership,
-            AddressBook.Clocks.SYSTEM);
+            new SpecStore<>("addresses", folder, AddressReservations.Held.class),
+            EndpointClaims.guard(ownership),
+            AddressReservations.Clocks.SYSTEM);
     Scheduler controllerThread = thread("controller");
     this.regenerations = new Regenerations(controllerThread::nanoTime);
     this.controller =
@@ -181,7 +189,8 @@ final class AgentRuntime implements AutoCloseable {
     this.manager =
         new EndpointManager(
             endpoints,
-            new EndpointClaims(ownership, ipam, addresses, identities, ipcache),
+            new EndpointClaims(
+                ownership, ipam, addresses, identities, new EndpointPrefixes(ipcache)),
             new EndpointStore(folder),
             datapath,
             realisation);
@@ -199,10 +208,11 @@ final class AgentRuntime implements AutoCloseable {
     this.recorders = new SpecStore<>("recorders", folder, RecorderSpec.class);
     this.prefilter = new PrefilterList(new SpecStore<>("prefilter", folder, PrefilterSpec.class));
     this.datapathRows = new DatapathRows(controller.desired(), reconciler, Clock.systemUTC());
-    var hostAddresses = new HostAddresses(ipcache, routers, config.instance() + "-host-addresses");
+    var hostPrefixes = new HostPrefixes(ipcache, routers);
+    var nodePrefixes = new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);
     this.controllers =
         new Controllers(thread("controllers"), Clock.systemUTC())
-            .add("host-addresses", HostAddresses.INTERVAL, hostAddresses::repeat)
+            .add("host-addresses", NodePrefixes.INTERVAL, nodePrefixes::repeat)
             .add(
                 "accepted-policies",
                 KEEP_INTERVAL,
@@ -221,7 +231,7 @@ final class AgentRuntime implements AutoCloseable {
     lifecycle
         .add("flow log", new FlowFollower(datapath, flows))
         .add("endpoints", new StatusFollower(this, controllerThread))
-        .add("host addresses", hostAddresses)
+        .add("host addresses", nodePrefixes)
         .add("controllers", controllers)
         .add("controller", controller)
         .add("reconciler", reconciler);
@@ -232,8 +242,7 @@ final class AgentRuntime implements AutoCloseable {
     source.ifPresent(each ->
         lifecycle
             .add("source", each)
-            .add(
-                "pods", new PodFollower(each, labels, endpoints.table(), manager, thread("pods"))));
+            .add("pods", new PodFollower(each, labels, new PodEndpoints(manager), thread("pods"))));
   }
 
   /**
@@ -322,7 +331,7 @@ final class AgentRuntime implements AutoCloseable {
     return labels;
   }
 
-  AddressBook addresses() {
+  AddressReservations addresses() {
     return addresses;
   }
 
@@ -503,10 +512,7 @@ final class AgentRuntime implements AutoCloseable {
         .get()
         .open(
             new KubernetesSourceProvider.Config(
-                config.clusterName(),
-                thread("source"),
-                wanted.options(),
-                new ManifestMemory(folder)));
+                thread("source"), wanted.options(), folder.manifests()));
   }
 
   private Table<ResourceKey, RawResource> resources() {

@@ -105,13 +105,7 @@ public record EndpointAttachment(
    * after the pod and, behind a colon, the device.
    */
   public String kubernetesName() {
-    return kubernetesName(name);
-  }
-
-  /** As {@link #kubernetesName()}, of an endpoint of this name. */
-  static String kubernetesName(String endpointName) {
-    int colon = endpointName.indexOf(':');
-    return colon < 0 ? endpointName : endpointName.substring(0, colon);
+    return Endpoint.kubernetesName(name);
   }
 
   /** Whether this owner of an address is its pod. */

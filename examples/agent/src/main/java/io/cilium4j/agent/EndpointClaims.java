@@ -12,9 +12,10 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IpamAllocator;
+import io.cilium4j.identity.EndpointPrefixes;
 import io.cilium4j.identity.IdentityAllocator;
-import io.cilium4j.identity.Ipcache;
-import io.cilium4j.identity.IpcacheSource;
+import io.cilium4j.ipam.AddressInUseException;
+import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.ipam.UnusablePrefixes;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,9 +44,9 @@ final class EndpointClaims {
 
   private final Ownership ownership;
   private final IpamAllocator ipam;
-  private final AddressBook book;
+  private final AddressReservations reservations;
   private final IdentityAllocator identities;
-  private final Ipcache ipcache;
+  private final EndpointPrefixes prefixes;
 
   /** The identity that each endpoint of these ids has by now. */
   private final Map<Integer, Integer> identityOf = new ConcurrentHashMap<>();
@@ -53,18 +54,29 @@ final class EndpointClaims {
   EndpointClaims(
       Ownership ownership,
       IpamAllocator ipam,
-      AddressBook book,
+      AddressReservations reservations,
       IdentityAllocator identities,
-      Ipcache ipcache) {
+      EndpointPrefixes prefixes) {
     this.ownership = ownership;
     this.ipam = ipam;
-    this.book = book;
+    this.reservations = reservations;
     this.identities = identities;
-    this.ipcache = ipcache;
+    this.prefixes = prefixes;
   }
 
   Ownership ownership() {
     return ownership;
+  }
+
+  /** Keeps endpoints from taking an address while others work on it. */
+  static AddressReservations.Guard guard(Ownership ownership) {
+    return (address, by) -> {
+      try {
+        return ownership.keep(address, by)::release;
+      } catch (EndpointExistsException e) {
+        throw new AddressInUseException(String.valueOf(e.getMessage()));
+      }
+    };
   }
 
   /**
@@ -116,7 +128,7 @@ final class EndpointClaims {
 
   /**
    * Claims everything for a new endpoint whose addresses were chosen before, by {@link
-   * AddressBook#allocate} as a rule.
+   * AddressReservations#allocate} as a rule.
    *
    * @param holding from {@link #own(EndpointAttachment)}; given back with the rest
    */
@@ -137,21 +149,27 @@ final class EndpointClaims {
     String pod = wanted.podName();
     UUID reservation = wanted.reservations().get(address);
     if (reservation != null) {
-      book.confirm(address, reservation);
+      requireOf(address, reservation);
     }
-    String holder = ipam.allocations().get(address).orElse(AddressBook.NOBODY);
-    boolean isForIt = holder.equals(AddressBook.NOBODY) || wanted.isOf(holder);
+    String holder = ipam.allocations().get(address).orElse(AddressReservations.NOBODY);
+    boolean isForIt = holder.equals(AddressReservations.NOBODY) || wanted.isOf(holder);
     if (!isForIt) {
       throw new EndpointExistsException(
           "endpoint " + pod + ": address " + address + " is that of " + holder);
     }
-    book.handOver(address, undo);
+    undo.add(reservations.handOver(address));
     if (!holder.equals(pod) && ipam.release(address, holder)) {
       undo.add(() -> ipam.claim(address, holder));
     }
     ipam.claim(address, pod);
     if (!holder.equals(pod)) {
       undo.add(() -> ipam.release(address, pod));
+    }
+  }
+
+  private void requireOf(IpAddress address, UUID reservation) {
+    if (!reservations.isOf(address, reservation)) {
+      throw new UnfitAddressException("address " + address + ": it is reserved anew, for another");
     }
   }
 
@@ -165,8 +183,8 @@ final class EndpointClaims {
     String problem =
         unusable.isPresent()
             ? unusable.get()
-            : book.podCidrs().stream().anyMatch(prefix -> prefix.contains(address))
-                ? "it is of the pod CIDRs " + book.podCidrs() + " of this node"
+            : reservations.podCidrs().stream().anyMatch(prefix -> prefix.contains(address))
+                ? "it is of the pod CIDRs " + reservations.podCidrs() + " of this node"
                 : NodeAddresses.has(address) ? "it is the node's own" : "";
     if (!problem.isEmpty()) {
       throw new UnfitAddressException("endpoint " + pod + ": address " + address + ": " + problem);
@@ -180,7 +198,7 @@ final class EndpointClaims {
    * @return the endpoint, with another number if that of its identity is another's by now
    */
   Endpoint claimAgain(Endpoint former, EndpointDetails details, Undo undo) {
-    Labels relevant = EndpointLabels.relevant(details);
+    Labels relevant = details.relevantLabels();
     String pod = former.podName();
     if (details.addressOwner() == AddressOwner.OTHERS) {
       former.addresses().forEach(address -> requireForeign(address, pod));
@@ -214,7 +232,7 @@ final class EndpointClaims {
 
   /** The prefixes that it gives addresses out of. */
   List<IpPrefix> podCidrs() {
-    return book.podCidrs();
+    return reservations.podCidrs();
   }
 
   /** Takes one more reference on the identity of a label set, for an endpoint that changes. */
@@ -240,29 +258,12 @@ final class EndpointClaims {
   /** Tells everybody whose the addresses are. */
   void announce(Endpoint endpoint) {
     identityOf.put(endpoint.id(), endpoint.identity());
-    ipcache.update(batch -> {
-      for (IpAddress address : endpoint.addresses()) {
-        batch.putIdentity(
-            IpPrefix.host(address),
-            owner(endpoint),
-            IpcacheSource.LOCAL,
-            endpoint.identity(),
-            Optional.empty());
-      }
-    });
+    prefixes.put(endpoint);
   }
 
   /** Takes that back. */
   void withdraw(Endpoint endpoint) {
-    ipcache.update(batch -> {
-      for (IpAddress address : endpoint.addresses()) {
-        batch.removeIdentity(IpPrefix.host(address), owner(endpoint));
-      }
-    });
-  }
-
-  private static String owner(Endpoint endpoint) {
-    return "endpoint " + endpoint.id();
+    prefixes.remove(endpoint);
   }
 
   private void forget(Holding holding) {

@@ -2,6 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.Labels;
+import io.cilium4j.identity.EndpointLabels;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -89,6 +90,11 @@ public record EndpointDetails(
           : Optional.of(
               containerInterface.isEmpty() ? containerId : containerId + ":" + containerInterface);
     }
+  }
+
+  /** The labels that make its identity. */
+  Labels relevantLabels() {
+    return EndpointLabels.relevant(derivedLabels, userLabels);
   }
 
   /** These details with other names. */

@@ -14,7 +14,6 @@ import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
-import io.cilium4j.core.Pod;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.AdoptRequest;
 import io.cilium4j.core.spi.Datapath.ConnectRequest;
@@ -98,15 +97,15 @@ final class EndpointManager {
    *
    * @throws AgentException if it cannot; nothing is left of the attempt
    */
-  Endpoint create(EndpointRequest request, PreparedLabels labels, int mtuBytes) {
-    var details = EndpointDetails.of(Names.NONE, labels.all(), AddressOwner.AGENT);
+  Endpoint create(EndpointRequest request, Labels labels, int mtuBytes) {
+    var details = EndpointDetails.of(Names.NONE, labels, AddressOwner.AGENT);
     Holding holding = own(() -> claims.own(request.podName()));
     return bringAbout(
         holding,
         request.podName(),
         Wait.UNTIL_READY,
         undo -> {
-          Claim claim = claims.claim(holding, request.podName(), labels.relevant(), undo);
+          Claim claim = claims.claim(holding, request.podName(), details.relevantLabels(), undo);
           EndpointInterface device =
               datapath.connect(
                   new ConnectRequest(
@@ -126,15 +125,15 @@ final class EndpointManager {
    * @throws AgentException if it cannot; devices and addresses are its maker's still, and a device
    *     that was taken over before it failed is down
    */
-  Endpoint adopt(EndpointAttachment wanted, PreparedLabels labels, Wait wait) {
-    var details = EndpointDetails.of(wanted.names(), labels.all(), wanted.addressOwner());
+  Endpoint adopt(EndpointAttachment wanted, Labels labels, Wait wait) {
+    var details = EndpointDetails.of(wanted.names(), labels, wanted.addressOwner());
     Holding holding = own(() -> claims.own(wanted));
     return bringAbout(
         holding,
         wanted.podName(),
         wait,
         undo -> {
-          Claim claim = claims.claimGiven(holding, wanted, labels.relevant(), undo);
+          Claim claim = claims.claimGiven(holding, wanted, details.relevantLabels(), undo);
           EndpointInterface device =
               datapath.adopt(new AdoptRequest(claim.id(), wanted.device(), claim.addresses()));
           undo.add(() -> datapath.release(device));
@@ -337,35 +336,21 @@ final class EndpointManager {
    * Gives an endpoint other labels, and waits until its new identity is enforced.
    *
    * @param change its details from the present ones; must not change anything else
-   * @param relevant the labels that make its identity, from its details
    * @return false if there is no such endpoint
    * @throws AgentException if it cannot be kept, and nothing is changed; or if it is not enforced
    *     in time, and will be
    */
-  boolean changeLabels(
-      int id, UnaryOperator<EndpointDetails> change, Function<EndpointDetails, Labels> relevant) {
-    return changeLabels(id, change, relevant, UnaryOperator.identity());
+  boolean changeLabels(int id, UnaryOperator<EndpointDetails> change) {
+    return changeLabels(id, change, UnaryOperator.identity());
   }
 
   /**
-   * Gives an endpoint the labels and named ports of its pod, and waits until its new identity is
-   * enforced.
+   * As {@link #changeLabels(int, UnaryOperator)}.
    *
-   * @return false if there is no such endpoint
+   * @param alsoChanged what else of the endpoint changes with its labels
    */
-  boolean followPod(int id, Pod pod) {
-    return changeLabels(
-        id,
-        present -> present.withDerivedLabels(pod.labels()),
-        EndpointLabels::relevant,
-        endpoint -> endpoint.withNamedPorts(pod.namedPorts()));
-  }
-
-  private boolean changeLabels(
-      int id,
-      UnaryOperator<EndpointDetails> change,
-      Function<EndpointDetails, Labels> relevant,
-      UnaryOperator<Endpoint> alsoChanged) {
+  boolean changeLabels(
+      int id, UnaryOperator<EndpointDetails> change, UnaryOperator<Endpoint> alsoChanged) {
     Optional<Endpoint> before;
     Endpoint changed;
     long revision;
@@ -376,7 +361,7 @@ final class EndpointManager {
         return false;
       }
       EndpointDetails changedDetails = change.apply(present.get());
-      Identity next = claims.claimIdentity(relevant.apply(changedDetails));
+      Identity next = claims.claimIdentity(changedDetails.relevantLabels());
       UnaryOperator<Endpoint> step = endpoint -> alsoChanged.apply(endpoint.withIdentity(next));
       try {
         before = keepChanged(id, changedDetails, step);

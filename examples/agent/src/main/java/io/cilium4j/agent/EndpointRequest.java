@@ -2,7 +2,10 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.Endpoint.NamedPort;
+import io.cilium4j.core.Pod;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -23,9 +26,6 @@ public record EndpointRequest(
     String netns,
     Map<String, NamedPort> namedPorts) {
 
-  /** The account of a pod that names none. */
-  static final String DEFAULT_SERVICE_ACCOUNT = "default";
-
   /** What Kubernetes takes for the name of an object, without its bound of 253 characters. */
   private static final Pattern OBJECT_NAME = Pattern.compile("[a-z0-9]([-.a-z0-9]*[a-z0-9])?");
 
@@ -45,12 +45,26 @@ public record EndpointRequest(
 
   /** A pod of the default service account, without named ports. */
   public EndpointRequest(String namespace, String name, Map<String, String> labels, String netns) {
-    this(namespace, name, DEFAULT_SERVICE_ACCOUNT, labels, netns, Map.of());
+    this(namespace, name, Pod.DEFAULT_SERVICE_ACCOUNT, labels, netns, Map.of());
   }
 
   /** The name under which people know it: {@code namespace/name}. */
   public String podName() {
     return namespace + "/" + name;
+  }
+
+  /** The pod that it is, without what Kubernetes alone knows. */
+  Pod pod() {
+    return new Pod(
+        namespace,
+        name,
+        "",
+        Optional.empty(),
+        labels,
+        serviceAccount,
+        List.of(),
+        false,
+        namedPorts);
   }
 
   private static void checkName(String what, String name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import java.util.ArrayList;
 import java.util.Comparator;

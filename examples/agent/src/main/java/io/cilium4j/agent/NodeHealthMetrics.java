@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.MetricFamily.Kind;
-import io.cilium4j.agent.MetricFamily.Sample;
 import io.cilium4j.agent.cluster.AddressHealth;
 import io.cilium4j.agent.cluster.NodeAddress;
 import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.agent.cluster.Probe;
+import io.cilium4j.core.metrics.DurationHistogram;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Kind;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;

@@ -281,19 +281,11 @@ final class Ownership {
   private @Nullable Holding strangerIn(String containerId, String podName) {
     for (Holding each : byId.values()) {
       if (each.names.containerId().equals(containerId)
-          && !kubernetesName(each.podName).equals(kubernetesName(podName))) {
+          && !Endpoint.kubernetesName(each.podName).equals(Endpoint.kubernetesName(podName))) {
         return each;
       }
     }
     return null;
-  }
-
-  /**
-   * Of a pod with several devices each endpoint has a name of its own: the pod's, a colon, more.
-   */
-  private static String kubernetesName(String podName) {
-    int colon = podName.indexOf(':');
-    return colon < 0 ? podName : podName.substring(0, colon);
   }
 
   private void enter(Holding holding, Collection<? extends Thing> things) {

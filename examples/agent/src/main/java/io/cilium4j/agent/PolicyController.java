@@ -17,6 +17,7 @@ import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
+import io.cilium4j.identity.LocalIdentities;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;

@@ -2,8 +2,10 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.agent.DesiredKey.EndpointKey;
-import io.cilium4j.agent.MetricFamily.Kind;
-import io.cilium4j.agent.MetricFamily.Sample;
+import io.cilium4j.core.metrics.DurationHistogram;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Kind;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.RowStatus;

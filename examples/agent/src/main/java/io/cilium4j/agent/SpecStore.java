@@ -2,6 +2,8 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.api.ApiJson;
+import io.cilium4j.core.state.StorageException;
+import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.io.IOException;
@@ -19,7 +21,7 @@ import tools.jackson.core.JacksonException;
  *
  * @param <V> a record of the API
  */
-public final class SpecStore<V> {
+public final class SpecStore<V> implements StoredTable<Long, V> {
   private static final Logger LOG = LoggerFactory.getLogger(SpecStore.class);
 
   private static final String SUFFIX = ".json";
@@ -50,37 +52,33 @@ public final class SpecStore<V> {
     }
   }
 
-  /** The rows, by number. */
+  @Override
   public Table<Long, V> table() {
     return rows.table();
   }
 
-  /**
-   * Puts a row.
-   *
-   * @return whether it is new
-   * @throws AgentException if it cannot be kept, or there are too many
-   */
-  public boolean put(long id, V value) {
+  /** As {@link StoredTable#put}; there are at most 65,535 rows. */
+  @Override
+  public boolean put(Long id, V value) {
     lock.lock();
     try {
       boolean isNew = !rows.table().snapshot().contains(id);
       if (isNew && rows.table().snapshot().size() >= MAX_ROWS) {
-        throw new AgentException(name + ": more than " + MAX_ROWS);
+        throw new StorageException(name + ": more than " + MAX_ROWS);
       }
       folder.createSpecs(name);
       folder.write(file(id), ApiJson.mapper().writeValueAsBytes(value));
       rows.put(id, value);
       return isNew;
     } catch (IOException e) {
-      throw new AgentException("write state of " + name + " " + id + ": " + e.getMessage(), e);
+      throw new StorageException("write state of " + name + " " + id + ": " + e.getMessage(), e);
     } finally {
       lock.unlock();
     }
   }
 
-  /** Removes a row; false if there is none. */
-  public boolean delete(long id) {
+  @Override
+  public boolean delete(Long id) {
     lock.lock();
     try {
       if (!rows.table().snapshot().contains(id)) {
@@ -90,13 +88,13 @@ public final class SpecStore<V> {
       rows.remove(id);
       return true;
     } catch (IOException e) {
-      throw new AgentException("remove state of " + name + " " + id + ": " + e.getMessage(), e);
+      throw new StorageException("remove state of " + name + " " + id + ": " + e.getMessage(), e);
     } finally {
       lock.unlock();
     }
   }
 
-  private Path file(long id) {
+  private Path file(Long id) {
     return files.resolve(id + SUFFIX);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.FolderFile.Missing;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -60,6 +61,14 @@ final class StateFolder {
   /** Largest file that is read back, 1 MiB: an endpoint takes a few hundred bytes. */
   private static final long MAX_FILE_BYTES = 1L << 20;
 
+  /**
+   * Largest file of the cluster's objects: of 10,000 manifests of the usual size it takes a tenth.
+   */
+  private static final long MAX_OBJECTS_BYTES = 256L << 20;
+
+  /** Largest file of numbers: some 200,000 prefixes. */
+  private static final long MAX_IDENTITIES_BYTES = 32L << 20;
+
   /** With the line's end, so that a part of a name is none. */
   private static final Pattern DATAPATH_NAME = Pattern.compile("([a-z][-a-z0-9]{0,30})\\n");
 
@@ -104,8 +113,8 @@ final class StateFolder {
   }
 
   /** What the source of Kubernetes objects must know again. */
-  Path manifests() {
-    return root.resolve("manifests.json");
+  FolderFile manifests() {
+    return new FolderFile(this, root.resolve("manifests.json"), MAX_OBJECTS_BYTES, Missing.IS_LOSS);
   }
 
   /** The policy objects that were accepted last. */
@@ -114,8 +123,9 @@ final class StateFolder {
   }
 
   /** The numbers of prefixes and names. */
-  Path localIdentities() {
-    return root.resolve("local-identities.json");
+  FolderFile localIdentities() {
+    return new FolderFile(
+        this, root.resolve("local-identities.json"), MAX_IDENTITIES_BYTES, Missing.IS_NOTHING);
   }
 
   /** The folder of a table of what users asked for. */
@@ -317,7 +327,12 @@ final class StateFolder {
       for (Path file : list(root, "")) {
         // Also set aside or unfinished.
         String name = file.getFileName().toString();
-        if (Stream.of(givenRules(), programPolicies(), localIdentities(), manifests(), policies())
+        if (Stream.of(
+                givenRules(),
+                programPolicies(),
+                localIdentities().path(),
+                manifests().path(),
+                policies())
             .anyMatch(each -> name.startsWith(each.getFileName().toString()))) {
           Files.deleteIfExists(file);
         }

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cilium4j.agent.AddressBook.Term;
+import io.cilium4j.ipam.AddressReservations.Term;
 import io.cilium4j.agent.GivenRules.Replaced;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;

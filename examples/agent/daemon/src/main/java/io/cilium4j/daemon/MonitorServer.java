@@ -3,8 +3,8 @@ package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentEvent;
-import io.cilium4j.agent.MetricFamily;
 import io.cilium4j.agent.rest.SocketFile;
+import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Datapath.Subscription;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.daemon;
 
-import io.cilium4j.agent.MetricFamily;
-import io.cilium4j.agent.MetricFamily.Sample;
 import io.cilium4j.agent.Metrics;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;

@@ -250,7 +250,7 @@ class MonitorServerTest {
       agent
           .services()
           .put(
-              7,
+              7L,
               new ServiceSpec(
                   7,
                   new FrontendAddress("10.96.0.1", "tcp", "", 80),
@@ -262,7 +262,7 @@ class MonitorServerTest {
               + "\"backend-addresses\":[{\"ip\":\"10.99.0.5\",\"port\":8080}],"
               + "\"type\":\"ClusterIP\",\"traffic-policy\":\"\",\"name\":\"web\",\"namespace\":\"\"}",
           client.next("Service upserted").path("message").toString());
-      assertTrue(agent.services().delete(7));
+      assertTrue(agent.services().delete(7L));
       assertEquals("{\"id\":7}", client.next("Service deleted").path("message").toString());
     }
   }

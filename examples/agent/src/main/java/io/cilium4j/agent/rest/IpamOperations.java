@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.AddressBook;
-import io.cilium4j.agent.AddressBook.Taken;
-import io.cilium4j.agent.AddressBook.Term;
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.AgentException;
-import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.api.model.AddressPair;
 import io.cilium4j.api.model.IPAMAddressResponse;
 import io.cilium4j.api.model.IPAMResponse;
@@ -14,6 +9,11 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.state.StorageException;
+import io.cilium4j.ipam.AddressInUseException;
+import io.cilium4j.ipam.AddressReservations;
+import io.cilium4j.ipam.AddressReservations.Taken;
+import io.cilium4j.ipam.AddressReservations.Term;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -33,7 +33,7 @@ final class IpamOperations {
   private static final String POOL = "default";
 
   private final Agent agent;
-  private final AddressBook book;
+  private final AddressReservations book;
 
   IpamOperations(Agent agent) {
     this.agent = agent;
@@ -42,14 +42,14 @@ final class IpamOperations {
 
   Response allocate(Request request) {
     checkPool(request, NOT_ALLOCATED);
-    String owner = request.query("owner").orElse(AddressBook.NOBODY);
+    String owner = request.query("owner").orElse(AddressReservations.NOBODY);
     Term term = request.headerFlag("expiration") ? Term.UNTIL_DEADLINE : Term.PERMANENT;
     Map<IpFamily, Taken> taken = new EnumMap<>(IpFamily.class);
     try {
       for (IpFamily family : wantedFamilies(request)) {
         taken.put(family, book.allocate(family, owner, term));
       }
-    } catch (IpamException | AgentException | IllegalArgumentException e) {
+    } catch (IpamException | StorageException | IllegalArgumentException e) {
       taken.values().forEach(each -> book.release(each.address()));
       throw new Refusal(NOT_ALLOCATED, String.valueOf(e.getMessage()));
     }
@@ -112,10 +112,10 @@ final class IpamOperations {
     IpAddress address = address(request);
     checkPool(request, FAILED);
     try {
-      book.claim(address, request.query("owner").orElse(AddressBook.NOBODY));
-    } catch (EndpointExistsException e) {
+      book.claim(address, request.query("owner").orElse(AddressReservations.NOBODY));
+    } catch (AddressInUseException e) {
       throw new Refusal(CONFLICT, String.valueOf(e.getMessage()));
-    } catch (IpamException | AgentException | IllegalArgumentException e) {
+    } catch (IpamException | StorageException | IllegalArgumentException e) {
       throw new Refusal(FAILED, String.valueOf(e.getMessage()));
     }
     return Response.done();
@@ -128,7 +128,7 @@ final class IpamOperations {
       if (!book.release(address)) {
         throw Refusal.notFound();
       }
-    } catch (AgentException e) {
+    } catch (IpamException | StorageException e) {
       throw new Refusal(FAILED, String.valueOf(e.getMessage()));
     }
     return Response.done();

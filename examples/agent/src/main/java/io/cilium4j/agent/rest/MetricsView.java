@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.MetricFamily;
-import io.cilium4j.agent.MetricFamily.Sample;
 import io.cilium4j.agent.Metrics;
 import io.cilium4j.api.model.Metric;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.DurationHistogram;
-import io.cilium4j.agent.MetricFamily;
-import io.cilium4j.agent.MetricFamily.Kind;
-import io.cilium4j.agent.MetricFamily.Sample;
+import io.cilium4j.core.metrics.DurationHistogram;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Kind;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

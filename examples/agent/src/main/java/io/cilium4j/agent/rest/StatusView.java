@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.AddressBook;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.ControllerState;
 import io.cilium4j.agent.NodeFacts;
@@ -34,6 +33,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.ipam.AddressReservations;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -160,7 +160,7 @@ final class StatusView {
         : new K8sStatus(OK, List.of(), "objects come from the source " + source);
   }
 
-  private static IPAMStatus ipam(AddressBook book) {
+  private static IPAMStatus ipam(AddressReservations book) {
     Map<String, String> allocations = new TreeMap<>();
     for (Row<IpAddress, String> row : book.allocations().snapshot()) {
       allocations.put(row.key().toString(), row.value());
@@ -180,7 +180,7 @@ final class StatusView {
         String.join(", ", parts));
   }
 
-  private static List<String> addresses(AddressBook book, IpFamily family) {
+  private static List<String> addresses(AddressReservations book, IpFamily family) {
     return book.allocations().snapshot().stream()
         .map(Row::key)
         .filter(each -> each.family() == family)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.core.metrics;
 
-import io.cilium4j.agent.MetricFamily.Sample.Distribution;
+import io.cilium4j.core.metrics.MetricFamily.Sample.Distribution;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -27,7 +27,7 @@ public final class DurationHistogram {
   }
 
   /** One that has noted nothing; upper bounds in seconds, ascending. */
-  DurationHistogram(List<Double> bounds) {
+  public DurationHistogram(List<Double> bounds) {
     this.bounds = List.copyOf(bounds);
     this.counts = new AtomicLongArray(bounds.size() + 1);
   }

@@ -11,6 +11,8 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.state.ManualScheduler;
+import io.cilium4j.datapath.net.NodePrefixes;
+import io.cilium4j.identity.HostPrefixes;
 import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.MemoryIdentityBackendProvider;
@@ -21,7 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
-class HostAddressesTest {
+class HostPrefixesTest {
 
   private static final IpAddress ROUTER = IpAddress.parse("10.1.0.1");
 
@@ -33,9 +35,9 @@ class HostAddressesTest {
                   .open(new IdentityBackendProvider.Config(0, time, Map.of())),
               time),
           EnumSet.allOf(IpFamily.class),
-          Set.of(HostAddresses.INPUT));
-  private final HostAddresses addresses =
-      new HostAddresses(ipcache, List.of(ROUTER), "test-host-addresses");
+          Set.of(HostPrefixes.INPUT));
+  private final NodePrefixes addresses =
+      new NodePrefixes("test-host-addresses", new HostPrefixes(ipcache, List.of(ROUTER))::put);
 
   private Optional<Integer> identity(String prefix) {
     return ipcache.table().snapshot().get(IpPrefix.parse(prefix)).map(IpcacheEntry::identity);

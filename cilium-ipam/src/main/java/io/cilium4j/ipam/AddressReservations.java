@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.ipam;
 
-import io.cilium4j.agent.Ownership.Holding;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.StorageException;
+import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
 import java.time.Clock;
 import java.time.DateTimeException;
@@ -36,14 +37,37 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by several threads.
  */
-public final class AddressBook {
-  private static final Logger LOG = LoggerFactory.getLogger(AddressBook.class);
+public final class AddressReservations {
+  private static final Logger LOG = LoggerFactory.getLogger(AddressReservations.class);
 
   /** How long an address waits for its endpoint: a plugin is given up after a few minutes. */
-  static final Duration RESERVATION = Duration.ofMinutes(10);
+  public static final Duration RESERVATION = Duration.ofMinutes(10);
 
   /** The owner of an address that was taken for nobody in particular. */
   public static final String NOBODY = "(nobody)";
+
+  /** Who keeps an address that is given back, in messages. */
+  private static final String RETURNING = "what gives it back";
+
+  /** Keeps endpoints from taking an address while somebody works on it. */
+  @FunctionalInterface
+  public interface Guard {
+
+    /**
+     * Keeps an address until the returned handle is closed.
+     *
+     * @param by who works on it, for those that are refused meanwhile
+     * @throws AddressInUseException if an endpoint has it or is to have it
+     */
+    Kept keep(IpAddress address, String by);
+  }
+
+  /** An address that no endpoint takes. */
+  @FunctionalInterface
+  public interface Kept extends AutoCloseable {
+    @Override
+    void close();
+  }
 
   /** Whether an address comes back by itself. */
   public enum Term {
@@ -55,8 +79,8 @@ public final class AddressBook {
    * An address that was taken.
    *
    * @param address the address
-   * @param reservation names the deadline, for {@link AddressBook#confirm}; absent for a permanent
-   *     one
+   * @param reservation names the deadline, for {@link AddressReservations#isOf}; absent for a
+   *     permanent one
    */
   public record Taken(IpAddress address, Optional<UUID> reservation) {}
 
@@ -107,14 +131,15 @@ public final class AddressBook {
    * @param wall tells the time
    * @param nanoTime as {@link System#nanoTime}
    */
-  record Clocks(Clock wall, LongSupplier nanoTime) {
-    static final Clocks SYSTEM = new Clocks(Clock.systemUTC(), System::nanoTime);
+  public record Clocks(Clock wall, LongSupplier nanoTime) {
+    /** The system's. */
+    public static final Clocks SYSTEM = new Clocks(Clock.systemUTC(), System::nanoTime);
   }
 
   private final IpamAllocator ipam;
   private final List<IpPrefix> podCidrs;
-  private final SpecStore<Held> store;
-  private final Ownership ownership;
+  private final StoredTable<Long, Held> store;
+  private final Guard guard;
   private final Clocks clocks;
   private final ReentrantLock lock = new ReentrantLock();
 
@@ -126,21 +151,28 @@ public final class AddressBook {
 
   private long lastRow;
 
-  AddressBook(
+  /**
+   * Reservations of an allocator's addresses; {@link #restore} takes up those of an earlier run.
+   *
+   * @param podCidrs the prefixes that addresses come from
+   * @param store keeps them
+   * @param guard keeps endpoints away meanwhile
+   */
+  public AddressReservations(
       IpamAllocator ipam,
       List<IpPrefix> podCidrs,
-      SpecStore<Held> store,
-      Ownership ownership,
+      StoredTable<Long, Held> store,
+      Guard guard,
       Clocks clocks) {
     this.ipam = ipam;
     this.podCidrs = List.copyOf(podCidrs);
     this.store = store;
-    this.ownership = ownership;
+    this.guard = guard;
     this.clocks = clocks;
   }
 
   /** Takes up what an earlier run kept; to be called when the endpoints have theirs. */
-  void restore() {
+  public void restore() {
     lock.lock();
     try {
       for (Row<Long, Held> row : store.table().snapshot()) {
@@ -178,7 +210,7 @@ public final class AddressBook {
     if (end.isBefore(Instant.parse(former.until()))) {
       try {
         store.put(row, former.until(end));
-      } catch (AgentException e) {
+      } catch (StorageException e) {
         LOG.warn("deadline not kept address={} error=\"{}\"", former.address(), e.getMessage());
       }
     }
@@ -214,7 +246,7 @@ public final class AddressBook {
    *
    * @param owner the pod's name, {@code namespace/name}
    * @throws IpamException if none is left
-   * @throws AgentException if that cannot be kept; then none is taken
+   * @throws StorageException if that cannot be kept; then none is taken
    */
   public Taken allocate(IpFamily family, String owner, Term term) {
     IpAddress address = ipam.allocate(family, owner);
@@ -227,21 +259,18 @@ public final class AddressBook {
   /**
    * Takes this very address.
    *
-   * @throws EndpointExistsException if it is taken, by whomever
+   * @throws AddressInUseException if it is taken, by whomever
    * @throws IpamException if it is reserved or out of reach
-   * @throws AgentException if that cannot be kept; then it is not taken
+   * @throws StorageException if that cannot be kept; then it is not taken
    */
   public void claim(IpAddress address, String owner) {
-    Holding kept = ownership.keep(address, owner);
-    try {
+    try (var _ = guard.keep(address, owner)) {
       Optional<String> holder = ipam.allocations().get(address);
       if (holder.isPresent()) {
-        throw new EndpointExistsException("address " + address + " is that of " + holder.get());
+        throw new AddressInUseException("address " + address + " is that of " + holder.get());
       }
       ipam.claim(address, owner);
       holdOrRelease(address, owner, Optional.empty());
-    } finally {
-      kept.release();
     }
   }
 
@@ -276,18 +305,15 @@ public final class AddressBook {
   /**
    * Gives an address back, whoever has it without an endpoint; false if nobody does.
    *
-   * @throws EndpointExistsException if an endpoint has it or is to have it
+   * @throws AddressInUseException if an endpoint has it or is to have it
    */
   public boolean release(IpAddress address) {
-    Holding kept = ownership.keep(address, "what gives it back");
-    try {
+    try (var _ = guard.keep(address, RETURNING)) {
       var _ = drop(address);
       return ipam.allocations()
           .get(address)
           .map(owner -> ipam.release(address, owner))
           .orElse(false);
-    } finally {
-      kept.release();
     }
   }
 
@@ -309,33 +335,34 @@ public final class AddressBook {
   }
 
   /**
-   * Sees whether a reservation is still of its address. No error if no deadline is known of it: who
-   * claims it next finds out whether it is still free.
-   *
-   * @throws UnfitAddressException if the address has a deadline under another name, since then it
-   *     is another's by now
+   * Whether a reservation is still of its address. True if no deadline is known of it: who claims
+   * it next finds out whether it is still free. False if the address has a deadline under another
+   * name, since then it is another's by now.
    */
-  public void confirm(IpAddress address, UUID reservation) {
+  public boolean isOf(IpAddress address, UUID reservation) {
     lock.lock();
     try {
       Long row = held.get(address);
       Optional<Held> present = row == null ? Optional.empty() : store.table().get(row);
       String known = present.map(Held::reservation).orElse("");
-      if (!known.isEmpty() && !known.equals(reservation.toString())) {
-        throw new UnfitAddressException(
-            "address " + address + ": it is reserved anew, for another");
-      }
+      return known.isEmpty() || known.equals(reservation.toString());
     } finally {
       lock.unlock();
     }
   }
 
-  /** An endpoint has the address from now on: it neither has a deadline nor is it kept here. */
-  void handOver(IpAddress address, Undo undo) {
+  /**
+   * An endpoint has the address from now on: it neither has a deadline nor is it kept here.
+   *
+   * @return takes that back
+   */
+  public Runnable handOver(IpAddress address) {
     lock.lock();
     try {
       Long end = ends.get(address);
-      drop(address).ifPresent(former -> undo.add(() -> takeBack(address, former, end)));
+      return drop(address)
+          .<Runnable>map(former -> () -> takeBack(address, former, end))
+          .orElse(() -> {});
     } finally {
       lock.unlock();
     }
@@ -354,17 +381,12 @@ public final class AddressBook {
   }
 
   /** Gives back what no endpoint had in time. */
-  void expire() {
+  public void expire() {
     long now = clocks.nanoTime().getAsLong();
     for (IpAddress address : over(now)) {
-      try {
-        Holding kept = ownership.keep(address, "what gives it back");
-        try {
-          expire(address, now);
-        } finally {
-          kept.release();
-        }
-      } catch (EndpointExistsException _) {
+      try (var _ = guard.keep(address, RETURNING)) {
+        expire(address, now);
+      } catch (AddressInUseException _) {
         // An endpoint has it or is about to.
       }
     }

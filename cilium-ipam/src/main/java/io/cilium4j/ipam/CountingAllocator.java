@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.ipam;
 
-import io.cilium4j.agent.MetricFamily.Kind;
-import io.cilium4j.agent.MetricFamily.Sample;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Kind;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.state.Table;
 import java.util.ArrayList;
@@ -18,7 +19,7 @@ import java.util.TreeSet;
 import java.util.concurrent.atomic.LongAdder;
 
 /** An allocator that counts the addresses that it gives out and takes back. */
-final class CountedIpam implements IpamAllocator {
+public final class CountingAllocator implements IpamAllocator {
   private final IpamAllocator ipam;
 
   private final Counter given = new Counter();
@@ -37,7 +38,8 @@ final class CountedIpam implements IpamAllocator {
     }
   }
 
-  CountedIpam(IpamAllocator ipam) {
+  /** Counts what goes through it from now on. */
+  public CountingAllocator(IpamAllocator ipam) {
     this.ipam = ipam;
   }
 
@@ -92,7 +94,7 @@ final class CountedIpam implements IpamAllocator {
   }
 
   /** Families that there are no addresses of are left out. */
-  List<MetricFamily> metrics() {
+  public List<MetricFamily> metrics() {
     List<Sample> used = new ArrayList<>();
     List<Sample> capacity = new ArrayList<>();
     List<Sample> events = new ArrayList<>();

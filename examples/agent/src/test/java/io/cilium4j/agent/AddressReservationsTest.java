@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cilium4j.agent.AddressBook.Term;
 import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
@@ -13,6 +12,10 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamMode;
+import io.cilium4j.core.state.StorageException;
+import io.cilium4j.ipam.AddressInUseException;
+import io.cilium4j.ipam.AddressReservations;
+import io.cilium4j.ipam.AddressReservations.Term;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,7 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class AddressBookTest {
+class AddressReservationsTest {
 
   private static final String OWNER = "default/web";
 
@@ -38,7 +41,7 @@ class AddressBookTest {
   private long nanos;
   private final Ownership ownership = new Ownership();
   private IpamAllocator ipam;
-  private AddressBook book;
+  private AddressReservations reservations;
 
   @BeforeEach
   void open() {
@@ -52,15 +55,15 @@ class AddressBookTest {
     ipam =
         Services.named(ServiceLoader.load(IpamMode.class), IpamMode::name, "cluster-pool")
             .open(new Node("n", List.of(), CIDRS), Map.of());
-    book =
-        new AddressBook(
+    reservations =
+        new AddressReservations(
             ipam,
             CIDRS,
-            new SpecStore<>("addresses", folder, AddressBook.Held.class),
-            ownership,
-            new AddressBook.Clocks(
+            new SpecStore<>("addresses", folder, AddressReservations.Held.class),
+            EndpointClaims.guard(ownership),
+            new AddressReservations.Clocks(
                 ((InstantSource) () -> now).withZone(ZoneOffset.UTC), () -> nanos));
-    book.restore();
+    reservations.restore();
   }
 
   private void pass(Duration time) {
@@ -69,18 +72,18 @@ class AddressBookTest {
   }
 
   private int allocations() {
-    return book.allocations().snapshot().size();
+    return reservations.allocations().snapshot().size();
   }
 
   @Test
   void expire_atTheDeadline_givesBackWhatNobodyTook() {
-    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
-    book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
-    pass(AddressBook.RESERVATION.minusMillis(1));
-    book.expire();
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    pass(AddressReservations.RESERVATION.minusMillis(1));
+    reservations.expire();
     assertEquals(2, allocations());
     pass(Duration.ofMillis(1));
-    book.expire();
+    reservations.expire();
     assertEquals(1, allocations());
     reopen();
     assertEquals(1, allocations());
@@ -88,19 +91,19 @@ class AddressBookTest {
 
   @Test
   void restore_halfwayToTheDeadline_keepsTheRestOfIt() {
-    var taken = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
-    pass(AddressBook.RESERVATION.dividedBy(2));
+    var taken = reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    pass(AddressReservations.RESERVATION.dividedBy(2));
     reopen();
-    book.confirm(taken.address(), taken.reservation().orElseThrow());
-    pass(AddressBook.RESERVATION.dividedBy(2));
-    book.expire();
+    assertTrue(reservations.isOf(taken.address(), taken.reservation().orElseThrow()));
+    pass(AddressReservations.RESERVATION.dividedBy(2));
+    reservations.expire();
     assertEquals(0, allocations());
   }
 
   @Test
   void restore_pastTheDeadline_giveItBack() {
-    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
-    pass(AddressBook.RESERVATION);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    pass(AddressReservations.RESERVATION);
     reopen();
     assertEquals(0, allocations());
     assertTrue(StateFolder.list(folder.specs("addresses"), ".json").isEmpty());
@@ -108,22 +111,20 @@ class AddressBookTest {
 
   @Test
   void handOver_toAnEndpoint_endsTheDeadlineUnlessItComesToNothing() {
-    IpAddress used = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
-    IpAddress failed = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
-    book.handOver(used, new Undo());
-    var undo = new Undo();
-    book.handOver(failed, undo);
-    undo.run(new IllegalStateException());
-    pass(AddressBook.RESERVATION.plus(Duration.ofDays(1)));
-    book.expire();
-    assertTrue(book.allocations().snapshot().contains(used));
-    assertTrue(!book.allocations().snapshot().contains(failed));
+    IpAddress used = reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
+    IpAddress failed = reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
+    var _ = reservations.handOver(used);
+    reservations.handOver(failed).run();
+    pass(AddressReservations.RESERVATION.plus(Duration.ofDays(1)));
+    reservations.expire();
+    assertTrue(reservations.allocations().snapshot().contains(used));
+    assertTrue(!reservations.allocations().snapshot().contains(failed));
   }
 
   @Test
   void restore_damagedRow_costsThatRow() throws Exception {
-    book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
-    book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
     Path damaged = StateFolder.list(folder.specs("addresses"), ".json").getFirst();
     Files.writeString(damaged, "{\"address\": \"no address\", \"owner\": \"x\"}");
     reopen();
@@ -133,7 +134,8 @@ class AddressBookTest {
   @Test
   void allocate_thatCannotBeKept_takesNone() throws Exception {
     Files.createDirectories(folder.specs("addresses").resolve("1.json.tmp/full"));
-    assertThrows(AgentException.class, () -> book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT));
+    assertThrows(
+        StorageException.class, () -> reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT));
     assertEquals(0, allocations());
   }
 
@@ -141,35 +143,35 @@ class AddressBookTest {
 
   @Test
   void expire_clockIsSetForward_waitsForTheTimeItself() {
-    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
     now = now.plus(Duration.ofDays(365));
-    book.expire();
+    reservations.expire();
     assertEquals(1, allocations());
-    pass(AddressBook.RESERVATION);
-    book.expire();
+    pass(AddressReservations.RESERVATION);
+    reservations.expire();
     assertEquals(0, allocations());
   }
 
   @Test
   void expire_clockIsSetBack_comesNoLater() {
-    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
     now = now.minus(Duration.ofDays(365));
-    pass(AddressBook.RESERVATION);
-    book.expire();
+    pass(AddressReservations.RESERVATION);
+    reservations.expire();
     assertEquals(0, allocations());
   }
 
   @Test
   void restore_clockWasSetBack_lastsNoLongerThanAnyReservation() {
-    book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE);
     for (int i = 0; i < 3; i++) {
       now = now.minus(Duration.ofDays(1));
       reopen();
     }
-    now = now.plus(AddressBook.RESERVATION.dividedBy(2));
+    now = now.plus(AddressReservations.RESERVATION.dividedBy(2));
     reopen();
-    pass(AddressBook.RESERVATION.dividedBy(2));
-    book.expire();
+    pass(AddressReservations.RESERVATION.dividedBy(2));
+    reservations.expire();
     assertEquals(0, allocations());
   }
 
@@ -177,35 +179,36 @@ class AddressBookTest {
 
   @Test
   void release_anEndpointIsToHaveIt_isRefusedWithTheOwnersName() {
-    IpAddress address = book.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT).address();
+    IpAddress address = reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT).address();
     var holding =
         ownership.take(OWNER, Names.NONE, 7, List.of(new EndpointClaim.Thing.Address(address)));
-    var refused = assertThrows(EndpointExistsException.class, () -> book.release(address));
+    var refused = assertThrows(AddressInUseException.class, () -> reservations.release(address));
     assertEquals(
         "address " + address + " is that of endpoint 7 (" + OWNER + ")", refused.getMessage());
     assertEquals(1, allocations());
     holding.release();
-    assertTrue(book.release(address));
+    assertTrue(reservations.release(address));
   }
 
   @Test
   void expire_anEndpointIsToHaveIt_leavesIt() {
-    IpAddress address = book.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
+    IpAddress address = reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
     var holding =
         ownership.take(OWNER, Names.NONE, 0, List.of(new EndpointClaim.Thing.Address(address)));
-    pass(AddressBook.RESERVATION);
-    book.expire();
+    pass(AddressReservations.RESERVATION);
+    reservations.expire();
     assertEquals(1, allocations());
     holding.release();
-    book.expire();
+    reservations.expire();
     assertEquals(0, allocations());
   }
 
   @Test
   void claim_taken_isRefusedAlsoForTheSameOwner() {
     IpAddress address = IpAddress.parse("10.1.0.77");
-    book.claim(address, OWNER);
-    var refused = assertThrows(EndpointExistsException.class, () -> book.claim(address, OWNER));
+    reservations.claim(address, OWNER);
+    var refused =
+        assertThrows(AddressInUseException.class, () -> reservations.claim(address, OWNER));
     assertEquals("address 10.1.0.77 is that of " + OWNER, refused.getMessage());
   }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.identity;
 
-import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Label;
@@ -13,16 +12,16 @@ import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.KubernetesSource;
-import io.cilium4j.identity.LabelFilter;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * The labels that an endpoint has from the start, and those of them that make its identity.
+ * The labels of endpoints: what Kubernetes or a container runtime tells of a pod, joined with its
+ * namespace's labels; and those of them that make its identity.
  *
  * <p>Safe for use by several threads.
  */
-final class EndpointLabels {
+public final class EndpointLabels {
   private static final Labels INIT = ReservedIdentity.INIT.identity().labels();
   private static final String INIT_KEY = INIT.sorted().getFirst().key();
   private static final String NAMESPACE = "io.kubernetes.pod.namespace";
@@ -31,18 +30,13 @@ final class EndpointLabels {
   private final Optional<KubernetesSource> source;
 
   /**
+   * Labels of the pods of one cluster.
+   *
    * @param source of pods and namespaces; absent for nowhere
    */
-  EndpointLabels(String clusterName, Optional<KubernetesSource> source) {
+  public EndpointLabels(String clusterName, Optional<KubernetesSource> source) {
     this.clusterName = clusterName;
     this.source = source;
-  }
-
-  /** The labels of a pod that a program tells of. */
-  PreparedLabels of(EndpointRequest pod) {
-    return prepared(
-        PodLabels.prepare(
-            pod.labels(), origin(pod.namespace(), pod.serviceAccount()), pod.namedPorts()));
   }
 
   private PodLabels.Origin origin(String namespace, String serviceAccount) {
@@ -57,34 +51,48 @@ final class EndpointLabels {
   }
 
   /** A pod as Kubernetes knows it. */
-  Optional<Pod> pod(String namespace, String name) {
+  public Optional<Pod> pod(String namespace, String name) {
     return namespace.isEmpty()
         ? Optional.empty()
         : source.flatMap(each -> each.pods().get(new ResourceKey("Pod", namespace, name)));
   }
 
   /**
-   * The labels of an endpoint that a container runtime tells of: those of its pod where Kubernetes
-   * knows it; else what the runtime says, with what the cluster vouches for where it has a
-   * namespace. What only the cluster can say counts from nobody else.
+   * The pod of an endpoint as Kubernetes knows it, and not an earlier or later one of its name.
+   *
+   * @param endpointName as {@link Endpoint#name}
+   * @param uid Kubernetes' id of the pod; empty where nobody told it
+   */
+  public Optional<Pod> podOf(String namespace, String endpointName, String uid) {
+    return pod(namespace, Endpoint.kubernetesName(endpointName)).filter(pod -> isOf(uid, pod));
+  }
+
+  /** Whether it is this pod and not an earlier or later one of its name. */
+  static boolean isOf(String uid, Pod pod) {
+    return uid.isEmpty() || pod.uid().isEmpty() || uid.equals(pod.uid());
+  }
+
+  /** The labels of a pod that Kubernetes, or a program, tells of. */
+  public Labels of(Pod pod) {
+    return PodLabels.prepare(
+        pod.labels(), origin(pod.namespace(), pod.serviceAccount()), pod.namedPorts());
+  }
+
+  /**
+   * The labels of a pod of which its container runtime alone tells: what that says, with what the
+   * cluster vouches for where it has a namespace. What only the cluster can say counts from nobody
+   * else.
    *
    * <p>Of a pod of which the runtime says nothing and Kubernetes nothing yet, no more is known than
    * its namespace. It gets the label {@code reserved:init} until one of them does.
    */
-  PreparedLabels of(EndpointAttachment wanted) {
-    return prepared(
-        podOf(wanted)
-            .map(Pod::labels)
-            .orElseGet(() -> told(wanted.namespace(), wanted.labels(), wanted.namedPorts())));
-  }
-
-  private Labels told(String namespace, Labels byRuntime, Map<String, NamedPort> namedPorts) {
+  public Labels ofRuntime(String namespace, Labels byRuntime, Map<String, NamedPort> namedPorts) {
     Labels own =
         Labels.of(byRuntime.stream().filter(each -> !PodLabels.isSystemKey(each.key())).toList());
     if (namespace.isEmpty()) {
       return own;
     }
-    PodLabels.Origin origin = origin(namespace, EndpointRequest.DEFAULT_SERVICE_ACCOUNT);
+    PodLabels.Origin origin = origin(namespace, Pod.DEFAULT_SERVICE_ACCOUNT);
     Labels all = own.with(PodLabels.prepare(Map.of(), origin, namedPorts).sorted());
     return own.isEmpty() && source.isPresent() ? all.with(INIT.sorted()) : all;
   }
@@ -92,51 +100,41 @@ final class EndpointLabels {
   /**
    * The labels of an endpoint of which its container runtime tells others than before.
    *
+   * @param uid Kubernetes' id of its pod; empty where nobody told it
    * @throws IllegalArgumentException if Kubernetes knows its pod, with other labels
    */
-  Labels retold(Endpoint endpoint, Names names, Labels byRuntime) {
-    Optional<Pod> pod =
-        pod(endpoint.namespace(), EndpointAttachment.kubernetesName(endpoint.name()))
-            .filter(each -> PodFollower.isOf(names, each));
-    if (pod.isEmpty()) {
-      return told(endpoint.namespace(), byRuntime, endpoint.namedPorts());
+  public Labels retold(Endpoint endpoint, String uid, Labels byRuntime) {
+    Optional<Labels> known = podOf(endpoint.namespace(), endpoint.name(), uid).map(this::of);
+    if (known.isEmpty()) {
+      return ofRuntime(endpoint.namespace(), byRuntime, endpoint.namedPorts());
     }
     for (Label label : byRuntime) {
-      if (!pod.get().labels().contains(label)) {
+      if (!known.get().contains(label)) {
         throw new IllegalArgumentException(
             "label " + label + ": Kubernetes tells the labels of pod " + endpoint.podName());
       }
     }
-    return pod.get().labels();
+    return known.get();
   }
 
   /** What was told of an endpoint, with the labels that its namespace has by now. */
-  Labels inNamespace(String namespace, Labels derived) {
+  public Labels inNamespace(String namespace, Labels derived) {
     boolean isInIt =
         derived.value(LabelSource.K8S, NAMESPACE).filter(namespace::equals).isPresent();
     return isInIt ? PodLabels.withNamespaceLabels(derived, origin(namespace, "")) : derived;
   }
 
-  /** With the named ports of its pod where Kubernetes knows it. */
-  EndpointAttachment withPortsOfPod(EndpointAttachment wanted) {
-    return podOf(wanted).map(pod -> wanted.withNamedPorts(pod.namedPorts())).orElse(wanted);
-  }
-
-  private Optional<Pod> podOf(EndpointAttachment wanted) {
-    return pod(wanted.namespace(), wanted.kubernetesName())
-        .filter(pod -> PodFollower.isOf(wanted.names(), pod));
-  }
-
-  private static PreparedLabels prepared(Labels all) {
-    return new PreparedLabels(all, relevant(all, Labels.EMPTY));
-  }
-
   /**
-   * An endpoint of which nothing is known yet gets an identity for that state, and no other label:
-   * by its namespace alone it might be let through what it never would be. A user's labels end that
-   * state; they add to what the orchestrator told and replace nothing of it.
+   * The labels that make an endpoint's identity.
+   *
+   * <p>An endpoint of which nothing is known yet gets an identity for that state, and no other
+   * label: by its namespace alone it might be let through what it never would be. A user's labels
+   * end that state; they add to what the orchestrator told and replace nothing of it.
+   *
+   * @param derived what Kubernetes or the container runtime told
+   * @param user what a user added by hand
    */
-  private static Labels relevant(Labels derived, Labels user) {
+  public static Labels relevant(Labels derived, Labels user) {
     Labels own = Labels.of(user.stream().filter(each -> isFree(each, derived)).toList());
     if (derived.hasReserved(INIT_KEY) && own.isEmpty()) {
       return INIT;
@@ -157,17 +155,12 @@ final class EndpointLabels {
    *
    * @throws IllegalArgumentException if the orchestrator tells a label of the same key, or may
    */
-  static void requireFree(Labels user, Labels derived) {
+  public static void requireFree(Labels user, Labels derived) {
     for (Label label : user) {
       if (!isFree(label, derived)) {
         throw new IllegalArgumentException(
             "label " + label + ": it is not a user's to tell of this endpoint");
       }
     }
-  }
-
-  /** The labels that make an endpoint's identity. */
-  static Labels relevant(EndpointDetails details) {
-    return relevant(details.derivedLabels(), details.userLabels());
   }
 }

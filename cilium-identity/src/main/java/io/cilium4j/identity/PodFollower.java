@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.identity;
 
-import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Labels;
@@ -21,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,17 +34,44 @@ import org.slf4j.LoggerFactory;
  * Kubernetes does not know. One thread does all of it, since each change waits until it is
  * enforced.
  */
-final class PodFollower implements Lifecycle.Part {
+public final class PodFollower implements Lifecycle.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PodFollower.class);
 
   /** Wait before an endpoint is tried again that could not be changed. */
   private static final Duration RETRY = Duration.ofSeconds(5);
 
+  /** The endpoints that follow. */
+  public interface Endpoints {
+
+    /** The endpoints, by id. */
+    Table<Integer, Endpoint> table();
+
+    /** What was told of an endpoint; absent if there is none of this id. */
+    Optional<Told> told(int id);
+
+    /**
+     * Gives an endpoint other labels and named ports, and waits until that is enforced.
+     *
+     * @param labels its labels from those that were told of it
+     * @return false if there is no such endpoint
+     */
+    boolean change(
+        int id, UnaryOperator<Labels> labels, UnaryOperator<Map<String, NamedPort>> namedPorts);
+  }
+
+  /**
+   * What was told of an endpoint.
+   *
+   * @param labels all its labels, relevant to its identity or not
+   * @param byRuntime whether a container runtime made it
+   * @param podUid Kubernetes' id of its pod; empty where nobody told it
+   */
+  public record Told(Labels labels, boolean byRuntime, String podUid) {}
+
   private final Table<ResourceKey, Pod> pods;
   private final Table<String, Namespace> namespaces;
   private final EndpointLabels labels;
-  private final Table<Integer, Endpoint> endpoints;
-  private final EndpointManager manager;
+  private final Endpoints endpoints;
   private final Scheduler scheduler;
 
   private volatile @Nullable Watch<ResourceKey, Pod> podWatch;
@@ -55,19 +82,16 @@ final class PodFollower implements Lifecycle.Part {
   private boolean namespacesKnown;
 
   /**
+   * Follows nothing before the start.
+   *
    * @param scheduler the thread on which it works
    */
-  PodFollower(
-      KubernetesSource source,
-      EndpointLabels labels,
-      Table<Integer, Endpoint> endpoints,
-      EndpointManager manager,
-      Scheduler scheduler) {
+  public PodFollower(
+      KubernetesSource source, EndpointLabels labels, Endpoints endpoints, Scheduler scheduler) {
     this.pods = source.pods();
     this.namespaces = source.namespaces();
     this.labels = labels;
     this.endpoints = endpoints;
-    this.manager = manager;
     this.scheduler = scheduler;
   }
 
@@ -75,7 +99,7 @@ final class PodFollower implements Lifecycle.Part {
   public void start() {
     podWatch = pods.watch(() -> scheduler.execute(this::look));
     namespaceWatch = namespaces.watch(() -> scheduler.execute(this::look));
-    endpointWatch = endpoints.watch(() -> scheduler.execute(this::look));
+    endpointWatch = endpoints.table().watch(() -> scheduler.execute(this::look));
     // What came between the two.
     scheduler.execute(this::look);
   }
@@ -109,7 +133,7 @@ final class PodFollower implements Lifecycle.Part {
         .filter(Change.Put.class::isInstance)
         .forEach(change -> ids.add(change.key()));
     if (!changedPods.isEmpty() || !changedNamespaces.isEmpty()) {
-      for (Row<Integer, Endpoint> row : endpoints.snapshot()) {
+      for (Row<Integer, Endpoint> row : endpoints.table().snapshot()) {
         if (changedPods.contains(podOf(row.value()))
             || changedNamespaces.contains(row.value().namespace())) {
           ids.add(row.key());
@@ -118,49 +142,40 @@ final class PodFollower implements Lifecycle.Part {
     }
     if (!namespacesKnown && namespaces.snapshot().isInitialised()) {
       namespacesKnown = true;
-      endpoints.snapshot().forEach(row -> ids.add(row.key()));
+      endpoints.table().snapshot().forEach(row -> ids.add(row.key()));
     }
     ids.forEach(this::follow);
   }
 
   /** The pod of an endpoint; of a pod with several devices, each endpoint has the one pod. */
   private static ResourceKey podOf(Endpoint endpoint) {
-    String name = EndpointAttachment.kubernetesName(endpoint.name());
-    return new ResourceKey("Pod", endpoint.namespace(), name);
+    return new ResourceKey("Pod", endpoint.namespace(), Endpoint.kubernetesName(endpoint.name()));
   }
 
   private void follow(int id) {
-    Optional<Endpoint> endpoint = endpoints.get(id);
-    Optional<EndpointDetails> details = manager.details().get(id);
-    if (endpoint.isEmpty() || details.isEmpty()) {
+    Optional<Endpoint> endpoint = endpoints.table().get(id);
+    Optional<Told> told = endpoints.told(id);
+    if (endpoint.isEmpty() || told.isEmpty()) {
       return;
     }
-    Names names = details.get().names();
     Optional<Pod> pod =
-        names.equals(Names.NONE)
-            ? Optional.empty()
-            : pods.get(podOf(endpoint.get())).filter(each -> isOf(names, each));
-    String namespace = endpoint.get().namespace();
-    Labels derived = details.get().derivedLabels();
-    if (pod.isEmpty() && !namespacesKnown) {
+        told.get().byRuntime()
+            ? labels.podOf(endpoint.get().namespace(), endpoint.get().name(), told.get().podUid())
+            : Optional.empty();
+    // Until all are told, a namespace that is not known yet may have labels.
+    if (!namespacesKnown) {
       return;
     }
-    Labels now = pod.map(Pod::labels).orElseGet(() -> labels.inNamespace(namespace, derived));
+    String namespace = endpoint.get().namespace();
+    UnaryOperator<Labels> labelsNow =
+        before -> pod.map(labels::of).orElseGet(() -> labels.inNamespace(namespace, before));
     Map<String, NamedPort> ports = pod.map(Pod::namedPorts).orElse(endpoint.get().namedPorts());
-    if (derived.equals(now) && endpoint.get().namedPorts().equals(ports)) {
+    if (labelsNow.apply(told.get().labels()).equals(told.get().labels())
+        && endpoint.get().namedPorts().equals(ports)) {
       return;
     }
     try {
-      boolean followed =
-          pod.isPresent()
-              ? manager.followPod(id, pod.get())
-              : manager.changeLabels(
-                  id,
-                  present ->
-                      present.withDerivedLabels(
-                          labels.inNamespace(namespace, present.derivedLabels())),
-                  EndpointLabels::relevant);
-      if (followed) {
+      if (endpoints.change(id, labelsNow, before -> pod.map(Pod::namedPorts).orElse(before))) {
         LOG.info("endpoint follows its pod id={} pod={}", id, endpoint.get().podName());
       }
     } catch (RuntimeException e) {
@@ -172,10 +187,5 @@ final class PodFollower implements Lifecycle.Part {
           e.getMessage());
       scheduler.schedule(RETRY, () -> follow(id));
     }
-  }
-
-  /** Whether it is this pod and not an earlier or later one of its name. */
-  static boolean isOf(Names names, Pod pod) {
-    return names.podUid().isEmpty() || pod.uid().isEmpty() || names.podUid().equals(pod.uid());
   }
 }

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.k8s;
+
+import io.cilium4j.core.Namespace;
+import io.cilium4j.core.Node;
+import io.cilium4j.core.Pod;
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.TableWriter;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The tables of a source, written from manifests whatever these were read from. */
+final class SourceTables {
+  private static final Logger LOG = LoggerFactory.getLogger(SourceTables.class);
+
+  /** The one input of every table: the first look. */
+  private static final String FIRST_LOOK = "first look";
+
+  private final TableWriter<ResourceKey, Pod> pods = table("pods");
+  private final TableWriter<String, Namespace> namespaces = table("namespaces");
+  private final TableWriter<String, Node> nodes = table("nodes");
+  private final TableWriter<String, Node> ciliumNodes = table("cilium-nodes");
+  private final TableWriter<ResourceKey, RawResource> resources = table("resources");
+  private final TableWriter<String, String> problems = table("kubernetes-problems");
+
+  private static <K extends Comparable<? super K>, V> TableWriter<K, V> table(String name) {
+    return TableWriter.create(name, Comparator.naturalOrder(), Set.of(FIRST_LOOK));
+  }
+
+  Table<ResourceKey, Pod> pods() {
+    return pods.table();
+  }
+
+  Table<String, Namespace> namespaces() {
+    return namespaces.table();
+  }
+
+  Table<String, Node> nodes() {
+    return nodes.table();
+  }
+
+  Table<String, Node> ciliumNodes() {
+    return ciliumNodes.table();
+  }
+
+  Table<ResourceKey, RawResource> resources() {
+    return resources.table();
+  }
+
+  Table<String, String> problems() {
+    return problems.table();
+  }
+
+  /** Everything is in the tables that there is; no error if that was told before. */
+  void synced() {
+    for (TableWriter<?, ?> each :
+        Set.of(pods, namespaces, nodes, ciliumNodes, resources, problems)) {
+      each.synced(FIRST_LOOK);
+    }
+  }
+
+  /**
+   * Brings the tables in line for some objects: each table changes all at once.
+   *
+   * @param touched the objects
+   * @param present an object as it is by now; absent for one that is gone
+   */
+  void publish(Collection<ResourceKey> touched, Function<ResourceKey, Optional<Manifest>> present) {
+    namespaces.write(batch ->
+        ofKind(touched, "Namespace")
+            .forEach(key ->
+                put(
+                    batch,
+                    key.name(),
+                    present
+                        .apply(key)
+                        .map(Manifest.NamespaceManifest.class::cast)
+                        .map(Manifest.NamespaceManifest::namespace))));
+    nodes.write(batch ->
+        ofKind(touched, "Node")
+            .forEach(key ->
+                put(
+                    batch,
+                    key.name(),
+                    present
+                        .apply(key)
+                        .map(Manifest.NodeManifest.class::cast)
+                        .map(Manifest.NodeManifest::node))));
+    ciliumNodes.write(batch ->
+        ofKind(touched, "CiliumNode")
+            .forEach(key ->
+                put(
+                    batch,
+                    key.name(),
+                    present
+                        .apply(key)
+                        .map(Manifest.CiliumNodeManifest.class::cast)
+                        .map(Manifest.CiliumNodeManifest::node))));
+    resources.write(batch ->
+        touched.stream()
+            .filter(key -> !Kinds.TYPED.contains(key.kind()))
+            .forEach(key ->
+                put(
+                    batch,
+                    key,
+                    present
+                        .apply(key)
+                        .map(Manifest.RawManifest.class::cast)
+                        .map(Manifest.RawManifest::resource))));
+    pods.write(batch ->
+        ofKind(touched, "Pod")
+            .forEach(key ->
+                put(
+                    batch,
+                    key,
+                    present
+                        .apply(key)
+                        .map(Manifest.PodManifest.class::cast)
+                        .map(Manifest.PodManifest::pod))));
+  }
+
+  private static Iterable<ResourceKey> ofKind(Collection<ResourceKey> keys, String kind) {
+    return keys.stream().filter(key -> key.kind().equals(kind)).toList();
+  }
+
+  private static <K, V> void put(TableWriter.Batch<K, V> batch, K key, Optional<V> value) {
+    value.ifPresentOrElse(row -> batch.put(key, row), () -> batch.remove(key));
+  }
+
+  /** Puts what is wrong now in place of what was wrong before, by where it is wrong. */
+  void publishProblems(Map<String, String> now) {
+    problems.write(batch -> {
+      for (Row<String, String> row : batch.snapshot()) {
+        if (!now.containsKey(row.key())) {
+          batch.remove(row.key());
+          LOG.info("manifest mended where=\"{}\"", row.key());
+        }
+      }
+      now.forEach((where, what) -> {
+        if (batch.get(where).filter(what::equals).isEmpty()) {
+          LOG.warn("manifest wrong where=\"{}\" what=\"{}\"", where, what);
+          batch.put(where, what);
+        }
+      });
+    });
+  }
+}
