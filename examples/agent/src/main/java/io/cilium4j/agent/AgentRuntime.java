@@ -539,30 +539,6 @@ final class AgentRuntime implements AutoCloseable {
         .build();
   }
 
-  /** The datapath's reports, as long as the agent runs. */
-  private static final class FlowFollower implements Lifecycle.Part {
-    private final Datapath datapath;
-    private final FlowLog flows;
-    private @Nullable Subscription subscription;
-
-    FlowFollower(Datapath datapath, FlowLog flows) {
-      this.datapath = datapath;
-      this.flows = flows;
-    }
-
-    @Override
-    public void start() {
-      subscription = datapath.subscribe(flows);
-    }
-
-    @Override
-    public void stop() {
-      if (subscription != null) {
-        subscription.close();
-      }
-    }
-  }
-
   /** Brings the endpoints of an earlier run back, then their states in line with the datapath. */
   private static final class StatusFollower implements Lifecycle.Part {
     private final AgentRuntime runtime;

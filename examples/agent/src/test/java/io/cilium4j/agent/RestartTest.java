@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cilium4j.ipam.AddressReservations;
-import io.cilium4j.ipam.AddressReservations.Term;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.agent.GivenRules.Replaced;
@@ -21,6 +19,8 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.ipam.AddressReservations;
+import io.cilium4j.ipam.AddressReservations.Term;
 import io.cilium4j.policy.PortProtocol;
 import java.nio.file.Files;
 import java.nio.file.Path;
