@@ -5,9 +5,9 @@
 module io.cilium4j.k8s {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
-  requires tools.jackson.databind;
-  requires tools.jackson.dataformat.yaml;
+  requires io.cilium4j.documents;
   requires org.slf4j;
+  requires tools.jackson.databind;
 
   exports io.cilium4j.k8s;
 

@@ -5,8 +5,7 @@
 module io.cilium4j.policy {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
-  requires tools.jackson.core;
-  requires tools.jackson.dataformat.yaml;
+  requires io.cilium4j.documents;
 
   exports io.cilium4j.policy;
 }

@@ -7,8 +7,7 @@ module io.cilium4j.policy.test {
   requires transitive io.cilium4j.core;
   requires transitive io.cilium4j.policy;
   requires transitive org.junit.jupiter.api;
-  requires tools.jackson.databind;
-  requires tools.jackson.dataformat.yaml;
+  requires io.cilium4j.documents;
 
   exports io.cilium4j.policy.test;
 }

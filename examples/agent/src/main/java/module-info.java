@@ -7,6 +7,7 @@ module io.cilium4j.agent {
   requires transitive io.cilium4j.api;
   requires transitive io.cilium4j.core;
   requires transitive io.cilium4j.policy;
+  requires io.cilium4j.documents;
   requires io.cilium4j.identity;
   requires io.netty.buffer;
   requires io.netty.codec;

@@ -7,6 +7,7 @@ module io.cilium4j.cli {
   requires io.cilium4j.api.http;
   requires io.cilium4j.core;
   requires io.cilium4j.datapath;
+  requires io.cilium4j.documents;
   requires io.cilium4j.k8s;
   requires io.cilium4j.policy;
   requires java.net.http;

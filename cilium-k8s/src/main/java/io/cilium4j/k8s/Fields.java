@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.k8s;
 
+import io.cilium4j.documents.JsonWriter;
+import io.cilium4j.documents.Trees;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
-import tools.jackson.databind.JsonNode;
+import org.jspecify.annotations.Nullable;
 
 /** Reads the fields of a document; whatever is there and of the wrong type is an error by path. */
 final class Fields {
@@ -28,72 +30,85 @@ final class Fields {
   private Fields() {}
 
   /** A field of an object that is absent, null, or text. */
-  static Optional<String> text(JsonNode object, String path, String field)
-      throws ManifestException {
-    JsonNode value = object.path(field);
-    if (value.isMissingNode() || value.isNull()) {
+  static Optional<String> text(Object object, String path, String field) throws ManifestException {
+    Object value = Trees.at(object, field);
+    if (value == null) {
       return Optional.empty();
     }
-    if (!value.isString()) {
+    if (!(value instanceof String text)) {
       throw wanted(path.isEmpty() ? field : path + "." + field, "text", value);
     }
-    return Optional.of(value.asString());
+    return Optional.of(text);
   }
 
   /** A field of an object that is absent, null, or true or false; absent reads as false. */
-  static boolean flag(JsonNode object, String path, String field) throws ManifestException {
-    JsonNode value = object.path(field);
-    if (!value.isMissingNode() && !value.isNull() && !value.isBoolean()) {
+  static boolean flag(Object object, String path, String field) throws ManifestException {
+    Object value = Trees.at(object, field);
+    if (value == null) {
+      return false;
+    }
+    if (!(value instanceof Boolean flag)) {
       throw wanted(path + "." + field, "true or false", value);
     }
-    return value.isBoolean() && value.booleanValue();
+    return flag;
   }
 
   /** A field of an object that is absent, null, or an object; absent reads as an empty one. */
-  static JsonNode object(JsonNode parent, String path, String field) throws ManifestException {
-    JsonNode value = parent.path(field);
-    if (!value.isMissingNode() && !value.isNull() && !value.isObject()) {
+  static Map<String, @Nullable Object> object(Object parent, String path, String field)
+      throws ManifestException {
+    Object value = Trees.at(parent, field);
+    if (value == null) {
+      return Map.of();
+    }
+    if (!(value instanceof Map<?, ?>)) {
       throw wanted(path.isEmpty() ? field : path + "." + field, "an object", value);
     }
-    return value;
+    return Trees.map(value);
   }
 
-  /** A field that is absent, null, or a list; absent reads as an empty one. */
-  static Iterable<JsonNode> list(JsonNode parent, String path, String field)
-      throws ManifestException {
-    JsonNode value = parent.path(field);
-    if (value.isMissingNode() || value.isNull()) {
+  /**
+   * A field that is absent, null, or a list; absent reads as an empty one, and so do null items.
+   */
+  static List<Object> list(Object parent, String path, String field) throws ManifestException {
+    Object value = Trees.at(parent, field);
+    if (value == null) {
       return List.of();
     }
-    if (!value.isArray()) {
+    if (!(value instanceof List<?> list)) {
       throw wanted(path + "." + field, "a list", value);
     }
-    return value;
+    return list.stream().<Object>map(item -> item == null ? Map.of() : item).toList();
   }
 
-  static ManifestException wanted(String path, String what, JsonNode value) {
-    return new ManifestException(path + ": wanted " + what + ", not " + value);
+  static ManifestException wanted(String path, String what, @Nullable Object value) {
+    return new ManifestException(
+        path
+            + ": wanted "
+            + what
+            + ", not "
+            + (value == null ? "nothing" : JsonWriter.write(value)));
   }
 
   /** The labels of a document, each of a form that Kubernetes would take. */
-  static Map<String, String> labels(JsonNode metadata) throws ManifestException {
+  static Map<String, String> labels(Map<String, @Nullable Object> metadata)
+      throws ManifestException {
     var labels = new LinkedHashMap<String, String>();
-    for (Map.Entry<String, JsonNode> label : object(metadata, "metadata", "labels").properties()) {
+    for (Map.Entry<String, @Nullable Object> label :
+        object(metadata, "metadata", "labels").entrySet()) {
       String path = "metadata.labels[" + label.getKey() + "]";
       if (!QUALIFIED_NAME.matcher(label.getKey()).matches()) {
         throw new ManifestException(path + ": not a label's key");
       }
-      if (!label.getValue().isString()
-          || !LABEL_VALUE.matcher(label.getValue().asString()).matches()) {
+      if (!(label.getValue() instanceof String value) || !LABEL_VALUE.matcher(value).matches()) {
         throw wanted(path, "a label's value", label.getValue());
       }
-      labels.put(label.getKey(), label.getValue().asString());
+      labels.put(label.getKey(), value);
     }
     return labels;
   }
 
   /** The name of a document. */
-  static String name(JsonNode metadata) throws ManifestException {
+  static String name(Object metadata) throws ManifestException {
     String name =
         text(metadata, "metadata", "name")
             .orElseThrow(() -> new ManifestException("metadata.name: missing"));
@@ -101,7 +116,7 @@ final class Fields {
   }
 
   /** The namespace of a document: without one it is {@code default}, as for {@code kubectl}. */
-  static String namespace(JsonNode metadata) throws ManifestException {
+  static String namespace(Object metadata) throws ManifestException {
     String namespace =
         text(metadata, "metadata", "namespace").filter(n -> !n.isEmpty()).orElse("default");
     return checked(LABEL_NAME, "metadata.namespace", namespace);

@@ -21,7 +21,7 @@ import java.util.TreeMap;
  * directory} reads it, so that a check before says what the agent will make of it.
  *
  * @param files the names of the files that were looked at
- * @param resources policies and whatever else goes on as text, in the order of their keys
+ * @param resources policies and whatever else others read, in the order of their keys
  * @param shadowed what further files say of the same objects, which does not count
  * @param namespaces the namespaces among the objects
  * @param problems what is wrong and so not in force, by where it is wrong
@@ -76,19 +76,6 @@ public record ManifestFolder(
     return of(List.of(file), store, "", Map.of());
   }
 
-  /**
-   * The documents of a YAML text as JSON, for whoever else takes manifests' language.
-   *
-   * @throws IOException if it is none, with the line
-   */
-  public static List<String> toJson(String yaml) throws IOException {
-    try {
-      return new ManifestReader().read(yaml).stream().map(each -> each.tree().toString()).toList();
-    } catch (ManifestException e) {
-      throw new IOException(e.getMessage(), e);
-    }
-  }
-
   private static ManifestFolder of(
       List<String> files, ManifestStore store, String prefix, Map<String, String> passedOver) {
     var resources = new ArrayList<RawResource>();
@@ -118,7 +105,7 @@ public record ManifestFolder(
   }
 
   private static RawResource prefixed(String prefix, RawResource raw) {
-    return new RawResource(raw.key(), raw.apiVersion(), raw.json(), prefix + raw.origin());
+    return new RawResource(raw.key(), raw.apiVersion(), raw.object(), prefix + raw.origin());
   }
 
   private static Map<String, String> prefixed(String prefix, Map<String, String> places) {

@@ -2,20 +2,19 @@
 package io.cilium4j.k8s;
 
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.JsonWriter;
+import io.cilium4j.documents.Trees;
 import io.cilium4j.k8s.ManifestReader.Document;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What each file says, and what follows from all of them.
@@ -36,12 +35,10 @@ final class ManifestStore {
   /** Raised when the form of what is written down changes. */
   private static final int VERSION = 1;
 
-  private static final JsonMapper JSON = JsonMapper.shared();
-
   private final ManifestReader reader = new ManifestReader();
 
   /** An object with the document that says so. */
-  private record Entry(Manifest manifest, JsonNode document) {}
+  private record Entry(Manifest manifest, Object document) {}
 
   /** By object, then by file in the order of names. */
   private final Map<ResourceKey, TreeMap<String, Entry>> byKey = new HashMap<>();
@@ -216,13 +213,10 @@ final class ManifestStore {
 
   /** What each file last said rightly. */
   byte[] remember() {
-    ObjectNode root = JSON.createObjectNode().put("version", VERSION);
-    ObjectNode files = root.putObject("files");
-    byFile.forEach((file, keys) -> {
-      ArrayNode documents = files.putArray(file);
-      keys.values().forEach(entry -> documents.add(entry.document()));
-    });
-    return JSON.writeValueAsBytes(root);
+    var files = new TreeMap<String, List<Object>>();
+    byFile.forEach(
+        (file, keys) -> files.put(file, keys.values().stream().map(Entry::document).toList()));
+    return JsonWriter.writeBytes(Map.of("version", VERSION, "files", files));
   }
 
   /**
@@ -233,21 +227,21 @@ final class ManifestStore {
    */
   Set<String> recall(byte[] remembered) throws IOException {
     try {
-      JsonNode root = JSON.readTree(remembered);
-      if (root.path("version").asInt(0) != VERSION) {
+      Object root = DocumentReader.readKept(remembered);
+      if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
         throw new IOException("wanted version " + VERSION);
       }
       var touched = new HashSet<ResourceKey>();
-      for (Map.Entry<String, JsonNode> file : root.path("files").properties()) {
-        for (JsonNode document : file.getValue()) {
+      for (String file : Trees.map(Trees.at(root, "files")).keySet()) {
+        for (Object document : Trees.items(root, "files", file)) {
           Manifest manifest =
-              Manifests.convert(document, file.getKey())
+              Manifests.convert(document, file)
                   .orElseThrow(() -> new ManifestException("an object that is not read any more"));
-          enter(file.getKey(), new Entry(manifest, document), touched);
+          enter(file, new Entry(manifest, document), touched);
         }
       }
       return Set.copyOf(byFile.keySet());
-    } catch (JacksonException | ManifestException e) {
+    } catch (IllegalArgumentException | ManifestException e) {
       byKey.clear();
       byFile.clear();
       contested.clear();

@@ -11,13 +11,14 @@ import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.documents.Trees;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import tools.jackson.databind.JsonNode;
+import org.jspecify.annotations.Nullable;
 
 /** A document to the object that it describes. Fields that nobody needs are passed over. */
 final class Manifests {
@@ -28,10 +29,10 @@ final class Manifests {
   private Manifests() {}
 
   /** Which object a document is; absent where it does not say so in a way that can be read. */
-  static Optional<ResourceKey> key(JsonNode document) {
+  static Optional<ResourceKey> key(Object document) {
     try {
       String kind = Fields.text(document, "", "kind").orElse("");
-      JsonNode metadata = Fields.object(document, "", "metadata");
+      Map<String, @Nullable Object> metadata = Fields.object(document, "", "metadata");
       return kind.isEmpty()
           ? Optional.empty()
           : Optional.of(
@@ -50,8 +51,8 @@ final class Manifests {
    * @param file where it stands, for people
    * @throws ManifestException if the document is wrong
    */
-  static Optional<Manifest> convert(JsonNode document, String file) throws ManifestException {
-    if (!document.isObject()) {
+  static Optional<Manifest> convert(Object document, String file) throws ManifestException {
+    if (!(document instanceof Map<?, ?>)) {
       throw Fields.wanted("document", "an object", document);
     }
     String apiVersion =
@@ -62,7 +63,7 @@ final class Manifests {
     if (!Kinds.isRead(apiVersion, kind)) {
       return Optional.empty();
     }
-    JsonNode metadata = Fields.object(document, "", "metadata");
+    Map<String, @Nullable Object> metadata = Fields.object(document, "", "metadata");
     try {
       return Optional.of(
           switch (kind) {
@@ -78,9 +79,10 @@ final class Manifests {
     }
   }
 
-  private static Manifest pod(JsonNode document, JsonNode metadata) throws ManifestException {
-    JsonNode spec = Fields.object(document, "", "spec");
-    JsonNode status = Fields.object(document, "", "status");
+  private static Manifest pod(Object document, Map<String, @Nullable Object> metadata)
+      throws ManifestException {
+    Map<String, @Nullable Object> spec = Fields.object(document, "", "spec");
+    Map<String, @Nullable Object> status = Fields.object(document, "", "status");
     String phase = Fields.text(status, "status", "phase").orElse("");
     boolean ended = phase.equals("Succeeded") || phase.equals("Failed");
     return new Manifest.PodManifest(
@@ -98,9 +100,10 @@ final class Manifests {
             namedPorts(spec)));
   }
 
-  private static List<IpAddress> podAddresses(JsonNode status) throws ManifestException {
+  private static List<IpAddress> podAddresses(Map<String, @Nullable Object> status)
+      throws ManifestException {
     var addresses = new LinkedHashSet<IpAddress>();
-    for (JsonNode item : Fields.list(status, "status", "podIPs")) {
+    for (Object item : Fields.list(status, "status", "podIPs")) {
       Optional<String> text = Fields.text(item, "status.podIPs[]", "ip");
       text.map(IpAddress::parse).ifPresent(addresses::add);
       bound(addresses.size(), "status.podIPs");
@@ -112,11 +115,11 @@ final class Manifests {
     return List.copyOf(addresses);
   }
 
-  private static Map<String, Endpoint.NamedPort> namedPorts(JsonNode spec)
+  private static Map<String, Endpoint.NamedPort> namedPorts(Map<String, @Nullable Object> spec)
       throws ManifestException {
     var ports = new LinkedHashMap<String, Endpoint.NamedPort>();
-    for (JsonNode container : Fields.list(spec, "spec", "containers")) {
-      for (JsonNode port : Fields.list(container, "spec.containers[]", "ports")) {
+    for (Object container : Fields.list(spec, "spec", "containers")) {
+      for (Object port : Fields.list(container, "spec.containers[]", "ports")) {
         String path = "spec.containers[].ports[]";
         Optional<String> name = Fields.text(port, path, "name").filter(n -> !n.isEmpty());
         if (name.isPresent()) {
@@ -128,14 +131,14 @@ final class Manifests {
     return ports;
   }
 
-  private static Endpoint.NamedPort namedPort(JsonNode port, String path, String name)
+  private static Endpoint.NamedPort namedPort(Object port, String path, String name)
       throws ManifestException {
     if (!name.matches("[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")) {
       throw new ManifestException(path + ".name \"" + name + "\": not a port's name");
     }
-    JsonNode number = port.path("containerPort");
-    if (!number.isInt() || number.asInt() < 1 || number.asInt() > 65_535) {
-      throw Fields.wanted(path + ".containerPort", "1 to 65535", number);
+    Object found = Trees.at(port, "containerPort");
+    if (!(found instanceof Integer number) || number < 1 || number > 65_535) {
+      throw Fields.wanted(path + ".containerPort", "1 to 65535", found);
     }
     String protocol = Fields.text(port, path, "protocol").orElse("TCP");
     Protocol known =
@@ -144,20 +147,22 @@ final class Manifests {
             .orElseThrow(() ->
                 new ManifestException(
                     path + ".protocol \"" + protocol + "\": wanted TCP, UDP or SCTP"));
-    return new Endpoint.NamedPort(known.number(), number.asInt());
+    return new Endpoint.NamedPort(known.number(), number);
   }
 
   /** The API server puts every namespace's name among its labels; a manifest need not. */
-  private static Manifest namespace(JsonNode metadata) throws ManifestException {
+  private static Manifest namespace(Map<String, @Nullable Object> metadata)
+      throws ManifestException {
     String name = Fields.name(metadata);
     var labels = new LinkedHashMap<>(Fields.labels(metadata));
     labels.put(PodLabels.METADATA_NAME, name);
     return new Manifest.NamespaceManifest(new Namespace(name, labels));
   }
 
-  private static Node node(JsonNode document, JsonNode metadata) throws ManifestException {
-    JsonNode spec = Fields.object(document, "", "spec");
-    JsonNode status = Fields.object(document, "", "status");
+  private static Node node(Object document, Map<String, @Nullable Object> metadata)
+      throws ManifestException {
+    Map<String, @Nullable Object> spec = Fields.object(document, "", "spec");
+    Map<String, @Nullable Object> status = Fields.object(document, "", "status");
     var cidrs = new LinkedHashSet<IpPrefix>(prefixes(spec, "spec", "podCIDRs"));
     Optional<String> single = Fields.text(spec, "spec", "podCIDR").filter(t -> !t.isEmpty());
     single.map(IpPrefix::parse).ifPresent(cidrs::add);
@@ -165,9 +170,10 @@ final class Manifests {
         Fields.name(metadata), nodeAddresses(status, "status", "address"), List.copyOf(cidrs));
   }
 
-  private static Node ciliumNode(JsonNode document, JsonNode metadata) throws ManifestException {
-    JsonNode spec = Fields.object(document, "", "spec");
-    JsonNode ipam = Fields.object(spec, "spec", "ipam");
+  private static Node ciliumNode(Object document, Map<String, @Nullable Object> metadata)
+      throws ManifestException {
+    Map<String, @Nullable Object> spec = Fields.object(document, "", "spec");
+    Map<String, @Nullable Object> ipam = Fields.object(spec, "spec", "ipam");
     return new Node(
         Fields.name(metadata),
         nodeAddresses(spec, "spec", "ip"),
@@ -175,10 +181,10 @@ final class Manifests {
   }
 
   /** Addresses of the types that are addresses: host names stand in the same list. */
-  private static List<IpAddress> nodeAddresses(JsonNode parent, String path, String field)
+  private static List<IpAddress> nodeAddresses(Object parent, String path, String field)
       throws ManifestException {
     var addresses = new ArrayList<IpAddress>();
-    for (JsonNode item : Fields.list(parent, path, "addresses")) {
+    for (Object item : Fields.list(parent, path, "addresses")) {
       String type = Fields.text(item, path + ".addresses[]", "type").orElse("");
       if (type.equals("InternalIP") || type.equals("ExternalIP")) {
         Optional<String> text = Fields.text(item, path + ".addresses[]", field);
@@ -189,14 +195,14 @@ final class Manifests {
     return addresses;
   }
 
-  private static List<IpPrefix> prefixes(JsonNode parent, String path, String field)
+  private static List<IpPrefix> prefixes(Object parent, String path, String field)
       throws ManifestException {
     var prefixes = new ArrayList<IpPrefix>();
-    for (JsonNode item : Fields.list(parent, path, field)) {
-      if (!item.isString()) {
+    for (Object item : Fields.list(parent, path, field)) {
+      if (!(item instanceof String text)) {
         throw Fields.wanted(path + "." + field + "[]", "text", item);
       }
-      prefixes.add(IpPrefix.parse(item.asString()));
+      prefixes.add(IpPrefix.parse(text));
       bound(prefixes.size(), path + "." + field);
     }
     return prefixes;
@@ -209,10 +215,14 @@ final class Manifests {
   }
 
   private static Manifest raw(
-      String apiVersion, String kind, JsonNode metadata, JsonNode document, String file)
+      String apiVersion,
+      String kind,
+      Map<String, @Nullable Object> metadata,
+      Object document,
+      String file)
       throws ManifestException {
     String namespace = Kinds.isNamespaced(kind) ? Fields.namespace(metadata) : "";
     var key = new ResourceKey(kind, namespace, Fields.name(metadata));
-    return new Manifest.RawManifest(new RawResource(key, apiVersion, document.toString(), file));
+    return new Manifest.RawManifest(new RawResource(key, apiVersion, Trees.map(document), file));
   }
 }

@@ -51,7 +51,7 @@ final class CaseReader {
   }
 
   PolicyCase read(String json) {
-    List<Object> documents = TreeReader.read(json, source);
+    List<Object> documents = PolicyParser.documents(json, source);
     if (documents.size() != 1) {
       throw new PolicyParseException(
           source, "", "", documents.size() + " documents", "one JSON object: a policy case");

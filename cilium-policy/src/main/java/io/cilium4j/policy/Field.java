@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
+import io.cilium4j.documents.JsonWriter;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
@@ -102,7 +103,7 @@ final class Field {
     if (!(value instanceof Map<?, ?> map)) {
       throw wanted("a map");
     }
-    // TreeReader makes maps with text keys only.
+    // Maps of trees have texts as keys.
     @SuppressWarnings("unchecked")
     Map<String, ?> result = (Map<String, ?>) map;
     return result;

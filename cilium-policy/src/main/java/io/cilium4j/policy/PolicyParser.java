@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
+import io.cilium4j.core.RawResource;
+import io.cilium4j.documents.DocumentException;
+import io.cilium4j.documents.DocumentReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -32,10 +35,29 @@ public final class PolicyParser {
   public static List<PolicyResource> parse(
       String yamlOrJson, String sourceName, PolicyConfig config) {
     var resources = new ArrayList<PolicyResource>();
-    for (Object tree : TreeReader.read(yamlOrJson, sourceName)) {
+    for (Object tree : documents(yamlOrJson, sourceName)) {
       resources.addAll(parseTree(tree, sourceName, config));
     }
     return List.copyOf(resources);
+  }
+
+  /** The documents of a text that are not empty. */
+  static List<Object> documents(String yamlOrJson, String source) {
+    try {
+      var documents = new ArrayList<Object>();
+      for (Object tree : DocumentReader.read(yamlOrJson)) {
+        if (tree != null) {
+          documents.add(tree);
+        }
+      }
+      return documents;
+    } catch (DocumentException e) {
+      String line = e.line() > 0 ? "line " + e.line() : "";
+      String problem = e.isSyntax() ? "\"" + e.problem() + "\"" : e.problem();
+      var told = new PolicyParseException(source, "", line, problem, e.wanted());
+      told.initCause(e);
+      throw told;
+    }
   }
 
   /**
@@ -56,14 +78,27 @@ public final class PolicyParser {
    * next item of the list, else with the next object. Never throws.
    */
   public static Checked check(String yamlOrJson, String sourceName, PolicyConfig config) {
+    try {
+      return check(documents(yamlOrJson, sourceName), sourceName, config);
+    } catch (PolicyParseException e) {
+      return new Checked(List.of(), List.of(e));
+    }
+  }
+
+  /** As {@link #check}, of a document that has been read already; see {@link RawResource}. */
+  public static Checked checkTree(Object tree, String sourceName, PolicyConfig config) {
+    return check(List.of(tree), sourceName, config);
+  }
+
+  private static Checked check(List<?> documents, String source, PolicyConfig config) {
     var resources = new ArrayList<PolicyResource>();
     var errors = new ArrayList<PolicyParseException>();
     try {
-      for (Object document : TreeReader.read(yamlOrJson, sourceName)) {
-        for (Object tree : objects(document, sourceName)) {
+      for (Object document : documents) {
+        for (Object tree : objects(document, source)) {
           var problems = new ArrayList<PolicyParseException>();
           try {
-            PolicyResource resource = read(tree, sourceName, config, problems);
+            PolicyResource resource = read(tree, source, config, problems);
             if (problems.isEmpty()) {
               resources.add(resource);
             }
@@ -85,15 +120,20 @@ public final class PolicyParser {
   /** Whether a text is a rule or a list of rules, as the API of the agent takes them. */
   public static boolean isRules(String yamlOrJson) {
     try {
-      List<Object> documents = TreeReader.read(yamlOrJson, "");
+      List<Object> documents = documents(yamlOrJson, "");
       return !documents.isEmpty() && documents.stream().allMatch(PolicyParser::isPlainRules);
     } catch (PolicyParseException e) {
       return false;
     }
   }
 
-  /** Reads the objects of a tree that has been read already. */
-  static List<PolicyResource> parseTree(Object tree, String sourceName, PolicyConfig config) {
+  /**
+   * As {@link #parse(String, String, PolicyConfig)}, of a document that has been read already.
+   *
+   * @param tree its nodes as {@link RawResource} describes them
+   */
+  public static List<PolicyResource> parseTree(
+      Object tree, String sourceName, PolicyConfig config) {
     var resources = new ArrayList<PolicyResource>();
     for (Object object : objects(tree, sourceName)) {
       resources.add(read(object, sourceName, config, null));

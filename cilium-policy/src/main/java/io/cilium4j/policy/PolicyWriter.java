@@ -6,6 +6,8 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.L7Rules;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.Requirement.Operator;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.policy.CiliumPolicy.Item;
 import io.cilium4j.policy.CiliumPolicy.Rule;
 import java.util.ArrayList;
@@ -25,10 +27,15 @@ public final class PolicyWriter {
 
   /** The object as JSON on one line. */
   public static String toJson(PolicyResource policy) {
+    return JsonWriter.write(toTree(policy));
+  }
+
+  /** The object as a tree, of which the JSON would be read: a map; a list for plain rules. */
+  public static Object toTree(PolicyResource policy) {
     if (policy instanceof CiliumPolicy rules && rules.resource().isPlainRules()) {
-      return JsonWriter.write(rules.rules().stream().map(PolicyWriter::rule).toList());
+      return rules.rules().stream().map(PolicyWriter::rule).toList();
     }
-    return JsonWriter.write(tree(policy));
+    return tree(policy);
   }
 
   /** A map in the making that leaves out what is absent. */
@@ -185,9 +192,7 @@ public final class PolicyWriter {
       case Peers.Services(var list) ->
           tree.put("toServices", list.stream().map(PolicyWriter::service).toList());
       case Peers.Groups(var list) ->
-          tree.put(
-              prefix + "Groups",
-              list.stream().map(json -> TreeReader.read(json, "group").getFirst()).toList());
+          tree.put(prefix + "Groups", list.stream().map(DocumentReader::readJson).toList());
     }
   }
 
@@ -266,7 +271,7 @@ public final class PolicyWriter {
   }
 
   private static @Nullable Object secret(Ports.@Nullable Secret secret) {
-    return secret == null ? null : TreeReader.read(secret.json(), "secret").getFirst();
+    return secret == null ? null : DocumentReader.readJson(secret.json());
   }
 
   private static Map<String, Object> port(Ports.Port port) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.documents.DocumentReader;
 import io.cilium4j.policy.naive.NaiveEvaluator;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -52,9 +53,9 @@ class LatticeTest {
     for (PolicyConfig config : List.of(CONFIG, CONFIG.withReferenceCompat())) {
       List<Map<String, Object>> trees = new ArrayList<>();
       var repository = new PolicyRepository(config);
-      for (Object list : policies.isBlank() ? List.of() : TreeReader.read(policies, "lattice")) {
+      for (Object list : policies.isBlank() ? List.of() : DocumentReader.read(policies)) {
         for (Object tree : (List<?>) list) {
-          @SuppressWarnings("unchecked") // TreeReader makes maps with text keys.
+          @SuppressWarnings("unchecked") // Maps of trees have texts as keys.
           Map<String, Object> object = (Map<String, Object>) tree;
           trees.add(object);
           repository.add(PolicyParser.parseTree(object, "lattice", config));

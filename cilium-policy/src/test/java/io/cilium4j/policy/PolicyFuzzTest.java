@@ -4,6 +4,7 @@ package io.cilium4j.policy;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.policy.naive.RandomWorld;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;

@@ -7,6 +7,7 @@ import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.policy.naive.NaiveEvaluator;
 import io.cilium4j.policy.naive.RandomWorld;
 import java.util.ArrayList;

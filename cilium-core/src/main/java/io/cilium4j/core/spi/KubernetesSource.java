@@ -38,7 +38,7 @@ public interface KubernetesSource extends Lifecycle.Part {
 
   /**
    * Policies, CIDR groups and whatever else of the groups {@code cilium.io}, {@code
-   * networking.k8s.io} and {@code policy.networking.k8s.io}, as text; and services with their
+   * networking.k8s.io} and {@code policy.networking.k8s.io}, as trees; and services with their
    * endpoint slices.
    */
   Table<ResourceKey, RawResource> resources();

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.api.ApiJson;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.JsonWriter;
+import io.cilium4j.documents.Trees;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The policy objects as they were last accepted, kept in a file: a policy whose present version is
@@ -50,28 +51,26 @@ final class AcceptedPolicies implements AutoCloseable {
 
   private boolean restore() {
     try {
-      JsonNode root = ApiJson.mapper().readTree(StateFolder.read(folder.policies(), MAX_BYTES));
-      if (root.path("version").asInt(0) != VERSION) {
+      Object root = DocumentReader.readKept(StateFolder.read(folder.policies(), MAX_BYTES));
+      if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
         throw new IllegalArgumentException("wanted version " + VERSION);
       }
-      for (JsonNode each : root.path("objects")) {
+      for (Object each : Trees.items(root, "objects")) {
         var key =
             new ResourceKey(
-                each.path("kind").asString(""),
-                each.path("namespace").asString(""),
-                each.path("name").asString(""));
+                Trees.text(each, "kind"), Trees.text(each, "namespace"), Trees.text(each, "name"));
         earlier.put(
             key,
             new RawResource(
                 key,
-                each.path("apiVersion").asString(""),
-                each.path("object").toString(),
-                each.path("origin").asString("")));
+                Trees.text(each, "apiVersion"),
+                Trees.map(Trees.at(each, "object")),
+                Trees.text(each, "origin")));
       }
       return true;
     } catch (NoSuchFileException _) {
       return !folder.hasEndpoints();
-    } catch (IOException | JacksonException | IllegalArgumentException e) {
+    } catch (IOException | IllegalArgumentException e) {
       LOG.error("accepted policies of an earlier run are lost error=\"{}\"", e.getMessage());
       StateFolder.setAside(folder.policies());
       return false;
@@ -125,18 +124,18 @@ final class AcceptedPolicies implements AutoCloseable {
     }
     var all = new TreeMap<>(earlier);
     all.putAll(accepted);
-    ObjectNode root = ApiJson.mapper().createObjectNode().put("version", VERSION);
-    ArrayNode objects = root.putArray("objects");
+    List<Object> objects = new ArrayList<>();
     all.forEach((key, raw) ->
-        objects
-            .addObject()
-            .put("kind", key.kind())
-            .put("namespace", key.namespace())
-            .put("name", key.name())
-            .put("apiVersion", raw.apiVersion())
-            .put("origin", raw.origin())
-            .set("object", ApiJson.mapper().readTree(raw.json())));
-    folder.write(folder.policies(), ApiJson.mapper().writeValueAsBytes(root));
+        objects.add(
+            Map.of(
+                "kind", key.kind(),
+                "namespace", key.namespace(),
+                "name", key.name(),
+                "apiVersion", raw.apiVersion(),
+                "origin", raw.origin(),
+                "object", raw.object())));
+    folder.write(
+        folder.policies(), JsonWriter.writeBytes(Map.of("version", VERSION, "objects", objects)));
     isOwed = false;
   }
 }

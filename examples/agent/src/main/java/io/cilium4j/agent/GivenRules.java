@@ -7,6 +7,10 @@ import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.documents.DocumentException;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.JsonWriter;
+import io.cilium4j.documents.Trees;
 import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParseException;
@@ -15,19 +19,16 @@ import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Rules that a user gives the agent by hand, beside those of Kubernetes: each becomes a policy
@@ -54,12 +55,6 @@ public final class GivenRules {
   /** Raised when the file's form changes; another version's file is damaged to this one. */
   private static final int VERSION = 1;
 
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
-
   private final PolicyConfig config;
   private final StateFolder folder;
   private final TableWriter<ResourceKey, RawResource> objects = TableWriter.create("given-rules");
@@ -74,9 +69,10 @@ public final class GivenRules {
   /**
    * A rule as it was given.
    *
+   * @param tree its JSON
    * @param labels by which it is known
    */
-  private record Rule(JsonNode text, List<Label> labels) {}
+  private record Rule(Object tree, List<Label> labels) {}
 
   /** Reads what an earlier run kept; a rule that cannot be read costs itself and no more. */
   GivenRules(PolicyConfig config, StateFolder folder) {
@@ -89,16 +85,17 @@ public final class GivenRules {
     Path file = folder.givenRules();
     List<String> problems = new ArrayList<>();
     try {
-      JsonNode root = JSON.readTree(StateFolder.read(file, MAX_BYTES));
-      if (root.path("version").asInt(0) != VERSION) {
+      Object root = DocumentReader.readKept(StateFolder.read(file, MAX_BYTES));
+      if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
         throw new IllegalArgumentException("wanted version " + VERSION);
       }
       List<RawResource> restored = new ArrayList<>();
-      for (Map.Entry<String, JsonNode> entry : root.path("rules").properties()) {
+      for (Map.Entry<String, ?> entry : Trees.map(Trees.at(root, "rules")).entrySet()) {
         try {
           long number = Long.parseLong(entry.getKey());
-          RawResource object = object(entry.getValue(), number, entry.getKey());
-          rules.put(object.key(), new Rule(entry.getValue(), labelsOf(entry.getValue())));
+          Object rule = Objects.requireNonNullElse(entry.getValue(), Map.of());
+          RawResource object = object(rule, number, entry.getKey());
+          rules.put(object.key(), new Rule(rule, labelsOf(rule)));
           restored.add(object);
           lastNumber = Math.max(lastNumber, number);
         } catch (IllegalArgumentException e) {
@@ -109,9 +106,6 @@ public final class GivenRules {
       LOG.info("rules restored rules={}", restored.size());
     } catch (NoSuchFileException _) {
       return Optional.empty();
-    } catch (JacksonException e) {
-      problems.add("no JSON: " + e.getOriginalMessage());
-      StateFolder.setAside(file);
     } catch (IOException | IllegalArgumentException e) {
       problems.add(e.getMessage());
       StateFolder.setAside(file);
@@ -167,7 +161,7 @@ public final class GivenRules {
     List<RawResource> added = new ArrayList<>();
     TreeMap<ResourceKey, Rule> next = new TreeMap<>();
     long number = lastNumber;
-    for (JsonNode rule : read(json)) {
+    for (Object rule : read(json)) {
       RawResource object = object(rule, ++number, Integer.toString(added.size()));
       added.add(object);
       next.put(object.key(), new Rule(rule, labelsOf(rule)));
@@ -206,11 +200,9 @@ public final class GivenRules {
   }
 
   private void keep(Map<ResourceKey, Rule> next) {
-    ObjectNode root = JSON.createObjectNode();
-    root.put("version", VERSION);
-    ObjectNode byNumber = root.putObject("rules");
-    next.forEach((key, rule) -> byNumber.set(key.name().substring(PREFIX.length()), rule.text()));
-    byte[] content = JSON.writeValueAsBytes(root);
+    Map<String, Object> byNumber = new LinkedHashMap<>();
+    next.forEach((key, rule) -> byNumber.put(key.name().substring(PREFIX.length()), rule.tree()));
+    byte[] content = JsonWriter.writeBytes(Map.of("version", VERSION, "rules", byNumber));
     if (content.length > MAX_BYTES) {
       throw new IllegalArgumentException(
           "more than " + MAX_BYTES + " bytes of rules given by hand");
@@ -270,50 +262,48 @@ public final class GivenRules {
     return objects.table().snapshot().size();
   }
 
-  private static List<JsonNode> read(String json) {
-    JsonNode root;
+  private static List<Object> read(String json) {
+    Object root;
     try {
-      root = JSON.readTree(json);
-    } catch (JacksonException e) {
-      throw new IllegalArgumentException("rules: no JSON: " + e.getOriginalMessage(), e);
+      root = DocumentReader.readJson(json);
+    } catch (DocumentException e) {
+      throw new IllegalArgumentException("rules: " + e.getMessage(), e);
     }
-    if (!root.isArray()) {
+    if (!(root instanceof List<?> list)) {
       throw new IllegalArgumentException("rules: wanted a list");
     }
-    List<JsonNode> rules = new ArrayList<>();
-    root.forEach(rules::add);
-    return rules;
+    return list.stream().<Object>map(rule -> Objects.requireNonNullElse(rule, Map.of())).toList();
   }
 
-  private RawResource object(JsonNode rule, long number, String index) {
+  private RawResource object(Object rule, long number, String index) {
     var key = new ResourceKey(CiliumPolicy.CLUSTERWIDE_KIND, "", PREFIX + number);
     String apiVersion = "cilium.io/v2";
-    ObjectNode object = JSON.createObjectNode();
-    object.put("apiVersion", apiVersion).put("kind", key.kind());
-    object.putObject("metadata").put("name", key.name());
-    object.set("spec", rule);
-    String json = object.toString();
+    Map<String, @Nullable Object> object = new LinkedHashMap<>();
+    object.put("apiVersion", apiVersion);
+    object.put("kind", key.kind());
+    object.put("metadata", Map.of("name", key.name()));
+    object.put("spec", rule);
     try {
-      var _ = PolicyParser.parse(json, "rule " + index, config);
+      var _ = PolicyParser.parseTree(object, "rule " + index, config);
     } catch (PolicyParseException e) {
       throw new IllegalArgumentException(String.valueOf(e.getMessage()), e);
     }
-    return new RawResource(key, apiVersion, json);
+    return new RawResource(key, apiVersion, Trees.copyOf(object));
   }
 
   /** As text or as {@code {source, key, value}}; the parser has checked their form. */
-  private static List<Label> labelsOf(JsonNode rule) {
+  private static List<Label> labelsOf(Object rule) {
     List<Label> labels = new ArrayList<>();
-    for (JsonNode label : rule.path("labels")) {
-      if (label.isString()) {
-        labels.add(Label.parse(label.stringValue()));
+    for (Object label : Trees.items(rule, "labels")) {
+      if (label instanceof String text) {
+        labels.add(Label.parse(text));
       } else {
-        String source = label.path("source").asString("");
+        String source = Trees.text(label, "source");
         labels.add(
             new Label(
                 source.isEmpty() ? LabelSource.UNSPEC : source,
-                label.path("key").asString(""),
-                label.path("value").asString("")));
+                Trees.text(label, "key"),
+                Trees.text(label, "value")));
       }
     }
     return List.copyOf(labels);

@@ -233,8 +233,8 @@ final class PolicyRules {
   }
 
   private List<PolicyResource> parse(RawResource raw) {
-    return PolicyParser.parse(
-        raw.json(), raw.origin().isEmpty() ? "manifest" : raw.origin(), config);
+    return PolicyParser.parseTree(
+        raw.object(), raw.origin().isEmpty() ? "manifest" : raw.origin(), config);
   }
 
   /** Puts the version into force that an earlier run accepted. */

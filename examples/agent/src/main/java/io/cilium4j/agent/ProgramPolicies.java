@@ -6,6 +6,9 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.JsonWriter;
+import io.cilium4j.documents.Trees;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParseException;
 import io.cilium4j.policy.PolicyParser;
@@ -18,14 +21,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The policy objects that the embedding program applied, beside those of Kubernetes; of one name
@@ -43,7 +43,8 @@ final class ProgramPolicies {
   /** Raised when the file's form changes; another version's file is damaged to this one. */
   private static final int VERSION = 1;
 
-  private static final JsonMapper JSON = JsonMapper.builder().build();
+  /** Names the text in messages. */
+  private static final String SOURCE = "applied policy";
 
   private final PolicyConfig config;
   private final StateFolder folder;
@@ -61,20 +62,20 @@ final class ProgramPolicies {
   private Optional<String> restore() {
     Path file = folder.programPolicies();
     try {
-      JsonNode root = JSON.readTree(StateFolder.read(file, MAX_BYTES));
-      if (root.path("version").asInt(0) != VERSION) {
+      Object root = DocumentReader.readKept(StateFolder.read(file, MAX_BYTES));
+      if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
         throw new IllegalArgumentException("wanted version " + VERSION);
       }
       List<RawResource> restored = new ArrayList<>();
-      for (JsonNode object : root.path("policies")) {
-        restored.addAll(parse(object.toString()));
+      for (Object object : Trees.items(root, "policies")) {
+        restored.addAll(objects(PolicyParser.parseTree(object, SOURCE, config)));
       }
       var _ = objects.write(batch -> restored.forEach(each -> batch.put(each.key(), each)));
       LOG.info("policies of the program restored policies={}", restored.size());
       return Optional.empty();
     } catch (NoSuchFileException _) {
       return Optional.empty();
-    } catch (IOException | IllegalArgumentException | JacksonException e) {
+    } catch (IOException | IllegalArgumentException | PolicyParseException e) {
       StateFolder.setAside(file);
       String text = "policies applied by the program are lost: " + e.getMessage();
       LOG.error("{} file={}", text, file);
@@ -137,11 +138,8 @@ final class ProgramPolicies {
   }
 
   private void keep(Map<ResourceKey, RawResource> next) {
-    ObjectNode root = JSON.createObjectNode();
-    root.put("version", VERSION);
-    var policies = root.putArray("policies");
-    next.values().forEach(each -> policies.add(JSON.readTree(each.json())));
-    byte[] content = JSON.writeValueAsBytes(root);
+    List<?> policies = next.values().stream().map(RawResource::object).toList();
+    byte[] content = JsonWriter.writeBytes(Map.of("version", VERSION, "policies", policies));
     if (content.length > MAX_BYTES) {
       throw new IllegalArgumentException("more than " + MAX_BYTES + " bytes of policies");
     }
@@ -153,23 +151,26 @@ final class ProgramPolicies {
   }
 
   private List<RawResource> parse(String yamlOrJson) {
-    List<RawResource> read = new ArrayList<>();
     try {
-      for (PolicyResource policy : PolicyParser.parse(yamlOrJson, "applied policy", config)) {
-        ResourceName name = policy.resource();
-        String json = PolicyWriter.toJson(policy);
-        JsonNode tree = JSON.readTree(json);
-        if (!tree.has("apiVersion")) {
-          throw new IllegalArgumentException("a list of rules: wanted policy objects");
-        }
-        read.add(
-            new RawResource(
-                new ResourceKey(name.kind(), name.namespace(), name.name()),
-                tree.path("apiVersion").asString(),
-                json));
-      }
+      return objects(PolicyParser.parse(yamlOrJson, SOURCE, config));
     } catch (PolicyParseException e) {
       throw new IllegalArgumentException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** Policies as the parser understood them, so that a later one understands the same. */
+  private static List<RawResource> objects(List<PolicyResource> policies) {
+    List<RawResource> read = new ArrayList<>();
+    for (PolicyResource policy : policies) {
+      ResourceName name = policy.resource();
+      if (!(PolicyWriter.toTree(policy) instanceof Map<?, ?> object)) {
+        throw new IllegalArgumentException("a list of rules: wanted policy objects");
+      }
+      read.add(
+          new RawResource(
+              new ResourceKey(name.kind(), name.namespace(), name.name()),
+              Trees.text(object, "apiVersion"),
+              Trees.copyOf(Trees.map(object))));
     }
     return read;
   }

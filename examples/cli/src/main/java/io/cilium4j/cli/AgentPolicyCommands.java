@@ -4,14 +4,15 @@ package io.cilium4j.cli;
 import io.cilium4j.cli.CommandGroup.Option;
 import io.cilium4j.cli.CommandGroup.Spec;
 import io.cilium4j.cli.json.Json;
-import io.cilium4j.cli.json.JsonReader;
 import io.cilium4j.cli.json.JsonWriter;
-import io.cilium4j.k8s.ManifestFolder;
+import io.cilium4j.documents.DocumentException;
+import io.cilium4j.documents.DocumentReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /** Those of {@code cilium policy …} that ask the agent. */
@@ -123,19 +124,10 @@ final class AgentPolicyCommands {
     return revision(session.agent().call("PUT", path, Json.of(text)), arguments, session);
   }
 
-  /** What a file says: JSON, or what YAML has of it. */
   private static List<Json> documents(Path file, String text) {
-    String start = text.stripLeading();
-    if (start.startsWith("[") || start.startsWith("{")) {
-      try {
-        return List.of(JsonReader.parse(text));
-      } catch (IllegalArgumentException e) {
-        throw new CommandException(file + ": " + e.getMessage(), e);
-      }
-    }
     try {
-      return ManifestFolder.toJson(text).stream().map(JsonReader::parse).toList();
-    } catch (IOException e) {
+      return DocumentReader.read(text).stream().filter(Objects::nonNull).map(Json::ofTree).toList();
+    } catch (DocumentException e) {
       throw new CommandException(file + ": " + e.getMessage(), e);
     }
   }

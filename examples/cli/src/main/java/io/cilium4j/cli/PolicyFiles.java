@@ -68,12 +68,12 @@ record PolicyFiles(
     folder.notes().forEach((where, what) -> files.warnings.add(line(where + ": warning: " + what)));
     for (RawResource raw : folder.resources()) {
       if (KINDS.contains(raw.key().kind())) {
-        files.add(PolicyParser.check(raw.json(), raw.origin(), config), raw.origin());
+        files.add(PolicyParser.checkTree(raw.object(), raw.origin(), config), raw.origin());
       }
     }
     for (RawResource raw : folder.shadowed()) {
       if (KINDS.contains(raw.key().kind())) {
-        PolicyParser.check(raw.json(), raw.origin(), config)
+        PolicyParser.checkTree(raw.object(), raw.origin(), config)
             .errors()
             .forEach(error -> files.errors.add(line(error.getMessage())));
       }

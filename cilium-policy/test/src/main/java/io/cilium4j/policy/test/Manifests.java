@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy.test;
 
+import io.cilium4j.documents.DocumentException;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.Trees;
 import io.cilium4j.policy.Party;
+import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParser;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PortProtocol;
@@ -15,11 +19,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.MappingIterator;
-import tools.jackson.dataformat.yaml.YAMLMapper;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a folder of manifests holds for tests of policies: the policies, the pods that its workloads
@@ -33,10 +33,6 @@ record Manifests(
     List<PolicyResource> policies,
     Map<String, Party.Pod> pods,
     Map<String, Map<String, String>> namespaces) {
-
-  /** Keys that stand twice are refused: readers disagree on which one counts. */
-  private static final YAMLMapper YAML =
-      YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
   /**
    * Reads every {@code .yaml}, {@code .yml} and {@code .json} file in a folder and below.
@@ -66,39 +62,35 @@ record Manifests(
   }
 
   private void add(Path file) {
-    try (MappingIterator<JsonNode> documents =
-        YAML.readerFor(JsonNode.class).readValues(file.toFile())) {
-      while (documents.hasNext()) {
-        add(documents.next(), file);
-      }
-    } catch (JacksonException e) {
-      throw new IllegalArgumentException(file + ": " + e.getOriginalMessage(), e);
+    try {
+      DocumentReader.read(Files.readString(file)).forEach(document -> add(document, file));
+    } catch (DocumentException e) {
+      throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + ": " + e.getMessage(), e);
     }
   }
 
-  private void add(JsonNode object, Path file) {
+  private void add(@Nullable Object object, Path file) {
     String kind = text(object, "kind");
     switch (kind) {
-      case "List" -> object.path("items").forEach(item -> add(item, file));
-      case "Namespace" ->
-          namespaces.put(
-              text(object.path("metadata"), "name"),
-              labels(object.path("metadata").path("labels")));
+      case "List" -> Trees.items(object, "items").forEach(item -> add(item, file));
+      case "Namespace" -> namespaces.put(text(object, "metadata", "name"), labels(object));
       case "Pod" -> add(object, object, file);
       case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController" ->
-          add(object, object.path("spec").path("template"), file);
+          add(object, Trees.at(object, "spec", "template"), file);
       case "CronJob" ->
-          add(object, object.path("spec").path("jobTemplate").path("spec").path("template"), file);
+          add(object, Trees.at(object, "spec", "jobTemplate", "spec", "template"), file);
       default -> {
-        if (isPolicy(object)) {
-          policies.addAll(PolicyParser.parse(object.toString(), file.toString()));
+        if (object != null && isPolicy(object)) {
+          policies.addAll(PolicyParser.parseTree(object, file.toString(), PolicyConfig.DEFAULT));
         }
       }
     }
   }
 
   /** Whatever may be meant as a policy is the parser's to read, or to refuse. */
-  private static boolean isPolicy(JsonNode object) {
+  private static boolean isPolicy(Object object) {
     String group = text(object, "apiVersion");
     String kind = text(object, "kind").toLowerCase(Locale.ROOT);
     return kind.contains("policy")
@@ -106,23 +98,22 @@ record Manifests(
         : kind.equals("ciliumcidrgroup");
   }
 
-  private void add(JsonNode workload, JsonNode template, Path file) {
-    JsonNode metadata = workload.path("metadata");
-    String namespace = text(metadata, "namespace");
+  private void add(@Nullable Object workload, @Nullable Object template, Path file) {
+    String namespace = text(workload, "metadata", "namespace");
     namespace = namespace.isEmpty() ? "default" : namespace;
-    String name = namespace + "/" + text(metadata, "name");
-    JsonNode spec = template.path("spec");
-    String account = text(spec, "serviceAccountName");
+    String name = namespace + "/" + text(workload, "metadata", "name");
+    String account = text(template, "spec", "serviceAccountName");
     Party.Pod pod =
-        Party.pod(namespace, labels(template.path("metadata").path("labels")))
+        Party.pod(namespace, labels(template))
             .withServiceAccount(account.isEmpty() ? "default" : account);
-    for (JsonNode container : spec.path("containers")) {
-      for (JsonNode port : container.path("ports")) {
-        if (port.has("name")) {
+    for (Object container : Trees.items(template, "spec", "containers")) {
+      for (Object port : Trees.items(container, "ports")) {
+        String portName = text(port, "name");
+        if (!portName.isEmpty()) {
           String protocol = text(port, "protocol");
           pod =
               pod.withNamedPort(
-                  text(port, "name"),
+                  portName,
                   PortProtocol.parse(
                       text(port, "containerPort") + "/" + (protocol.isEmpty() ? "TCP" : protocol)));
         }
@@ -135,13 +126,20 @@ record Manifests(
     }
   }
 
-  private static Map<String, String> labels(JsonNode labels) {
+  /** The labels of an object, or of the template of one. */
+  private static Map<String, String> labels(@Nullable Object object) {
     Map<String, String> byKey = new TreeMap<>();
-    labels.properties().forEach(label -> byKey.put(label.getKey(), label.getValue().asString("")));
+    if (Trees.at(object, "metadata", "labels") instanceof Map<?, ?> labels) {
+      labels.keySet().forEach(key -> byKey.put(key.toString(), text(labels, key.toString())));
+    }
     return byKey;
   }
 
-  private static String text(JsonNode object, String field) {
-    return object.path(field).asString("");
+  /** A scalar as text; of anything else, and of nothing, the empty text. */
+  private static String text(@Nullable Object object, String... keys) {
+    Object value = Trees.at(object, keys);
+    return value == null || value instanceof Map<?, ?> || value instanceof List<?>
+        ? ""
+        : value.toString();
   }
 }

@@ -28,7 +28,7 @@ final class RedirectReader {
     List<LRPSpec> policies = new ArrayList<>();
     for (Row<ResourceKey, RawResource> row : resources) {
       if (row.key().kind().equals(KIND)) {
-        policies.add(read(row.key(), ApiJson.mapper().readTree(row.value().json())));
+        policies.add(read(row.key(), ApiJson.mapper().valueToTree(row.value().object())));
       }
     }
     return policies;

@@ -47,7 +47,7 @@ record RuleText(ObjectNode rule, List<Label> labels) {
   }
 
   private static void add(PolicyResource resource, List<RuleText> all) {
-    JsonNode object = ApiJson.mapper().readTree(PolicyWriter.toJson(resource));
+    JsonNode object = ApiJson.mapper().valueToTree(PolicyWriter.toTree(resource));
     List<List<Label>> labels = RuleLabels.of(resource);
     List<JsonNode> rules = new ArrayList<>();
     if (!(resource instanceof CiliumPolicy)) {

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A JSON value, or the absence of one. */
 public sealed interface Json {
@@ -95,6 +96,22 @@ public sealed interface Json {
       fields.put(name, value);
     }
     return new Obj(fields);
+  }
+
+  /** A document that was read as a tree. */
+  static Json ofTree(@Nullable Object tree) {
+    return switch (tree) {
+      case null -> Nothing.NULL;
+      case Map<?, ?> map -> {
+        Map<String, Json> fields = new LinkedHashMap<>();
+        map.forEach((key, value) -> fields.put(String.valueOf(key), ofTree(value)));
+        yield new Obj(fields);
+      }
+      case List<?> list -> new Arr(list.stream().map(Json::ofTree).toList());
+      case Boolean truth -> new Bool(truth);
+      case Number number -> new Num(number.toString());
+      default -> new Text(tree.toString());
+    };
   }
 
   // ---- walking ----

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.policy;
+package io.cilium4j.documents;
 
+import java.io.ByteArrayOutputStream;
 import java.io.StringWriter;
 import java.util.List;
 import java.util.Map;
@@ -9,18 +10,32 @@ import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.json.JsonFactory;
 
-/** Writes plain trees, as {@link TreeReader} makes them, as JSON on one line. */
-final class JsonWriter {
+/** Writes {@link Trees} as JSON on one line. */
+public final class JsonWriter {
   private static final JsonFactory JSON = new JsonFactory();
 
   private JsonWriter() {}
 
-  static String write(@Nullable Object tree) {
+  /**
+   * The tree as JSON.
+   *
+   * @throws IllegalArgumentException if it holds what no tree does
+   */
+  public static String write(@Nullable Object tree) {
     var text = new StringWriter();
     try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), text)) {
       write(json, tree);
     }
     return text.toString();
+  }
+
+  /** As {@link #write}, as UTF-8, for {@link DocumentReader#readKept}. */
+  public static byte[] writeBytes(@Nullable Object tree) {
+    var bytes = new ByteArrayOutputStream();
+    try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), bytes)) {
+      write(json, tree);
+    }
+    return bytes.toByteArray();
   }
 
   private static void write(JsonGenerator json, @Nullable Object tree) {
