@@ -7,7 +7,6 @@ import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
@@ -15,12 +14,13 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -36,7 +36,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
-import java.util.Set;
 
 /**
  * A node with the eBPF datapath under an instance of its own, and pods in real namespaces. Closing
@@ -83,9 +82,9 @@ final class BenchNode implements AutoCloseable {
     open().destroy();
     this.datapath = open();
     datapath.apply(
-        Change.ofIpcache(
-            new IpcacheEntry(IpPrefix.host(NODE4), ReservedIdentity.HOST.id()),
-            new IpcacheEntry(IpPrefix.host(NODE6), ReservedIdentity.HOST.id())));
+        RowChanges.put(
+            new IpcacheRow(IpPrefix.host(NODE4), ReservedIdentity.HOST.id()),
+            new IpcacheRow(IpPrefix.host(NODE6), ReservedIdentity.HOST.id())));
   }
 
   private Datapath open() {
@@ -141,12 +140,12 @@ final class BenchNode implements AutoCloseable {
     for (int i = 0; i < on.length; i++) {
       rows[i] = new EndpointRow(on[i].endpoint(), policy, 1);
     }
-    datapath.apply(Change.ofEndpoints(rows));
+    datapath.apply(RowChanges.put(rows));
   }
 
   /** Takes a pod's rows and devices away; its namespace stays. */
   void disable(Pod pod) {
-    datapath.apply(new Change(List.of(), Set.of(pod.endpoint().id()), List.of(), Set.of()));
+    datapath.apply(RowChanges.remove(new EndpointRow(pod.endpoint(), PolicyMapState.DENY_ALL, 1)));
     datapath.disconnect(pod.endpoint().device());
   }
 

@@ -3,8 +3,8 @@ package io.cilium4j.benchmarks;
 
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.Netns;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -49,7 +49,7 @@ final class EndpointBenchmark {
         devices.add(millisSince(begin));
         long connected = System.nanoTime();
         var pod = new BenchNode.Pod(List.of(netns), BenchNode.endpoint(id, IDENTITY, device));
-        node.datapath.apply(Change.ofEndpoints(new EndpointRow(pod.endpoint(), policy, 1)));
+        node.datapath.apply(RowChanges.put(new EndpointRow(pod.endpoint(), policy, 1)));
         rows.add(millisSince(connected));
         ready.add(millisSince(begin));
         seconds += millisSince(begin) / 1e3;

@@ -3,7 +3,7 @@ package io.cilium4j.benchmarks;
 
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.spi.Datapath.Subscription;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import java.io.PrintStream;
 import java.util.LinkedHashMap;
 import java.util.Locale;

@@ -3,7 +3,7 @@ package io.cilium4j.benchmarks;
 
 import io.cilium4j.benchmarks.BenchNode.Pod;
 import io.cilium4j.core.IpFamily;
-import io.cilium4j.core.spi.Datapath.Subscription;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.datapath.bpf.BpfObject;
 import java.io.PrintStream;
 import java.util.List;

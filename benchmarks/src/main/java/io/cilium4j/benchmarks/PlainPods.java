@@ -4,7 +4,7 @@ package io.cilium4j.benchmarks;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
 import io.cilium4j.datapath.net.PodConnector;

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core.spi;
 
-import io.cilium4j.core.DropReason;
-import io.cilium4j.core.Endpoint;
-import io.cilium4j.core.EndpointInterface;
-import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
-import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
-import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -23,9 +17,12 @@ import java.util.Set;
  * is left alone, what is to be removed and is not there is no error. Errors are {@link
  * DatapathException}, after which the same batch may be applied again.
  *
+ * <p>Who deals with devices alone, or with flows alone, takes an {@link EndpointDevices} or a
+ * {@link FlowSource}.
+ *
  * <p>Safe for use by several threads; changes are carried out one at a time.
  */
-public interface Datapath extends AutoCloseable {
+public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
 
   /** The implementation's name: {@code ebpf}, {@code memory}. */
   String name();
@@ -33,63 +30,29 @@ public interface Datapath extends AutoCloseable {
   /** One line for people: what runs here and why. */
   String description();
 
-  /**
-   * Makes the devices that join a network namespace to the node, with addresses and routes on the
-   * endpoint's side. The endpoint's packets are dropped until {@link #apply} brings its row.
-   *
-   * @param request what to make; the namespace must exist
-   * @throws DatapathException if it cannot; nothing half made is left
-   */
-  EndpointInterface connect(ConnectRequest request);
-
-  /**
-   * Takes over a pair of devices that somebody else made, as a CNI plugin does: from now on the
-   * endpoint's packets are this datapath's business, and the pair goes with {@link #disconnect}.
-   * The endpoint's side, with its addresses and routes, stays as it is. The endpoint's packets are
-   * dropped until {@link #apply} brings its row.
-   *
-   * @return the devices as the kernel has them
-   * @throws DatapathException if there is no such pair, or this datapath takes over none; the
-   *     devices are left as they were
-   */
-  default EndpointInterface adopt(AdoptRequest request) {
-    throw new DatapathException(
-        "device "
-            + request.device().hostName()
-            + ": the datapath "
-            + name()
-            + " takes over no devices that others made");
-  }
-
-  /** Removes the endpoint's devices; no error if they are gone. */
-  void disconnect(EndpointInterface device);
-
-  /**
-   * Takes back what {@link #adopt} did, for an endpoint that came to nothing: the pair is its
-   * maker's again. It is down, since nobody decides about its packets any more; no error if it is
-   * gone.
-   */
-  default void release(EndpointInterface device) {
-    // Nothing to take back where adopt takes over none.
-  }
-
-  /** Whether the endpoint's devices are there; a pod that ended took them along. */
-  boolean holds(EndpointInterface device);
+  /** The kinds of rows that it carries; {@link #apply} and {@link #prune} refuse others. */
+  Set<RowKind> rowKinds();
 
   /**
    * Brings the enforced state in line with a batch. All rows are written before any packet can be
    * decided by a part of them: a flow that both the old and the new state deny never passes, and
    * one that both allow is never dropped. When it returns, no packet is decided by the old state.
+   *
+   * @param changes at most one of a key, of any kinds; of a removed row only the key is read
+   * @throws DatapathException if it cannot; the same batch may be applied again
    */
-  void apply(Change change);
+  void apply(List<Change<RowKey, Row>> changes);
 
   /**
-   * Removes every endpoint and ipcache row that is not among these, and whatever else an earlier
-   * process left for an endpoint that is none, or was none yet: what a restarted agent calls once
-   * all its sources have synced. Of its devices those are deleted that it made; those that it took
-   * over are released.
+   * Removes every row of a kind that is not among these, and whatever else an earlier process left
+   * that belongs to such rows: what a restarted agent calls for each kind once all sources of that
+   * kind have synced. With endpoints go their devices: those that the datapath made are deleted,
+   * those that it took over are released.
+   *
+   * @param kind the kind; rows of other kinds stay as they are
+   * @param wanted keys of that kind
    */
-  void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache);
+  void prune(RowKind kind, Set<RowKey> wanted);
 
   /**
    * Looks again at what this instance has on the node beside rows, and mends what somebody else
@@ -98,15 +61,6 @@ public interface Datapath extends AutoCloseable {
   default Mended mend() {
     return new Mended(List.of(), List.of());
   }
-
-  /** Reports flows to {@code sink} until the returned handle is closed. */
-  Subscription subscribe(FlowSink sink);
-
-  /**
-   * What passed and what was dropped since the instance was made, as far as it happened: at most
-   * one count for each reason and direction.
-   */
-  List<Traffic> traffic();
 
   /** What else is counted since the start, by name. */
   Map<String, Long> counters();
@@ -129,12 +83,6 @@ public interface Datapath extends AutoCloseable {
   /** Removes everything this instance owns, enforcement included, and nothing else. */
   void destroy();
 
-  /** A handle on a subscription. */
-  interface Subscription extends AutoCloseable {
-    @Override
-    void close();
-  }
-
   /**
    * What a look at the node found.
    *
@@ -147,62 +95,6 @@ public interface Datapath extends AutoCloseable {
       problems = List.copyOf(problems);
     }
   }
-
-  /**
-   * Which devices to make.
-   *
-   * @param endpointId the endpoint's id, from which device names are made
-   * @param netns path of the endpoint's network namespace, for example {@code /run/netns/x}
-   * @param podDeviceName name of the device inside, usually {@code eth0}
-   * @param addresses the endpoint's addresses, at most one of a family
-   * @param mtuBytes largest packet, 1280 to 65535
-   */
-  record ConnectRequest(
-      int endpointId, String netns, String podDeviceName, List<IpAddress> addresses, int mtuBytes) {
-    public ConnectRequest {
-      addresses = List.copyOf(addresses);
-    }
-  }
-
-  /**
-   * Which devices to take over.
-   *
-   * @param endpointId the endpoint's id
-   * @param device the pair, as whoever made it describes it
-   * @param addresses the endpoint's addresses, at most one of a family
-   */
-  record AdoptRequest(int endpointId, EndpointInterface device, List<IpAddress> addresses) {
-    public AdoptRequest {
-      addresses = List.copyOf(addresses);
-    }
-  }
-
-  /**
-   * An endpoint and the policy to enforce on it.
-   *
-   * @param endpoint the endpoint
-   * @param policy its compiled policy; endpoints that are given the same object share its rows
-   * @param policyRevision the revision of the rules that the policy was compiled from
-   * @param audited whether what the policy denies goes on all the same and is reported
-   */
-  record EndpointRow(
-      Endpoint endpoint, PolicyMapState policy, long policyRevision, boolean audited) {
-
-    /** A row whose denials are denials. */
-    public EndpointRow(Endpoint endpoint, PolicyMapState policy, long policyRevision) {
-      this(endpoint, policy, policyRevision, false);
-    }
-  }
-
-  /**
-   * A kind of packets and how many there were.
-   *
-   * @param drop why they were dropped; absent for those that passed
-   * @param direction whose policy decided; of what passed, out of a pod or into one
-   * @param packets how many
-   * @param bytes their sizes with the Ethernet header, together
-   */
-  record Traffic(Optional<DropReason> drop, TrafficDirection direction, long packets, long bytes) {}
 
   /**
    * How full the tables are.
@@ -246,35 +138,4 @@ public interface Datapath extends AutoCloseable {
    */
   record Collection(
       IpFamily family, String protocol, long runs, Duration lasted, long alive, long deleted) {}
-
-  /**
-   * A batch.
-   *
-   * @param endpoints rows to write
-   * @param removedEndpoints ids of rows to remove
-   * @param ipcache entries to write
-   * @param removedIpcache prefixes of entries to remove
-   */
-  record Change(
-      List<EndpointRow> endpoints,
-      Set<Integer> removedEndpoints,
-      List<IpcacheEntry> ipcache,
-      Set<IpPrefix> removedIpcache) {
-    public Change {
-      endpoints = List.copyOf(endpoints);
-      removedEndpoints = Set.copyOf(removedEndpoints);
-      ipcache = List.copyOf(ipcache);
-      removedIpcache = Set.copyOf(removedIpcache);
-    }
-
-    /** A batch of endpoint rows alone. */
-    public static Change ofEndpoints(EndpointRow... rows) {
-      return new Change(List.of(rows), Set.of(), List.of(), Set.of());
-    }
-
-    /** A batch of ipcache entries alone. */
-    public static Change ofIpcache(IpcacheEntry... entries) {
-      return new Change(List.of(), Set.of(), List.of(entries), Set.of());
-    }
-  }
 }

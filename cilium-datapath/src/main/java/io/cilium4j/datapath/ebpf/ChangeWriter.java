@@ -3,12 +3,20 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.ebpf.IpcacheRows.Step;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -16,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,14 +85,43 @@ final class ChangeWriter {
     named.merge(identity, 1, Integer::sum);
   }
 
+  /** A batch, taken apart by kind. */
+  private static final class Wanted {
+    final List<EndpointRow> endpoints = new ArrayList<>();
+    final Set<Integer> removedEndpoints = new HashSet<>();
+
+    /** Prefix to identity; null where it is to have none. */
+    final Map<IpPrefix, @Nullable Integer> ipcache = new HashMap<>();
+
+    static Wanted of(List<Change<RowKey, Row>> changes) {
+      var wanted = new Wanted();
+      for (Change<RowKey, Row> change : changes) {
+        switch (change) {
+          case Change.Put<RowKey, Row>(_, EndpointRow row, _) -> wanted.endpoints.add(row);
+          case Change.Put<RowKey, Row>(_, IpcacheRow(var entry), _) ->
+              wanted.ipcache.put(entry.prefix(), entry.identity());
+          case Change.Removed<RowKey, Row>(EndpointKey(int id), _, _) ->
+              wanted.removedEndpoints.add(id);
+          case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) ->
+              wanted.ipcache.put(prefix, null);
+        }
+      }
+      return wanted;
+    }
+  }
+
   /** Returns the addresses that were an endpoint's and are nobody's now. */
-  Set<IpAddress> apply(Change change) {
+  Set<IpAddress> apply(List<Change<RowKey, Row>> changes) {
+    return apply(Wanted.of(changes));
+  }
+
+  private Set<IpAddress> apply(Wanted wanted) {
     lock.lock();
     try {
       settleDebts();
       var batch = new Batch(epoch + 1, named);
       try {
-        write(change, batch);
+        write(wanted, batch);
       } catch (RuntimeException e) {
         owed.addAll(batch.undo);
         throw failure(e);
@@ -102,9 +140,9 @@ final class ChangeWriter {
     }
   }
 
-  private void write(Change change, Batch batch) {
-    List<Step> steps = ipcache.plan(change, batch);
-    endpoints.write(change, batch);
+  private void write(Wanted wanted, Batch batch) {
+    List<Step> steps = ipcache.plan(wanted.ipcache, batch);
+    endpoints.write(wanted.endpoints, wanted.removedEndpoints, batch);
     if (!batch.rowsWritten && !onlyWhole && steps.stream().allMatch(this::isNear)) {
       ipcache.writeNear(steps, batch, maps.near());
       nearChanges += steps.isEmpty() ? 0 : 1;
@@ -154,18 +192,30 @@ final class ChangeWriter {
   }
 
   /**
-   * Removes every row that is not among these, and the entries of policies that no row uses.
-   * Returns as {@link #apply} does.
+   * Removes every row of a kind that is not among these, and what only such rows used. Returns as
+   * {@link #apply} does.
    */
-  Set<IpAddress> prune(Set<Integer> endpointIds, Set<IpPrefix> prefixes) {
+  Set<IpAddress> prune(RowKind kind, Set<RowKey> keys) {
     lock.lock();
     try {
-      Set<Integer> strangers = new HashSet<>(endpoints.all().keySet());
-      strangers.removeAll(endpointIds);
-      Set<IpPrefix> stale = new HashSet<>(ipcache.prefixes());
-      stale.removeAll(prefixes);
-      Set<IpAddress> freed = apply(new Change(List.of(), strangers, List.of(), stale));
-      reclaimer.afterGracePeriod(List.of(endpoints::pruneNumbers));
+      var wanted = new Wanted();
+      switch (kind) {
+        case ENDPOINT -> {
+          wanted.removedEndpoints.addAll(endpoints.all().keySet());
+          wanted.removedEndpoints.removeIf(id -> keys.contains(new EndpointKey(id)));
+        }
+        case IPCACHE -> {
+          for (IpPrefix prefix : ipcache.prefixes()) {
+            if (!keys.contains(new IpcacheKey(prefix))) {
+              wanted.ipcache.put(prefix, null);
+            }
+          }
+        }
+      }
+      Set<IpAddress> freed = apply(wanted);
+      if (kind == RowKind.ENDPOINT) {
+        reclaimer.afterGracePeriod(List.of(endpoints::pruneNumbers));
+      }
       return freed;
     } finally {
       lock.unlock();

@@ -3,20 +3,23 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.datapath.bpf.BpfFs;
-import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.KeptPins;
 import io.cilium4j.datapath.bpf.Probes;
 import io.cilium4j.datapath.ebpf.Programs.Entry;
 import io.cilium4j.datapath.net.DeviceManifest;
-import io.cilium4j.datapath.net.DeviceManifest.Device;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
@@ -36,7 +39,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -54,23 +56,13 @@ final class EbpfDatapath implements Datapath {
 
   static final String NAME = "ebpf";
 
+  private static final Set<RowKind> ROW_KINDS = Set.of(RowKind.ENDPOINT, RowKind.IPCACHE);
+
   /** How long after a change of the node's network it is looked at whether something is undone. */
   private static final Duration SETTLE = Duration.ofMillis(500);
 
-  /** Subfolder of the instance's pins that holds one link a device. */
-  private static final String LINKS = "links";
-
-  /** The same for the devices that lead to a network. */
-  private static final String NETWORK_LINKS = "links-network";
-
-  /** Subfolder with the programs, for other tools and for test runs. */
-  private static final String PROGRAMS = "programs";
-
   private final InstanceNames names;
-  private final BpfFs pins;
-  private final BpfFs linkPins;
-  private final BpfFs networkPins;
-  private final BpfFs programPins;
+  private final Pins pins;
   private final Hooks hooks;
   private final Programs programs;
   private final Netlink node;
@@ -80,14 +72,13 @@ final class EbpfDatapath implements Datapath {
   private final NetworkDevices networkDevices;
   private final NodeWatch watch;
   private final PodRoutes routes;
-  private final PodConnector connector;
+  private final PodDevices pods;
   private final KeptPins keptPins;
   private final Reclaimer reclaimer;
   private final ChangeWriter writer;
   private final FlowReader flows;
   private final FlowCollector collector;
   private final Scheduler scheduler;
-  private final KernelState kernelState;
   private final AtomicBoolean mending = new AtomicBoolean();
   private volatile boolean leavesDevices;
   private volatile boolean isOpen;
@@ -100,17 +91,14 @@ final class EbpfDatapath implements Datapath {
     try (Netlink before = Netlink.open()) {
       PrefixUse.requireFree(before, config, manifest::holds);
     }
-    this.pins = BpfFs.open(names.pinFolder());
-    this.linkPins = pins.subfolder(LINKS);
-    this.networkPins = pins.subfolder(NETWORK_LINKS);
-    this.programPins = pins.subfolder(PROGRAMS);
+    this.pins = Pins.open(names);
     boolean hasLinks = Probes.of(Feature.TCX_LINK).isSupported();
-    this.hooks = hasLinks ? new Hooks.Tcx(linkPins) : Hooks.Clsact.ofPods();
+    this.hooks = hasLinks ? new Hooks.Tcx(pins.links()) : Hooks.Clsact.ofPods();
     Hooks networkHooks =
-        hasLinks ? new Hooks.Tcx(networkPins) : Hooks.Clsact.ofNetwork(config.instance());
+        hasLinks ? new Hooks.Tcx(pins.networkLinks()) : Hooks.Clsact.ofNetwork(config.instance());
     this.programs = load(config, isFirst, recording);
     this.node = Netlink.open();
-    this.keptPins = KeptPins.of(KernelMaps.PINNED.stream().map(pins::pin).toList());
+    this.keptPins = KeptPins.of(KernelMaps.PINNED.stream().map(pins.maps()::pin).toList());
     var lock = new ReentrantLock();
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
     try {
@@ -118,24 +106,27 @@ final class EbpfDatapath implements Datapath {
           new NodeDevices(
               node, names, config, manifest, twin -> hooks.isAttached(twin.index(), twin.name()));
       noteAttached();
-      looseDevices.keep(nodeDevices.host().index(), nodeDevices.host().name());
-      NodeDevices.acceptPackets(nodeDevices.host().name());
-      acceptPodPackets(nodeDevices.net().index(), nodeDevices.net().name());
+      acceptNodePackets();
       nodeDevices.up();
       this.routes = new PodRoutes(nodeDevices);
-      this.connector = new PodConnector(node, config.nodeAddresses());
-      this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
-      attachAgain();
-      programs.pin(programPins);
       this.networkDevices =
           new NetworkDevices(
               networkHooks, programs.at(Entry.FROM_NETDEV), config.devices(), this::isOurs);
-      this.flows = new FlowReader(pins.pin(KernelMaps.EVENTS));
-      this.kernelState = new KernelState();
+      this.pods =
+          new PodDevices(
+              names,
+              manifest,
+              new PodDevices.Node(node, nodeDevices, looseDevices, networkDevices),
+              new PodDevices.Hook(hooks, programs.at(Entry.FROM_CONTAINER)),
+              new PodConnector(node, config.nodeAddresses()));
+      this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
+      attachAgain();
+      programs.pin(pins.programs());
+      this.flows = new FlowReader(pins.maps().pin(KernelMaps.EVENTS));
       this.watch = openWatch(config.instance() + "-network");
       this.collector =
           new FlowCollector(
-              pins.folder(),
+              pins.maps().folder(),
               KernelMaps.share(config.limits()),
               FlowCollector::seconds,
               this::endpointDevices);
@@ -145,14 +136,13 @@ final class EbpfDatapath implements Datapath {
     } catch (RuntimeException e) {
       reclaimer.close();
       if (isFirst) {
-        manifest.devices().keySet().forEach(this::deleteDevice);
-        manifest.delete();
+        PodDevices.deleteAll(node, manifest);
       }
       node.close();
       keptPins.close();
       programs.close();
       if (isFirst) {
-        removePins();
+        pins.remove();
       }
       throw e;
     }
@@ -160,10 +150,10 @@ final class EbpfDatapath implements Datapath {
 
   private Programs load(Config config, boolean isFirst, Recording recording) {
     try {
-      return Programs.load(config, pins, recording);
+      return Programs.load(config, pins.maps(), recording);
     } catch (RuntimeException e) {
       if (isFirst) {
-        removePins();
+        pins.remove();
       }
       throw e;
     }
@@ -206,7 +196,7 @@ final class EbpfDatapath implements Datapath {
     if (isOpen && mending.compareAndSet(false, true)) {
       Thread.startVirtualThread(() -> {
         LockSupport.parkNanos(SETTLE.toNanos());
-        synchronized (this) {
+        synchronized (pods) {
           if (leavesDevices) {
             return;
           }
@@ -223,13 +213,15 @@ final class EbpfDatapath implements Datapath {
         || manifest.holds(link.name(), link.index());
   }
 
-  private void acceptPodPackets(int ifindex, String name) {
-    nodeDevices.acceptPodPackets(name, ifindex, looseDevices);
+  private void acceptNodePackets() {
+    looseDevices.keep(nodeDevices.host().index(), nodeDevices.host().name());
+    NodeDevices.acceptPackets(nodeDevices.host().name());
+    nodeDevices.acceptPodPackets(nodeDevices.net().name(), nodeDevices.net().index(), looseDevices);
   }
 
   /** Where the manifest was lost, links that are pinned say which devices are ours. */
   private void noteAttached() {
-    for (Path pin : linkPins.list()) {
+    for (Path pin : pins.links().list()) {
       String name = pin.getFileName().toString().replace('%', '.');
       node.linkByName(name)
           .filter(link -> !manifest.devices().containsKey(name))
@@ -246,18 +238,7 @@ final class EbpfDatapath implements Datapath {
   private void attachAgain() {
     hooks.prune();
     hooks.attach(programs.at(Entry.FROM_HOST), nodeDevices.net().index(), nodeDevices.net().name());
-    Map<Integer, String> pods = new TreeMap<>();
-    // By the rows as well as by the manifest, which does without rows that were not written yet.
-    writer.endpoints().values().stream()
-        .flatMap(row -> node.linkByIndex(row.ifindex()).stream())
-        .forEach(link -> pods.put(link.index(), link.name()));
-    manifest
-        .leftBehind()
-        .forEach((name, device) ->
-            node.linkByName(name)
-                .filter(link -> link.index() == device.ifindex())
-                .ifPresent(link -> pods.put(link.index(), name)));
-    pods.forEach(this::hook);
+    pods.attachAgain(writer.endpoints().values());
   }
 
   @Override
@@ -271,141 +252,101 @@ final class EbpfDatapath implements Datapath {
   }
 
   @Override
-  public synchronized EndpointInterface connect(ConnectRequest request) {
-    String name = names.podDevice(request.endpointId());
-    if (node.linkByName(name).isEmpty()) {
-      manifest.announce(name);
-    }
-    try {
-      return connector.connect(
-          request,
-          name,
-          device -> {
-            manifest.add(name, device.hostIfindex(), device.hostMac());
-            hook(device.hostIfindex(), name);
-          });
-    } catch (RuntimeException e) {
-      Device device = manifest.devices().get(name);
-      if (device != null && node.linkByName(name).isEmpty()) {
-        forget(name, device.ifindex());
-      }
-      throw e;
-    }
+  public EndpointInterface connect(ConnectRequest request) {
+    return pods.connect(request);
   }
 
   @Override
-  public synchronized EndpointInterface adopt(AdoptRequest request) {
-    nodeDevices.requirePods(request.device());
-    List<EndpointInterface> taken = new ArrayList<>(1);
-    try {
-      return connector.adopt(
-          request.device(),
-          device -> {
-            manifest.adopt(device.hostName(), device.hostIfindex(), device.hostMac());
-            taken.add(device);
-            networkDevices.leave(device.hostIfindex(), device.hostName());
-            hook(device.hostIfindex(), device.hostName());
-          });
-    } catch (RuntimeException e) {
-      taken.forEach(this::release);
-      throw e;
-    }
+  public EndpointInterface adopt(AdoptRequest request) {
+    return pods.adopt(request);
   }
 
-  /** Before the device is up, so that no packet of the pod is undecided. */
-  private void hook(int ifindex, String name) {
-    acceptPodPackets(ifindex, name);
-    hooks.attach(programs.at(Entry.FROM_CONTAINER), ifindex, name);
-  }
-
-  /** The device before its hook: without one it would hand its packets to the node's stack. */
   @Override
-  public synchronized void disconnect(EndpointInterface device) {
-    connector.disconnect(device);
-    forget(device.hostName(), device.hostIfindex());
+  public void disconnect(EndpointInterface device) {
+    pods.disconnect(device);
   }
 
-  /** Down before its hook goes, as {@link #disconnect}. */
   @Override
-  public synchronized void release(EndpointInterface device) {
-    if (holds(device)) {
-      release(device.hostName(), device.hostIfindex());
-    }
-    forget(device.hostName(), device.hostIfindex());
-  }
-
-  private void release(String name, int ifindex) {
-    connector.release(name, ifindex);
-    nodeDevices.refusePodPackets(name, ifindex, looseDevices);
-  }
-
-  private void forget(String name, int ifindex) {
-    looseDevices.forget(ifindex);
-    hooks.detach(ifindex, name);
-    manifest.remove(name, ifindex);
-    networkDevices.refresh();
+  public void release(EndpointInterface device) {
+    pods.release(device);
   }
 
   @Override
   public boolean holds(EndpointInterface device) {
-    return PodConnector.holds(node, device);
+    return pods.holds(device);
   }
 
-  /** See {@link KernelState}. */
   @Override
   public Mended mend() {
-    return kernelState.mend();
+    var mender = new Mender();
+    synchronized (pods) {
+      if (!closed) {
+        mender.attempt("pins", () -> mendPins(mender));
+        mender.attempt("devices of the node", () -> mendNode(mender));
+        mender.attempt(
+            "routes",
+            () -> routes.mend().forEach(pod -> mender.mended("the route to " + pod + " was gone")));
+        mender.attempt("devices of pods", () -> pods.mend(writer.endpoints().values(), mender));
+      }
+    }
+    return mender.found();
+  }
+
+  private void mendPins(Mender mender) {
+    pins.ensureFolders();
+    keptPins.mend().forEach(pin -> mender.mended("pin " + pin + " was gone"));
+    if (programs.pinMissing(pins.programs())) {
+      mender.mended("a pin in " + pins.programs().folder() + " was gone");
+    }
+  }
+
+  private void mendNode(Mender mender) {
+    nodeDevices.mend().forEach(mender::mended);
+    acceptNodePackets();
+    Link net = nodeDevices.net();
+    if (hooks.mend(programs.at(Entry.FROM_HOST), net.index(), net.name())) {
+      mender.detached(net.name());
+    }
+    networkDevices.mend().forEach(mender::detached);
+  }
+
+  @Override
+  public Set<RowKind> rowKinds() {
+    return ROW_KINDS;
   }
 
   /** An address is routed as long as a row has it. */
   @Override
-  public void apply(Change change) {
-    routes.remove(writer.apply(change));
-    for (EndpointRow row : change.endpoints()) {
-      routes.add(row.endpoint().addresses());
+  public void apply(List<Change<RowKey, Row>> changes) {
+    routes.remove(writer.apply(changes));
+    for (Change<RowKey, Row> change : changes) {
+      if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)) {
+        routes.add(row.endpoint().addresses());
+      }
     }
   }
 
   @Override
-  public void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
-    routes.remove(writer.prune(endpointIds, ipcache));
+  public void prune(RowKind kind, Set<RowKey> wanted) {
+    routes.remove(writer.prune(kind, wanted));
+    if (kind == RowKind.ENDPOINT) {
+      pruneDevices(wanted);
+    }
+  }
+
+  private void pruneDevices(Set<RowKey> wanted) {
     Map<Integer, EndpointRecord> rows = writer.endpoints();
     // Whose a device is stands in its row: while one is missing, none is nobody's for sure.
-    if (rows.keySet().containsAll(endpointIds)) {
-      pruneDevices(rows);
+    Set<RowKey> present = new HashSet<>();
+    rows.keySet().forEach(id -> present.add(new EndpointKey(id)));
+    if (present.containsAll(wanted)) {
+      pods.prune(rows.values());
+      Set<IpAddress> addresses = new HashSet<>();
+      rows.values().forEach(row -> addresses.addAll(row.addresses()));
+      routes.retain(addresses);
       nodeDevices.dropFormerAddresses();
     }
     hooks.prune();
-  }
-
-  private synchronized void pruneDevices(Map<Integer, EndpointRecord> rows) {
-    Set<Integer> inUse = new HashSet<>();
-    Set<IpAddress> addresses = new HashSet<>();
-    for (EndpointRecord row : rows.values()) {
-      inUse.add(row.ifindex());
-      addresses.addAll(row.addresses());
-    }
-    manifest
-        .leftBehind()
-        .forEach((name, device) -> {
-          if (!inUse.contains(device.ifindex())) {
-            LOG.info("device of no endpoint given up name={} origin={}", name, device.origin());
-            switch (device.origin()) {
-              case MADE -> deleteDevice(name);
-              case ADOPTED ->
-                  node.linkByName(name)
-                      .filter(manifest::holds)
-                      .ifPresent(link -> release(name, link.index()));
-            }
-            forget(name, device.ifindex());
-          }
-        });
-    routes.retain(addresses);
-  }
-
-  /** Deletes a device of ours, and nobody else's of that name. */
-  private void deleteDevice(String name) {
-    node.linkByName(name).filter(manifest::holds).ifPresent(link -> node.deleteLink(link.index()));
   }
 
   @Override
@@ -445,121 +386,31 @@ final class EbpfDatapath implements Datapath {
   }
 
   @Override
-  public synchronized void close() {
-    if (closed) {
-      return;
+  public void close() {
+    synchronized (pods) {
+      if (!closed) {
+        closed = true;
+        scheduler.close();
+        watch.close();
+        flows.close();
+        reclaimer.close();
+        node.close();
+        keptPins.close();
+        programs.close();
+      }
     }
-    closed = true;
-    scheduler.close();
-    watch.close();
-    flows.close();
-    reclaimer.close();
-    node.close();
-    keptPins.close();
-    programs.close();
   }
 
   @Override
-  public synchronized void destroy() {
-    if (closed) {
-      throw new DatapathException("the datapath is closed");
-    }
-    manifest.devices().keySet().forEach(this::deleteDevice);
-    manifest.delete();
-    close();
-    networkDevices.leaveAll();
-    removePins();
-  }
-
-  private void removePins() {
-    for (BpfFs folder : List.of(linkPins, networkPins, programPins)) {
-      folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));
-      folder.removeIfEmpty();
-    }
-    KernelMaps.PINNED.forEach(pins::remove);
-    LayoutMigration.removeKept(pins);
-    pins.remove(KernelMaps.TEST);
-    pins.removeIfEmpty();
-  }
-
-  /**
-   * What this instance has in the kernel beside the rows of its maps, compared with what it must
-   * have: people and programs of the node take devices down, delete routes, detach links.
-   */
-  private final class KernelState {
-    private final List<String> mended = new ArrayList<>();
-    private final List<String> problems = new ArrayList<>();
-
-    Mended mend() {
-      synchronized (EbpfDatapath.this) {
-        mended.clear();
-        problems.clear();
-        if (!closed) {
-          attempt("pins", this::mendPins);
-          attempt("devices of the node", this::mendNode);
-          attempt("routes", this::mendRoutes);
-          attempt("devices of pods", this::mendPods);
-        }
-        return new Mended(mended, problems);
+  public void destroy() {
+    synchronized (pods) {
+      if (closed) {
+        throw new DatapathException("the datapath is closed");
       }
-    }
-
-    private void attempt(String what, Runnable part) {
-      try {
-        part.run();
-      } catch (RuntimeException e) {
-        problems.add(what + ": " + e.getMessage());
-      }
-    }
-
-    private void mendPins() {
-      List.of(pins, linkPins, networkPins, programPins).forEach(BpfFs::ensure);
-      keptPins.mend().forEach(pin -> mended.add("pin " + pin + " was gone"));
-      if (programs.pinMissing(programPins)) {
-        mended.add("a pin in " + programPins.folder() + " was gone");
-      }
-    }
-
-    private void mendNode() {
-      mended.addAll(nodeDevices.mend());
-      looseDevices.keep(nodeDevices.host().index(), nodeDevices.host().name());
-      NodeDevices.acceptPackets(nodeDevices.host().name());
-      acceptPodPackets(nodeDevices.net().index(), nodeDevices.net().name());
-      mendHook(programs.at(Entry.FROM_HOST), nodeDevices.net());
-      networkDevices
-          .mend()
-          .forEach(name -> mended.add("the program of device " + name + " was detached"));
-    }
-
-    private void mendRoutes() {
-      routes.mend().forEach(pod -> mended.add("the route to " + pod + " was gone"));
-    }
-
-    /** One that is gone is the endpoint's trouble, and told with it. */
-    private void mendPods() {
-      Map<Integer, Link> links = new TreeMap<>();
-      node.listLinks("").forEach(link -> links.put(link.index(), link));
-      for (EndpointRecord row : writer.endpoints().values()) {
-        Link link = links.get(row.ifindex());
-        if (link != null && manifest.holds(link)) {
-          attempt("device " + link.name(), () -> mendPod(link));
-        }
-      }
-    }
-
-    private void mendPod(Link link) {
-      mendHook(programs.at(Entry.FROM_CONTAINER), link);
-      if (!link.isUp()) {
-        acceptPodPackets(link.index(), link.name());
-        node.setUp(link.index());
-        mended.add("device " + link.name() + " was down");
-      }
-    }
-
-    private void mendHook(BpfProgram program, Link link) {
-      if (hooks.mend(program, link.index(), link.name())) {
-        mended.add("the program of device " + link.name() + " was detached");
-      }
+      PodDevices.deleteAll(node, manifest);
+      close();
+      networkDevices.leaveAll();
+      pins.remove();
     }
   }
 

@@ -11,7 +11,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.datapath.bpf.Codec;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;

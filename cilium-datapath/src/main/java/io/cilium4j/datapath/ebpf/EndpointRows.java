@@ -4,8 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.ebpf.EndpointRecord.Version;
 import java.util.Collections;
@@ -148,15 +147,20 @@ final class EndpointRows {
     numbers.prune(policyNumbers());
   }
 
-  void write(Change change, Batch batch) {
-    for (int id : change.removedEndpoints()) {
+  /**
+   * Writes rows and removes others.
+   *
+   * @param removed ids of endpoints
+   */
+  void write(List<EndpointRow> wanted, Set<Integer> removed, Batch batch) {
+    for (int id : removed) {
       EndpointRecord row = endpoints.get(id);
       if (row != null) {
         removeEndpoint(row, batch);
       }
     }
-    Set<PolicyMapState> amended = amend(change, batch);
-    for (EndpointRow row : change.endpoints()) {
+    Set<PolicyMapState> amended = amend(wanted, batch);
+    for (EndpointRow row : wanted) {
       writeEndpoint(row, amended, batch);
     }
   }
@@ -166,11 +170,11 @@ final class EndpointRows {
    * identities that no packet has, the entries are changed in place: the usual case when an
    * identity comes or goes, and cheap however large the policy is. Returns the policies that were.
    */
-  private Set<PolicyMapState> amend(Change change, Batch batch) {
+  private Set<PolicyMapState> amend(List<EndpointRow> wanted, Batch batch) {
     IdentityHashMap<PolicyMapState, PolicyMapState> targets = new IdentityHashMap<>();
     IdentityHashMap<PolicyMapState, Integer> users = new IdentityHashMap<>();
     Set<PolicyMapState> split = Collections.newSetFromMap(new IdentityHashMap<>());
-    for (EndpointRow row : change.endpoints()) {
+    for (EndpointRow row : wanted) {
       PolicyMapState present = policies.get(row.endpoint().id());
       if (present != null && !PolicyNumbers.same(present, row.policy())) {
         PolicyMapState target = targets.putIfAbsent(present, row.policy());
@@ -182,7 +186,7 @@ final class EndpointRows {
     }
     split.forEach(targets::remove);
     Set<Integer> coming = new HashSet<>();
-    change.endpoints().forEach(row -> coming.add(row.endpoint().identity()));
+    wanted.forEach(row -> coming.add(row.endpoint().identity()));
     Set<PolicyMapState> amended = Collections.newSetFromMap(new IdentityHashMap<>());
     targets.forEach((from, to) -> {
       if (numbers.amend(

@@ -2,8 +2,8 @@
 package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.Flow;
-import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.datapath.bpf.RingBuffer;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

@@ -2,8 +2,6 @@
 package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
-import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.datapath.bpf.BpfMap;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -63,13 +61,13 @@ final class IpcacheRows {
   record Step(
       IpPrefix prefix, @Nullable Integer present, @Nullable Integer wanted, int until, int from) {}
 
-  /** What there is to write, and which identities come and go with it; nothing is written yet. */
-  List<Step> plan(Change change, Batch batch) {
-    Map<IpPrefix, @Nullable Integer> wanted = new HashMap<>();
-    change.removedIpcache().forEach(prefix -> wanted.put(prefix, null));
-    for (IpcacheEntry entry : change.ipcache()) {
-      wanted.put(entry.prefix(), entry.identity());
-    }
+  /**
+   * What there is to write, and which identities come and go with it; nothing is written yet.
+   *
+   * @param changes the identity of each prefix; null where it is to have none
+   */
+  List<Step> plan(Map<IpPrefix, @Nullable Integer> changes, Batch batch) {
+    Map<IpPrefix, @Nullable Integer> wanted = new HashMap<>(changes);
     // Another prefix may now cover what is gone but for its deletion.
     buried.keySet().forEach(prefix -> wanted.putIfAbsent(prefix, null));
     List<Step> steps = new ArrayList<>();

@@ -6,7 +6,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;

@@ -5,7 +5,7 @@ import static io.cilium4j.datapath.ebpf.Fields.U64;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.datapath.bpf.Codec;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;

@@ -3,7 +3,7 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

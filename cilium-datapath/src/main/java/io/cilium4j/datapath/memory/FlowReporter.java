@@ -2,8 +2,8 @@
 package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Flow;
-import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;

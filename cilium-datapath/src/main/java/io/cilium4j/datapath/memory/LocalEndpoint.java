@@ -3,7 +3,7 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
 
 /**
  * An endpoint's row, with what the packet path would otherwise make for each packet.

@@ -3,11 +3,16 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -39,6 +44,8 @@ import org.slf4j.LoggerFactory;
 public final class MemoryDatapath implements Datapath {
 
   private static final Logger LOG = LoggerFactory.getLogger(MemoryDatapath.class);
+
+  private static final Set<RowKind> ROW_KINDS = Set.of(RowKind.ENDPOINT, RowKind.IPCACHE);
 
   private final Config config;
   private final Counters counters = new Counters();
@@ -156,19 +163,29 @@ public final class MemoryDatapath implements Datapath {
   }
 
   @Override
-  public synchronized void apply(Change change) {
+  public Set<RowKind> rowKinds() {
+    return ROW_KINDS;
+  }
+
+  @Override
+  public synchronized void apply(List<Change<RowKey, Row>> changes) {
     checkOpen();
     State before = decider.state();
-    State after = before.after(change, config.limits());
-    if (!after.equals(before)) {
-      decider.setState(after);
-    }
+    enforce(before, before.after(changes, config.limits()));
     // Also where no row is new: the batch may be a second try after this failed.
     if (network != null) {
-      for (EndpointRow row : change.endpoints()) {
-        network.resume(row.endpoint());
+      for (Change<RowKey, Row> change : changes) {
+        if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)) {
+          network.resume(row.endpoint());
+        }
       }
       network.settle(addressesInRows());
+    }
+  }
+
+  private void enforce(State before, State after) {
+    if (!after.equals(before)) {
+      decider.setState(after);
     }
   }
 
@@ -189,17 +206,24 @@ public final class MemoryDatapath implements Datapath {
   }
 
   @Override
-  public synchronized void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
+  public synchronized void prune(RowKind kind, Set<RowKey> wanted) {
     checkOpen();
     State before = decider.state();
-    Set<Integer> ids = new HashSet<>(before.endpoints().keySet());
-    ids.removeAll(endpointIds);
-    Set<IpPrefix> prefixes = before.prefixes();
-    prefixes.removeAll(ipcache);
-    apply(new Change(List.of(), ids, List.of(), prefixes));
-    if (network != null) {
-      network.prune(endpointIds, devicesInRows(), addressesInRows());
+    enforce(before, before.pruned(kind, wanted));
+    if (kind == RowKind.ENDPOINT && network != null) {
+      network.settle(addressesInRows());
+      network.prune(endpointIds(wanted), devicesInRows(), addressesInRows());
     }
+  }
+
+  private static Set<Integer> endpointIds(Set<RowKey> keys) {
+    Set<Integer> ids = new HashSet<>();
+    for (RowKey key : keys) {
+      if (key instanceof EndpointKey(int id)) {
+        ids.add(id);
+      }
+    }
+    return ids;
   }
 
   @Override

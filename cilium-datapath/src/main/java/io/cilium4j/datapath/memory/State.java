@@ -7,14 +7,21 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -113,34 +120,58 @@ final class State {
   }
 
   /**
-   * The state after a change: this very object where it changes nothing, so that verdicts in
+   * The state after a batch: this very object where it changes nothing, so that verdicts in
    * conntrack stay valid.
    *
    * @throws DatapathException if that would be more than the limits
    */
-  State after(Change change, Limits limits) {
+  State after(List<Change<RowKey, Row>> changes, Limits limits) {
     Ipcache nextIpcache = ipcache;
-    for (IpPrefix prefix : change.removedIpcache()) {
-      nextIpcache = nextIpcache.without(prefix);
-    }
-    for (IpcacheEntry entry : change.ipcache()) {
-      nextIpcache = nextIpcache.with(entry);
-    }
-    checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
     Map<Integer, LocalEndpoint> nextById = new HashMap<>(byId);
-    boolean changed = nextById.keySet().removeAll(change.removedEndpoints());
-    for (EndpointRow row : change.endpoints()) {
-      LocalEndpoint old = nextById.get(row.endpoint().id());
-      if (old == null || !old.row().equals(row)) {
-        nextById.put(row.endpoint().id(), LocalEndpoint.of(row));
-        changed = true;
+    boolean changed = false;
+    for (Change<RowKey, Row> change : changes) {
+      switch (change) {
+        case Change.Put<RowKey, Row>(_, EndpointRow row, _) -> {
+          LocalEndpoint old = nextById.get(row.endpoint().id());
+          if (old == null || !old.row().equals(row)) {
+            nextById.put(row.endpoint().id(), LocalEndpoint.of(row));
+            changed = true;
+          }
+        }
+        case Change.Removed<RowKey, Row>(EndpointKey(int id), _, _) ->
+            changed |= nextById.remove(id) != null;
+        case Change.Put<RowKey, Row>(_, IpcacheRow(var entry), _) ->
+            nextIpcache = nextIpcache.with(entry);
+        case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) ->
+            nextIpcache = nextIpcache.without(prefix);
       }
     }
+    checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
     if (!changed) {
       return nextIpcache.equals(ipcache) ? this : new State(this, nextIpcache);
     }
     checkLimit(policyEntries(nextById), limits.policyEntries(), "policy entries");
     return new State(epoch + 1, nextById, nextIpcache);
+  }
+
+  /** The state without the rows of a kind that are not among these. */
+  State pruned(RowKind kind, Set<RowKey> wanted) {
+    return switch (kind) {
+      case ENDPOINT -> {
+        Map<Integer, LocalEndpoint> kept = new HashMap<>(byId);
+        boolean changed = kept.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
+        yield changed ? new State(epoch + 1, kept, ipcache) : this;
+      }
+      case IPCACHE -> {
+        Ipcache kept = ipcache;
+        for (IpPrefix prefix : prefixes()) {
+          if (!wanted.contains(new IpcacheKey(prefix))) {
+            kept = kept.without(prefix);
+          }
+        }
+        yield kept.equals(ipcache) ? this : new State(this, kept);
+      }
+    };
   }
 
   /** Endpoints that share a policy object share its entries. */
@@ -188,7 +219,7 @@ final class State {
   }
 
   /** All prefixes of the ipcache, as a new set. */
-  Set<IpPrefix> prefixes() {
+  private Set<IpPrefix> prefixes() {
     Set<IpPrefix> all = new HashSet<>();
     ipcache.v4.forEach(entry -> all.add(entry.prefix()));
     ipcache.v6.forEach(entry -> all.add(entry.prefix()));

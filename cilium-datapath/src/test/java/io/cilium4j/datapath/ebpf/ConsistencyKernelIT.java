@@ -5,18 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.ebpf.EndpointRecord.Version;
 import io.cilium4j.datapath.memory.Frames;
 import java.util.List;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** No stale verdict and no half-written one: one change at a time. */
@@ -25,8 +24,8 @@ class ConsistencyKernelIT extends PacketsUnderChange {
   @Test
   void address_ofAnotherIdentity_endsTheLiveFlow() {
     applyIpcache(
-        new IpcacheEntry(IpPrefix.host(REMOTE4), GUEST),
-        new IpcacheEntry(IpPrefix.host(REMOTE6), GUEST));
+        new IpcacheRow(IpPrefix.host(REMOTE4), GUEST),
+        new IpcacheRow(IpPrefix.host(REMOTE6), GUEST));
     enforce(b, B, ingressFrom(GUEST));
     for (boolean v4 : List.of(true, false)) {
       byte[] packet = Frames.bytes(udp(remote(v4), address(b, v4), 5000, 80));
@@ -34,7 +33,7 @@ class ConsistencyKernelIT extends PacketsUnderChange {
       assertEquals(DELIVERED, fromNode(packet));
       assertEquals(PASSED, fromPod(b, reply));
       assertEquals(DELIVERED, fromNode(packet));
-      applyIpcache(new IpcacheEntry(IpPrefix.host(remote(v4)), OTHER));
+      applyIpcache(new IpcacheRow(IpPrefix.host(remote(v4)), OTHER));
       assertEquals(DROPPED, fromNode(packet));
       assertEquals(DROPPED, fromPod(b, reply), "and its replies");
     }
@@ -67,11 +66,7 @@ class ConsistencyKernelIT extends PacketsUnderChange {
               .put(PolicyKey.any(TrafficDirection.EGRESS, GUEST), PolicyEntry.deny(1))
               .build();
       node.datapath.apply(
-          new Change(
-              List.of(row(a, A, deny)),
-              Set.of(),
-              List.of(new IpcacheEntry(IpPrefix.host(remote(v4)), GUEST)),
-              Set.of()));
+          RowChanges.put(row(a, A, deny), new IpcacheRow(IpPrefix.host(remote(v4)), GUEST)));
       assertEquals(DROPPED, fromPod(a, packet));
     }
   }
@@ -91,7 +86,7 @@ class ConsistencyKernelIT extends PacketsUnderChange {
     node.restart();
     openPrograms();
     // The next change moves the epoch to where the dead process wanted it.
-    applyIpcache(new IpcacheEntry(IpPrefix.parse("198.51.100.0/24"), COVER));
+    applyIpcache(new IpcacheRow(IpPrefix.parse("198.51.100.0/24"), COVER));
     assertEquals(DELIVERED, fromPod(a, allowed));
     assertEquals(DROPPED, fromNode(denied));
   }
@@ -133,17 +128,16 @@ class ConsistencyKernelIT extends PacketsUnderChange {
     PolicyMapState without = stay().build();
     PolicyMapState wide = stay().put(anything, PolicyEntry.allow(1)).build();
     PolicyMapState narrow = stay().put(web, PolicyEntry.allow(1)).build();
-    Set<IpPrefix> remotes = Set.of(IpPrefix.host(REMOTE4));
-    List<IpcacheEntry> guest = List.of(new IpcacheEntry(IpPrefix.host(REMOTE4), GUEST));
+    var guest = new IpcacheRow(IpPrefix.host(REMOTE4), GUEST);
     for (int i = 0; i < 20; i++) {
       enforce(b, B, without);
-      node.datapath.apply(new Change(List.of(row(b, B, wide)), Set.of(), guest, Set.of()));
+      node.datapath.apply(RowChanges.put(row(b, B, wide), guest));
       assertEquals(DELIVERED, fromNode(Frames.bytes(udp(REMOTE4, b.v4(), 5000 + i, 9))));
-      node.datapath.apply(new Change(List.of(row(b, B, without)), Set.of(), List.of(), remotes));
-      node.datapath.apply(new Change(List.of(row(b, B, narrow)), Set.of(), guest, Set.of()));
+      node.datapath.apply(RowChanges.of(List.of(row(b, B, without)), List.of(guest)));
+      node.datapath.apply(RowChanges.put(row(b, B, narrow), guest));
       assertEquals(DROPPED, fromNode(Frames.bytes(udp(REMOTE4, b.v4(), 6000 + i, 9))));
       assertEquals(DELIVERED, fromNode(Frames.bytes(udp(REMOTE4, b.v4(), 7000 + i, 80))));
-      node.datapath.apply(new Change(List.of(row(b, B, without)), Set.of(), List.of(), remotes));
+      node.datapath.apply(RowChanges.of(List.of(row(b, B, without)), List.of(guest)));
     }
   }
 
@@ -155,18 +149,17 @@ class ConsistencyKernelIT extends PacketsUnderChange {
   void identity_backUnderAnUnchangedPolicy_findsNoEntryOfItsFormerStay() {
     PolicyKey web = PolicyKey.port(TrafficDirection.INGRESS, GUEST, UDP, 80);
     PolicyMapState without = stay().build();
-    Set<IpPrefix> remotes = Set.of(IpPrefix.host(REMOTE4));
-    List<IpcacheEntry> guest = List.of(new IpcacheEntry(IpPrefix.host(REMOTE4), GUEST));
+    var guest = new IpcacheRow(IpPrefix.host(REMOTE4), GUEST);
     enforce(b, B, without);
     for (int i = 0; i < 20; i++) {
       PolicyMapState with = stay().put(web, PolicyEntry.allow(1)).build();
-      node.datapath.apply(new Change(List.of(row(b, B, with)), Set.of(), guest, Set.of()));
+      node.datapath.apply(RowChanges.put(row(b, B, with), guest));
       assertEquals(DELIVERED, fromNode(Frames.bytes(udp(REMOTE4, b.v4(), 5000 + i, 80))));
       without = stay().build();
-      node.datapath.apply(new Change(List.of(row(b, B, without)), Set.of(), List.of(), remotes));
-      node.datapath.apply(new Change(List.of(), Set.of(), guest, Set.of()));
+      node.datapath.apply(RowChanges.of(List.of(row(b, B, without)), List.of(guest)));
+      node.datapath.apply(RowChanges.put(guest));
       assertEquals(DROPPED, fromNode(Frames.bytes(udp(REMOTE4, b.v4(), 6000 + i, 80))));
-      node.datapath.apply(new Change(List.of(), Set.of(), List.of(), remotes));
+      node.datapath.apply(RowChanges.remove(guest));
     }
   }
 

@@ -12,8 +12,11 @@ import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.AdoptRequest;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.bpf.KernelTest;
@@ -83,7 +86,7 @@ class CutOffKernelIT {
             new PolicyRow(
                 PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80), PolicyEntry.allow(7))),
         dump.policies().get(fresh));
-    node.datapath.prune(Set.of(3), Set.of());
+    node.datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(3)));
     node.datapath.drain();
     assertEquals(Set.of(fresh), dump.policies().keySet());
   }
@@ -144,12 +147,13 @@ class CutOffKernelIT {
           node.datapath.connect(
               new ConnectRequest(5, made.path().toString(), "eth0", addresses, 1500));
       EndpointInterface theirs = adopt(here, taken);
+      Set<RowKey> pods = Set.of(new EndpointKey(3), new EndpointKey(4));
       assertTrue(node.datapath.holds(ours));
       assertTrue(node.datapath.holds(theirs));
-      node.datapath.prune(Set.of(3, 4), Set.of());
+      node.datapath.prune(RowKind.ENDPOINT, pods);
       assertTrue(node.datapath.holds(ours), "what this process has connected is in the making");
       node.restart();
-      node.datapath.prune(Set.of(3, 4), Set.of());
+      node.datapath.prune(RowKind.ENDPOINT, pods);
       assertFalse(node.datapath.holds(ours));
       Link link = here.linkByName(theirs.hostName()).orElseThrow();
       assertFalse(link.isUp(), "nobody decides about its packets");

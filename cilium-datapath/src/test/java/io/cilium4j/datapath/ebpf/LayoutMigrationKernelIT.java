@@ -10,11 +10,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.Codec;
@@ -58,8 +58,8 @@ class LayoutMigrationKernelIT extends PacketsUnderChange {
   void leave() {
     enforce(a, A, towards(TrafficDirection.EGRESS, B));
     enforce(b, B, towards(TrafficDirection.INGRESS, A));
-    applyIpcache(new IpcacheEntry(COVER4, COVER), new IpcacheEntry(COVER6, COVER));
-    applyIpcache(new IpcacheEntry(COVER4, GUEST), new IpcacheEntry(COVER6, GUEST));
+    applyIpcache(new IpcacheRow(COVER4, COVER), new IpcacheRow(COVER6, COVER));
+    applyIpcache(new IpcacheRow(COVER4, GUEST), new IpcacheRow(COVER6, GUEST));
     fromPod.close();
     fromNode.close();
     node.datapath.close();

@@ -6,18 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.ebpf.ConntrackRow.Flag;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.memory.Frames;
 import java.util.List;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** A change of what is behind one address elsewhere concerns the flows of that address. */
@@ -30,7 +29,7 @@ class NearChangesKernelIT extends PacketsUnderChange {
       assertEquals(PASSED, fromPod(a, Frames.bytes(udp(address(a, v4), remote(v4), 5000, 80))));
       assertEquals(PASSED, fromPod(a, Frames.bytes(udp(address(a, v4), other, 5000, 80))));
       long epoch = node.datapath.epoch();
-      applyIpcache(new IpcacheEntry(IpPrefix.host(remote(v4)), OTHER));
+      applyIpcache(new IpcacheRow(IpPrefix.host(remote(v4)), OTHER));
       assertEquals(epoch, node.datapath.epoch(), "no other flow is concerned");
       assertTrue(isStale(remote(v4)));
       assertEquals(false, isStale(other));
@@ -61,16 +60,12 @@ class NearChangesKernelIT extends PacketsUnderChange {
     for (int i = 0; i < 3; i++) {
       assertEquals(DROPPED, fromNode(packet));
       node.datapath.apply(
-          new Change(
-              List.of(row(b, B, with)),
-              Set.of(),
-              List.of(new IpcacheEntry(IpPrefix.host(REMOTE4), GUEST)),
-              Set.of()));
+          RowChanges.put(row(b, B, with), new IpcacheRow(IpPrefix.host(REMOTE4), GUEST)));
       assertEquals(DELIVERED, fromNode(packet));
       without = PolicyMapState.builder(0).put(web(OTHER), PolicyEntry.allow(1)).build();
       node.datapath.apply(
-          new Change(
-              List.of(row(b, B, without)), Set.of(), List.of(), Set.of(IpPrefix.host(REMOTE4))));
+          RowChanges.of(
+              List.of(row(b, B, without)), List.of(new IpcacheRow(IpPrefix.host(REMOTE4), 0))));
       with =
           PolicyMapState.builder(0)
               .put(web(OTHER), PolicyEntry.allow(1))
@@ -93,12 +88,12 @@ class NearChangesKernelIT extends PacketsUnderChange {
     IpPrefix prefix = IpPrefix.host(address);
     byte[] packet = Frames.bytes(udp(address, b.v4(), 5000, 80));
     for (int i = 0; i < 5; i++) {
-      applyIpcache(new IpcacheEntry(prefix, GUEST));
+      applyIpcache(new IpcacheRow(prefix, GUEST));
       assertEquals(DELIVERED, fromNode(packet), "elsewhere");
       Pod pod = node.pod(9, OTHER, PolicyMapState.ALLOW_ALL);
       assertEquals(DROPPED, fromNode(packet), "the endpoint's identity counts");
       assertEquals(DROPPED, fromPod(pod, packet));
-      applyIpcache(new IpcacheEntry(prefix, OTHER));
+      applyIpcache(new IpcacheRow(prefix, OTHER));
       enforce(pod, GUEST, PolicyMapState.ALLOW_ALL);
       // What was revoked begins anew by a packet of its own direction.
       assertEquals(DELIVERED, fromPod(pod, packet), "also over the row of its address");
@@ -112,7 +107,7 @@ class NearChangesKernelIT extends PacketsUnderChange {
   @Test
   void process_thatDiesBetweenRowAndCounter_leavesNoVerdictOfTheFormerRow() {
     enforce(b, B, ingressFrom(GUEST));
-    applyIpcache(new IpcacheEntry(IpPrefix.host(REMOTE4), GUEST));
+    applyIpcache(new IpcacheRow(IpPrefix.host(REMOTE4), GUEST));
     byte[] packet = Frames.bytes(udp(REMOTE4, b.v4(), 5000, 80));
     assertEquals(DELIVERED, fromNode(packet));
     node.datapath.close();
@@ -133,19 +128,16 @@ class NearChangesKernelIT extends PacketsUnderChange {
     enforce(b, B, ingressFrom(GUEST));
     byte[] packet = Frames.bytes(udp(REMOTE4, b.v4(), 5000, 80));
     for (int i = 0; i < 10; i++) {
-      applyIpcache(new IpcacheEntry(IpPrefix.host(REMOTE4), GUEST));
+      applyIpcache(new IpcacheRow(IpPrefix.host(REMOTE4), GUEST));
       node.datapath.apply(
-          new Change(
-              List.of(),
-              Set.of(),
-              List.of(new IpcacheEntry(COVER4, COVER + i)),
-              Set.of(IpPrefix.host(REMOTE4))));
+          RowChanges.of(
+              List.of(new IpcacheRow(COVER4, COVER + i)),
+              List.of(new IpcacheRow(IpPrefix.host(REMOTE4), 0))));
       assertEquals(DROPPED, fromNode(packet));
-      applyIpcache(new IpcacheEntry(IpPrefix.host(REMOTE4), GUEST));
+      applyIpcache(new IpcacheRow(IpPrefix.host(REMOTE4), GUEST));
       node.datapath.drain();
       assertEquals(DELIVERED, fromNode(packet));
-      node.datapath.apply(
-          new Change(List.of(), Set.of(), List.of(), Set.of(IpPrefix.host(REMOTE4))));
+      node.datapath.apply(RowChanges.remove(new IpcacheRow(IpPrefix.host(REMOTE4), 0)));
       assertEquals(DROPPED, fromNode(packet), "covered by the wider prefix again");
     }
   }

@@ -4,9 +4,9 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.ReservedIdentity;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InterfaceAddress;
 import io.cilium4j.datapath.net.KernelTests;
@@ -52,8 +52,8 @@ final class NetworkedNode implements AutoCloseable {
     test = node.call(() -> new TestNode(folder));
     for (IpFamily family : IpFamily.values()) {
       test.datapath.apply(
-          Change.ofIpcache(
-              new IpcacheEntry(IpPrefix.host(address(family, 1)), ReservedIdentity.HOST.id())));
+          RowChanges.put(
+              new IpcacheRow(IpPrefix.host(address(family, 1)), ReservedIdentity.HOST.id())));
     }
   }
 

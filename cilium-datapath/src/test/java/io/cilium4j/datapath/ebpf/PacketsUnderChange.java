@@ -5,13 +5,13 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.KernelTest;
@@ -124,11 +124,11 @@ abstract class PacketsUnderChange {
   }
 
   final void enforce(Pod pod, int identity, PolicyMapState policy) {
-    node.datapath.apply(Change.ofEndpoints(row(pod, identity, policy)));
+    node.datapath.apply(RowChanges.put(row(pod, identity, policy)));
   }
 
-  final void applyIpcache(IpcacheEntry... entries) {
-    node.datapath.apply(Change.ofIpcache(entries));
+  final void applyIpcache(IpcacheRow... rows) {
+    node.datapath.apply(RowChanges.put(rows));
   }
 
   final int fromPod(Pod pod, byte[] frame) {

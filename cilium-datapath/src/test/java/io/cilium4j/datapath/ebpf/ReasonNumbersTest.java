@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemoryLayout.PathElement;
 import java.util.ArrayList;

@@ -5,19 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.ebpf.RandomState.Way;
 import io.cilium4j.datapath.memory.Frames;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -98,16 +96,15 @@ class ReplacementsKernelIT extends PacketsUnderChange {
   }
 
   private void apply(RandomState from, RandomState to) {
-    Set<IpPrefix> gone = new HashSet<>(from.ipcache().keySet());
-    gone.removeAll(to.ipcache().keySet());
-    List<IpcacheEntry> entries = new ArrayList<>();
-    to.ipcache().forEach((prefix, identity) -> entries.add(new IpcacheEntry(prefix, identity)));
-    node.datapath.apply(
-        new Change(
-            List.of(row(a, A, to.policyA()), row(b, to.identityB(), to.policyB())),
-            Set.of(),
-            entries,
-            gone));
+    List<Row> gone = new ArrayList<>();
+    from.ipcache().keySet().stream()
+        .filter(prefix -> !to.ipcache().containsKey(prefix))
+        .forEach(prefix -> gone.add(new IpcacheRow(prefix, 0)));
+    List<Row> rows = new ArrayList<>();
+    rows.add(row(a, A, to.policyA()));
+    rows.add(row(b, to.identityB(), to.policyB()));
+    to.ipcache().forEach((prefix, identity) -> rows.add(new IpcacheRow(prefix, identity)));
+    node.datapath.apply(RowChanges.of(rows, gone));
   }
 
   /** Runs packets until the last change is made, each between two looks at where the writer is. */

@@ -7,16 +7,16 @@ import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
-import io.cilium4j.core.spi.Datapath.AdoptRequest;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InterfaceAddress;
 import io.cilium4j.datapath.net.Link;
@@ -29,7 +29,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
@@ -80,9 +79,9 @@ final class TestNode implements AutoCloseable {
     datapath.destroy();
     open(List.of());
     datapath.apply(
-        Change.ofIpcache(
-            new IpcacheEntry(IpPrefix.host(NODE4), ReservedIdentity.HOST.id()),
-            new IpcacheEntry(IpPrefix.host(NODE6), ReservedIdentity.HOST.id())));
+        RowChanges.put(
+            new IpcacheRow(IpPrefix.host(NODE4), ReservedIdentity.HOST.id()),
+            new IpcacheRow(IpPrefix.host(NODE6), ReservedIdentity.HOST.id())));
   }
 
   /** Opens a datapath that is closed. */
@@ -175,11 +174,11 @@ final class TestNode implements AutoCloseable {
   }
 
   void enforce(Pod pod, PolicyMapState policy) {
-    datapath.apply(Change.ofEndpoints(new EndpointRow(pod.endpoint(), policy, 1)));
+    datapath.apply(RowChanges.put(new EndpointRow(pod.endpoint(), policy, 1)));
   }
 
   void remove(Pod pod) {
-    datapath.apply(new Change(List.of(), Set.of(pod.endpoint().id()), List.of(), Set.of()));
+    datapath.apply(RowChanges.remove(new EndpointRow(pod.endpoint(), PolicyMapState.DENY_ALL, 1)));
     datapath.disconnect(pod.endpoint().device());
     pod.netns().close();
     Netns.delete(pod.netns().path());

@@ -6,7 +6,11 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -141,7 +145,7 @@ class TwinKernelIT {
     }
   }
 
-  private void change(Change change, List<String> told) {
+  private void change(List<Change<RowKey, Row>> change, List<String> told) {
     told.add(change.toString());
     node.datapath.apply(change);
     twin.apply(change);
@@ -160,7 +164,8 @@ class TwinKernelIT {
       fragments.keys().forEach(fragments::delete);
       owners.keys().forEach(owners::delete);
     }
-    node.datapath.prune(Set.of(2, 3), Set.of());
+    node.datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(2), new EndpointKey(3)));
+    node.datapath.prune(RowKind.IPCACHE, Set.of());
     TestRecord.take(records);
   }
 

@@ -3,19 +3,21 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 
 /** Changes of state between the packets of {@link TwinPackets}, made from a seed. */
 final class TwinState {
@@ -56,36 +58,33 @@ final class TwinState {
   }
 
   /** What there is before the first packet. */
-  Change first() {
-    List<IpcacheEntry> entries = new ArrayList<>();
+  List<Change<RowKey, Row>> first() {
+    List<Row> rows = new ArrayList<>();
     int host = ReservedIdentity.HOST.id();
-    entries.add(new IpcacheEntry(IpPrefix.host(TestNode.NODE4), host));
-    entries.add(new IpcacheEntry(IpPrefix.host(TestNode.NODE6), host));
-    List<EndpointRow> rows = new ArrayList<>();
+    rows.add(new IpcacheRow(IpPrefix.host(TestNode.NODE4), host));
+    rows.add(new IpcacheRow(IpPrefix.host(TestNode.NODE6), host));
     for (Pod pod : pods) {
       rows.add(row(pod, PolicyMapState.ALLOW_ALL, false));
     }
-    return new Change(rows, Set.of(), entries, Set.of());
+    return RowChanges.of(rows, List.of());
   }
 
   /**
    * A change that makes every verdict stale in both datapaths: else a flow would go where its last
    * packet went in one and where its addresses are in the other.
    */
-  Change next() {
-    Change change = step();
+  List<Change<RowKey, Row>> next() {
+    List<Change<RowKey, Row>> changes = new ArrayList<>(step());
     turn++;
-    List<IpcacheEntry> entries = new ArrayList<>(change.ipcache());
-    entries.add(new IpcacheEntry(ELSEWHERE, turn % 2 == 0 ? GUEST : OTHER));
-    return new Change(
-        change.endpoints(), change.removedEndpoints(), entries, change.removedIpcache());
+    changes.addAll(RowChanges.put(new IpcacheRow(ELSEWHERE, turn % 2 == 0 ? GUEST : OTHER)));
+    return changes;
   }
 
-  private Change step() {
+  private List<Change<RowKey, Row>> step() {
     return switch (random.nextInt(6)) {
-      case 0 -> Change.ofIpcache(new IpcacheEntry(prefix(), any(List.of(GUEST, OTHER))));
-      case 1 -> new Change(List.of(), Set.of(), List.of(), Set.of(prefix()));
-      default -> Change.ofEndpoints(row(any(pods), policy(), random.nextInt(10) == 0));
+      case 0 -> RowChanges.put(new IpcacheRow(prefix(), any(List.of(GUEST, OTHER))));
+      case 1 -> RowChanges.remove(new IpcacheRow(prefix(), 0));
+      default -> RowChanges.put(row(any(pods), policy(), random.nextInt(10) == 0));
     };
   }
 

@@ -14,8 +14,8 @@ import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.RowChanges;
 import java.nio.ByteBuffer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -88,7 +88,7 @@ class FragmentTest {
   void decide_laterFragmentOfAuditedEndpoint_passes(IpFamily family) {
     World world = World.open(family);
     EndpointRow row = World.row(B, denying(53));
-    world.apply(Change.ofEndpoints(new EndpointRow(row.endpoint(), row.policy(), 1, true)));
+    world.apply(RowChanges.put(new EndpointRow(row.endpoint(), row.policy(), 1, true)));
     assertReaches(B, world.send(A, later(world, 1)));
   }
 

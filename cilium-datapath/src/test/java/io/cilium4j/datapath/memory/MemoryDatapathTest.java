@@ -10,14 +10,20 @@ import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.core.state.Change;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -64,7 +70,7 @@ class MemoryDatapathTest {
   }
 
   private void applyBoth(PolicyMapState policy) {
-    datapath.apply(Change.ofEndpoints(World.row(1, policy), World.row(2, policy)));
+    datapath.apply(RowChanges.put(World.row(1, policy), World.row(2, policy)));
   }
 
   @Test
@@ -126,34 +132,33 @@ class MemoryDatapathTest {
     applyBoth(PolicyMapState.ALLOW_ALL);
     IpPrefix kept = IpPrefix.parse("192.0.2.0/24");
     datapath.apply(
-        Change.ofIpcache(
-            new IpcacheEntry(kept, 5), new IpcacheEntry(IpPrefix.parse("2001:db8::/32"), 6)));
-    datapath.prune(Set.of(2), Set.of(kept));
+        RowChanges.put(
+            new IpcacheRow(kept, 5), new IpcacheRow(IpPrefix.parse("2001:db8::/32"), 6)));
+    datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(2)));
+    datapath.prune(RowKind.IPCACHE, Set.of(new IpcacheKey(kept)));
     assertEquals(DropReason.UNKNOWN_SENDER, assertInstanceOf(Decision.Drop.class, ask()).reason());
-    datapath.prune(Set.of(2), Set.of(kept));
+    datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(2)));
   }
 
   @Test
   void apply_beyondTheLimits_changesNothing() {
     try (MemoryDatapath small = open(new Limits(PolicyMapState.ALLOW_ALL.size(), 1, 10))) {
-      small.apply(Change.ofIpcache(new IpcacheEntry(IpPrefix.parse("10.0.0.0/8"), 5)));
-      Change tooMany =
-          new Change(
-              List.of(World.row(1, PolicyMapState.ALLOW_ALL)),
-              Set.of(),
-              List.of(new IpcacheEntry(IpPrefix.parse("11.0.0.0/8"), 5)),
-              Set.of());
+      small.apply(RowChanges.put(new IpcacheRow(IpPrefix.parse("10.0.0.0/8"), 5)));
+      List<Change<RowKey, Row>> tooMany =
+          RowChanges.put(
+              World.row(1, PolicyMapState.ALLOW_ALL),
+              new IpcacheRow(IpPrefix.parse("11.0.0.0/8"), 5));
       var error = assertThrows(DatapathException.class, () -> small.apply(tooMany));
       assertEquals("2 ipcache entries: the limit is 1", error.getMessage());
       assertInstanceOf(Decision.Drop.class, small.decide(frame(), World.device(1)));
       // Both share one policy, which counts once.
       small.apply(
-          Change.ofEndpoints(
+          RowChanges.put(
               World.row(1, PolicyMapState.ALLOW_ALL), World.row(2, PolicyMapState.ALLOW_ALL)));
       assertInstanceOf(Decision.ToEndpoint.class, small.decide(frame(), World.device(1)));
       assertThrows(
           DatapathException.class,
-          () -> small.apply(Change.ofEndpoints(World.row(3, World.allowAll().build()))));
+          () -> small.apply(RowChanges.put(World.row(3, World.allowAll().build()))));
     }
   }
 

@@ -10,7 +10,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.datapath.memory.PodTraffic.Place;
 import io.cilium4j.datapath.net.FrameBatch;
 import io.cilium4j.datapath.net.KernelTests;

@@ -21,12 +21,12 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -191,9 +191,7 @@ class PacketDeciderTest {
       world.ipcache(new IpPrefix(world.outside(), bits - 4), World.OUTSIDE_IDENTITY);
       assertDrop(DropReason.POLICY_DENY, world.send(A, frame));
       assertEquals(World.OUTSIDE_IDENTITY, world.reported.getLast().destinationIdentity());
-      world.apply(
-          new Change(
-              List.of(), Set.of(), List.of(), Set.of(new IpPrefix(world.outside(), bits - 4))));
+      world.apply(RowChanges.remove(new IpcacheRow(new IpPrefix(world.outside(), bits - 4), 0)));
       assertStack(world.send(A, frame));
     }
 

@@ -17,7 +17,7 @@ import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -197,7 +197,7 @@ class PartiesTest {
     assertReaches(B, world.send(A, reply));
     assertReaches(A, world.send(B, request));
     // And where it moves to another device.
-    world.apply(Change.ofEndpoints(World.row(A, PolicyMapState.ALLOW_ALL, World.identity(A), 777)));
+    world.apply(RowChanges.put(World.row(A, PolicyMapState.ALLOW_ALL, World.identity(A), 777)));
     assertEquals(
         777, ((Decision.ToEndpoint) world.send(B, request)).endpoint().device().hostIfindex());
     world.remove(A);

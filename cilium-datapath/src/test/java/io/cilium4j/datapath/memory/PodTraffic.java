@@ -8,17 +8,20 @@ import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
-import io.cilium4j.core.spi.Datapath.Traffic;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.FlowSource.Traffic;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InterfaceAddress;
 import io.cilium4j.datapath.net.KernelTests;
@@ -179,22 +182,18 @@ final class PodTraffic implements AutoCloseable {
 
   /** Puts both pods' policies in force, and the identities of the other places. */
   void apply(PolicyMapState policyA, PolicyMapState policyB) {
-    List<IpcacheEntry> ipcache = new ArrayList<>();
+    List<Row> rows = new ArrayList<>();
+    rows.add(row(Place.POD_A, deviceA, policyA));
+    rows.add(row(Place.POD_B, deviceB, policyB));
     for (Place place : Place.values()) {
       for (IpAddress address : place.addresses()) {
-        ipcache.add(new IpcacheEntry(IpPrefix.host(address), place.identity()));
+        rows.add(new IpcacheRow(IpPrefix.host(address), place.identity()));
       }
     }
-    var change =
-        new Change(
-            List.of(row(Place.POD_A, deviceA, policyA), row(Place.POD_B, deviceB, policyB)),
-            Set.of(),
-            ipcache,
-            Set.of());
     at(Place.NODE)
         .call(() -> {
-          datapath.apply(change);
-          return change;
+          datapath.apply(RowChanges.of(rows, List.of()));
+          return datapath;
         });
   }
 
@@ -232,7 +231,8 @@ final class PodTraffic implements AutoCloseable {
   void prune(Place pod) {
     at(Place.NODE)
         .call(() -> {
-          datapath.prune(Set.of(pod.host), Set.of());
+          datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(pod.host)));
+          datapath.prune(RowKind.IPCACHE, Set.of());
           return datapath;
         });
   }

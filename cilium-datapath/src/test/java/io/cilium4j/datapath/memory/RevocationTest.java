@@ -12,7 +12,7 @@ import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
+import io.cilium4j.core.spi.RowChanges;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -145,8 +145,7 @@ class RevocationTest {
     }
 
     private void identify(int pod, int outside) {
-      world.apply(
-          Change.ofEndpoints(World.row(World.A, PolicyMapState.ALLOW_ALL, pod, 100 + World.A)));
+      world.apply(RowChanges.put(World.row(World.A, PolicyMapState.ALLOW_ALL, pod, 100 + World.A)));
       world.ipcache(IpPrefix.host(world.outside()), outside);
     }
 

@@ -2,10 +2,13 @@
 package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Endpoint;
-import io.cilium4j.core.spi.Datapath.Change;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /** The user-space datapath without devices: what it decides, and what it would send. */
 public final class Twin {
@@ -20,7 +23,7 @@ public final class Twin {
   }
 
   /** Brings its state in line with a batch. */
-  public void apply(Change change) {
+  public void apply(List<Change<RowKey, Row>> change) {
     decider.setState(decider.state().after(change, limits));
   }
 

@@ -8,22 +8,24 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * A decider with two pods, a clock that stands still until it is told to go on, and what was
@@ -108,18 +110,18 @@ final class World {
   }
 
   void put(int pod, PolicyMapState policy) {
-    apply(Change.ofEndpoints(row(pod, policy)));
+    apply(RowChanges.put(row(pod, policy)));
   }
 
   void remove(int pod) {
-    apply(new Change(List.of(), Set.of(pod), List.of(), Set.of()));
+    apply(RowChanges.remove(row(pod, PolicyMapState.DENY_ALL)));
   }
 
   void ipcache(IpPrefix prefix, int identity) {
-    apply(Change.ofIpcache(new IpcacheEntry(prefix, identity)));
+    apply(RowChanges.put(new IpcacheRow(prefix, identity)));
   }
 
-  void apply(Change change) {
+  void apply(List<Change<RowKey, Row>> change) {
     decider.setState(decider.state().after(change, Limits.DEFAULT));
   }
 

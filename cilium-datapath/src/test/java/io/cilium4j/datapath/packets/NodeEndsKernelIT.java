@@ -11,7 +11,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.datapath.memory.Frames;
 import java.io.IOException;
 import java.net.DatagramPacket;

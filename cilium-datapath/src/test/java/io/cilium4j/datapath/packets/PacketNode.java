@@ -9,15 +9,18 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.Datapath;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.FlowSource.Traffic;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.memory.Frames;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InstanceNames;
@@ -34,7 +37,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -188,11 +190,15 @@ final class PacketNode implements AutoCloseable {
   void remove(Station pod) {
     pods.remove(pod);
     met.remove(pod);
-    Set<IpPrefix> gone = new HashSet<>();
-    pod.addresses().forEach(each -> gone.add(IpPrefix.host(each)));
-    gone.forEach(ipcache::remove);
+    List<Row> gone = new ArrayList<>();
+    gone.add(new EndpointRow(endpoint(pod, 0), PolicyMapState.DENY_ALL, 1));
+    for (IpAddress address : pod.addresses()) {
+      IpPrefix host = IpPrefix.host(address);
+      gone.add(new IpcacheRow(host, 0));
+      ipcache.remove(host);
+    }
     netns.call(() -> {
-      datapath.apply(new Change(List.of(), Set.of(pod.endpointId()), List.of(), gone));
+      datapath.apply(RowChanges.of(List.of(), gone));
       datapath.disconnect(pod.device().orElseThrow());
       return pod;
     });
@@ -291,15 +297,17 @@ final class PacketNode implements AutoCloseable {
       pod.addresses().forEach(each -> wanted.put(IpPrefix.host(each), state.identityOf(pod)));
     }
     wanted.putAll(state.prefixes());
-    Set<IpPrefix> gone = new HashSet<>(ipcache.keySet());
-    gone.removeAll(wanted.keySet());
-    List<IpcacheEntry> entries = new ArrayList<>();
-    wanted.forEach((prefix, identity) -> entries.add(new IpcacheEntry(prefix, identity)));
-    var change =
-        new Change(pods.stream().map(pod -> row(pod, state)).toList(), Set.of(), entries, gone);
+    List<Row> rows = new ArrayList<>();
+    pods.forEach(pod ->
+        rows.add(new EndpointRow(endpoint(pod, state.identityOf(pod)), state.policyOf(pod), 1)));
+    wanted.forEach((prefix, identity) -> rows.add(new IpcacheRow(prefix, identity)));
+    List<Row> gone = new ArrayList<>();
+    ipcache.keySet().stream()
+        .filter(prefix -> !wanted.containsKey(prefix))
+        .forEach(prefix -> gone.add(new IpcacheRow(prefix, 0)));
     netns.call(() -> {
-      datapath.apply(change);
-      return change;
+      datapath.apply(RowChanges.of(rows, gone));
+      return rows;
     });
     ipcache.clear();
     ipcache.putAll(wanted);
@@ -326,19 +334,17 @@ final class PacketNode implements AutoCloseable {
     Assertions.assertTrue(wire.insist(mark(from, to)), () -> to + " does not hear " + from);
   }
 
-  private static EndpointRow row(Station pod, NodeState state) {
-    var endpoint =
-        new Endpoint(
-            pod.endpointId(),
-            "default",
-            pod.name(),
-            Labels.EMPTY,
-            state.identityOf(pod),
-            pod.addresses(),
-            pod.device().orElseThrow(),
-            Map.of(),
-            EndpointState.READY);
-    return new EndpointRow(endpoint, state.policyOf(pod), 1);
+  private static Endpoint endpoint(Station pod, int identity) {
+    return new Endpoint(
+        pod.endpointId(),
+        "default",
+        pod.name(),
+        Labels.EMPTY,
+        identity,
+        pod.addresses(),
+        pod.device().orElseThrow(),
+        Map.of(),
+        EndpointState.READY);
   }
 
   // ---- Packets
@@ -426,7 +432,7 @@ final class PacketNode implements AutoCloseable {
   long drops(DropReason reason) {
     return datapath.traffic().stream()
         .filter(each -> each.drop().equals(Optional.of(reason)))
-        .mapToLong(Datapath.Traffic::packets)
+        .mapToLong(Traffic::packets)
         .sum();
   }
 

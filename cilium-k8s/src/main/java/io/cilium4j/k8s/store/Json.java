@@ -156,11 +156,7 @@ final class Json {
 
   static IllegalArgumentException wanted(String path, String what, JsonNode value) {
     return new IllegalArgumentException(
-        path
-            + ": wanted "
-            + what
-            + ", not "
-            + value.getNodeType().name().toLowerCase(Locale.ROOT));
+        path + ": wanted " + what + ", not " + value.getNodeType().name().toLowerCase(Locale.ROOT));
   }
 
   // ---- writing ----

@@ -13,8 +13,9 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath.Subscription;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
+import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
@@ -290,7 +291,7 @@ public final class Agent implements AutoCloseable {
         .map(policy ->
             new PolicyStanding(
                 policy,
-                running.reconciler().status(new DesiredKey.EndpointKey(endpoint.id())),
+                running.reconciler().status(new EndpointKey(endpoint.id())),
                 revision,
                 running.enforcement(endpoint.id(), policy)));
   }

@@ -10,13 +10,14 @@ import io.cilium4j.agent.AgentEvent.PolicyDeleted;
 import io.cilium4j.agent.AgentEvent.PolicyUpdated;
 import io.cilium4j.agent.AgentEvent.ServiceDeleted;
 import io.cilium4j.agent.AgentEvent.ServiceUpserted;
-import io.cilium4j.agent.DesiredKey.EndpointKey;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
@@ -57,7 +58,7 @@ final class AgentEvents implements AutoCloseable {
   private final Followed<ResourceKey, AppliedPolicy> policies;
   private final Followed<Integer, Endpoint> endpoints;
   private final Followed<IpPrefix, IpcacheEntry> ipcache;
-  private final Followed<DesiredKey, RowStatus> statuses;
+  private final Followed<RowKey, RowStatus> statuses;
 
   private AgentEvents(
       AgentRuntime runtime, Scheduler thread, Consumer<? super AgentEvent> listener) {
@@ -101,7 +102,7 @@ final class AgentEvents implements AutoCloseable {
    */
   private void look() {
     lookScheduled.set(false);
-    List<Step<DesiredKey, RowStatus>> regenerated = statuses.look();
+    List<Step<RowKey, RowStatus>> regenerated = statuses.look();
     List<Step<IpPrefix, IpcacheEntry>> prefixes = ipcache.look();
     List<Step<Integer, Endpoint>> changed = endpoints.look();
     tellPolicies(policies.look());
@@ -183,7 +184,7 @@ final class AgentEvents implements AutoCloseable {
             : new IpcacheDeleted(step.before().orElseThrow()));
   }
 
-  private void tellRegeneration(Step<DesiredKey, RowStatus> step) {
+  private void tellRegeneration(Step<RowKey, RowStatus> step) {
     if (!(step.key() instanceof EndpointKey key) || step.now().isEmpty()) {
       return;
     }

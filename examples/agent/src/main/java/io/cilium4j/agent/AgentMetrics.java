@@ -11,7 +11,7 @@ import io.cilium4j.core.spi.Datapath.Collection;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.Datapath.Pressure;
 import io.cilium4j.core.spi.Datapath.Table;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.state.Row;
 import java.util.ArrayList;
 import java.util.EnumMap;

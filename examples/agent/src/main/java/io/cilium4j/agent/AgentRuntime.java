@@ -18,15 +18,17 @@ import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Mended;
-import io.cilium4j.core.spi.Datapath.Subscription;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.FlowSinkProvider;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
@@ -120,7 +122,7 @@ final class AgentRuntime implements AutoCloseable {
   private final ProgramPolicies programPolicies;
   private final AgentOptions options;
   private final Controllers controllers;
-  private final Reconciler<DesiredKey, Desired> reconciler;
+  private final Reconciler<RowKey, Row> reconciler;
   private final SpecStore<ServiceSpec> services;
   private final SpecStore<RecorderSpec> recorders;
   private final PrefilterList prefilter;
@@ -181,9 +183,7 @@ final class AgentRuntime implements AutoCloseable {
                 ipcache.table()),
             localIdentities,
             regenerations);
-    this.reconciler =
-        Reconciler.create(
-            controller.desired(), new DatapathOperations(datapath), thread("reconciler"));
+    this.reconciler = controller.reconciler(datapath, thread("reconciler"));
     this.realisation = new Realisation(controller, reconciler);
     this.labels = new EndpointLabels(config.clusterName(), source);
     this.manager =
@@ -364,7 +364,7 @@ final class AgentRuntime implements AutoCloseable {
     return controllers;
   }
 
-  Reconciler<DesiredKey, Desired> reconciler() {
+  Reconciler<RowKey, Row> reconciler() {
     return reconciler;
   }
 
@@ -543,7 +543,7 @@ final class AgentRuntime implements AutoCloseable {
   private static final class StatusFollower implements Lifecycle.Part {
     private final AgentRuntime runtime;
     private final Scheduler scheduler;
-    private @Nullable Watch<DesiredKey, RowStatus> watch;
+    private @Nullable Watch<RowKey, RowStatus> watch;
 
     StatusFollower(AgentRuntime runtime, Scheduler scheduler) {
       this.runtime = runtime;
@@ -562,7 +562,7 @@ final class AgentRuntime implements AutoCloseable {
 
     private void look() {
       if (watch != null && !watch.isClosed()) {
-        Changes<DesiredKey, RowStatus> changes = watch.poll();
+        Changes<RowKey, RowStatus> changes = watch.poll();
         runtime.manager.states().follow(changes);
         runtime.datapathRows.follow(changes);
         runtime.regenerations.follow(changes);

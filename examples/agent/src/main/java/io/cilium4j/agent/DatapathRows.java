@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.DesiredKey.EndpointKey;
-import io.cilium4j.agent.DesiredKey.PrefixKey;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Reconciler;
-import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.core.state.Table;
 import java.time.Clock;
@@ -73,8 +76,8 @@ public final class DatapathRows {
    */
   public record Event(long number, Instant time, String map, Action action, Entry entry) {}
 
-  private final Table<DesiredKey, Desired> desired;
-  private final Reconciler<DesiredKey, Desired> reconciler;
+  private final Table<RowKey, Row> desired;
+  private final Reconciler<RowKey, Row> reconciler;
   private final Clock clock;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition added = lock.newCondition();
@@ -90,8 +93,7 @@ public final class DatapathRows {
    */
   private final Map<Integer, List<String>> keysOfEndpoints = new HashMap<>();
 
-  DatapathRows(
-      Table<DesiredKey, Desired> desired, Reconciler<DesiredKey, Desired> reconciler, Clock clock) {
+  DatapathRows(Table<RowKey, Row> desired, Reconciler<RowKey, Row> reconciler, Clock clock) {
     this.desired = desired;
     this.reconciler = reconciler;
     this.clock = clock;
@@ -108,7 +110,7 @@ public final class DatapathRows {
       return Optional.empty();
     }
     List<Entry> entries = new ArrayList<>();
-    for (Row<DesiredKey, Desired> row : desired.snapshot()) {
+    for (var row : desired.snapshot()) {
       if (mapOf(row.key()).equals(map)) {
         entries.addAll(entries(row.value(), reconciler.status(row.key()).orElse(null)));
       }
@@ -116,18 +118,18 @@ public final class DatapathRows {
     return Optional.of(List.copyOf(entries));
   }
 
-  private static String mapOf(DesiredKey key) {
+  private static String mapOf(RowKey key) {
     return switch (key) {
       case EndpointKey _ -> ENDPOINTS;
-      case PrefixKey _ -> IPCACHE;
+      case IpcacheKey _ -> IPCACHE;
     };
   }
 
-  private static List<Entry> entries(Desired value, @Nullable RowStatus status) {
+  private static List<Entry> entries(Row value, @Nullable RowStatus status) {
     Wanted wanted = status instanceof RowStatus.Done ? Wanted.OK : Wanted.INSERT;
     String error = status instanceof RowStatus.Failed failed ? failed.message() : "";
     return switch (value) {
-      case Desired.OfPrefix(var entry) ->
+      case IpcacheRow(var entry) ->
           List.of(
               new Entry(
                   entry.prefix().toString(),
@@ -136,7 +138,7 @@ public final class DatapathRows {
                       + entry.tunnelEndpoint().map(each -> " tunnelendpoint=" + each).orElse(""),
                   wanted,
                   error));
-      case Desired.OfEndpoint(var row) -> {
+      case EndpointRow row -> {
         Endpoint endpoint = row.endpoint();
         List<Entry> entries = new ArrayList<>();
         for (IpAddress address : endpoint.addresses()) {
@@ -187,14 +189,14 @@ public final class DatapathRows {
   }
 
   /** Takes note of how far the datapath is. */
-  void follow(Changes<DesiredKey, RowStatus> statuses) {
-    for (Change<DesiredKey, RowStatus> change : statuses.list()) {
-      DesiredKey key = change.key();
-      Optional<Desired> value = desired.get(key);
+  void follow(Changes<RowKey, RowStatus> statuses) {
+    for (Change<RowKey, RowStatus> change : statuses.list()) {
+      RowKey key = change.key();
+      Optional<Row> value = desired.get(key);
       switch (change) {
-        case Change.Put<DesiredKey, RowStatus> put ->
+        case Change.Put<RowKey, RowStatus> put ->
             value.ifPresent(present -> updated(key, entries(present, put.value())));
-        case Change.Removed<DesiredKey, RowStatus> _ ->
+        case Change.Removed<RowKey, RowStatus> _ ->
             removedKeys(key)
                 .forEach(
                     text -> add(mapOf(key), Action.DELETE, new Entry(text, "", Wanted.OK, "")));
@@ -202,20 +204,20 @@ public final class DatapathRows {
     }
   }
 
-  private void updated(DesiredKey key, List<Entry> entries) {
+  private void updated(RowKey key, List<Entry> entries) {
     if (key instanceof EndpointKey endpoint) {
       keysOfEndpoints.put(endpoint.endpointId(), entries.stream().map(Entry::key).toList());
     }
     entries.forEach(entry -> add(mapOf(key), Action.UPDATE, entry));
   }
 
-  private List<String> removedKeys(DesiredKey key) {
+  private List<String> removedKeys(RowKey key) {
     return switch (key) {
       case EndpointKey endpoint -> {
         List<String> keys = keysOfEndpoints.remove(endpoint.endpointId());
         yield keys == null ? List.of() : keys;
       }
-      case PrefixKey prefix -> List.of(prefix.prefix().toString());
+      case IpcacheKey prefix -> List.of(prefix.prefix().toString());
     };
   }
 

@@ -2,7 +2,6 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.agent.Agent.Wait;
-import io.cilium4j.agent.DesiredKey.EndpointKey;
 import io.cilium4j.agent.EndpointClaims.Claim;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
@@ -15,8 +14,9 @@ import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.Datapath;
-import io.cilium4j.core.spi.Datapath.AdoptRequest;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
+import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;

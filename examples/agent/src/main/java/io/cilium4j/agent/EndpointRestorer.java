@@ -7,7 +7,7 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
-import io.cilium4j.core.spi.Datapath.AdoptRequest;
+import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
 import io.cilium4j.core.spi.IpamException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.DesiredKey.EndpointKey;
 import io.cilium4j.agent.EndpointEvent.Outcome;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.RowStatus;
@@ -63,9 +64,9 @@ final class EndpointStates {
   }
 
   /** Brings endpoints in line with how far the datapath is with them. */
-  void follow(Changes<DesiredKey, RowStatus> statuses) {
-    for (Change<DesiredKey, RowStatus> change : statuses.list()) {
-      if (change instanceof Change.Put<DesiredKey, RowStatus> put
+  void follow(Changes<RowKey, RowStatus> statuses) {
+    for (Change<RowKey, RowStatus> change : statuses.list()) {
+      if (change instanceof Change.Put<RowKey, RowStatus> put
           && put.key() instanceof EndpointKey key) {
         follow(key.endpointId(), put.value());
       }

@@ -2,7 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.spi.Datapath;
-import io.cilium4j.core.spi.Datapath.Subscription;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.state.Lifecycle;
 import org.jspecify.annotations.Nullable;
 

@@ -2,7 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.metrics.MetricFamily;
-import io.cilium4j.core.spi.Datapath.Subscription;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

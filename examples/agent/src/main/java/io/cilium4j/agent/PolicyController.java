@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.DesiredKey.EndpointKey;
-import io.cilium4j.agent.DesiredKey.PrefixKey;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.spi.RowOperations;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
-import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
@@ -49,6 +55,12 @@ import org.slf4j.LoggerFactory;
  */
 final class PolicyController implements Lifecycle.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PolicyController.class);
+
+  /**
+   * What the table of desired state holds: one table for both, so that an endpoint, its identity
+   * and its addresses reach the datapath in one batch.
+   */
+  private static final Set<RowKind> ROW_KINDS = Set.of(RowKind.ENDPOINT, RowKind.IPCACHE);
 
   /** The input that the table of desired state waits for. */
   private static final String CONTROLLER = "controller";
@@ -101,7 +113,7 @@ final class PolicyController implements Lifecycle.Part {
   private final LocalIdentities localIdentities;
   private final Inputs inputs;
   private final Regenerations regenerations;
-  private final TableWriter<DesiredKey, Desired> desired =
+  private final TableWriter<RowKey, Row> desired =
       TableWriter.create("desired", Comparator.naturalOrder(), Set.of(CONTROLLER));
   private final AtomicBoolean roundScheduled = new AtomicBoolean();
 
@@ -165,8 +177,13 @@ final class PolicyController implements Lifecycle.Part {
   }
 
   /** What the datapath is to hold. */
-  Table<DesiredKey, Desired> desired() {
+  Table<RowKey, Row> desired() {
     return desired.table();
+  }
+
+  /** What brings a datapath in line with that. */
+  Reconciler<RowKey, Row> reconciler(Datapath datapath, Scheduler on) {
+    return Reconciler.create(desired.table(), new RowOperations(datapath, ROW_KINDS), on);
   }
 
   @Override
@@ -296,7 +313,7 @@ final class PolicyController implements Lifecycle.Part {
 
   private Set<Integer> desiredEndpoints() {
     Set<Integer> ids = new HashSet<>();
-    for (Row<DesiredKey, Desired> row : desired.table().snapshot()) {
+    for (var row : desired.table().snapshot()) {
       if (row.key() instanceof EndpointKey key) {
         ids.add(key.endpointId());
       }
@@ -304,19 +321,17 @@ final class PolicyController implements Lifecycle.Part {
     return ids;
   }
 
-  private void put(int id, TableWriter.Batch<DesiredKey, Desired> batch) {
+  private void put(int id, TableWriter.Batch<RowKey, Row> batch) {
     policies
         .row(id, audited)
-        .ifPresentOrElse(
-            row -> batch.put(new EndpointKey(id), new Desired.OfEndpoint(row)),
-            () -> batch.remove(new EndpointKey(id)));
+        .ifPresentOrElse(row -> batch.put(row.key(), row), () -> batch.remove(new EndpointKey(id)));
   }
 
   private static void putIpcache(
-      Changes<IpPrefix, IpcacheEntry> changes, TableWriter.Batch<DesiredKey, Desired> batch) {
+      Changes<IpPrefix, IpcacheEntry> changes, TableWriter.Batch<RowKey, Row> batch) {
     if (changes.fromScratch()) {
-      for (Row<DesiredKey, Desired> row : batch.snapshot()) {
-        if (row.key() instanceof PrefixKey key && !changes.snapshot().contains(key.prefix())) {
+      for (var row : batch.snapshot()) {
+        if (row.key() instanceof IpcacheKey key && !changes.snapshot().contains(key.prefix())) {
           batch.remove(key);
         }
       }
@@ -324,8 +339,9 @@ final class PolicyController implements Lifecycle.Part {
     for (Change<IpPrefix, IpcacheEntry> change : changes.list()) {
       switch (change) {
         case Change.Put<IpPrefix, IpcacheEntry> put ->
-            batch.put(new PrefixKey(put.key()), new Desired.OfPrefix(put.value()));
-        case Change.Removed<IpPrefix, IpcacheEntry> gone -> batch.remove(new PrefixKey(gone.key()));
+            batch.put(new IpcacheKey(put.key()), new IpcacheRow(put.value()));
+        case Change.Removed<IpPrefix, IpcacheEntry> gone ->
+            batch.remove(new IpcacheKey(gone.key()));
       }
     }
   }

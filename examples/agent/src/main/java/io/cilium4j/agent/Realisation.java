@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.DesiredKey.EndpointKey;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Reconciler;
-import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,9 +21,9 @@ final class Realisation {
   private static final Duration LOOK = Duration.ofMillis(100);
 
   private final PolicyController controller;
-  private final Reconciler<DesiredKey, Desired> reconciler;
+  private final Reconciler<RowKey, Row> reconciler;
 
-  Realisation(PolicyController controller, Reconciler<DesiredKey, Desired> reconciler) {
+  Realisation(PolicyController controller, Reconciler<RowKey, Row> reconciler) {
     this.controller = controller;
     this.reconciler = reconciler;
   }
@@ -80,7 +81,7 @@ final class Realisation {
       return Optional.empty();
     }
     List<String> failed = new ArrayList<>();
-    for (Row<DesiredKey, RowStatus> row : reconciler.statuses().snapshot()) {
+    for (var row : reconciler.statuses().snapshot()) {
       if (row.value() instanceof RowStatus.Failed failure) {
         failed.add(row.key() + ": " + failure.message());
       }

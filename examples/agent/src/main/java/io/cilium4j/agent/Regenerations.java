@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.DesiredKey.EndpointKey;
 import io.cilium4j.core.metrics.DurationHistogram;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.metrics.MetricFamily.Kind;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.RowStatus;
@@ -61,10 +62,9 @@ final class Regenerations {
   }
 
   /** Takes note of how far the datapath is; attempts that failed between two looks count as one. */
-  void follow(Changes<DesiredKey, RowStatus> statuses) {
-    for (Change<DesiredKey, RowStatus> change : statuses.list()) {
-      if (change instanceof Change.Put<DesiredKey, RowStatus> put
-          && put.key() instanceof EndpointKey) {
+  void follow(Changes<RowKey, RowStatus> statuses) {
+    for (Change<RowKey, RowStatus> change : statuses.list()) {
+      if (change instanceof Change.Put<RowKey, RowStatus> put && put.key() instanceof EndpointKey) {
         switch (put.value()) {
           case RowStatus.Pending _ -> {}
           case RowStatus.Done enforced -> {

@@ -6,7 +6,7 @@ import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.policy.CompiledPolicy;

@@ -262,7 +262,6 @@ class AgentTest {
     Endpoint bob = create("bob");
     agent.stop();
     Files.delete(temp.resolve("netns-bob")); // The pod ended while no agent ran.
-    datapath.prunes.clear();
     agent.start();
     assertEquals(
         alice.withState(EndpointState.READY), awaitReady("alice").withState(EndpointState.READY));

@@ -4,11 +4,14 @@ package io.cilium4j.agent;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.memory.MemoryDatapath;
 import io.cilium4j.datapath.memory.MemoryDatapathProvider;
 import io.cilium4j.datapath.memory.Origin;
@@ -91,13 +94,18 @@ final class DecidingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
-  public void apply(Change change) {
-    memory().apply(change);
+  public Set<RowKind> rowKinds() {
+    return memory().rowKinds();
   }
 
   @Override
-  public void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {
-    memory().prune(endpointIds, ipcache);
+  public void apply(List<Change<RowKey, Row>> changes) {
+    memory().apply(changes);
+  }
+
+  @Override
+  public void prune(RowKind kind, Set<RowKey> wanted) {
+    memory().prune(kind, wanted);
   }
 
   @Override

@@ -9,7 +9,14 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.FlowSink;
-import java.util.ArrayList;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -23,7 +30,6 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   public final Map<Integer, EndpointRow> endpoints = new ConcurrentHashMap<>();
   final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
   public final Set<Integer> devices = new HashSet<>();
-  final List<Set<Integer>> prunes = new ArrayList<>();
 
   /** Endpoints that it refuses to connect or to write. */
   public final Set<Integer> refusedDevices = new HashSet<>();
@@ -137,23 +143,36 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
-  public synchronized void apply(Change change) {
-    for (EndpointRow row : change.endpoints()) {
-      if (refusedRows.contains(row.endpoint().id())) {
-        throw new DatapathException("no row for " + row.endpoint().podName());
-      }
-    }
-    change.endpoints().forEach(row -> endpoints.put(row.endpoint().id(), row));
-    change.removedEndpoints().forEach(endpoints::remove);
-    change.ipcache().forEach(entry -> ipcache.put(entry.prefix(), entry));
-    change.removedIpcache().forEach(ipcache::remove);
+  public Set<RowKind> rowKinds() {
+    return Set.of(RowKind.ENDPOINT, RowKind.IPCACHE);
   }
 
   @Override
-  public synchronized void prune(Set<Integer> endpointIds, Set<IpPrefix> prefixes) {
-    prunes.add(Set.copyOf(endpointIds));
-    endpoints.keySet().retainAll(endpointIds);
-    ipcache.keySet().retainAll(prefixes);
+  public synchronized void apply(List<Change<RowKey, Row>> changes) {
+    for (Change<RowKey, Row> change : changes) {
+      if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)
+          && refusedRows.contains(row.endpoint().id())) {
+        throw new DatapathException("no row for " + row.endpoint().podName());
+      }
+    }
+    for (Change<RowKey, Row> change : changes) {
+      switch (change) {
+        case Change.Put<RowKey, Row>(_, EndpointRow row, _) ->
+            endpoints.put(row.endpoint().id(), row);
+        case Change.Put<RowKey, Row>(_, IpcacheRow(var entry), _) ->
+            ipcache.put(entry.prefix(), entry);
+        case Change.Removed<RowKey, Row>(EndpointKey(int id), _, _) -> endpoints.remove(id);
+        case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) -> ipcache.remove(prefix);
+      }
+    }
+  }
+
+  @Override
+  public synchronized void prune(RowKind kind, Set<RowKey> wanted) {
+    switch (kind) {
+      case ENDPOINT -> endpoints.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
+      case IPCACHE -> ipcache.keySet().removeIf(prefix -> !wanted.contains(new IpcacheKey(prefix)));
+    }
   }
 
   @Override

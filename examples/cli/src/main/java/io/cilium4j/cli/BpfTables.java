@@ -6,7 +6,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.Protocol;
-import io.cilium4j.core.spi.Datapath.Traffic;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.datapath.ebpf.ConntrackRow;
 import io.cilium4j.datapath.ebpf.ConntrackRow.End;
 import io.cilium4j.datapath.ebpf.ConntrackRow.Flag;

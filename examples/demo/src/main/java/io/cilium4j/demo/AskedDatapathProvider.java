@@ -2,11 +2,14 @@
 package io.cilium4j.demo;
 
 import io.cilium4j.core.EndpointInterface;
-import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.state.Change;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -65,10 +68,15 @@ public final class AskedDatapathProvider implements DatapathProvider {
     }
 
     @Override
-    public void apply(Change change) {}
+    public Set<RowKind> rowKinds() {
+      return Set.of(RowKind.values());
+    }
 
     @Override
-    public void prune(Set<Integer> endpointIds, Set<IpPrefix> ipcache) {}
+    public void apply(List<Change<RowKey, Row>> changes) {}
+
+    @Override
+    public void prune(RowKind kind, Set<RowKey> wanted) {}
 
     @Override
     public Subscription subscribe(FlowSink sink) {

@@ -6,15 +6,16 @@ import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.Datapath;
-import io.cilium4j.core.spi.Datapath.Change;
-import io.cilium4j.core.spi.Datapath.ConnectRequest;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.SkbContext;
 import io.cilium4j.datapath.bpf.TestRun;
@@ -28,11 +29,9 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -123,13 +122,14 @@ final class TestBench implements AutoCloseable {
 
   /** Brings both in line with these rows and this ipcache, whole, in one change. */
   void apply(List<EndpointRow> rows, Map<IpPrefix, Integer> wanted) {
-    Set<IpPrefix> gone = new HashSet<>(ipcache.keySet());
-    gone.removeAll(wanted.keySet());
-    List<IpcacheEntry> entries = new ArrayList<>();
-    wanted.forEach((prefix, identity) -> entries.add(new IpcacheEntry(prefix, identity)));
-    var change = new Change(rows, Set.of(), entries, gone);
-    ebpf.apply(change);
-    memory.apply(change);
+    List<Row> written = new ArrayList<>(rows);
+    wanted.forEach((prefix, identity) -> written.add(new IpcacheRow(prefix, identity)));
+    List<Row> gone = new ArrayList<>();
+    ipcache.keySet().stream()
+        .filter(prefix -> !wanted.containsKey(prefix))
+        .forEach(prefix -> gone.add(new IpcacheRow(prefix, 0)));
+    ebpf.apply(RowChanges.of(written, gone));
+    memory.apply(RowChanges.of(written, gone));
     ipcache.clear();
     ipcache.putAll(wanted);
   }

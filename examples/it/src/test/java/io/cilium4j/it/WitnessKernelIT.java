@@ -7,7 +7,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
-import io.cilium4j.core.spi.Datapath.EndpointRow;
+import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.datapath.memory.Decision;
 import io.cilium4j.policy.naive.NaiveEvaluator;
 import java.nio.file.Path;

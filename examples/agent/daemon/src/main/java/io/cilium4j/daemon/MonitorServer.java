@@ -5,7 +5,7 @@ import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.agent.rest.SocketFile;
 import io.cilium4j.core.metrics.MetricFamily;
-import io.cilium4j.core.spi.Datapath.Subscription;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;

@@ -3,7 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.rest.RestConfig.Limits;
-import io.cilium4j.core.spi.Datapath.Subscription;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;

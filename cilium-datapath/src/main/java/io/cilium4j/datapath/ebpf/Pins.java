@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.net.InstanceNames;
+import java.util.List;
+
+/**
+ * The folders of an instance under the bpf file system: what stands there outlives the process.
+ *
+ * @param maps the maps
+ * @param links a link for each device of a pod, and for the node's
+ * @param networkLinks a link for each device that leads to a network
+ * @param programs the programs, for other tools and for test runs
+ */
+record Pins(BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs) {
+
+  static Pins open(InstanceNames names) {
+    BpfFs root = BpfFs.open(names.pinFolder());
+    return new Pins(
+        root, root.subfolder("links"), root.subfolder("links-network"), root.subfolder("programs"));
+  }
+
+  /** Makes the folders that somebody removed. */
+  void ensureFolders() {
+    List.of(maps, links, networkLinks, programs).forEach(BpfFs::ensure);
+  }
+
+  /** Removes everything that an instance pins. */
+  void remove() {
+    for (BpfFs folder : List.of(links, networkLinks, programs)) {
+      folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));
+      folder.removeIfEmpty();
+    }
+    KernelMaps.PINNED.forEach(maps::remove);
+    LayoutMigration.removeKept(maps);
+    maps.remove(KernelMaps.TEST);
+    maps.removeIfEmpty();
+  }
+}
