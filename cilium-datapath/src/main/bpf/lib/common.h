@@ -36,6 +36,12 @@ const volatile __u32 cfg_events_per_second = 100;
 const volatile __u32 cfg_ct_share = 16384;
 /* Flows of each family that all owners together may have there beyond their shares. */
 const volatile __u32 cfg_ct_spare = 65536;
+/* Index of the tunnel's device, 0 where packets for other nodes' pods go by the node's routes. */
+const volatile __u32 cfg_tunnel_device = 0;
+/* Whether nodes reach each other by IPv6. */
+const volatile bool cfg_tunnel_ipv6 = false;
+/* UDP port of the tunnel, as it stands in packets; 0 where there is none. */
+const volatile __be16 cfg_tunnel_port = 0;
 /* Write down where each packet goes, for test runs. */
 const volatile bool cfg_test = false;
 

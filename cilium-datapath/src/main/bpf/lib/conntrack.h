@@ -40,6 +40,8 @@ struct ct_side {
 };
 
 #define PLACE_STACK 0 /* the node's own stack, and all that is behind it */
+/* Another node, by the tunnel: the first two bytes of `mac` hold its number. */
+#define PLACE_OVERLAY 0xfffffffd
 
 #define CT_INITIATOR_HIGH 0x0001 /* the flow began at end 1 */
 #define CT_REPLIED 0x0002

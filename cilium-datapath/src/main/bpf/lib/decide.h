@@ -100,7 +100,7 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 	if (known == REMAINS)
 		flags = fresh->flags & CT_OVERFLOW;
 	else
-		flags = ct_charge(origin == FROM_POD ? source->ifindex : destination->ifindex, p->family);
+		flags = ct_charge(device_of(origin == FROM_POD ? source : destination), p->family);
 	if (reading == FORWARD ? sender : !sender)
 		flags |= CT_INITIATOR_HIGH;
 	if (in_midst)
@@ -110,7 +110,7 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 		flags |= CT_VIA_STACK;
 	__builtin_memset(fresh, 0, sizeof(*fresh));
 	fresh->flags = flags;
-	if (origin == FROM_POD)
+	if (origin != FROM_NODE)
 		describe_side(&fresh->side[sender], source);
 	describe_side(&fresh->side[!sender], destination);
 }
@@ -121,7 +121,7 @@ static __always_inline void renew_sides(struct scratch *s, __u32 origin)
 	__u32 sender = s->key[THIS_PACKET].sender & 1;
 	struct ct_entry *fresh = &s->fresh;
 
-	if (origin == FROM_POD)
+	if (origin != FROM_NODE)
 		describe_side(&fresh->side[sender], &s->party[SOURCE]);
 	else
 		__builtin_memset(&fresh->side[sender], 0, sizeof(fresh->side[sender]));
@@ -265,7 +265,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 	}
 	if (result == DECIDE_AGAIN)
 		return drop(skb, DROP_CHANGE_UNDER_WAY);
-	return result ?: deliver(skb, p, &s->to, origin);
+	return result ?: deliver(skb, p, &s->to, s->trace.source_identity, origin);
 }
 
 /* A packet of which nothing more can be known. */
@@ -289,7 +289,24 @@ static __always_inline bool may_be_discovery(struct __sk_buff *skb, const struct
 						 p->icmp_type == ICMPV6_NEIGHBOUR_ADVERTISEMENT);
 }
 
-/* The whole way of a packet, from either entry. */
+/* Whether a packet comes from where its flow's entry has its sender. */
+static __always_inline bool fits_place(struct __sk_buff *skb, const struct ct_entry *entry, __u32 sender,
+				       __u32 origin)
+{
+	const struct ct_side *side = &entry->side[sender & 1];
+	const struct scratch *s;
+
+	if (origin == FROM_POD)
+		return side->ifindex == skb->ifindex;
+	/* It would come out of the stack again and again. */
+	if (origin == FROM_NODE)
+		return side->ifindex == PLACE_STACK && entry->side[!(sender & 1)].ifindex != PLACE_STACK;
+	s = scratch();
+	return side->ifindex == PLACE_OVERLAY && s &&
+	       is_of_tunnel(s, node_of(side->mac), entry->identity[sender & 1]);
+}
+
+/* The whole way of a packet, from any entry. */
 static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 {
 	/* Before anything that a change may touch: see epoch.h. */
@@ -336,13 +353,13 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	if (looked_up)
 		entry = ct_lookup(&key);
 	if (entry && entry->stamp == stamp_of(epoch, near) &&
-	    entry->side[key.sender & 1].ifindex == (origin == FROM_POD ? skb->ifindex : PLACE_STACK) &&
-	    (origin == FROM_POD || entry->side[!(key.sender & 1)].ifindex != PLACE_STACK)) {
+	    fits_place(skb, entry, key.sender, origin)) {
 		__u32 now = now_seconds();
 
 		if (ct_covers(entry, &p, key.sender, now)) {
 			ct_touch(entry, &p, key.sender, now);
-			return deliver(skb, &p, &entry->side[!(key.sender & 1)], origin);
+			return deliver(skb, &p, &entry->side[!(key.sender & 1)],
+				       entry->identity[key.sender & 1], origin);
 		}
 	}
 	s = scratch();

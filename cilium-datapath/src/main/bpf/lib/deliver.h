@@ -36,9 +36,38 @@ static __always_inline int deliver_to_stack(void)
 	return TC_ACT_OK;
 }
 
-/* Hands the packet to what stands at the receiver's end. */
+/* A packet that passed and cannot go where it should. */
+static __always_inline int fail(struct __sk_buff *skb, const struct packet *p, __u32 origin, int reason)
+{
+	struct scratch *s = scratch();
+
+	if (!s)
+		return TC_ACT_SHOT;
+	s->now = now_seconds();
+	s->packet[THIS_PACKET] = *p;
+	begin_trace(s, origin);
+	return drop(skb, reason);
+}
+
+/* Into the tunnel. */
+static __always_inline int deliver_to_node(struct __sk_buff *skb, const struct packet *p, __u32 number,
+					   __u32 identity, __u32 origin)
+{
+	int reason;
+
+	/* The stack says what is too large. What comes from there has been looked at. */
+	if (origin == FROM_POD && exceeds_mtu(skb, number))
+		return deliver_to_stack();
+	reason = set_tunnel_key(skb, number, identity);
+	if (reason)
+		return fail(skb, p, origin, reason);
+	record(TEST_NODE, number, 0, told_identity(identity));
+	return bpf_redirect(cfg_tunnel_device, 0);
+}
+
+/* Hands the packet to what stands at the receiver's end. identity: the sender's. */
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
-				   const struct ct_side *to, __u32 origin)
+				   const struct ct_side *to, __u32 identity, __u32 origin)
 {
 	void *data, *end;
 
@@ -51,15 +80,19 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 		frag_learn(origin == FROM_POD ? skb->ifindex : 0);
 	}
 	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
+	if (origin == FROM_OVERLAY && skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
 	if (to->ifindex == PLACE_STACK)
 		return deliver_to_stack();
-	if (origin == FROM_POD) {
+	if (origin != FROM_NODE) {
 		/* A router answers a packet whose hops are used up; the node's stack is that router. */
 		if (p->hop_limit <= 1)
 			return deliver_to_stack();
 		if (decrement_hop_limit(skb, p))
 			return TC_ACT_SHOT;
 	}
+	if (cfg_tunnel_device && origin != FROM_OVERLAY && to->ifindex == PLACE_OVERLAY)
+		return deliver_to_node(skb, p, node_of(to->mac), identity, origin);
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;
 	if (data + ETH_HLEN > end)

@@ -8,6 +8,19 @@
 #define IDENTITY_UNKNOWN 0
 #define IDENTITY_HOST 1
 #define IDENTITY_WORLD 2
+#define IDENTITY_REMOTE_NODE 6
+#define IDENTITY_KUBE_APISERVER 7
+
+/* The highest byte of an identity that only this node knows by its number. */
+#define IDENTITY_SCOPE_LOCAL 0x01
+#define IDENTITY_SCOPE_REMOTE_NODE 0x02
+
+/* Another node's own address, whatever else is behind it. */
+static __always_inline bool is_remote_node(__u32 identity)
+{
+	return identity == IDENTITY_REMOTE_NODE || identity == IDENTITY_KUBE_APISERVER ||
+	       identity >> 24 == IDENTITY_SCOPE_REMOTE_NODE;
+}
 
 struct ipcache_key {
 	__u32 prefix_bits; /* of family and address together */
@@ -33,8 +46,16 @@ struct {
 	__type(value, struct ipcache_value);
 } cilium_ipcache SEC(".maps");
 
-static __always_inline __u32 identity_of_address(const struct ip_addr *address, __u8 family, __u64 epoch)
+/* What is behind an address. */
+struct destination {
+	__u32 identity;
+	__u32 node; /* number of the node that has it; 0: this one, or none */
+};
+
+static __always_inline struct destination find_destination(const struct ip_addr *address, __u8 family,
+							   __u64 epoch)
 {
+	struct destination found = { .identity = IDENTITY_WORLD };
 	struct ipcache_key key = { .prefix_bits = IPCACHE_FAMILY_BITS + 128 };
 	const struct ipcache_value *value;
 
@@ -47,8 +68,20 @@ static __always_inline __u32 identity_of_address(const struct ip_addr *address, 
 	}
 	value = bpf_map_lookup_elem(&cilium_ipcache, &key);
 	if (!value)
-		return IDENTITY_WORLD;
-	return epoch >= value->since ? value->identity[1] : value->identity[0];
+		return found;
+	if (epoch >= value->since) {
+		found.identity = value->identity[1];
+		found.node = value->node[1];
+	} else {
+		found.identity = value->identity[0];
+		found.node = value->node[0];
+	}
+	return found;
+}
+
+static __always_inline __u32 identity_of_address(const struct ip_addr *address, __u8 family, __u64 epoch)
+{
+	return find_destination(address, family, epoch).identity;
 }
 
 /* Whether what is sent there ends at this node, whatever the routes say: all stations of a link, a

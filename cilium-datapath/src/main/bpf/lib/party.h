@@ -4,9 +4,29 @@
 
 #include "events.h"
 #include "ipcache.h"
+#include "overlay.h"
 
 /* What a packet came from. */
-enum origin { FROM_POD, FROM_NODE };
+enum origin { FROM_POD, FROM_NODE, FROM_OVERLAY };
+
+/* The device of a local endpoint, for whom things are counted; 0 for everybody else. */
+static __always_inline __u32 device_of(const struct party *party)
+{
+	return party->ifindex == PLACE_OVERLAY ? 0 : party->ifindex;
+}
+
+/* Places a party on another node. */
+static __always_inline void place_on_node(struct party *party, __u32 node)
+{
+	party->ifindex = PLACE_OVERLAY;
+	party->mac[0] = node;
+	party->mac[1] = node >> 8;
+}
+
+static __always_inline __u32 node_of(const __u8 *mac)
+{
+	return mac[0] | (__u32)mac[1] << 8;
+}
 
 /* Copies what a row says at the packet's epoch; false where the endpoint does not exist in it. */
 static __always_inline bool fill_party(struct party *party, const struct endpoint *row, __u64 epoch)
@@ -34,6 +54,7 @@ __noinline int find_party(__u32 end, __u32 which)
 	struct scratch *s = scratch();
 	const struct packet *p;
 	const struct ip_addr *address;
+	struct destination found;
 	struct party *party;
 
 	if (!s)
@@ -44,10 +65,14 @@ __noinline int find_party(__u32 end, __u32 which)
 	__builtin_memset(party, 0, sizeof(*party));
 	if (fill_party(party, endpoint_of_address(address, p->family), s->epoch))
 		return 0;
-	if (end ? ends_at_node(address, p->family) : p->family == 6 && is_link_local6(address))
+	if (end ? ends_at_node(address, p->family) : p->family == 6 && is_link_local6(address)) {
 		party->identity = IDENTITY_HOST;
-	else
-		party->identity = identity_of_address(address, p->family, s->epoch);
+		return 0;
+	}
+	found = find_destination(address, p->family, s->epoch);
+	party->identity = found.identity;
+	if (cfg_tunnel_device && found.node)
+		place_on_node(party, found.node);
 	return 0;
 }
 
@@ -66,6 +91,44 @@ static __always_inline int find_sender(struct __sk_buff *skb, struct scratch *s)
 	s->trace.source_identity = party->identity;
 	if (!row || !has_address(row, &p->source, p->family))
 		return DROP_INVALID_SOURCE_IP;
+	return 0;
+}
+
+/* The number of the node that has the tunnel's other end, or 0. */
+static __always_inline __u32 find_tunnel_node(const struct scratch *s)
+{
+	__u32 number =
+		find_destination(&s->tunnel.node, cfg_tunnel_ipv6 ? 6 : 4, s->epoch).node;
+
+	return number && is_node(number, &s->tunnel.node) ? number : 0;
+}
+
+/* Fills the sender by what the tunnel says of it. 0, or the reason of a drop. */
+static __always_inline int find_tunnel_sender(struct scratch *s)
+{
+	const struct packet *p = &s->packet[THIS_PACKET];
+	struct party *party = &s->party[SOURCE];
+	__u32 node = find_tunnel_node(s);
+	struct destination known;
+
+	__builtin_memset(party, 0, sizeof(*party));
+	s->trace.peer = PEER_IDENTITY | s->tunnel.identity;
+	if (!node)
+		return DROP_UNKNOWN_SENDER;
+	place_on_node(party, node);
+	party->identity = s->tunnel.identity;
+	s->trace.source_identity = party->identity;
+	if (!may_be_told(party->identity))
+		return DROP_INVALID_IDENTITY;
+	if ((p->family == 6 && is_link_local6(&p->source)) ||
+	    endpoint_at(endpoint_of_address(&p->source, p->family), s->epoch))
+		return DROP_INVALID_SOURCE_IP;
+	known = find_destination(&p->source, p->family, s->epoch);
+	if (known.identity == IDENTITY_HOST)
+		return DROP_INVALID_SOURCE_IP;
+	/* A node says that it is one; what else it is stands here. */
+	if (party->identity == IDENTITY_REMOTE_NODE && is_remote_node(known.identity))
+		party->identity = s->trace.source_identity = known.identity;
 	return 0;
 }
 
@@ -90,6 +153,38 @@ static __always_inline void begin_trace(struct scratch *s, __u32 origin)
 	s->trace.direction = origin == FROM_POD ? POLICY_EGRESS : POLICY_INGRESS;
 }
 
+/* What a node sends outside the tunnel has no pod's address of another node: nobody outside is somebody
+ * inside.
+ */
+static __always_inline bool came_by_no_tunnel(const struct party *sender)
+{
+	return sender->ifindex == PLACE_OVERLAY && !is_remote_node(sender->identity);
+}
+
+/* Whether a pod speaks to a tunnel as a node does. */
+static __always_inline bool forges_tunnel(const struct packet *p, const struct party *destination)
+{
+	return cfg_tunnel_port && p->protocol == IPPROTO_UDP && p->destination_port == cfg_tunnel_port &&
+	       (destination->identity == IDENTITY_HOST || is_remote_node(destination->identity));
+}
+
+/* Where a packet for this party may go, by where it came from. */
+static __always_inline int check_place(const struct scratch *s, __u32 origin)
+{
+	const struct packet *p = &s->packet[THIS_PACKET];
+	const struct party *destination = &s->party[DESTINATION];
+
+	if (destination->policy)
+		return 0;
+	if (origin == FROM_NODE)
+		return destination->ifindex == PLACE_OVERLAY ? 0 : DROP_NO_LOCAL_ENDPOINT;
+	if (origin == FROM_OVERLAY)
+		return destination->identity == IDENTITY_HOST && !ends_at_node(&p->destination, p->family)
+			       ? 0
+			       : DROP_NO_LOCAL_ENDPOINT;
+	return forges_tunnel(p, destination) ? DROP_ENCAPSULATION_PROHIBITED : 0;
+}
+
 /* Fills both parties of the packet on its way. 0, or the reason of a drop. */
 __noinline int identify(struct __sk_buff *skb, __u32 origin)
 {
@@ -107,6 +202,10 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 			return DROP_FORBIDDEN_ICMPV6;
 		if (reason)
 			return reason;
+	} else if (origin == FROM_OVERLAY) {
+		reason = find_tunnel_sender(s);
+		if (reason)
+			return reason;
 	} else {
 		/* A pod's packet may come by way of the stack, where the node translated its destination: its
 		 * policy is asked about the new one.
@@ -116,10 +215,10 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 		s->trace.peer = PEER_IDENTITY | s->party[SOURCE].identity;
 		if (stays_on_link(&s->packet[THIS_PACKET], origin))
 			return DROP_FORBIDDEN_ICMPV6;
+		if (came_by_no_tunnel(&s->party[SOURCE]))
+			return DROP_INVALID_SOURCE_IP;
 	}
 	find_party(DESTINATION, THIS_PACKET);
-	if (origin == FROM_NODE && !s->party[DESTINATION].policy)
-		return DROP_NO_LOCAL_ENDPOINT;
 	s->trace.destination_identity = s->party[DESTINATION].identity;
-	return 0;
+	return check_place(s, origin);
 }

@@ -53,8 +53,6 @@ struct {
 #define IDENTITY_AGGREGATE_REMOTE_NODE 14
 
 #define IDENTITY_MIN_AGGREGATED 100
-#define IDENTITY_SCOPE_LOCAL 0x01
-#define IDENTITY_SCOPE_REMOTE_NODE 0x02
 
 /* The aggregate whose keys also hold for this identity; see core.Identity. */
 static __always_inline __u32 aggregate_of(__u32 identity)

@@ -58,7 +58,7 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	/* Also refuses an error with a forged source, before anything else is believed. */
 	if (identify(skb, origin))
 		return false;
-	if (find_quoted_ports(skb, quoted, s->party[DESTINATION].ifindex))
+	if (find_quoted_ports(skb, quoted, device_of(&s->party[DESTINATION])))
 		return false;
 	key = &s->key[QUOTED_PACKET];
 	__builtin_memset(key, 0, sizeof(*key));

@@ -13,7 +13,7 @@
 
 /* One end of a packet, as far as it is known here. */
 struct party {
-	__u32 ifindex; /* PLACE_STACK: no local endpoint */
+	__u32 ifindex; /* or one of PLACE_…: no local endpoint */
 	__u32 identity;
 	__u32 policy;
 	__u32 flags;
@@ -36,6 +36,12 @@ struct trace {
 	__u16 pad;
 };
 
+/* What a tunnel's header says. */
+struct tunnel {
+	struct ip_addr node; /* who sent it */
+	__u32 identity;      /* of who sent what is inside */
+};
+
 #define SOURCE 0
 #define DESTINATION 1
 
@@ -49,6 +55,7 @@ struct scratch {
 	__u32 near;
 	__u32 now;
 	struct packet packet[2];
+	struct tunnel tunnel;
 	struct walk walk; /* where the last one ended */
 	struct party party[2];
 	struct trace trace;
@@ -79,12 +86,13 @@ static __always_inline struct scratch *scratch(void)
 #define TEST_ENDPOINT 2
 #define TEST_DROP 3
 #define TEST_PASS 4 /* to whatever else is on the device */
+#define TEST_NODE 5 /* through the tunnel */
 
 struct test_record {
 	__u32 action;
-	__u32 ifindex; /* of the endpoint's device */
+	__u32 ifindex; /* of the endpoint's device; the number of the node */
 	__u32 reason;  /* of the drop */
-	__u32 endpoint; /* whose policy decided */
+	__u32 endpoint; /* whose policy decided; to a node the identity that is told to it */
 };
 
 struct {

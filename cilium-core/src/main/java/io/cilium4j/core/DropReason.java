@@ -30,6 +30,9 @@ public record DropReason(int code) {
   public static final DropReason CT_INVALID_HEADER = known(135, "CT: Truncated or invalid header");
   public static final DropReason UNSUPPORTED_L3 = known(139, "Unsupported L3 protocol");
 
+  /** What came out of the tunnel says nothing of its sender. */
+  public static final DropReason NO_TUNNEL_KEY = known(147, "Error retrieving tunnel key");
+
   /** The destination is an endpoint of this node whose row is gone or not yet written. */
   public static final DropReason NO_LOCAL_ENDPOINT =
       known(152, "No matching local container found");
@@ -38,7 +41,20 @@ public record DropReason(int code) {
   public static final DropReason INVALID_EXTENSION_HEADER =
       known(156, "Invalid IPv6 extension header");
 
-  /** The sender's device belongs to no endpoint. */
+  /** The node that has the destination is none of the cluster's any more. */
+  public static final DropReason NO_TUNNEL_ENDPOINT =
+      known(160, "No tunnel/encapsulation endpoint (datapath BUG!)");
+
+  /** A pod speaks to a node's tunnel as nodes do. */
+  public static final DropReason ENCAPSULATION_PROHIBITED =
+      known(170, "Encapsulation traffic is prohibited");
+
+  /** What the tunnel says of a packet's sender can be said of none of another node. */
+  public static final DropReason INVALID_IDENTITY = known(171, "Invalid identity");
+
+  /**
+   * The sender's device belongs to no endpoint, or the node that sent it is none of the cluster's.
+   */
   public static final DropReason UNKNOWN_SENDER = known(172, "Unknown sender");
 
   /** A later fragment whose ports the verdict needs, and whose first one was not seen. */

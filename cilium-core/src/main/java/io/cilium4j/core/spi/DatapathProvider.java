@@ -2,9 +2,11 @@
 package io.cilium4j.core.spi;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /** Makes a {@link Datapath}; found by {@link java.util.ServiceLoader}. */
 public interface DatapathProvider {
@@ -45,6 +47,7 @@ public interface DatapathProvider {
    *     route
    * @param podCidrs the prefixes of its endpoints, which it refuses where something else has them;
    *     empty for no such check
+   * @param routing how packets for pods of other nodes travel
    */
   record Config(
       String instance,
@@ -53,7 +56,8 @@ public interface DatapathProvider {
       int localClusterId,
       Limits limits,
       List<String> devices,
-      List<IpPrefix> podCidrs) {
+      List<IpPrefix> podCidrs,
+      Routing routing) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -80,7 +84,60 @@ public interface DatapathProvider {
         List<IpAddress> nodeAddresses,
         int localClusterId,
         Limits limits) {
-      this(instance, runFolder, nodeAddresses, localClusterId, limits, List.of(), List.of());
+      this(
+          instance,
+          runFolder,
+          nodeAddresses,
+          localClusterId,
+          limits,
+          List.of(),
+          List.of(),
+          Routing.NETWORK);
+    }
+  }
+
+  /**
+   * How packets for pods of other nodes travel.
+   *
+   * @param tunnel the tunnels between nodes; absent where pods' packets travel as they are ({@code
+   *     routing-mode=native})
+   * @param directRoutes without tunnels, whether the node has a route to each other node's pods
+   *     ({@code auto-direct-node-routes}); nodes must be neighbours then
+   */
+  record Routing(Optional<Tunnel> tunnel, boolean directRoutes) {
+
+    /** The network's own routes know where pods are, or there is no other node. */
+    public static final Routing NETWORK = new Routing(Optional.empty(), false);
+
+    /** Each node is the next hop to its pods. */
+    public static final Routing DIRECT = new Routing(Optional.empty(), true);
+
+    /** Through tunnels. */
+    public static Routing through(Tunnel tunnel) {
+      return new Routing(Optional.of(tunnel), false);
+    }
+  }
+
+  /**
+   * Tunnels between nodes: VXLAN, whose key is the sender's identity.
+   *
+   * @param port the UDP port at which every node listens, 1 to 65535
+   * @param underlay the family of the addresses by which nodes reach each other
+   */
+  record Tunnel(int port, IpFamily underlay) {
+
+    /** The port that Linux has for VXLAN, and Cilium too. */
+    public static final int DEFAULT_PORT = 8472;
+
+    public Tunnel {
+      if (port < 1 || port > 65_535) {
+        throw new IllegalArgumentException("tunnel port " + port + ": wanted 1 to 65535");
+      }
+    }
+
+    /** What a tunnel adds to each packet: inner Ethernet, VXLAN, UDP and IP headers. */
+    public int overheadBytes() {
+      return underlay == IpFamily.IPV4 ? 50 : 70;
     }
   }
 

@@ -2,9 +2,12 @@
 package io.cilium4j.core.spi;
 
 import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * One thing that a {@link Datapath} holds. A row has a key, and a key has a kind.
@@ -22,7 +25,9 @@ public sealed interface Row {
     /** Endpoints of this node, each with the policy to enforce on it. */
     ENDPOINT,
     /** Address prefixes, each with the identity behind it. */
-    IPCACHE
+    IPCACHE,
+    /** Other nodes of the cluster. */
+    NODE
   }
 
   /** Names a row. Keys of one kind stand together, in the order of the kinds. */
@@ -117,6 +122,60 @@ public sealed interface Row {
     @Override
     public IpcacheKey key() {
       return new IpcacheKey(entry.prefix());
+    }
+  }
+
+  /**
+   * The key of a node's row.
+   *
+   * @param name the node's name in Kubernetes
+   */
+  record NodeKey(String name) implements RowKey {
+    @Override
+    public RowKind kind() {
+      return RowKind.NODE;
+    }
+
+    @Override
+    public int compareTo(RowKey other) {
+      return other instanceof NodeKey node
+          ? name.compareTo(node.name)
+          : kind().compareTo(other.kind());
+    }
+
+    @Override
+    public String toString() {
+      return "node " + name;
+    }
+  }
+
+  /**
+   * Another node: where its pods are reached. Who has which address is said by ipcache rows.
+   *
+   * @param name its name in Kubernetes
+   * @param addresses where it is reached, at most one of a family; the next hop of direct routes
+   * @param podCidrs the prefixes of its pods' addresses
+   * @param tunnelEndpoint the address at which tunnels to it end; absent without tunnels
+   * @param mtuBytes the largest packet of a pod that reaches it; 0 where the devices know
+   */
+  record NodeRow(
+      String name,
+      List<IpAddress> addresses,
+      List<IpPrefix> podCidrs,
+      Optional<IpAddress> tunnelEndpoint,
+      int mtuBytes)
+      implements Row {
+    public NodeRow {
+      addresses = List.copyOf(addresses);
+      podCidrs = List.copyOf(podCidrs);
+      if (mtuBytes < 0 || mtuBytes > 65_535) {
+        throw new IllegalArgumentException("node " + name + ": MTU " + mtuBytes);
+      }
+    }
+
+    @Override
+    public NodeKey key() {
+      return new NodeKey(name);
     }
   }
 }

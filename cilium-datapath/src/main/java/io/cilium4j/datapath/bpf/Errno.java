@@ -72,9 +72,15 @@ public final class Errno {
   public static final int EAFNOSUPPORT = 97;
 
   /** The device does not have the address. */
+  public static final int EADDRINUSE = 98;
+
   public static final int EADDRNOTAVAIL = 99;
 
   /** The device is down. */
+  public static final int ENETUNREACH = 101;
+
+  public static final int EHOSTUNREACH = 113;
+
   public static final int ENETDOWN = 100;
 
   /** No room in a queue. */

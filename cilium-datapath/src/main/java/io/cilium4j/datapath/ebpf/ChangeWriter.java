@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
@@ -10,6 +11,8 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.NodeKey;
+import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -55,6 +58,7 @@ final class ChangeWriter {
   private final ReentrantLock lock;
   private final EndpointRows endpoints;
   private final IpcacheRows ipcache;
+  private final NodeNumbers nodes;
 
   /** Identity to how many rows name it. */
   private final Map<Integer, Integer> named = new HashMap<>();
@@ -76,7 +80,8 @@ final class ChangeWriter {
     this.reclaimer = reclaimer;
     this.epoch = maps.epoch().lookup(0).orElse(0L);
     this.endpoints = new EndpointRows(maps, epoch, this::name);
-    this.ipcache = new IpcacheRows(maps.ipcache(), epoch, this::name);
+    this.nodes = new NodeNumbers(maps.nodes());
+    this.ipcache = new IpcacheRows(maps.ipcache(), nodes, epoch, this::name);
     // That process may have died between an address's row and its counter.
     maps.near().moveAll();
   }
@@ -90,8 +95,8 @@ final class ChangeWriter {
     final List<EndpointRow> endpoints = new ArrayList<>();
     final Set<Integer> removedEndpoints = new HashSet<>();
 
-    /** Prefix to identity; null where it is to have none. */
-    final Map<IpPrefix, @Nullable Integer> ipcache = new HashMap<>();
+    /** Prefix to entry; null where it is to have none. */
+    final Map<IpPrefix, @Nullable IpcacheEntry> ipcache = new HashMap<>();
 
     static Wanted of(List<Change<RowKey, Row>> changes) {
       var wanted = new Wanted();
@@ -99,11 +104,14 @@ final class ChangeWriter {
         switch (change) {
           case Change.Put<RowKey, Row>(_, EndpointRow row, _) -> wanted.endpoints.add(row);
           case Change.Put<RowKey, Row>(_, IpcacheRow(var entry), _) ->
-              wanted.ipcache.put(entry.prefix(), entry.identity());
+              wanted.ipcache.put(entry.prefix(), entry);
           case Change.Removed<RowKey, Row>(EndpointKey(int id), _, _) ->
               wanted.removedEndpoints.add(id);
           case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) ->
               wanted.ipcache.put(prefix, null);
+          // No verdict depends on them: see RemoteNodes.
+          case Change.Put<RowKey, Row>(_, NodeRow _, _) -> {}
+          case Change.Removed<RowKey, Row>(NodeKey _, _, _) -> {}
         }
       }
       return wanted;
@@ -211,12 +219,45 @@ final class ChangeWriter {
             }
           }
         }
+        case NODE -> {
+          return Set.of(); // RemoteNodes knows them.
+        }
       }
       Set<IpAddress> freed = apply(wanted);
       if (kind == RowKind.ENDPOINT) {
         reclaimer.afterGracePeriod(List.of(endpoints::pruneNumbers));
       }
       return freed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Other nodes as the programs know them. */
+  Map<Integer, NodeRecord> nodes() {
+    lock.lock();
+    try {
+      return Map.copyOf(nodes.rows());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** A node of the cluster has this address, where tunnels to it end. */
+  void knowNode(IpAddress address, int mtuBytes) {
+    lock.lock();
+    try {
+      nodes.know(address, mtuBytes);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** No node of the cluster has this address any more; no error if none had. */
+  void forgetNode(IpAddress address) {
+    lock.lock();
+    try {
+      nodes.forget(address);
     } finally {
       lock.unlock();
     }
@@ -230,7 +271,8 @@ final class ChangeWriter {
           table(KernelMaps.IPCACHE, maps.ipcache(), ipcache.prefixes().size()),
           table(KernelMaps.ENDPOINTS, maps.endpoints(), endpoints.count()),
           table(KernelMaps.ADDRESSES, maps.addresses(), endpoints.addressCount()),
-          table(KernelMaps.POLICY, maps.policy(), endpoints.policyEntryCount()));
+          table(KernelMaps.POLICY, maps.policy(), endpoints.policyEntryCount()),
+          table(KernelMaps.NODES, maps.nodes(), nodes.rows().size()));
     } finally {
       lock.unlock();
     }

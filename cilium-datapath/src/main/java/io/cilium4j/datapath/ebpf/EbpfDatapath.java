@@ -6,10 +6,13 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.NodeKey;
+import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -25,12 +28,15 @@ import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.NodeNetwork;
+import io.cilium4j.datapath.net.NodeRoutes;
+import io.cilium4j.datapath.net.NodeRoutes.Way;
 import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
 import io.cilium4j.datapath.net.PodRoutes;
 import io.cilium4j.datapath.net.PrefixUse;
 import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
+import io.cilium4j.datapath.net.TunnelDevice;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,6 +48,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -56,7 +63,8 @@ final class EbpfDatapath implements Datapath {
 
   static final String NAME = "ebpf";
 
-  private static final Set<RowKind> ROW_KINDS = Set.of(RowKind.ENDPOINT, RowKind.IPCACHE);
+  private static final Set<RowKind> ROW_KINDS =
+      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE);
 
   /** How long after a change of the node's network it is looked at whether something is undone. */
   private static final Duration SETTLE = Duration.ofMillis(500);
@@ -68,6 +76,8 @@ final class EbpfDatapath implements Datapath {
   private final Netlink node;
   private final DeviceManifest manifest;
   private final NodeDevices nodeDevices;
+  private final @Nullable TunnelDevice tunnel;
+  private final RemoteNodes nodes;
   private final ReversePathFilter looseDevices = new ReversePathFilter(Mode.LOOSE);
   private final NetworkDevices networkDevices;
   private final NodeWatch watch;
@@ -96,8 +106,9 @@ final class EbpfDatapath implements Datapath {
     this.hooks = hasLinks ? new Hooks.Tcx(pins.links()) : Hooks.Clsact.ofPods();
     Hooks networkHooks =
         hasLinks ? new Hooks.Tcx(pins.networkLinks()) : Hooks.Clsact.ofNetwork(config.instance());
-    this.programs = load(config, isFirst, recording);
     this.node = Netlink.open();
+    this.tunnel = openTunnel(config, isFirst);
+    this.programs = load(config, isFirst, recording);
     this.keptPins = KeptPins.of(KernelMaps.PINNED.stream().map(pins.maps()::pin).toList());
     var lock = new ReentrantLock();
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
@@ -120,7 +131,12 @@ final class EbpfDatapath implements Datapath {
               new PodDevices.Hook(hooks, programs.at(Entry.FROM_CONTAINER)),
               new PodConnector(node, config.nodeAddresses()));
       this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
+      this.nodes =
+          new RemoteNodes(writer, new NodeRoutes(node, nodeDevices, way(config.routing())));
       attachAgain();
+      if (tunnel != null) {
+        openTunnel(tunnel);
+      }
       programs.pin(pins.programs());
       this.flows = new FlowReader(pins.maps().pin(KernelMaps.EVENTS));
       this.watch = openWatch(config.instance() + "-network");
@@ -148,15 +164,54 @@ final class EbpfDatapath implements Datapath {
     }
   }
 
-  private Programs load(Config config, boolean isFirst, Recording recording) {
+  /** Makes the tunnel's device, if there is to be one: programs know it by its index. */
+  private @Nullable TunnelDevice openTunnel(Config config, boolean isFirst) {
     try {
-      return Programs.load(config, pins.maps(), recording);
-    } catch (RuntimeException e) {
-      if (isFirst) {
-        pins.remove();
+      if (config.routing().tunnel().isPresent()) {
+        return TunnelDevice.open(node, names, manifest, config.routing().tunnel().get().port());
       }
+      TunnelDevice.remove(node, names, manifest);
+      return null;
+    } catch (RuntimeException e) {
+      node.close();
+      removeIf(isFirst);
       throw e;
     }
+  }
+
+  private Programs load(Config config, boolean isFirst, Recording recording) {
+    try {
+      return Programs.load(
+          config, pins.maps(), recording, tunnel == null ? 0 : tunnel.link().index());
+    } catch (RuntimeException e) {
+      node.close();
+      removeIf(isFirst);
+      throw e;
+    }
+  }
+
+  /** Leaves nothing of a start that came to nothing. */
+  private void removeIf(boolean isFirst) {
+    if (isFirst) {
+      try (Netlink links = Netlink.open()) {
+        PodDevices.deleteAll(links, manifest);
+      }
+      pins.remove();
+    }
+  }
+
+  private static Way way(Routing routing) {
+    return routing.tunnel().isPresent()
+        ? Way.TUNNEL
+        : routing.directRoutes() ? Way.DIRECT : Way.NETWORK;
+  }
+
+  /** With the program before the device is up: what comes out of it undecided would be believed. */
+  private void openTunnel(TunnelDevice device) {
+    looseDevices.keep(device.link().index(), device.link().name());
+    nodeDevices.acceptPodPackets(device.link().name(), device.link().index(), looseDevices);
+    hooks.attach(programs.at(Entry.FROM_OVERLAY), device.link().index(), device.link().name());
+    device.up();
   }
 
   private Set<Integer> endpointDevices() {
@@ -210,6 +265,7 @@ final class EbpfDatapath implements Datapath {
   private boolean isOurs(Link link) {
     return link.index() == nodeDevices.host().index()
         || link.index() == nodeDevices.net().index()
+        || (tunnel != null && link.index() == tunnel.link().index())
         || manifest.holds(link.name(), link.index());
   }
 
@@ -283,6 +339,8 @@ final class EbpfDatapath implements Datapath {
       if (!closed) {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
+        mender.attempt("tunnel", () -> mendTunnel(mender));
+        mender.attempt("routes to nodes", () -> nodes.mend(mender));
         mender.attempt(
             "routes",
             () -> routes.mend().forEach(pod -> mender.mended("the route to " + pod + " was gone")));
@@ -310,6 +368,17 @@ final class EbpfDatapath implements Datapath {
     networkDevices.mend().forEach(mender::detached);
   }
 
+  private void mendTunnel(Mender mender) {
+    if (tunnel != null) {
+      tunnel.mend().forEach(mender::mended);
+      Link link = tunnel.link();
+      nodeDevices.acceptPodPackets(link.name(), link.index(), looseDevices);
+      if (hooks.mend(programs.at(Entry.FROM_OVERLAY), link.index(), link.name())) {
+        mender.detached(link.name());
+      }
+    }
+  }
+
   @Override
   public Set<RowKind> rowKinds() {
     return ROW_KINDS;
@@ -318,16 +387,27 @@ final class EbpfDatapath implements Datapath {
   /** An address is routed as long as a row has it. */
   @Override
   public void apply(List<Change<RowKey, Row>> changes) {
+    for (Change<RowKey, Row> change : changes) {
+      if (change instanceof Change.Put<RowKey, Row>(_, NodeRow row, _)) {
+        nodes.put(row);
+      }
+    }
     routes.remove(writer.apply(changes));
     for (Change<RowKey, Row> change : changes) {
       if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)) {
         routes.add(row.endpoint().addresses());
+      } else if (change instanceof Change.Removed<RowKey, Row>(NodeKey(String name), _, _)) {
+        nodes.remove(name);
       }
     }
   }
 
   @Override
   public void prune(RowKind kind, Set<RowKey> wanted) {
+    if (kind == RowKind.NODE) {
+      nodes.prune(wanted);
+      return;
+    }
     routes.remove(writer.prune(kind, wanted));
     if (kind == RowKind.ENDPOINT) {
       pruneDevices(wanted);

@@ -2,7 +2,9 @@
 package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.ebpf.IpcacheRecord.Behind;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -13,36 +15,41 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The rows of {@code cilium_ipcache}. A trie answers with its longest match alone, so a row that
- * comes or goes carries, for the epoch in which it is not there, the identity of the prefix that
- * covers it; a row that went stays as such until it is deleted.
+ * comes or goes carries, for the epoch in which it is not there, what the prefix says that covers
+ * it; a row that went stays as such until it is deleted.
  *
  * <p>Not safe for use by several threads: {@link ChangeWriter} holds the lock.
  */
 final class IpcacheRows {
 
   private final BpfMap<IpPrefix, IpcacheRecord> map;
+  private final NodeNumbers nodes;
   private final IpcacheView live = new IpcacheView();
 
-  /** Rows that are gone but for their deletion, with the identity that now covers them. */
-  private final Map<IpPrefix, Integer> buried = new HashMap<>();
+  /** Rows that are gone but for their deletion, with what now covers them. */
+  private final Map<IpPrefix, Behind> buried = new HashMap<>();
 
   /**
+   * @param nodes the numbers of nodes that rows name
    * @param names told of each identity that a row names
    */
-  IpcacheRows(BpfMap<IpPrefix, IpcacheRecord> map, long epoch, IntConsumer names) {
+  IpcacheRows(
+      BpfMap<IpPrefix, IpcacheRecord> map, NodeNumbers nodes, long epoch, IntConsumer names) {
     this.map = map;
+    this.nodes = nodes;
     restore(epoch, names);
   }
 
   /** Takes over the rows of an earlier process, also of one that died before it moved the epoch. */
   private void restore(long epoch, IntConsumer names) {
     map.forEach((prefix, row) -> {
-      int identity = row.at(epoch);
+      Behind behind = row.at(epoch);
       if (row.since() > epoch) {
-        map.put(prefix, new IpcacheRecord(epoch, identity, identity));
+        map.put(prefix, new IpcacheRecord(epoch, behind, behind));
       }
-      live.put(prefix, identity);
-      names.accept(identity);
+      live.put(prefix, behind);
+      names.accept(behind.identity());
+      nodes.use(behind.node(), 1);
     });
   }
 
@@ -53,55 +60,64 @@ final class IpcacheRows {
   /**
    * What a change asks of a row.
    *
-   * @param present the identity that the prefix has; null where it has none of its own
-   * @param wanted the identity that it is to have
-   * @param until the identity of its packets by now
-   * @param from the identity of its packets once the change counts
+   * @param present what the prefix says; null where it says nothing of its own
+   * @param wanted what it is to say
+   * @param until what its packets are told by now
+   * @param from what its packets are told once the change counts
    */
   record Step(
-      IpPrefix prefix, @Nullable Integer present, @Nullable Integer wanted, int until, int from) {}
+      IpPrefix prefix,
+      @Nullable Behind present,
+      @Nullable Behind wanted,
+      Behind until,
+      Behind from) {}
 
   /**
    * What there is to write, and which identities come and go with it; nothing is written yet.
    *
-   * @param changes the identity of each prefix; null where it is to have none
+   * @param changes the entry of each prefix; null where it is to have none
    */
-  List<Step> plan(Map<IpPrefix, @Nullable Integer> changes, Batch batch) {
-    Map<IpPrefix, @Nullable Integer> wanted = new HashMap<>(changes);
+  List<Step> plan(Map<IpPrefix, @Nullable IpcacheEntry> changes, Batch batch) {
+    Map<IpPrefix, @Nullable Behind> wanted = new HashMap<>();
+    changes.forEach((prefix, entry) -> wanted.put(prefix, entry == null ? null : behind(entry)));
     // Another prefix may now cover what is gone but for its deletion.
     buried.keySet().forEach(prefix -> wanted.putIfAbsent(prefix, null));
     List<Step> steps = new ArrayList<>();
-    for (Map.Entry<IpPrefix, @Nullable Integer> entry : wanted.entrySet()) {
+    for (Map.Entry<IpPrefix, @Nullable Behind> entry : wanted.entrySet()) {
       plan(entry.getKey(), entry.getValue(), wanted, steps);
     }
     for (Step step : steps) {
       if (step.present != null) {
-        batch.changeNamed(step.present, -1);
+        batch.changeNamed(step.present.identity(), -1);
       }
       if (step.wanted != null) {
-        batch.changeNamed(step.wanted, 1);
+        batch.changeNamed(step.wanted.identity(), 1);
       }
     }
     return steps;
   }
 
+  private Behind behind(IpcacheEntry entry) {
+    return new Behind(entry.identity(), entry.tunnelEndpoint().map(nodes::of).orElse(0));
+  }
+
   private void plan(
       IpPrefix prefix,
-      @Nullable Integer identity,
-      Map<IpPrefix, @Nullable Integer> wanted,
+      @Nullable Behind asked,
+      Map<IpPrefix, @Nullable Behind> wanted,
       List<Step> steps) {
-    Integer present = live.get(prefix);
-    Integer grave = buried.get(prefix);
-    if (identity == null && present == null && grave == null) {
+    Behind present = live.get(prefix);
+    Behind grave = buried.get(prefix);
+    if (asked == null && present == null && grave == null) {
       return;
     }
-    int until = present != null ? present : grave != null ? grave : live.cover(prefix);
-    int from =
-        identity != null
-            ? identity
+    Behind until = present != null ? present : grave != null ? grave : live.cover(prefix);
+    Behind from =
+        asked != null
+            ? asked
             : IpcacheView.cover(prefix, p -> wanted.containsKey(p) ? wanted.get(p) : live.get(p));
-    if ((present != null) != (identity != null) || until != from) {
-      steps.add(new Step(prefix, present, identity, until, from));
+    if ((present != null) != (asked != null) || !until.equals(from)) {
+      steps.add(new Step(prefix, present, asked, until, from));
     }
   }
 
@@ -154,6 +170,13 @@ final class IpcacheRows {
   }
 
   private void commitRow(Step step) {
+    // The new one first: a number that stays is not given back.
+    if (step.wanted != null) {
+      nodes.use(step.wanted.node(), 1);
+    }
+    if (step.present != null) {
+      nodes.use(step.present.node(), -1);
+    }
     if (step.wanted != null) {
       live.put(step.prefix, step.wanted);
       buried.remove(step.prefix);

@@ -2,7 +2,7 @@
 package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.datapath.ebpf.IpcacheRecord.Behind;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -10,20 +10,20 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which identity a packet of a prefix would be given, if the prefix itself had no row: that of the
- * longest shorter prefix that has one, else the world's. A row that comes or goes must carry this
- * number for the epoch in which it is not there.
+ * What a packet of a prefix would be told to be behind it, if the prefix itself had no row: what
+ * the longest shorter prefix says that has one, else the world. A row that comes or goes must carry
+ * this for the epoch in which it is not there.
  */
 final class IpcacheView {
 
-  private final Map<IpPrefix, Integer> live = new HashMap<>();
+  private final Map<IpPrefix, Behind> live = new HashMap<>();
 
-  @Nullable Integer get(IpPrefix prefix) {
+  @Nullable Behind get(IpPrefix prefix) {
     return live.get(prefix);
   }
 
-  void put(IpPrefix prefix, int identity) {
-    live.put(prefix, identity);
+  void put(IpPrefix prefix, Behind behind) {
+    live.put(prefix, behind);
   }
 
   void remove(IpPrefix prefix) {
@@ -34,19 +34,19 @@ final class IpcacheView {
     return live.keySet();
   }
 
-  /** The identity that covers a prefix in the present state. */
-  int cover(IpPrefix prefix) {
+  /** What covers a prefix in the present state. */
+  Behind cover(IpPrefix prefix) {
     return cover(prefix, live::get);
   }
 
-  /** The identity that covers a prefix when {@code rows} tells which prefixes have one. */
-  static int cover(IpPrefix prefix, Function<IpPrefix, @Nullable Integer> rows) {
+  /** What covers a prefix when {@code rows} tells which prefixes have one. */
+  static Behind cover(IpPrefix prefix, Function<IpPrefix, @Nullable Behind> rows) {
     for (int length = prefix.length() - 1; length >= 0; length--) {
-      Integer identity = rows.apply(new IpPrefix(prefix.address(), length));
-      if (identity != null) {
-        return identity;
+      Behind behind = rows.apply(new IpPrefix(prefix.address(), length));
+      if (behind != null) {
+        return behind;
       }
     }
-    return ReservedIdentity.WORLD.id();
+    return Behind.WORLD;
   }
 }

@@ -26,6 +26,7 @@ record KernelMaps(
     BpfMap<IpAddress, Integer> addresses,
     BpfMap<IpPrefix, IpcacheRecord> ipcache,
     BpfMap<PolicyRecordKey, PolicyEntry> policy,
+    BpfMap<Integer, NodeRecord> nodes,
     BpfMap<Integer, List<MetricsRecord>> metrics)
     implements AutoCloseable {
 
@@ -42,6 +43,7 @@ record KernelMaps(
   static final String ADDRESSES = "cilium_lxc";
   static final String IPCACHE = "cilium_ipcache";
   static final String POLICY = "cilium_policy";
+  static final String NODES = "cilium_nodes";
   static final String CONNTRACK4 = "cilium_ct4_global";
   static final String CONNTRACK6 = "cilium_ct6_global";
   static final String OVERFLOW4 = "cilium_ct4_overflow";
@@ -66,6 +68,7 @@ record KernelMaps(
           ADDRESSES,
           IPCACHE,
           POLICY,
+          NODES,
           CONNTRACK4,
           CONNTRACK6,
           OVERFLOW4,
@@ -159,6 +162,7 @@ record KernelMaps(
         object.map(ADDRESSES, AddressKey.CODEC, Codec.u32()),
         object.map(IPCACHE, PrefixKey.CODEC, IpcacheRecord.CODEC),
         object.map(POLICY, PolicyRecordKey.CODEC, PolicyEntryCodec.CODEC),
+        object.map(NODES, Codec.u32(), NodeRecord.CODEC),
         object.map(METRICS, Codec.u32(), Codec.perCpu(MetricsRecord.CODEC)));
   }
 
@@ -176,6 +180,7 @@ record KernelMaps(
     addresses.close();
     ipcache.close();
     policy.close();
+    nodes.close();
     metrics.close();
   }
 }

@@ -11,6 +11,7 @@ import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
+import io.cilium4j.datapath.ebpf.IpcacheRecord.Behind;
 import io.cilium4j.datapath.net.InstanceNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +20,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 
 /**
@@ -79,8 +81,22 @@ public final class MapDump {
     }
   }
 
-  /** An address prefix and the identity behind it. */
-  public record IpcacheRow(IpPrefix prefix, int identity) {}
+  /**
+   * An address prefix and what is behind it.
+   *
+   * @param tunnelEndpoint the address of the node to which its packets are tunnelled, if they are
+   */
+  public record IpcacheRow(IpPrefix prefix, int identity, Optional<IpAddress> tunnelEndpoint) {}
+
+  /**
+   * A node as the programs know it.
+   *
+   * @param number stands for it in other rows
+   * @param address where tunnels to it end
+   * @param known whether it is one of the cluster's; what is addressed to others is dropped
+   * @param mtuBytes the largest packet that may go into the tunnel; 0 for any
+   */
+  public record NodeRow(int number, IpAddress address, boolean known, int mtuBytes) {}
 
   /** An entry of a compiled policy. */
   public record PolicyRow(PolicyKey key, PolicyEntry entry) {}
@@ -119,13 +135,36 @@ public final class MapDump {
   /** The prefixes and their identities, by prefix. */
   public List<IpcacheRow> ipcache() {
     long epoch = epoch();
+    Map<Integer, IpAddress> nodes = new HashMap<>();
+    nodes().forEach(row -> nodes.put(row.number(), row.address()));
     List<IpcacheRow> rows = new ArrayList<>();
     each(
         KernelMaps.IPCACHE,
         PrefixKey.CODEC,
         IpcacheRecord.CODEC,
-        (prefix, record) -> rows.add(new IpcacheRow(prefix, record.at(epoch))));
+        (prefix, record) -> {
+          Behind behind = record.at(epoch);
+          rows.add(
+              new IpcacheRow(
+                  prefix, behind.identity(), Optional.ofNullable(nodes.get(behind.node()))));
+        });
     rows.sort(Comparator.comparing(row -> row.prefix().toString()));
+    return rows;
+  }
+
+  /** The nodes to which there may be tunnels, by number. */
+  public List<NodeRow> nodes() {
+    List<NodeRow> rows = new ArrayList<>();
+    each(
+        KernelMaps.NODES,
+        Codec.u32(),
+        NodeRecord.CODEC,
+        (number, record) -> {
+          if (record.address() != null) {
+            rows.add(new NodeRow(number, record.address(), record.known(), record.mtuBytes()));
+          }
+        });
+    rows.sort(Comparator.comparingInt(NodeRow::number));
     return rows;
   }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -10,6 +12,7 @@ import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.util.EnumMap;
 import java.util.Map;
@@ -33,7 +36,10 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     FROM_HOST("bpf_host", "cil_from_host"),
 
     /** Looks at what a network sends to the node. */
-    FROM_NETDEV("bpf_netdev", "cil_from_netdev");
+    FROM_NETDEV("bpf_netdev", "cil_from_netdev"),
+
+    /** Decides what other nodes send through the tunnel; only where there is one. */
+    FROM_OVERLAY("bpf_overlay", "cil_from_overlay");
 
     private final String object;
     private final String program;
@@ -45,16 +51,22 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
   }
 
   /**
-   * Loads all; the maps are those of an earlier process where it left some, or have what is in
-   * those where their layout was another.
+   * Loads those that the configuration needs; the maps are those of an earlier process where it
+   * left some, or have what is in those where their layout was another.
+   *
+   * @param tunnelDevice the index of the tunnel's device; 0 where there is none
    */
-  static Programs load(Config config, BpfFs pins, Recording recording) {
+  static Programs load(Config config, BpfFs pins, Recording recording, int tunnelDevice) {
     Map<Entry, BpfProgram> loaded = new EnumMap<>(Entry.class);
     KernelMaps maps = null;
     LayoutMigration migration = LayoutMigration.begin(pins);
     try {
       for (Entry entry : Entry.values()) {
+        if (entry == Entry.FROM_OVERLAY && config.routing().tunnel().isEmpty()) {
+          continue;
+        }
         try (BpfObject object = open(entry.object, config, pins, recording)) {
+          config.routing().tunnel().ifPresent(tunnel -> setTunnel(object, tunnel, tunnelDevice));
           object.load();
           loaded.put(entry, object.program(entry.program));
           if (maps == null) {
@@ -88,6 +100,20 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
         .setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
     KernelMaps.declare(object, pins, config.limits(), recording);
     return object;
+  }
+
+  private static void setTunnel(BpfObject object, Tunnel tunnel, int device) {
+    object
+        .setConst("cfg_tunnel_device", device)
+        .setConst("cfg_tunnel_ipv6", tunnel.underlay() == IpFamily.IPV6 ? 1 : 0)
+        .setConst("cfg_tunnel_port", Short.toUnsignedInt(networkOrder(tunnel.port())));
+  }
+
+  /** As the number stands in a packet, read by this machine. */
+  private static short networkOrder(int port) {
+    return ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN
+        ? (short) port
+        : Short.reverseBytes((short) port);
   }
 
   private static int supported(Feature feature) {

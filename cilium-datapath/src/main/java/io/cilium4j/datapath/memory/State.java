@@ -14,6 +14,8 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.NodeKey;
+import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -144,6 +146,8 @@ final class State {
             nextIpcache = nextIpcache.with(entry);
         case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) ->
             nextIpcache = nextIpcache.without(prefix);
+        case Change.Put<RowKey, Row>(_, NodeRow row, _) -> throw noNodes(row.key());
+        case Change.Removed<RowKey, Row>(NodeKey key, _, _) -> throw noNodes(key);
       }
     }
     checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
@@ -171,7 +175,12 @@ final class State {
         }
         yield kept.equals(ipcache) ? this : new State(this, kept);
       }
+      case NODE -> throw noNodes(kind);
     };
+  }
+
+  private static DatapathException noNodes(Object what) {
+    return new DatapathException(what + ": the memory datapath carries no rows of nodes");
   }
 
   /** Endpoints that share a policy object share its entries. */

@@ -8,9 +8,9 @@ import io.cilium4j.core.spi.DatapathProvider.Config;
  * each under an instance of its own; the first has the field's names.
  *
  * <pre>
- *   instance   node devices                  pod 5's device   folder of pins
- *   cilium4j   cilium_host, cilium_net       lxc5             cilium4j
- *   blue       blue_host, blue_net           blue_5           cilium4j-blue
+ *   instance   node devices                             pod 5's device   folder of pins
+ *   cilium4j   cilium_host, cilium_net, cilium_vxlan    lxc5             cilium4j
+ *   blue       blue_host, blue_net, blue_vxlan          blue_5           cilium4j-blue
  * </pre>
  *
  * @param instance 1 to 8 of a-z and 0-9, as {@link Config} checks
@@ -25,6 +25,11 @@ public record InstanceNames(String instance) {
   /** Its twin, where what the node sends to pods comes in. */
   public String netDevice() {
     return isDefault() ? "cilium_net" : instance + "_net";
+  }
+
+  /** The tunnel to other nodes. */
+  public String tunnelDevice() {
+    return isDefault() ? "cilium_vxlan" : instance + "_vxlan";
   }
 
   /** The device of an endpoint on the node's side. */

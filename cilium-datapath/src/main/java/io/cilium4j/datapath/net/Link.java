@@ -18,6 +18,9 @@ import io.cilium4j.core.MacAddress;
 public record Link(
     int index, String name, String kind, MacAddress mac, int mtuBytes, int flags, int peerIndex) {
 
+  /** The kind of a VXLAN device. */
+  public static final String VXLAN = "vxlan";
+
   static final int IFF_UP = 0x1;
   static final int IFF_LOOPBACK = 0x8;
   static final int IFF_RUNNING = 0x40;

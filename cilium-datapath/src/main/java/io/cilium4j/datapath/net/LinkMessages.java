@@ -48,6 +48,14 @@ final class LinkMessages {
   /** Within a veth's data: the other device, as a device message of its own. */
   private static final int VETH_INFO_PEER = 1;
 
+  /** Within a tunnel's data. */
+  private static final int IFLA_VXLAN_LEARNING = 7;
+
+  private static final int IFLA_VXLAN_PORT = 15;
+  private static final int IFLA_VXLAN_UDP_ZERO_CSUM6_TX = 19;
+  private static final int IFLA_VXLAN_UDP_ZERO_CSUM6_RX = 20;
+  private static final int IFLA_VXLAN_COLLECT_METADATA = 25;
+
   /** {@code RTEXT_FILTER_SKIP_STATS}: counters would be most of the answer. */
   private static final int SKIP_STATS = 8;
 
@@ -71,6 +79,42 @@ final class LinkMessages {
     identity(request, pair.peerName(), pair.peerMac(), pair.mtuBytes());
     request.u32(IFLA_NET_NS_FD, peerNetnsFd);
     return request.end(peer).end(data).end(info);
+  }
+
+  /**
+   * Makes a VXLAN device that takes from each packet's metadata where it goes and with which key.
+   *
+   * @param ifindex the index that it is to have; 0 for any
+   */
+  static NetlinkRequest createTunnel(String name, int ifindex, MacAddress mac, int port) {
+    var request =
+        new NetlinkRequest(
+            RTM_NEWLINK,
+            NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE,
+            "RTM_NEWLINK",
+            "vxlan " + name + " at port " + port);
+    device(request, ifindex, 0, 0);
+    request.text(IFLA_IFNAME, name).bytes(IFLA_ADDRESS, mac.bytes());
+    int info = request.begin(IFLA_LINKINFO);
+    request.text(IFLA_INFO_KIND, Link.VXLAN);
+    int data = request.begin(IFLA_INFO_DATA);
+    request
+        .bytes(IFLA_VXLAN_COLLECT_METADATA, new byte[] {1})
+        .bytes(IFLA_VXLAN_LEARNING, new byte[] {0})
+        .bytes(IFLA_VXLAN_PORT, new byte[] {(byte) (port >>> 8), (byte) port})
+        .bytes(IFLA_VXLAN_UDP_ZERO_CSUM6_TX, new byte[] {1})
+        .bytes(IFLA_VXLAN_UDP_ZERO_CSUM6_RX, new byte[] {1});
+    return request.end(data).end(info);
+  }
+
+  /** The UDP port of a tunnel; 0 for another device. */
+  static int decodePort(ByteBuffer payload) {
+    return NetlinkAttributes.read(payload.position(HEADER_BYTES))
+        .nested(IFLA_LINKINFO)
+        .nested(IFLA_INFO_DATA)
+        .bytes(IFLA_VXLAN_PORT)
+        .map(bytes -> Byte.toUnsignedInt(bytes[0]) << 8 | Byte.toUnsignedInt(bytes[1]))
+        .orElse(0);
   }
 
   /** Removes a device by index: a name may have been given to another device meanwhile. */

@@ -67,6 +67,33 @@ public final class Netlink implements AutoCloseable {
                 "RTM_GETLINK", "device " + pair.name() + ", made just now", Errno.ENODEV));
   }
 
+  /**
+   * Makes a VXLAN device whose packets each say where they go ({@code external}), down.
+   *
+   * @param ifindex the index that it is to have; 0 for any
+   * @param port the UDP port that it is to listen at once it is up
+   */
+  public Link createTunnel(String name, int ifindex, MacAddress mac, int port) {
+    VethPair.checkName(name);
+    socket.execute(LinkMessages.createTunnel(name, ifindex, mac, port));
+    return linkByName(name)
+        .orElseThrow(() ->
+            new SystemCallException(
+                "RTM_GETLINK", "device " + name + ", made just now", Errno.ENODEV));
+  }
+
+  /** The UDP port of a VXLAN device; 0 if there is no such device, or it is no VXLAN. */
+  public int tunnelPort(int ifindex) {
+    try {
+      return socket.get(LinkMessages.get(ifindex), LinkMessages::decodePort).orElse(0);
+    } catch (NetlinkException e) {
+      if (e.errno() == Errno.ENODEV) {
+        return 0;
+      }
+      throw e;
+    }
+  }
+
   /** Removes a device, and with one end of a pair the other; false if there is none. */
   public boolean deleteLink(int ifindex) {
     return unless(Errno.ENODEV, LinkMessages.delete(ifindex));
@@ -178,6 +205,33 @@ public final class Netlink implements AutoCloseable {
   /** Adds a route or takes the place of the one to the same destination. */
   public void replaceRoute(Route route) {
     socket.execute(RouteMessages.replace(route));
+  }
+
+  /** As {@link #replaceRoute}, marked as a route to another node's pods. */
+  public void replaceRouteToNode(Route route) {
+    socket.execute(RouteMessages.replaceToNode(route));
+  }
+
+  /** The routes to other nodes' pods, by whichever agent. */
+  public List<Route> listRoutesToNodes() {
+    var routes = new ArrayList<Route>();
+    for (IpFamily family : IpFamily.values()) {
+      routes.addAll(socket.dump(RouteMessages.list(family), RouteMessages::decodeToNode));
+    }
+    return List.copyOf(routes);
+  }
+
+  /** The route that a packet for an address would take; empty where none leads there. */
+  public Optional<Route> lookUpRoute(IpAddress address) {
+    try {
+      return socket.get(
+          RouteMessages.lookUp(address), payload -> RouteMessages.decodeFound(payload, address));
+    } catch (NetlinkException e) {
+      if (e.errno() == Errno.ENETUNREACH || e.errno() == Errno.EHOSTUNREACH) {
+        return Optional.empty();
+      }
+      throw e;
+    }
   }
 
   /** Removes a route; false if there is none like it. */

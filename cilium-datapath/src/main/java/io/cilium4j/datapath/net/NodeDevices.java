@@ -238,6 +238,11 @@ public final class NodeDevices {
     Sysctl.writeIfPresent("net/ipv6/conf/" + device + "/forwarding", "1");
   }
 
+  /** The node's own addresses in the pod network. */
+  public List<IpAddress> addresses() {
+    return addresses;
+  }
+
   /** The end in the node's stack. */
   public Link host() {
     return host;

@@ -46,6 +46,9 @@ final class RouteMessages {
   /** {@code RTPROT_STATIC}: made by an administrator's program. */
   private static final int PROTOCOL_STATIC = 4;
 
+  /** Of the routes to other nodes' pods: by it they are known as an agent's. */
+  static final int PROTOCOL_NODES = 0xc4;
+
   private static final int SCOPE_UNIVERSE = 0;
   private static final int SCOPE_LINK = 253;
 
@@ -70,21 +73,26 @@ final class RouteMessages {
 
   /** Adds a route; EEXIST if there is one of the same destination. */
   static NetlinkRequest add(Route route) {
-    return set(route, NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE);
+    return set(route, NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE, PROTOCOL_STATIC);
   }
 
   /** Adds a route or takes the place of the one of the same destination. */
   static NetlinkRequest replace(Route route) {
-    return set(route, NetlinkRequest.CREATE | NetlinkRequest.REPLACE);
+    return set(route, NetlinkRequest.CREATE | NetlinkRequest.REPLACE, PROTOCOL_STATIC);
+  }
+
+  /** As {@link #replace}, marked as a route to another node's pods. */
+  static NetlinkRequest replaceToNode(Route route) {
+    return set(route, NetlinkRequest.CREATE | NetlinkRequest.REPLACE, PROTOCOL_NODES);
   }
 
   /** The header's scope follows from the gateway, as {@code ip route} has it. */
-  private static NetlinkRequest set(Route route, int flags) {
+  private static NetlinkRequest set(Route route, int flags, int protocol) {
     int scope = route.via().isPresent() ? SCOPE_UNIVERSE : SCOPE_LINK;
     return body(
         new NetlinkRequest(RTM_NEWROUTE, flags, "RTM_NEWROUTE", "route " + route),
         route,
-        PROTOCOL_STATIC,
+        protocol,
         scope,
         TYPE_UNICAST);
   }
@@ -103,6 +111,35 @@ final class RouteMessages {
   /** Lists one family; the kernel picks the device, the reader the table. */
   static NetlinkRequest list(IpFamily family, int ifindex) {
     return list(family, "routes of device " + ifindex).u32(RTA_OIF, ifindex);
+  }
+
+  /** Asks for the route that a packet for an address would take. */
+  static NetlinkRequest lookUp(IpAddress address) {
+    int bits = address.family().bits();
+    return header(
+            new NetlinkRequest(RTM_GETROUTE, 0, "RTM_GETROUTE", "route to " + address),
+            address.family(),
+            bits,
+            new int[4],
+            0)
+        .address(RTA_DST, address);
+  }
+
+  /** Reads the answer to {@link #lookUp}; null where nothing leads there by a device. */
+  static @Nullable Route decodeFound(ByteBuffer payload, IpAddress address) {
+    int type = Byte.toUnsignedInt(payload.get(7));
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    int device = attributes.u32(RTA_OIF, 0);
+    if (type != TYPE_UNICAST || device == 0) {
+      return null;
+    }
+    return new Route(
+        IpPrefix.host(address),
+        device,
+        attributes.address(RTA_GATEWAY).orElse(null),
+        attributes.address(RTA_PREFSRC).orElse(null),
+        false,
+        0);
   }
 
   /** Lists one family, whatever the device. */
@@ -176,6 +213,17 @@ final class RouteMessages {
         .address(RTA_DST)
         .map(destination -> new IpPrefix(destination, length))
         .orElse(null);
+  }
+
+  /** Reads a route to another node's pods; null for any other. */
+  static @Nullable Route decodeToNode(ByteBuffer payload) {
+    if (Byte.toUnsignedInt(payload.get(5)) != PROTOCOL_NODES) {
+      return null;
+    }
+    int device =
+        NetlinkAttributes.read(payload.duplicate().order(payload.order()).position(HEADER_BYTES))
+            .u32(RTA_OIF, 0);
+    return decode(payload, device);
   }
 
   /** Reads a unicast route of the main table and of one device. */

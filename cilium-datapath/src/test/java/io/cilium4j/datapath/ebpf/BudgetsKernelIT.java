@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
+import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.KernelTest;
@@ -40,7 +43,9 @@ class BudgetsKernelIT {
 
   @BeforeEach
   void start() {
-    node = new TestNode(folder);
+    // With all programs; at a port that nobody else has.
+    var tunnel = new Tunnel(18_472, IpFamily.IPV4);
+    node = new TestNode(folder, Recording.OFF, Routing.through(tunnel));
   }
 
   @AfterEach

@@ -64,8 +64,8 @@ final class Layout1 {
                 ByteBuffer.allocate(16)
                     .order(ByteOrder.nativeOrder())
                     .putLong(0, record.since())
-                    .putInt(8, record.before())
-                    .putInt(12, record.after())
+                    .putInt(8, record.before().identity())
+                    .putInt(12, record.after().identity())
                     .array()));
       }
     }

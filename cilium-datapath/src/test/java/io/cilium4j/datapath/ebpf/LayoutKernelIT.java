@@ -33,6 +33,7 @@ class LayoutKernelIT {
         ConntrackKey.IPV6.layout(),
         ConntrackRecord.CODEC.layout(),
         OwnerRecord.CODEC.layout(),
+        NodeRecord.CODEC.layout(),
         EventCodec.LAYOUT);
   }
 

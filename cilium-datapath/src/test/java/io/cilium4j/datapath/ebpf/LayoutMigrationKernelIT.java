@@ -257,7 +257,9 @@ class LayoutMigrationKernelIT extends PacketsUnderChange {
     }
     assertEquals(left.ipcache, rows);
     assertTrue(
-        MapDump.of(TestNode.INSTANCE).ipcache().contains(new MapDump.IpcacheRow(COVER4, GUEST)));
+        MapDump.of(TestNode.INSTANCE)
+            .ipcache()
+            .contains(new MapDump.IpcacheRow(COVER4, GUEST, Optional.empty())));
   }
 
   /** In the place of a map that changed, and of one that did not. */

@@ -14,6 +14,7 @@ import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.ebpf.ConntrackRow.Flag;
+import io.cilium4j.datapath.ebpf.IpcacheRecord.Behind;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.memory.Frames;
 import java.util.List;
@@ -113,7 +114,7 @@ class NearChangesKernelIT extends PacketsUnderChange {
     node.datapath.close();
     try (BpfMap<IpPrefix, IpcacheRecord> ipcache =
         BpfMap.openPinned(pins.pin(KernelMaps.IPCACHE), PrefixKey.CODEC, IpcacheRecord.CODEC)) {
-      ipcache.put(IpPrefix.host(REMOTE4), IpcacheRecord.always(OTHER));
+      ipcache.put(IpPrefix.host(REMOTE4), IpcacheRecord.always(new Behind(OTHER, 0)));
     }
     fromPod.close();
     fromNode.close();

@@ -12,6 +12,7 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.core.spi.Row.EndpointRow;
@@ -52,6 +53,7 @@ final class TestNode implements AutoCloseable {
 
   private final Path folder;
   private final Recording recording;
+  private final Routing routing;
   private final List<Pod> pods = new ArrayList<>();
   final List<Flow> flows = new CopyOnWriteArrayList<>();
   EbpfDatapath datapath;
@@ -72,8 +74,13 @@ final class TestNode implements AutoCloseable {
   }
 
   TestNode(Path folder, Recording recording) {
+    this(folder, recording, Routing.NETWORK);
+  }
+
+  TestNode(Path folder, Recording recording, Routing routing) {
     this.folder = folder;
     this.recording = recording;
+    this.routing = routing;
     // What an aborted run left would be taken over otherwise.
     open(List.of());
     datapath.destroy();
@@ -93,7 +100,15 @@ final class TestNode implements AutoCloseable {
   void open(List<String> devices) {
     datapath =
         new EbpfDatapath(
-            new Config(INSTANCE, RUN_FOLDER, List.of(NODE4, NODE6), 0, LIMITS, devices, List.of()),
+            new Config(
+                INSTANCE,
+                RUN_FOLDER,
+                List.of(NODE4, NODE6),
+                0,
+                LIMITS,
+                devices,
+                List.of(),
+                routing),
             recording);
     datapath.subscribe(flows::add);
   }

@@ -19,6 +19,7 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.DatapathProvider;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.FlowSource.Subscription;
@@ -487,7 +488,8 @@ final class AgentRuntime implements AutoCloseable {
                 config.clusterId(),
                 config.limits(),
                 config.devices(),
-                config.podCidrs()));
+                config.podCidrs(),
+                Routing.NETWORK));
   }
 
   private IdentityBackend openBackend(Scheduler scheduler) {

@@ -8,6 +8,8 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.NodeKey;
+import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
@@ -42,6 +44,9 @@ public final class DatapathRows {
 
   /** Address to endpoint. */
   public static final String ENDPOINTS = "cilium_lxc";
+
+  /** Other nodes. */
+  public static final String NODES = "cilium_nodes";
 
   private static final List<String> NAMES = List.of(IPCACHE, ENDPOINTS);
 
@@ -122,6 +127,7 @@ public final class DatapathRows {
     return switch (key) {
       case EndpointKey _ -> ENDPOINTS;
       case IpcacheKey _ -> IPCACHE;
+      case NodeKey _ -> NODES;
     };
   }
 
@@ -129,6 +135,15 @@ public final class DatapathRows {
     Wanted wanted = status instanceof RowStatus.Done ? Wanted.OK : Wanted.INSERT;
     String error = status instanceof RowStatus.Failed failed ? failed.message() : "";
     return switch (value) {
+      case NodeRow node ->
+          List.of(
+              new Entry(
+                  node.name(),
+                  "podcidrs="
+                      + node.podCidrs()
+                      + node.tunnelEndpoint().map(each -> " tunnelendpoint=" + each).orElse(""),
+                  wanted,
+                  error));
       case IpcacheRow(var entry) ->
           List.of(
               new Entry(
@@ -218,6 +233,7 @@ public final class DatapathRows {
         yield keys == null ? List.of() : keys;
       }
       case IpcacheKey prefix -> List.of(prefix.prefix().toString());
+      case NodeKey node -> List.of(node.name());
     };
   }
 
