@@ -99,7 +99,7 @@ int rotate_insert(struct __sk_buff *skb)
 	ct_touch(&fresh, &p, key.sender, now_seconds());
 	if (ct_put(&key, &fresh))
 		return TC_ACT_SHOT;
-	return deliver(skb, &p, &fresh.side[!(key.sender & 1)], FROM_POD);
+	return deliver(skb, &p, &fresh.side[!(key.sender & 1)], 0, FROM_POD);
 }
 
 /* The kernel lends some helpers to GPL programs only. */

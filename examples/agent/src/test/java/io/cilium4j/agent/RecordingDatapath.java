@@ -14,6 +14,8 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.NodeKey;
+import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -29,6 +31,7 @@ import java.util.concurrent.CountDownLatch;
 public final class RecordingDatapath implements DatapathProvider, Datapath {
   public final Map<Integer, EndpointRow> endpoints = new ConcurrentHashMap<>();
   final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
+  final Map<String, NodeRow> nodes = new HashMap<>();
   public final Set<Integer> devices = new HashSet<>();
 
   /** Endpoints that it refuses to connect or to write. */
@@ -144,7 +147,7 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public Set<RowKind> rowKinds() {
-    return Set.of(RowKind.ENDPOINT, RowKind.IPCACHE);
+    return Set.of(RowKind.values());
   }
 
   @Override
@@ -163,6 +166,8 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
             ipcache.put(entry.prefix(), entry);
         case Change.Removed<RowKey, Row>(EndpointKey(int id), _, _) -> endpoints.remove(id);
         case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) -> ipcache.remove(prefix);
+        case Change.Put<RowKey, Row>(_, NodeRow node, _) -> nodes.put(node.name(), node);
+        case Change.Removed<RowKey, Row>(NodeKey(String name), _, _) -> nodes.remove(name);
       }
     }
   }
@@ -172,6 +177,7 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
     switch (kind) {
       case ENDPOINT -> endpoints.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
       case IPCACHE -> ipcache.keySet().removeIf(prefix -> !wanted.contains(new IpcacheKey(prefix)));
+      case NODE -> nodes.keySet().removeIf(name -> !wanted.contains(new NodeKey(name)));
     }
   }
 
