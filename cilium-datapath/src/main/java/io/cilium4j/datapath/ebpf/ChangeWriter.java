@@ -18,6 +18,7 @@ import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.ebpf.IpcacheRows.Step;
+import io.cilium4j.datapath.net.RemoteNodes.TunnelEnds;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -49,7 +50,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by several threads.
  */
-final class ChangeWriter {
+final class ChangeWriter implements TunnelEnds {
 
   private static final Logger LOG = LoggerFactory.getLogger(ChangeWriter.class);
 
@@ -233,18 +234,24 @@ final class ChangeWriter {
     }
   }
 
-  /** Other nodes as the programs know them. */
-  Map<Integer, NodeRecord> nodes() {
+  @Override
+  public Set<IpAddress> known() {
     lock.lock();
     try {
-      return Map.copyOf(nodes.rows());
+      Set<IpAddress> known = new HashSet<>();
+      for (NodeRecord row : nodes.rows().values()) {
+        if (row.known() && row.address() != null) {
+          known.add(row.address());
+        }
+      }
+      return known;
     } finally {
       lock.unlock();
     }
   }
 
-  /** A node of the cluster has this address, where tunnels to it end. */
-  void knowNode(IpAddress address, int mtuBytes) {
+  @Override
+  public void know(IpAddress address, int mtuBytes) {
     lock.lock();
     try {
       nodes.know(address, mtuBytes);
@@ -253,8 +260,8 @@ final class ChangeWriter {
     }
   }
 
-  /** No node of the cluster has this address any more; no error if none had. */
-  void forgetNode(IpAddress address) {
+  @Override
+  public void forget(IpAddress address) {
     lock.lock();
     try {
       nodes.forget(address);

@@ -6,7 +6,6 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
@@ -34,6 +33,7 @@ import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
 import io.cilium4j.datapath.net.PodRoutes;
 import io.cilium4j.datapath.net.PrefixUse;
+import io.cilium4j.datapath.net.RemoteNodes;
 import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import io.cilium4j.datapath.net.TunnelDevice;
@@ -132,7 +132,7 @@ final class EbpfDatapath implements Datapath {
               new PodConnector(node, config.nodeAddresses()));
       this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
       this.nodes =
-          new RemoteNodes(writer, new NodeRoutes(node, nodeDevices, way(config.routing())));
+          new RemoteNodes(writer, new NodeRoutes(node, nodeDevices, Way.of(config.routing())));
       attachAgain();
       if (tunnel != null) {
         openTunnel(tunnel);
@@ -198,12 +198,6 @@ final class EbpfDatapath implements Datapath {
       }
       pins.remove();
     }
-  }
-
-  private static Way way(Routing routing) {
-    return routing.tunnel().isPresent()
-        ? Way.TUNNEL
-        : routing.directRoutes() ? Way.DIRECT : Way.NETWORK;
   }
 
   /** With the program before the device is up: what comes out of it undecided would be believed. */
@@ -340,7 +334,10 @@ final class EbpfDatapath implements Datapath {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
         mender.attempt("tunnel", () -> mendTunnel(mender));
-        mender.attempt("routes to nodes", () -> nodes.mend(mender));
+        mender.attempt(
+            "routes to nodes",
+            () ->
+                nodes.mend().forEach(each -> mender.mended("the route to " + each + " was gone")));
         mender.attempt(
             "routes",
             () -> routes.mend().forEach(pod -> mender.mended("the route to " + pod + " was gone")));

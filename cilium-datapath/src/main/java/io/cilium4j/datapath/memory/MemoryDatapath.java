@@ -10,6 +10,8 @@ import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.NodeKey;
+import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -45,7 +47,8 @@ public final class MemoryDatapath implements Datapath {
 
   private static final Logger LOG = LoggerFactory.getLogger(MemoryDatapath.class);
 
-  private static final Set<RowKind> ROW_KINDS = Set.of(RowKind.ENDPOINT, RowKind.IPCACHE);
+  private static final Set<RowKind> ROW_KINDS =
+      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE);
 
   private final Config config;
   private final Counters counters = new Counters();
@@ -172,6 +175,7 @@ public final class MemoryDatapath implements Datapath {
     checkOpen();
     State before = decider.state();
     enforce(before, before.after(changes, config.limits()));
+    changes.forEach(this::followNode);
     // Also where no row is new: the batch may be a second try after this failed.
     if (network != null) {
       for (Change<RowKey, Row> change : changes) {
@@ -180,6 +184,18 @@ public final class MemoryDatapath implements Datapath {
         }
       }
       network.settle(addressesInRows());
+    }
+  }
+
+  /** Routes to another node where that is this datapath's to do; packets then go by the stack. */
+  private void followNode(Change<RowKey, Row> change) {
+    if (config.routing().directRoutes()) {
+      switch (change) {
+        case Change.Put<RowKey, Row>(_, NodeRow row, _) -> network().nodes().put(row);
+        case Change.Removed<RowKey, Row>(NodeKey(String name), _, _) ->
+            network().nodes().remove(name);
+        default -> {}
+      }
     }
   }
 
@@ -210,6 +226,9 @@ public final class MemoryDatapath implements Datapath {
     checkOpen();
     State before = decider.state();
     enforce(before, before.pruned(kind, wanted));
+    if (kind == RowKind.NODE && network != null) {
+      network.nodes().prune(wanted);
+    }
     if (kind == RowKind.ENDPOINT && network != null) {
       network.settle(addressesInRows());
       network.prune(endpointIds(wanted), devicesInRows(), addressesInRows());

@@ -16,9 +16,13 @@ import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.NodeNetwork;
+import io.cilium4j.datapath.net.NodeRoutes;
+import io.cilium4j.datapath.net.NodeRoutes.Way;
 import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
 import io.cilium4j.datapath.net.PrefixUse;
+import io.cilium4j.datapath.net.RemoteNodes;
+import io.cilium4j.datapath.net.RemoteNodes.TunnelEnds;
 import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import io.cilium4j.datapath.net.SourceGuard;
@@ -46,6 +50,7 @@ final class PodNetwork implements AutoCloseable {
   private final Forwarder forwarder;
   private final IngressBarrier barrier;
   private final RoutedPods routed;
+  private final RemoteNodes nodes;
   private final SourceGuard guard;
   private final DeviceManifest manifest;
   private final ReversePathFilter deafDevices = new ReversePathFilter(Mode.STRICT);
@@ -72,6 +77,8 @@ final class PodNetwork implements AutoCloseable {
       devices.up();
       this.connector = new PodConnector(node, config.nodeAddresses());
       this.routed = new RoutedPods(devices);
+      this.nodes =
+          new RemoteNodes(TunnelEnds.NONE, new NodeRoutes(node, devices, Way.of(config.routing())));
       this.guard = new SourceGuard(node, names, config.devices(), this::isOurs);
       this.forwarder = new Forwarder(config.instance(), decider, devices);
       this.watch = openWatch(config.instance());
@@ -135,6 +142,11 @@ final class PodNetwork implements AutoCloseable {
     try (Netlink node = Netlink.open()) {
       PrefixUse.requireFree(node, config, manifest::holds);
     }
+  }
+
+  /** The other nodes. */
+  RemoteNodes nodes() {
+    return nodes;
   }
 
   EndpointInterface connect(ConnectRequest request) {
@@ -259,6 +271,7 @@ final class PodNetwork implements AutoCloseable {
       makeDeaf(devices.net().index(), devices.net().name());
       forwarder.moveStack(devices);
       routed.mend().forEach(pod -> mended.add("the route to " + pod + " was gone"));
+      nodes.mend().forEach(prefix -> mended.add("the route to " + prefix + " was gone"));
       for (Link link : node.listLinks("")) {
         boolean isPods = link.index() != devices.host().index() && manifest.holds(link);
         if (isPods && forwarder.isAttached(link.index()) && !link.isUp()) {

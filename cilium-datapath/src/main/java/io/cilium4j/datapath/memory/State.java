@@ -146,8 +146,9 @@ final class State {
             nextIpcache = nextIpcache.with(entry);
         case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) ->
             nextIpcache = nextIpcache.without(prefix);
-        case Change.Put<RowKey, Row>(_, NodeRow row, _) -> throw noNodes(row.key());
-        case Change.Removed<RowKey, Row>(NodeKey key, _, _) -> throw noNodes(key);
+        // No verdict depends on them.
+        case Change.Put<RowKey, Row>(_, NodeRow _, _) -> {}
+        case Change.Removed<RowKey, Row>(NodeKey _, _, _) -> {}
       }
     }
     checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
@@ -175,12 +176,8 @@ final class State {
         }
         yield kept.equals(ipcache) ? this : new State(this, kept);
       }
-      case NODE -> throw noNodes(kind);
+      case NODE -> this;
     };
-  }
-
-  private static DatapathException noNodes(Object what) {
-    return new DatapathException(what + ": the memory datapath carries no rows of nodes");
   }
 
   /** Endpoints that share a policy object share its entries. */

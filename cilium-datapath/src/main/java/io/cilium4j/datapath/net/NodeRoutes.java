@@ -4,6 +4,7 @@ package io.cilium4j.datapath.net;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -29,7 +30,12 @@ public final class NodeRoutes {
     DIRECT,
 
     /** Wherever the network's own routes lead. */
-    NETWORK
+    NETWORK;
+
+    /** The way that a configuration asks for. */
+    public static Way of(Routing routing) {
+      return routing.tunnel().isPresent() ? TUNNEL : routing.directRoutes() ? DIRECT : NETWORK;
+    }
   }
 
   private final Netlink node;

@@ -11,6 +11,7 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
@@ -21,6 +22,7 @@ import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.datapath.memory.MemoryDatapathProvider;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InterfaceAddress;
 import io.cilium4j.datapath.net.KernelTests;
@@ -53,6 +55,7 @@ final class TwoNodes implements AutoCloseable {
   final Node first;
   final Node second;
   private final Routing routing;
+  private final boolean inUserSpace;
 
   /** A pod's namespace and its row. */
   record Pod(Node node, Netns netns, Endpoint endpoint) {
@@ -68,7 +71,7 @@ final class TwoNodes implements AutoCloseable {
     final Path folder;
     final List<Flow> flows = new CopyOnWriteArrayList<>();
     final List<Pod> pods = new ArrayList<>();
-    final EbpfDatapath datapath;
+    final Datapath datapath;
 
     Node(Path folder, int number) {
       this.folder = folder;
@@ -101,23 +104,29 @@ final class TwoNodes implements AutoCloseable {
           family == IpFamily.IPV4 ? "10.244." + number + ".0/24" : "fd00:244:" + number + "::/96");
     }
 
-    private EbpfDatapath open() {
-      EbpfDatapath opened =
-          netns.call(() ->
-              new EbpfDatapath(
-                  new Config(
-                      "dpnode" + number,
-                      folder.resolve("run" + number),
-                      List.of(router(IpFamily.IPV4), router(IpFamily.IPV6)),
-                      0,
-                      LIMITS,
-                      List.of(),
-                      List.of(podCidr(IpFamily.IPV4), podCidr(IpFamily.IPV6)),
-                      routing),
-                  Recording.OFF));
+    private Datapath open() {
+      var config =
+          new Config(
+              "dpnode" + number,
+              folder.resolve("run" + number),
+              List.of(router(IpFamily.IPV4), router(IpFamily.IPV6)),
+              0,
+              LIMITS,
+              List.of(),
+              List.of(podCidr(IpFamily.IPV4), podCidr(IpFamily.IPV6)),
+              routing);
+      Datapath opened = netns.call(() -> open(config));
+      opened.subscribe(flows::add);
+      return opened;
+    }
+
+    private Datapath open(Config config) {
+      if (inUserSpace) {
+        return new MemoryDatapathProvider().open(config);
+      }
+      var opened = new EbpfDatapath(config, Recording.OFF);
       // It would look at another namespace: threads of the runtime's own are not in this one.
       opened.stopMending();
-      opened.subscribe(flows::add);
       return opened;
     }
 
@@ -233,7 +242,17 @@ final class TwoNodes implements AutoCloseable {
   }
 
   TwoNodes(Path folder, Routing routing) {
+    this(folder, routing, false);
+  }
+
+  /**
+   * As above.
+   *
+   * @param inUserSpace whether the datapaths are those of user space
+   */
+  TwoNodes(Path folder, Routing routing, boolean inUserSpace) {
     this.routing = routing;
+    this.inUserSpace = inUserSpace;
     this.first = new Node(folder, 1);
     this.second = new Node(folder, 2);
     join();

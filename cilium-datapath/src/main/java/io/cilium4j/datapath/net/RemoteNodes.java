@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.datapath.ebpf;
+package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
@@ -7,7 +7,6 @@ import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row.NodeKey;
 import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
-import io.cilium4j.datapath.net.NodeRoutes;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -15,19 +14,51 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * The other nodes: for each the row by which programs find the end of its tunnel, and the node's
- * routes to its pods. No verdict depends on either, so that they count at once and for themselves.
+ * The other nodes: for each where the tunnel to it ends, and the node's routes to its pods. No
+ * verdict depends on either, so that they count at once and for themselves.
  *
  * <p>Safe for use by several threads.
  */
-final class RemoteNodes {
+public final class RemoteNodes {
 
-  private final ChangeWriter writer;
+  /** Where tunnels to nodes end, as the datapath knows it. Calls need not change anything. */
+  public interface TunnelEnds {
+
+    /** Of a datapath without tunnels. */
+    TunnelEnds NONE =
+        new TunnelEnds() {
+          @Override
+          public void know(IpAddress address, int mtuBytes) {}
+
+          @Override
+          public void forget(IpAddress address) {}
+
+          @Override
+          public Set<IpAddress> known() {
+            return Set.of();
+          }
+        };
+
+    /**
+     * A node of the cluster has this address.
+     *
+     * @param mtuBytes the largest packet that may go into the tunnel; 0 for any
+     */
+    void know(IpAddress address, int mtuBytes);
+
+    /** No node of the cluster has this address any more; no error if none had. */
+    void forget(IpAddress address);
+
+    /** All addresses, also those that an earlier process knew. */
+    Set<IpAddress> known();
+  }
+
+  private final TunnelEnds tunnels;
   private final NodeRoutes routes;
   private final Map<String, NodeRow> nodes = new TreeMap<>();
 
-  RemoteNodes(ChangeWriter writer, NodeRoutes routes) {
-    this.writer = writer;
+  public RemoteNodes(TunnelEnds tunnels, NodeRoutes routes) {
+    this.tunnels = tunnels;
     this.routes = routes;
   }
 
@@ -37,14 +68,14 @@ final class RemoteNodes {
    * @throws DatapathException if another node has something of it, or it cannot be routed to; what
    *     it had before is gone then
    */
-  synchronized void put(NodeRow node) {
+  public synchronized void put(NodeRow node) {
     nodes.values().stream()
         .filter(other -> !other.name().equals(node.name()))
         .forEach(other -> requireApart(node, other));
     NodeRow before = nodes.put(node.name(), node);
-    node.tunnelEndpoint().ifPresent(address -> writer.knowNode(address, node.mtuBytes()));
+    node.tunnelEndpoint().ifPresent(address -> tunnels.know(address, node.mtuBytes()));
     if (before != null && !before.tunnelEndpoint().equals(node.tunnelEndpoint())) {
-      before.tunnelEndpoint().ifPresent(writer::forgetNode);
+      before.tunnelEndpoint().ifPresent(tunnels::forget);
     }
     routes.route(
         node.name(),
@@ -79,16 +110,16 @@ final class RemoteNodes {
   }
 
   /** Removes a node; no error for one that is not there. */
-  synchronized void remove(String name) {
+  public synchronized void remove(String name) {
     NodeRow gone = nodes.remove(name);
     if (gone != null) {
       routes.unroute(gone.podCidrs());
-      gone.tunnelEndpoint().ifPresent(writer::forgetNode);
+      gone.tunnelEndpoint().ifPresent(tunnels::forget);
     }
   }
 
   /** Removes every node that is not among these, by whichever process. */
-  synchronized void prune(Set<RowKey> wanted) {
+  public synchronized void prune(Set<RowKey> wanted) {
     for (String name : List.copyOf(nodes.keySet())) {
       if (!wanted.contains(new NodeKey(name))) {
         remove(name);
@@ -96,15 +127,20 @@ final class RemoteNodes {
     }
     Set<IpAddress> known = new HashSet<>();
     nodes.values().forEach(node -> node.tunnelEndpoint().ifPresent(known::add));
-    for (NodeRecord row : writer.nodes().values()) {
-      if (row.known() && row.address() != null && !known.contains(row.address())) {
-        writer.forgetNode(row.address());
+    for (IpAddress address : tunnels.known()) {
+      if (!known.contains(address)) {
+        tunnels.forget(address);
       }
     }
     routes.prune();
   }
 
-  synchronized void mend(Mender mender) {
-    routes.mend().forEach(prefix -> mender.mended("the route to " + prefix + " was gone"));
+  /**
+   * Routes those prefixes again whose route somebody removed.
+   *
+   * @return which
+   */
+  public List<IpPrefix> mend() {
+    return routes.mend();
   }
 }

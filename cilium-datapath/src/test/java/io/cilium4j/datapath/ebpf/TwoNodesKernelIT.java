@@ -45,9 +45,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Pods of two nodes, with real packets between them. */
+/** Pods of two nodes, with real packets between them: through tunnels, and by direct routes. */
 @KernelTest
-class OverlayKernelIT {
+class TwoNodesKernelIT {
 
   private static final int A = 1001;
   private static final int C = 1003;
@@ -70,7 +70,12 @@ class OverlayKernelIT {
     return Stream.of(IpFamily.values())
         .flatMap(family ->
             Stream.of(tunnel(IpFamily.IPV4), tunnel(IpFamily.IPV6), Routing.DIRECT)
-                .map(routing -> Arguments.of(routing, family)));
+                .map(routing -> Arguments.of(routing, family, false)))
+        .flatMap(ebpf ->
+            // Tunnels are the kernel's alone.
+            ebpf.get()[0].equals(Routing.DIRECT)
+                ? Stream.of(ebpf, Arguments.of(Routing.DIRECT, ebpf.get()[1], true))
+                : Stream.of(ebpf));
   }
 
   private static PolicyMapState lettingIn(int identity) {
@@ -120,9 +125,9 @@ class OverlayKernelIT {
 
   @ParameterizedTest
   @MethodSource("ways")
-  void pods_ofTwoNodes_reachEachOtherAsPolicySays(Routing routing, IpFamily family)
-      throws Exception {
-    try (var nodes = new TwoNodes(folder, routing)) {
+  void pods_ofTwoNodes_reachEachOtherAsPolicySays(
+      Routing routing, IpFamily family, boolean inUserSpace) throws Exception {
+    try (var nodes = new TwoNodes(folder, routing, inUserSpace)) {
       Pod a = nodes.first.pod(10, A, PolicyMapState.ALLOW_ALL);
       Pod c = nodes.first.pod(11, C, PolicyMapState.ALLOW_ALL);
       Pod b = nodes.second.pod(10, SERVER, lettingIn(A));
@@ -150,8 +155,9 @@ class OverlayKernelIT {
 
   @ParameterizedTest
   @MethodSource("ways")
-  void bytes_betweenPods_arriveAsTheyWereSent(Routing routing, IpFamily family) throws Exception {
-    try (var nodes = new TwoNodes(folder, routing)) {
+  void bytes_betweenPods_arriveAsTheyWereSent(Routing routing, IpFamily family, boolean inUserSpace)
+      throws Exception {
+    try (var nodes = new TwoNodes(folder, routing, inUserSpace)) {
       Pod a = nodes.first.pod(10, A, PolicyMapState.ALLOW_ALL);
       Pod b = nodes.second.pod(10, SERVER, lettingIn(A));
       nodes.announce(a);
@@ -178,9 +184,9 @@ class OverlayKernelIT {
 
   @ParameterizedTest
   @MethodSource("ways")
-  void nodes_andPodsOfOthers_knowEachOtherAsWhatTheyAre(Routing routing, IpFamily family)
-      throws Exception {
-    try (var nodes = new TwoNodes(folder, routing)) {
+  void nodes_andPodsOfOthers_knowEachOtherAsWhatTheyAre(
+      Routing routing, IpFamily family, boolean inUserSpace) throws Exception {
+    try (var nodes = new TwoNodes(folder, routing, inUserSpace)) {
       Pod b = nodes.second.pod(10, SERVER, lettingIn(ReservedIdentity.REMOTE_NODE.id()));
       nodes.announce(b);
       // Where the network routes, the node speaks from its address on it.
