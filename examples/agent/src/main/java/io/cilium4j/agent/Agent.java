@@ -18,6 +18,7 @@ import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.StorageException;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.identity.EndpointLabels;
@@ -26,6 +27,10 @@ import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.PortProtocol;
 import io.cilium4j.policy.RulesSnapshot;
+import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.AppliedPolicy;
+import io.cilium4j.policy.controller.PolicyRevision;
+import io.cilium4j.policy.controller.ProgramPolicies;
 import java.lang.module.ModuleDescriptor;
 import java.time.Duration;
 import java.util.Comparator;
@@ -35,6 +40,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
@@ -345,7 +351,8 @@ public final class Agent implements AutoCloseable {
    */
   public PolicyRevision applyPolicy(String yamlOrJson, Duration atMost)
       throws InterruptedException {
-    PolicyRevision revision = running().programPolicies().apply(yamlOrJson);
+    ProgramPolicies policies = running().programPolicies();
+    PolicyRevision revision = stored(() -> policies.apply(yamlOrJson));
     var _ = awaitPolicy(revision, atMost);
     return revision;
   }
@@ -363,11 +370,20 @@ public final class Agent implements AutoCloseable {
    * @throws AgentException as {@link #applyPolicy(String, Duration)} does
    */
   public Optional<PolicyRevision> deletePolicy(ResourceKey key) throws InterruptedException {
-    Optional<PolicyRevision> revision = running().programPolicies().delete(key);
+    ProgramPolicies policies = running().programPolicies();
+    Optional<PolicyRevision> revision = stored(() -> policies.delete(key));
     if (revision.isPresent()) {
       var _ = awaitPolicy(revision.get(), PATIENCE);
     }
     return revision;
+  }
+
+  private static <T> T stored(Supplier<T> change) {
+    try {
+      return change.get();
+    } catch (StorageException e) {
+      throw new AgentException(String.valueOf(e.getMessage()), e);
+    }
   }
 
   /**
@@ -438,8 +454,8 @@ public final class Agent implements AutoCloseable {
   }
 
   /** Rules that users give by hand. */
-  public GivenRules givenRules() {
-    return running().givenRules();
+  public ApiRules apiRules() {
+    return running().apiRules();
   }
 
   /** Every identity that this node knows. */

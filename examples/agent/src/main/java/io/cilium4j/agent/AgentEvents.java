@@ -27,6 +27,8 @@ import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.PolicyResource;
+import io.cilium4j.policy.controller.AppliedPolicy;
+import io.cilium4j.policy.controller.RuleLabels;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;

@@ -22,7 +22,7 @@ final class AgentProblems {
                 .forEach(row -> problems.put(row.key(), row.key() + ": " + row.value())));
     problems.putAll(agent.manager().problems());
     agent.datapathProblems().forEach(text -> problems.put("datapath: " + text, text));
-    agent.givenRules().problem().ifPresent(text -> problems.put("given-rules", text));
+    agent.apiRules().problem().ifPresent(text -> problems.put("given-rules", text));
     agent.programPolicies().problem().ifPresent(text -> problems.put("program-policies", text));
     agent
         .controller()

@@ -50,6 +50,10 @@ import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.ipam.CountingAllocator;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.PolicyConfig;
+import io.cilium4j.policy.controller.AcceptedPolicies;
+import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.PolicyRules;
+import io.cilium4j.policy.controller.ProgramPolicies;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -119,7 +123,7 @@ final class AgentRuntime implements AutoCloseable {
   private final EndpointLabels labels;
   private final FlowLog flows;
   private final AddressReservations addresses;
-  private final GivenRules givenRules;
+  private final ApiRules apiRules;
   private final ProgramPolicies programPolicies;
   private final AgentOptions options;
   private final Controllers controllers;
@@ -157,11 +161,11 @@ final class AgentRuntime implements AutoCloseable {
     this.ipcache = new Ipcache(identities, ipam.families(), Set.of(HostPrefixes.INPUT));
     this.source = config.source().map(each -> openSource(each, folder));
     PolicyConfig policyConfig = policyConfig(config, ipam.families());
-    var acceptedPolicies = opened.add(new AcceptedPolicies(folder));
-    this.rules = new PolicyRules(policyConfig, ipcache, acceptedPolicies);
-    this.givenRules = new GivenRules(policyConfig, folder);
+    var acceptedPolicies = opened.add(new AcceptedPolicies(folder.policies()));
+    this.rules = new PolicyRules(policyConfig, this::namePrefixes, acceptedPolicies);
+    this.apiRules = new ApiRules(policyConfig, folder.apiRules());
     var ownership = new Ownership();
-    this.programPolicies = new ProgramPolicies(policyConfig, folder);
+    this.programPolicies = new ProgramPolicies(policyConfig, folder.programPolicies());
     this.addresses =
         new AddressReservations(
             ipam,
@@ -178,7 +182,7 @@ final class AgentRuntime implements AutoCloseable {
             new PolicyController.Inputs(
                 endpoints.table(),
                 resources(),
-                givenRules.objects(),
+                apiRules.objects(),
                 programPolicies.objects(),
                 identities.identities(),
                 ipcache.table()),
@@ -336,8 +340,8 @@ final class AgentRuntime implements AutoCloseable {
     return addresses;
   }
 
-  GivenRules givenRules() {
-    return givenRules;
+  ApiRules apiRules() {
+    return apiRules;
   }
 
   ProgramPolicies programPolicies() {
@@ -383,6 +387,10 @@ final class AgentRuntime implements AutoCloseable {
 
   DnsCache dnsCache() {
     return dnsCache;
+  }
+
+  private void namePrefixes(Map<String, Set<IpPrefix>> byObject) {
+    ipcache.update(batch -> byObject.forEach(batch::replaceCidrs));
   }
 
   private void mendDatapath() {

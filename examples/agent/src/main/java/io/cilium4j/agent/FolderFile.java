@@ -3,6 +3,7 @@ package io.cilium4j.agent;
 
 import io.cilium4j.core.state.StateFile;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -48,6 +49,13 @@ record FolderFile(StateFolder folder, Path path, long maxBytes, Missing missing)
 
   @Override
   public void setAside() {
-    StateFolder.setAside(path);
+    if (Files.exists(path)) {
+      StateFolder.setAside(path);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return path.toString();
   }
 }

@@ -28,6 +28,9 @@ import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicyConflict;
+import io.cilium4j.policy.controller.IdentityView;
+import io.cilium4j.policy.controller.PolicyRevision;
+import io.cilium4j.policy.controller.PolicyRules;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -73,7 +76,7 @@ final class PolicyController implements Lifecycle.Part {
    *
    * @param endpoints this node's endpoints
    * @param resources policy objects, among others
-   * @param givenRules policy objects made of rules that were given by hand
+   * @param apiRules policy objects made of rules that were given by hand
    * @param program policy objects that the embedding program applied
    * @param identities all identities
    * @param ipcache what stands behind each prefix
@@ -81,20 +84,20 @@ final class PolicyController implements Lifecycle.Part {
   record Inputs(
       Table<Integer, Endpoint> endpoints,
       Table<ResourceKey, RawResource> resources,
-      Table<ResourceKey, RawResource> givenRules,
+      Table<ResourceKey, RawResource> apiRules,
       Table<ResourceKey, RawResource> program,
       Table<Integer, Identity> identities,
       Table<IpPrefix, IpcacheEntry> ipcache) {}
 
   /** Revisions of the inputs that the last round had seen, and of what followed from them. */
   private record Progress(
-      long endpoints, long resources, long givenRules, long program, long rules, long desired) {
+      long endpoints, long resources, long apiRules, long program, long rules, long desired) {
 
     /** How far an input of policies is. */
     long of(PolicyRevision.Input input) {
       return switch (input) {
         case MANIFESTS -> resources;
-        case GIVEN_RULES -> givenRules;
+        case API_RULES -> apiRules;
         case PROGRAM -> program;
       };
     }
@@ -131,7 +134,7 @@ final class PolicyController implements Lifecycle.Part {
   private record Following(
       Watch<Integer, Endpoint> endpoints,
       Watch<ResourceKey, RawResource> resources,
-      Watch<ResourceKey, RawResource> givenRules,
+      Watch<ResourceKey, RawResource> apiRules,
       Watch<ResourceKey, RawResource> program,
       Watch<Integer, Identity> identities,
       Watch<IpPrefix, IpcacheEntry> ipcache) {}
@@ -203,7 +206,7 @@ final class PolicyController implements Lifecycle.Part {
         new Following(
             inputs.endpoints().watch(this::scheduleRound),
             inputs.resources().watch(this::scheduleRound),
-            inputs.givenRules().watch(this::scheduleRound),
+            inputs.apiRules().watch(this::scheduleRound),
             inputs.program().watch(this::scheduleRound),
             inputs.identities().watch(this::scheduleRound),
             inputs.ipcache().watch(this::scheduleRound));
@@ -213,7 +216,7 @@ final class PolicyController implements Lifecycle.Part {
     if (following != null) {
       following.endpoints().close();
       following.resources().close();
-      following.givenRules().close();
+      following.apiRules().close();
       following.program().close();
       following.identities().close();
       following.ipcache().close();
@@ -262,11 +265,11 @@ final class PolicyController implements Lifecycle.Part {
     long began = scheduler.nanoTime();
     long before = desired.table().revision();
     Changes<ResourceKey, RawResource> resources = watches.resources().poll();
-    Changes<ResourceKey, RawResource> givenRules = watches.givenRules().poll();
+    Changes<ResourceKey, RawResource> apiRules = watches.apiRules().poll();
     Changes<ResourceKey, RawResource> program = watches.program().poll();
     boolean rulesChanged = rules.takeProgram(program, resources.snapshot());
     rulesChanged |= rules.takeManifests(resources);
-    rulesChanged |= rules.takeGiven(givenRules);
+    rulesChanged |= rules.takeApiRules(apiRules);
     rulesChanged |= modeChanged.getAndSet(false);
     Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
     Set<Integer> dirty = policies.take(endpointChanges);
@@ -305,7 +308,7 @@ final class PolicyController implements Lifecycle.Part {
         new Progress(
             endpointChanges.snapshot().revision(),
             resources.snapshot().revision(),
-            givenRules.snapshot().revision(),
+            apiRules.snapshot().revision(),
             program.snapshot().revision(),
             rules.snapshot().revision(),
             revision));

@@ -6,6 +6,7 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.policy.controller.PolicyRevision;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -66,6 +66,9 @@ final class StateFolder {
    */
   private static final long MAX_OBJECTS_BYTES = 256L << 20;
 
+  /** Largest file of rules and policies that users gave: some times what the API takes at once. */
+  private static final long MAX_RULES_BYTES = 16L << 20;
+
   /** Largest file of numbers: some 200,000 prefixes. */
   private static final long MAX_IDENTITIES_BYTES = 32L << 20;
 
@@ -103,13 +106,15 @@ final class StateFolder {
   }
 
   /** The rules that users gave by hand. */
-  Path givenRules() {
-    return root.resolve("given-rules.json");
+  FolderFile apiRules() {
+    return new FolderFile(
+        this, root.resolve("given-rules.json"), MAX_RULES_BYTES, Missing.IS_NOTHING);
   }
 
   /** Policies that the embedding program applied. */
-  Path programPolicies() {
-    return root.resolve("program-policies.json");
+  FolderFile programPolicies() {
+    return new FolderFile(
+        this, root.resolve("program-policies.json"), MAX_RULES_BYTES, Missing.IS_NOTHING);
   }
 
   /** What the source of Kubernetes objects must know again. */
@@ -118,8 +123,8 @@ final class StateFolder {
   }
 
   /** The policy objects that were accepted last. */
-  Path policies() {
-    return root.resolve("policies.json");
+  FolderFile policies() {
+    return new FolderFile(this, root.resolve("policies.json"), MAX_OBJECTS_BYTES, Missing.IS_LOSS);
   }
 
   /** The numbers of prefixes and names. */
@@ -327,13 +332,8 @@ final class StateFolder {
       for (Path file : list(root, "")) {
         // Also set aside or unfinished.
         String name = file.getFileName().toString();
-        if (Stream.of(
-                givenRules(),
-                programPolicies(),
-                localIdentities().path(),
-                manifests().path(),
-                policies())
-            .anyMatch(each -> name.startsWith(each.getFileName().toString()))) {
+        if (Stream.of(apiRules(), programPolicies(), localIdentities(), manifests(), policies())
+            .anyMatch(each -> name.startsWith(each.path().getFileName().toString()))) {
           Files.deleteIfExists(file);
         }
       }

@@ -18,6 +18,7 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.policy.PortProtocol;
+import io.cilium4j.policy.controller.AppliedPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;

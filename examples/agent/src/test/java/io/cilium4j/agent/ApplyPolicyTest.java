@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.PolicyRevision;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -106,12 +108,12 @@ class ApplyPolicyTest {
             "ingress": [{"toPorts": [{"ports": [{"port": "%d", "protocol": "TCP"}]}]}]}]
           """
               .formatted(open);
-      PolicyRevision revision = agent.givenRules().add(rules, new GivenRules.Replaced.SameLabels());
+      PolicyRevision revision = agent.apiRules().add(rules, new ApiRules.Replaced.SameLabels());
       var _ = agent.awaitPolicy(revision, PATIENCE);
       assertTrue(datapath.passes(alice, bob, open), "change " + i);
       assertFalse(datapath.passes(alice, bob, open - 1), "change " + i);
     }
-    GivenRules.Removed removed = agent.givenRules().delete(List.of());
+    ApiRules.Removed removed = agent.apiRules().delete(List.of());
     var _ = agent.awaitPolicy(removed.revision(), PATIENCE);
     assertTrue(datapath.passes(alice, bob, 1));
   }

@@ -10,6 +10,7 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.policy.controller.AppliedPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
-import io.cilium4j.agent.GivenRules.Replaced;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.Identity;
@@ -19,9 +18,12 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.state.StorageException;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.ipam.AddressReservations.Term;
 import io.cilium4j.policy.PortProtocol;
+import io.cilium4j.policy.controller.ApiRules.Replaced;
+import io.cilium4j.policy.controller.PolicyRevision;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -110,7 +112,7 @@ class RestartTest {
   // ---- rules given by hand ----
 
   private PolicyRevision addRules(String json) throws Exception {
-    PolicyRevision revision = agent.givenRules().add(json, new Replaced.None());
+    PolicyRevision revision = agent.apiRules().add(json, new Replaced.None());
     var _ = agent.awaitPolicy(revision, PATIENCE);
     return revision;
   }
@@ -129,33 +131,33 @@ class RestartTest {
   }
 
   @Test
-  void givenRules_afterARestart_areInForceAndKnownByTheirLabels() throws Exception {
+  void apiRules_afterARestart_areInForceAndKnownByTheirLabels() throws Exception {
     create("alice");
     create("bob");
     create("eve");
     addRules(FROM_ALICE);
     assertFalse(reaches("eve", "bob"));
     restart();
-    assertEquals(1, agent.givenRules().size());
+    assertEquals(1, agent.apiRules().size());
     assertTrue(reaches("alice", "bob"));
     assertFalse(reaches("eve", "bob"));
     addRules(FROM_ALICE.replace("bob", "eve"));
-    assertEquals(2, agent.givenRules().size(), "a new rule takes no old one's place");
+    assertEquals(2, agent.apiRules().size(), "a new rule takes no old one's place");
     var one = List.of(Label.parse("k8s:name=one"));
-    assertEquals(2, agent.givenRules().delete(one).rules());
+    assertEquals(2, agent.apiRules().delete(one).rules());
     restart();
-    assertEquals(0, agent.givenRules().size());
+    assertEquals(0, agent.apiRules().size());
     assertTrue(reaches("eve", "bob"));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"", "{", "[]", "{\"version\": 2, \"rules\": {}}", "\u0000\u0001"})
-  void givenRules_fileIsDamaged_isToldAndSetAside(String content) throws Exception {
+  void apiRules_fileIsDamaged_isToldAndSetAside(String content) throws Exception {
     addRules(FROM_ALICE);
     agent.stop();
     Files.writeString(state("given-rules.json"), content);
     restart();
-    assertEquals(0, agent.givenRules().size());
+    assertEquals(0, agent.apiRules().size());
     assertTrue(
         Objects.requireNonNull(agent.problems().get("given-rules"))
             .startsWith("rules given by hand are lost: "));
@@ -165,7 +167,7 @@ class RestartTest {
   }
 
   @Test
-  void givenRules_oneCannotBeRead_costsThatOne() throws Exception {
+  void apiRules_oneCannotBeRead_costsThatOne() throws Exception {
     addRules(FROM_ALICE);
     addRules(FROM_ALICE.replace("alice", "carol"));
     agent.stop();
@@ -173,20 +175,20 @@ class RestartTest {
     Files.writeString(
         file, Files.readString(file).replaceFirst("endpointSelector", "endpointSelektor"));
     restart();
-    assertEquals(1, agent.givenRules().size());
+    assertEquals(1, agent.apiRules().size());
     assertTrue(agent.problems().containsKey("given-rules"));
   }
 
   @Test
-  void givenRules_thatCannotBeKept_areNotInForce() throws Exception {
+  void apiRules_thatCannotBeKept_areNotInForce() throws Exception {
     addRules(FROM_ALICE);
     forbidWriting("given-rules.json");
     var refused =
         assertThrows(
-            AgentException.class, () -> agent.givenRules().add(FROM_ALICE, new Replaced.None()));
+            StorageException.class, () -> agent.apiRules().add(FROM_ALICE, new Replaced.None()));
     assertTrue(String.valueOf(refused.getMessage()).startsWith("write rules given by hand: "));
-    assertThrows(AgentException.class, () -> agent.givenRules().delete(List.of()));
-    assertEquals(1, agent.givenRules().size());
+    assertThrows(StorageException.class, () -> agent.apiRules().delete(List.of()));
+    assertEquals(1, agent.apiRules().size());
   }
 
   // ---- numbers of prefixes ----
@@ -217,8 +219,7 @@ class RestartTest {
     addRules(fromPrefix("192.0.2.1/32"));
     addRules(fromPrefix("192.0.2.2/32"));
     int second = identityOf("192.0.2.2/32");
-    assertEquals(
-        1, agent.givenRules().delete(List.of(Label.parse("k8s:name=192.0.2.1/32"))).rules());
+    assertEquals(1, agent.apiRules().delete(List.of(Label.parse("k8s:name=192.0.2.1/32"))).rules());
     restart();
     assertEquals(second, identityOf("192.0.2.2/32"), "though it comes first now");
     addRules(fromPrefix("192.0.2.3/32"));

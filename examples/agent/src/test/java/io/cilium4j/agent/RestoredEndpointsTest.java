@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cilium4j.agent.GivenRules.Replaced;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.ipam.AddressReservations.Term;
+import io.cilium4j.policy.controller.ApiRules.Replaced;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -292,7 +292,7 @@ class RestoredEndpointsTest {
     agent.addresses().allocate(IpFamily.IPV4, "x", Term.PERMANENT);
     var _ =
         agent
-            .givenRules()
+            .apiRules()
             .add("[{\"endpointSelector\": {}, \"ingress\": [{}]}]", new Replaced.None());
     try (var files = Files.walk(temp.resolve("state"))) {
       for (Path file : files.toList()) {

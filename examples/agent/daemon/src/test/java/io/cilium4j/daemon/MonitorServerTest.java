@@ -8,12 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentEvent;
-import io.cilium4j.agent.GivenRules;
-import io.cilium4j.agent.PolicyRevision;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.model.BackendAddress;
 import io.cilium4j.api.model.FrontendAddress;
 import io.cilium4j.api.model.ServiceSpec;
+import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.PolicyRevision;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -226,13 +226,13 @@ class MonitorServerTest {
       await(() -> monitor.readers() == 1);
       PolicyRevision revision =
           agent
-              .givenRules()
+              .apiRules()
               .add(
                   """
                   [{"endpointSelector": {}, "egress": [{"toCIDR": ["192.0.2.0/24"]}],
                     "labels": [{"key": "name", "value": "out"}]}]\
                   """,
-                  new GivenRules.Replaced.None());
+                  new ApiRules.Replaced.None());
       long rules = agent.awaitPolicy(revision, Duration.ofSeconds(10)).revision();
       String policy = "{\"labels\":[\"unspec:name=out\"],\"revision\":%d,\"rule_count\":1}";
       Map<String, JsonNode> added =
@@ -241,7 +241,7 @@ class MonitorServerTest {
       JsonNode prefix = Objects.requireNonNull(added.get("IPCache entry upserted"));
       assertTrue(prefix.path("id").asLong() > 0 && !prefix.has("old-id"), prefix + "");
 
-      agent.givenRules().delete(List.of());
+      agent.apiRules().delete(List.of());
       Map<String, JsonNode> gone =
           client.nextOfEach(Set.of("Policy deleted", "IPCache entry deleted"), CIDR);
       assertEquals(policy.formatted(rules + 1), gone.get("Policy deleted") + "");

@@ -4,6 +4,7 @@ package io.cilium4j.agent.rest;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
+import io.cilium4j.policy.controller.ApiRules;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -75,6 +76,6 @@ final class ApiLabels {
 
   /** Whether all wanted labels are there. */
   static boolean hasAll(Labels labels, List<Label> wanted) {
-    return io.cilium4j.agent.GivenRules.hasAll(labels.sorted(), wanted);
+    return ApiRules.hasAll(labels.sorted(), wanted);
   }
 }

@@ -2,12 +2,12 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.GivenRules.Removed;
-import io.cilium4j.agent.GivenRules.Replaced;
-import io.cilium4j.agent.PolicyRevision;
 import io.cilium4j.api.model.Policy;
 import io.cilium4j.core.Label;
 import io.cilium4j.policy.RulesSnapshot;
+import io.cilium4j.policy.controller.ApiRules.Removed;
+import io.cilium4j.policy.controller.ApiRules.Replaced;
+import io.cilium4j.policy.controller.PolicyRevision;
 import java.time.Duration;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
@@ -41,7 +41,7 @@ final class PolicyOperations {
     Replaced replaced = replaced(request);
     PolicyRevision revision;
     try {
-      revision = agent.givenRules().add(list, replaced);
+      revision = agent.apiRules().add(list, replaced);
     } catch (IllegalArgumentException e) {
       throw Refusal.invalid(String.valueOf(e.getMessage()));
     }
@@ -64,7 +64,7 @@ final class PolicyOperations {
   /** Only rules that were given by hand can be taken back by hand. */
   Response delete(Request request) throws Exception {
     List<Label> wanted = ApiLabels.wanted(request.bodyTexts());
-    Removed removed = agent.givenRules().delete(wanted);
+    Removed removed = agent.apiRules().delete(wanted);
     if (removed.rules() == 0 && !wanted.isEmpty()) {
       throw Refusal.notFound();
     }

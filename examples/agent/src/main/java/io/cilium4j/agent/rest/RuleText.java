@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.GivenRules;
-import io.cilium4j.agent.RuleLabels;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.core.Label;
 import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PolicyWriter;
 import io.cilium4j.policy.RulesSnapshot;
+import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.RuleLabels;
 import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.core.util.DefaultIndenter;
@@ -73,7 +73,7 @@ record RuleText(ObjectNode rule, List<Label> labels) {
   }
 
   boolean hasAll(List<Label> wanted) {
-    return GivenRules.hasAll(labels, wanted);
+    return ApiRules.hasAll(labels, wanted);
   }
 
   /** The rules as one JSON text. */

@@ -2,13 +2,13 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.RuleLabels;
 import io.cilium4j.api.model.Label;
 import io.cilium4j.api.model.SelectorIdentityMapping;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.policy.RulesSnapshot;
 import io.cilium4j.policy.SelectorUse;
+import io.cilium4j.policy.controller.RuleLabels;
 import java.util.List;
 
 /**

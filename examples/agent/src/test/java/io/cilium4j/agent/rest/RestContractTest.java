@@ -395,7 +395,7 @@ class RestContractTest {
     expect(404, "GET /policy", "/policy", List.of("name=r2"));
     expect(200, "PUT /policy", "/policy?replace=true", RULES);
     expect(200, "PUT /policy", "/policy?replace-with-labels=name%3Dr1", RULES);
-    assertEquals(1, bench.agent.givenRules().size());
+    assertEquals(1, bench.agent.apiRules().size());
     expect(400, "PUT /policy", "/policy", "[{\"endpointSelector\": {}, \"nonsense\": 1}]");
     expect(400, "PUT /policy", "/policy", "no JSON");
     expect(200, "GET /policy/selectors", "/policy/selectors", null);
@@ -407,7 +407,7 @@ class RestContractTest {
     expect(200, "DELETE /policy", "/policy", List.of("name=r1"));
     expect(200, "DELETE /policy", "/policy", List.of());
     expect(400, "DELETE /policy", "/policy", List.of("=x"));
-    assertEquals(0, bench.agent.givenRules().size());
+    assertEquals(0, bench.agent.apiRules().size());
   }
 
   private static void write(String name, String content) throws Exception {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
-import io.cilium4j.agent.PolicyRevision.Input;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.RuleOrigin;
@@ -11,7 +11,6 @@ import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
-import io.cilium4j.identity.Ipcache;
 import io.cilium4j.policy.CidrGroup;
 import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.ClusterNetworkPolicy;
@@ -24,6 +23,7 @@ import io.cilium4j.policy.PolicyRepository;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.ResourceName;
 import io.cilium4j.policy.RulesSnapshot;
+import io.cilium4j.policy.controller.PolicyRevision.Input;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -45,7 +45,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The prefixes that rules name get identities here, before any rule that names them is compiled.
  */
-final class PolicyRules {
+public final class PolicyRules {
   private static final Logger LOG = LoggerFactory.getLogger(PolicyRules.class);
 
   /** The kinds that are policy; other resources are another part's matter. */
@@ -59,7 +59,7 @@ final class PolicyRules {
 
   private final PolicyConfig config;
   private final PolicyRepository repository;
-  private final Ipcache ipcache;
+  private final PrefixIdentities prefixes;
 
   /** The objects that the program applied, which count before Kubernetes' of the same name. */
   private final Set<ResourceKey> ofProgram = new HashSet<>();
@@ -73,33 +73,42 @@ final class PolicyRules {
   /** Whether any object was noted to contradict another. */
   private boolean conflictsTold;
 
-  PolicyRules(PolicyConfig config, Ipcache ipcache, AcceptedPolicies acceptedPolicies) {
+  /**
+   * No rules.
+   *
+   * @param prefixes gives the prefixes that rules name their identities
+   * @param acceptedPolicies knows what an earlier run had in force
+   */
+  public PolicyRules(
+      PolicyConfig config, PrefixIdentities prefixes, AcceptedPolicies acceptedPolicies) {
     this.config = config;
     this.acceptedPolicies = acceptedPolicies;
     this.repository = new PolicyRepository(config);
-    this.ipcache = ipcache;
+    this.prefixes = prefixes;
   }
 
-  PolicyConfig config() {
+  /** How rules are read and compiled. */
+  public PolicyConfig config() {
     return config;
   }
 
-  RulesSnapshot snapshot() {
+  /** The rules in force. */
+  public RulesSnapshot snapshot() {
     return repository.snapshot();
   }
 
   /** How many changes of policy objects were accepted since the start, removals among them. */
-  long accepted() {
+  public long accepted() {
     return accepted.sum();
   }
 
   /** How many were not, since the object cannot be read. */
-  long refused() {
+  public long refused() {
     return refused.sum();
   }
 
   /** What became of each policy object. */
-  Table<ResourceKey, AppliedPolicy> applied() {
+  public Table<ResourceKey, AppliedPolicy> applied() {
     return applied.table();
   }
 
@@ -108,7 +117,7 @@ final class PolicyRules {
    *
    * @param manifests Kubernetes' objects: one of the name of an object that goes is in force again
    */
-  boolean takeProgram(
+  public boolean takeProgram(
       Changes<ResourceKey, RawResource> changes, Snapshot<ResourceKey, RawResource> manifests) {
     Predicate<ResourceKey> wasOfProgram = Set.copyOf(ofProgram)::contains;
     ofProgram.clear();
@@ -117,16 +126,16 @@ final class PolicyRules {
   }
 
   /** As {@link #takeProgram}, of Kubernetes' objects. */
-  boolean takeManifests(Changes<ResourceKey, RawResource> changes) {
+  public boolean takeManifests(Changes<ResourceKey, RawResource> changes) {
     Predicate<ResourceKey> mine =
-        key -> !GivenRules.isGiven(key.name()) && !ofProgram.contains(key);
+        key -> !ApiRules.isApiRule(key.name()) && !ofProgram.contains(key);
     return take(changes, new Origin(Input.MANIFESTS, mine, mine, _ -> Optional.empty()));
   }
 
   /** As {@link #takeProgram}, of rules given through the API. */
-  boolean takeGiven(Changes<ResourceKey, RawResource> changes) {
-    Predicate<ResourceKey> mine = key -> GivenRules.isGiven(key.name());
-    return take(changes, new Origin(Input.GIVEN_RULES, mine, mine, _ -> Optional.empty()));
+  public boolean takeApiRules(Changes<ResourceKey, RawResource> changes) {
+    Predicate<ResourceKey> mine = key -> ApiRules.isApiRule(key.name());
+    return take(changes, new Origin(Input.API_RULES, mine, mine, _ -> Optional.empty()));
   }
 
   /**
@@ -189,7 +198,7 @@ final class PolicyRules {
   }
 
   /** Notes which objects have rules that contradict others, and that the rest has none any more. */
-  void tellConflicts(Collection<PolicyConflict> conflicts) {
+  public void tellConflicts(Collection<PolicyConflict> conflicts) {
     if (conflicts.isEmpty() && !conflictsTold) {
       return;
     }
@@ -255,7 +264,7 @@ final class PolicyRules {
    * Whether nothing is missing that may have been in force before: an object of which no version
    * can be accepted is, where it is not known what an earlier run had accepted.
    */
-  boolean isComplete() {
+  public boolean isComplete() {
     return !acceptedPolicies.isLost()
         || applied.table().snapshot().stream()
             .noneMatch(row -> row.value().problem().isPresent() && row.value().inForce().isEmpty());
@@ -276,13 +285,13 @@ final class PolicyRules {
   /** Gives every prefix that a rule names, and every member of a group, its identity. */
   private void putPrefixes(
       List<PolicyResource> added, List<ResourceName> removed, RulesSnapshot snapshot) {
-    ipcache.update(batch -> {
-      removed.forEach(name -> batch.replaceCidrs(name.slashed(), Set.of()));
-      for (PolicyResource resource : added) {
-        ResourceName name = resource.resource();
-        batch.replaceCidrs(name.slashed(), snapshot.prefixes(name));
-      }
-    });
+    Map<String, Set<IpPrefix>> byObject = new HashMap<>();
+    removed.forEach(name -> byObject.put(name.slashed(), Set.of()));
+    for (PolicyResource resource : added) {
+      ResourceName name = resource.resource();
+      byObject.put(name.slashed(), snapshot.prefixes(name));
+    }
+    prefixes.replace(byObject);
   }
 
   private static ResourceName nameOf(ResourceKey key) {

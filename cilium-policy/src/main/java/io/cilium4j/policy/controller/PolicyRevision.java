@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 /**
  * A moment in the life of the policies: a change of them, and all changes before it of the same
- * input. {@link Agent#awaitPolicy(PolicyRevision, java.time.Duration)} waits until it is enforced.
+ * input. Who changes policies waits until it is enforced.
  *
  * @param input where the change came from; each input counts for itself
  * @param number its number there
@@ -15,7 +15,7 @@ public record PolicyRevision(Input input, long number) {
     /** Objects of Kubernetes. */
     MANIFESTS,
     /** Rules given through the API. */
-    GIVEN_RULES,
+    API_RULES,
     /** Objects that the embedding program applied. */
     PROGRAM
   }

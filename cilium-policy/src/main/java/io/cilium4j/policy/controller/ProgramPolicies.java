@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.StateFile;
+import io.cilium4j.core.state.StorageException;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.documents.DocumentReader;
@@ -16,8 +18,6 @@ import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PolicyWriter;
 import io.cilium4j.policy.ResourceName;
 import java.io.IOException;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by several threads.
  */
-final class ProgramPolicies {
+public final class ProgramPolicies {
   private static final Logger LOG = LoggerFactory.getLogger(ProgramPolicies.class);
 
   /** Most bytes of all of them: some times what an API server takes at once. */
@@ -47,22 +47,25 @@ final class ProgramPolicies {
   private static final String SOURCE = "applied policy";
 
   private final PolicyConfig config;
-  private final StateFolder folder;
+  private final StateFile file;
   private final TableWriter<ResourceKey, RawResource> objects =
       TableWriter.create("program-policies");
   private final Optional<String> problem;
 
   /** Reads what an earlier run kept. */
-  ProgramPolicies(PolicyConfig config, StateFolder folder) {
+  public ProgramPolicies(PolicyConfig config, StateFile file) {
     this.config = config;
-    this.folder = folder;
+    this.file = file;
     this.problem = restore();
   }
 
   private Optional<String> restore() {
-    Path file = folder.programPolicies();
     try {
-      Object root = DocumentReader.readKept(StateFolder.read(file, MAX_BYTES));
+      Optional<byte[]> content = file.read();
+      if (content.isEmpty()) {
+        return Optional.empty();
+      }
+      Object root = DocumentReader.readKept(content.get());
       if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
         throw new IllegalArgumentException("wanted version " + VERSION);
       }
@@ -73,10 +76,8 @@ final class ProgramPolicies {
       var _ = objects.write(batch -> restored.forEach(each -> batch.put(each.key(), each)));
       LOG.info("policies of the program restored policies={}", restored.size());
       return Optional.empty();
-    } catch (NoSuchFileException _) {
-      return Optional.empty();
     } catch (IOException | IllegalArgumentException | PolicyParseException e) {
-      StateFolder.setAside(file);
+      file.setAside();
       String text = "policies applied by the program are lost: " + e.getMessage();
       LOG.error("{} file={}", text, file);
       return Optional.of(text);
@@ -84,12 +85,12 @@ final class ProgramPolicies {
   }
 
   /** Why policies of an earlier run are not in force any more; absent if all are. */
-  Optional<String> problem() {
+  public Optional<String> problem() {
     return problem;
   }
 
   /** The policies. */
-  Table<ResourceKey, RawResource> objects() {
+  public Table<ResourceKey, RawResource> objects() {
     return objects.table();
   }
 
@@ -98,9 +99,9 @@ final class ProgramPolicies {
    *
    * @param yamlOrJson any number of policy objects
    * @throws IllegalArgumentException if one of them is wrong, or there is none; none is added then
-   * @throws AgentException if they cannot be kept; none is added then either
+   * @throws StorageException if they cannot be kept; none is added then either
    */
-  synchronized PolicyRevision apply(String yamlOrJson) {
+  public synchronized PolicyRevision apply(String yamlOrJson) {
     List<RawResource> added = parse(yamlOrJson);
     if (added.isEmpty()) {
       throw new IllegalArgumentException("no policy in the text");
@@ -114,9 +115,9 @@ final class ProgramPolicies {
   /**
    * Takes a policy back; absent if the program has applied none of this name.
    *
-   * @throws AgentException if that cannot be kept; then it stays
+   * @throws StorageException if that cannot be kept; then it stays
    */
-  synchronized Optional<PolicyRevision> delete(ResourceKey key) {
+  public synchronized Optional<PolicyRevision> delete(ResourceKey key) {
     Map<ResourceKey, RawResource> next = now();
     if (next.remove(key) == null) {
       return Optional.empty();
@@ -144,9 +145,9 @@ final class ProgramPolicies {
       throw new IllegalArgumentException("more than " + MAX_BYTES + " bytes of policies");
     }
     try {
-      folder.write(folder.programPolicies(), content);
+      file.write(content);
     } catch (IOException e) {
-      throw new AgentException("write policies of the program: " + e.getMessage(), e);
+      throw new StorageException("write policies of the program: " + e.getMessage(), e);
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
@@ -38,7 +38,7 @@ public final class RuleLabels {
     List<Label> labels = new ArrayList<>();
     // What is no label stands in the object all the same, and nobody can ask for it.
     own.forEach(text -> Label.tryParse(text).ifPresent(labels::add));
-    if (!GivenRules.isGiven(object.name())) {
+    if (!ApiRules.isApiRule(object.name())) {
       labels.addAll(ofObject(object));
     }
     return List.copyOf(labels);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
@@ -20,17 +20,17 @@ import java.util.Set;
  * The identities as rules see them: each with the port names of its endpoints. Kept up to date at a
  * cost in proportion to the change; used by one thread.
  */
-final class IdentityView {
+public final class IdentityView {
   private final Map<Integer, Identity> known = new HashMap<>();
   private final Map<Integer, Map<String, NamedPort>> ports = new HashMap<>();
   private IdentitiesSnapshot snapshot = IdentitiesSnapshot.reserved();
 
-  IdentitiesSnapshot snapshot() {
+  public IdentitiesSnapshot snapshot() {
     return snapshot;
   }
 
   /** Takes over what changed; whether anything did. */
-  boolean take(Changes<Integer, Identity> changes) {
+  public boolean take(Changes<Integer, Identity> changes) {
     List<Peer> added = new ArrayList<>();
     Set<Integer> removed = new HashSet<>();
     if (changes.fromScratch()) {
@@ -52,7 +52,7 @@ final class IdentityView {
   }
 
   /** Takes over the port names of these endpoints; whether they say anything new. */
-  boolean takePorts(Collection<Endpoint> endpoints) {
+  public boolean takePorts(Collection<Endpoint> endpoints) {
     Set<Integer> changed = new HashSet<>();
     for (Endpoint endpoint : endpoints) {
       for (Map.Entry<String, NamedPort> port : endpoint.namedPorts().entrySet()) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.state.StateFile;
+import io.cilium4j.core.state.StorageException;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.documents.DocumentException;
@@ -16,8 +18,6 @@ import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParseException;
 import io.cilium4j.policy.PolicyParser;
 import java.io.IOException;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,8 +40,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by several threads.
  */
-public final class GivenRules {
-  private static final Logger LOG = LoggerFactory.getLogger(GivenRules.class);
+public final class ApiRules {
+  private static final Logger LOG = LoggerFactory.getLogger(ApiRules.class);
 
   /** Begins the name of such an object; Kubernetes takes no colon in names. */
   private static final String PREFIX = "api:";
@@ -56,8 +56,8 @@ public final class GivenRules {
   private static final int VERSION = 1;
 
   private final PolicyConfig config;
-  private final StateFolder folder;
-  private final TableWriter<ResourceKey, RawResource> objects = TableWriter.create("given-rules");
+  private final StateFile file;
+  private final TableWriter<ResourceKey, RawResource> objects = TableWriter.create("api-rules");
 
   /** The rules as they were given. Written together with the objects, under this object's lock. */
   private final TreeMap<ResourceKey, Rule> rules = new TreeMap<>();
@@ -75,17 +75,20 @@ public final class GivenRules {
   private record Rule(Object tree, List<Label> labels) {}
 
   /** Reads what an earlier run kept; a rule that cannot be read costs itself and no more. */
-  GivenRules(PolicyConfig config, StateFolder folder) {
+  public ApiRules(PolicyConfig config, StateFile file) {
     this.config = config;
-    this.folder = folder;
+    this.file = file;
     this.problem = restore();
   }
 
   private Optional<String> restore() {
-    Path file = folder.givenRules();
     List<String> problems = new ArrayList<>();
     try {
-      Object root = DocumentReader.readKept(StateFolder.read(file, MAX_BYTES));
+      Optional<byte[]> content = file.read();
+      if (content.isEmpty()) {
+        return Optional.empty();
+      }
+      Object root = DocumentReader.readKept(content.get());
       if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
         throw new IllegalArgumentException("wanted version " + VERSION);
       }
@@ -104,11 +107,9 @@ public final class GivenRules {
       }
       var _ = objects.write(batch -> restored.forEach(each -> batch.put(each.key(), each)));
       LOG.info("rules restored rules={}", restored.size());
-    } catch (NoSuchFileException _) {
-      return Optional.empty();
     } catch (IOException | IllegalArgumentException e) {
       problems.add(e.getMessage());
-      StateFolder.setAside(file);
+      file.setAside();
     }
     if (problems.isEmpty()) {
       return Optional.empty();
@@ -119,7 +120,7 @@ public final class GivenRules {
   }
 
   /** Why rules of an earlier run are not in force any more; absent if all are. */
-  Optional<String> problem() {
+  public Optional<String> problem() {
     return problem;
   }
 
@@ -140,12 +141,12 @@ public final class GivenRules {
   }
 
   /** Whether the policy object of this name is a rule given by hand. */
-  public static boolean isGiven(String objectName) {
+  public static boolean isApiRule(String objectName) {
     return objectName.startsWith(PREFIX);
   }
 
   /** The rules as policy objects. */
-  Table<ResourceKey, RawResource> objects() {
+  public Table<ResourceKey, RawResource> objects() {
     return objects.table();
   }
 
@@ -155,7 +156,7 @@ public final class GivenRules {
    * @param json a list of rules
    * @return the change, to wait for
    * @throws IllegalArgumentException if one of them is wrong; then none is added
-   * @throws AgentException if they cannot be kept; then none is added either
+   * @throws StorageException if they cannot be kept; then none is added either
    */
   public synchronized PolicyRevision add(String json, Replaced replaced) {
     List<RawResource> added = new ArrayList<>();
@@ -196,7 +197,7 @@ public final class GivenRules {
   }
 
   private static PolicyRevision revision(long number) {
-    return new PolicyRevision(PolicyRevision.Input.GIVEN_RULES, number);
+    return new PolicyRevision(PolicyRevision.Input.API_RULES, number);
   }
 
   private void keep(Map<ResourceKey, Rule> next) {
@@ -208,9 +209,9 @@ public final class GivenRules {
           "more than " + MAX_BYTES + " bytes of rules given by hand");
     }
     try {
-      folder.write(folder.givenRules(), content);
+      file.write(content);
     } catch (IOException e) {
-      throw new AgentException("write rules given by hand: " + e.getMessage(), e);
+      throw new StorageException("write rules given by hand: " + e.getMessage(), e);
     }
   }
 
@@ -218,7 +219,7 @@ public final class GivenRules {
    * Removes rules.
    *
    * @param wanted labels that a rule must have; empty for every rule
-   * @throws AgentException if that cannot be kept; then none is removed
+   * @throws StorageException if that cannot be kept; then none is removed
    */
   public synchronized Removed delete(List<Label> wanted) {
     List<ResourceKey> gone = having(labels -> hasAll(labels, wanted));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.state.StateFile;
 import io.cilium4j.documents.DocumentReader;
 import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.documents.Trees;
@@ -25,16 +26,13 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Safe for use by several threads.
  */
-final class AcceptedPolicies implements AutoCloseable {
+public final class AcceptedPolicies implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AcceptedPolicies.class);
 
   /** Raised when the file's form changes; another version's file is damaged to this one. */
   private static final int VERSION = 1;
 
-  /** Largest file, in bytes: as many policies as any cluster has. */
-  private static final long MAX_BYTES = 256L << 20;
-
-  private final StateFolder folder;
+  private final StateFile file;
 
   /** Those of the earlier run, of objects that this one has not seen yet. */
   private final Map<ResourceKey, RawResource> earlier = new TreeMap<>();
@@ -43,15 +41,23 @@ final class AcceptedPolicies implements AutoCloseable {
   private final boolean isLost;
   private boolean isOwed;
 
-  /** Reads what an earlier run kept. */
-  AcceptedPolicies(StateFolder folder) {
-    this.folder = folder;
+  /**
+   * Reads what an earlier run kept.
+   *
+   * @param file fails to be read where it should be there and is not
+   */
+  public AcceptedPolicies(StateFile file) {
+    this.file = file;
     this.isLost = !restore();
   }
 
   private boolean restore() {
     try {
-      Object root = DocumentReader.readKept(StateFolder.read(folder.policies(), MAX_BYTES));
+      Optional<byte[]> content = file.read();
+      if (content.isEmpty()) {
+        return true;
+      }
+      Object root = DocumentReader.readKept(content.get());
       if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
         throw new IllegalArgumentException("wanted version " + VERSION);
       }
@@ -69,10 +75,10 @@ final class AcceptedPolicies implements AutoCloseable {
       }
       return true;
     } catch (NoSuchFileException _) {
-      return !folder.hasEndpoints();
+      return false;
     } catch (IOException | IllegalArgumentException e) {
       LOG.error("accepted policies of an earlier run are lost error=\"{}\"", e.getMessage());
-      StateFolder.setAside(folder.policies());
+      file.setAside();
       return false;
     }
   }
@@ -114,7 +120,7 @@ final class AcceptedPolicies implements AutoCloseable {
    *     earlier run counts that was not
    * @throws IOException if it cannot be kept; tried again at the next call
    */
-  synchronized void keep(boolean isComplete) throws IOException {
+  public synchronized void keep(boolean isComplete) throws IOException {
     if (isComplete) {
       isOwed |= !earlier.isEmpty();
       earlier.clear();
@@ -134,8 +140,7 @@ final class AcceptedPolicies implements AutoCloseable {
                 "apiVersion", raw.apiVersion(),
                 "origin", raw.origin(),
                 "object", raw.object())));
-    folder.write(
-        folder.policies(), JsonWriter.writeBytes(Map.of("version", VERSION, "objects", objects)));
+    file.write(JsonWriter.writeBytes(Map.of("version", VERSION, "objects", objects)));
     isOwed = false;
   }
 }
