@@ -20,17 +20,17 @@ import java.util.Set;
  * The identities as rules see them: each with the port names of its endpoints. Kept up to date at a
  * cost in proportion to the change; used by one thread.
  */
-public final class IdentityView {
+final class IdentityView {
   private final Map<Integer, Identity> known = new HashMap<>();
   private final Map<Integer, Map<String, NamedPort>> ports = new HashMap<>();
   private IdentitiesSnapshot snapshot = IdentitiesSnapshot.reserved();
 
-  public IdentitiesSnapshot snapshot() {
+  IdentitiesSnapshot snapshot() {
     return snapshot;
   }
 
   /** Takes over what changed; whether anything did. */
-  public boolean take(Changes<Integer, Identity> changes) {
+  boolean take(Changes<Integer, Identity> changes) {
     List<Peer> added = new ArrayList<>();
     Set<Integer> removed = new HashSet<>();
     if (changes.fromScratch()) {
@@ -52,7 +52,7 @@ public final class IdentityView {
   }
 
   /** Takes over the port names of these endpoints; whether they say anything new. */
-  public boolean takePorts(Collection<Endpoint> endpoints) {
+  boolean takePorts(Collection<Endpoint> endpoints) {
     Set<Integer> changed = new HashSet<>();
     for (Endpoint endpoint : endpoints) {
       for (Map.Entry<String, NamedPort> port : endpoint.namedPorts().entrySet()) {

@@ -117,7 +117,7 @@ public final class PolicyRules {
    *
    * @param manifests Kubernetes' objects: one of the name of an object that goes is in force again
    */
-  public boolean takeProgram(
+  boolean takeProgram(
       Changes<ResourceKey, RawResource> changes, Snapshot<ResourceKey, RawResource> manifests) {
     Predicate<ResourceKey> wasOfProgram = Set.copyOf(ofProgram)::contains;
     ofProgram.clear();
@@ -126,14 +126,14 @@ public final class PolicyRules {
   }
 
   /** As {@link #takeProgram}, of Kubernetes' objects. */
-  public boolean takeManifests(Changes<ResourceKey, RawResource> changes) {
+  boolean takeManifests(Changes<ResourceKey, RawResource> changes) {
     Predicate<ResourceKey> mine =
         key -> !ApiRules.isApiRule(key.name()) && !ofProgram.contains(key);
     return take(changes, new Origin(Input.MANIFESTS, mine, mine, _ -> Optional.empty()));
   }
 
   /** As {@link #takeProgram}, of rules given through the API. */
-  public boolean takeApiRules(Changes<ResourceKey, RawResource> changes) {
+  boolean takeApiRules(Changes<ResourceKey, RawResource> changes) {
     Predicate<ResourceKey> mine = key -> ApiRules.isApiRule(key.name());
     return take(changes, new Origin(Input.API_RULES, mine, mine, _ -> Optional.empty()));
   }
@@ -198,7 +198,7 @@ public final class PolicyRules {
   }
 
   /** Notes which objects have rules that contradict others, and that the rest has none any more. */
-  public void tellConflicts(Collection<PolicyConflict> conflicts) {
+  void tellConflicts(Collection<PolicyConflict> conflicts) {
     if (conflicts.isEmpty() && !conflictsTold) {
       return;
     }
@@ -264,7 +264,7 @@ public final class PolicyRules {
    * Whether nothing is missing that may have been in force before: an object of which no version
    * can be accepted is, where it is not known what an earlier run had accepted.
    */
-  public boolean isComplete() {
+  boolean isComplete() {
     return !acceptedPolicies.isLost()
         || applied.table().snapshot().stream()
             .noneMatch(row -> row.value().problem().isPresent() && row.value().inForce().isEmpty());

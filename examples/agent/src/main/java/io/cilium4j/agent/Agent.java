@@ -29,6 +29,7 @@ import io.cilium4j.policy.PortProtocol;
 import io.cilium4j.policy.RulesSnapshot;
 import io.cilium4j.policy.controller.ApiRules;
 import io.cilium4j.policy.controller.AppliedPolicy;
+import io.cilium4j.policy.controller.PolicyProgress;
 import io.cilium4j.policy.controller.PolicyRevision;
 import io.cilium4j.policy.controller.ProgramPolicies;
 import java.lang.module.ModuleDescriptor;
@@ -287,7 +288,7 @@ public final class Agent implements AutoCloseable {
   }
 
   /** How far an endpoint's policy is; absent until it is compiled. */
-  public Optional<PolicyStanding> policyStanding(Endpoint endpoint) {
+  public Optional<PolicyProgress> policyProgress(Endpoint endpoint) {
     AgentRuntime running = running();
     // The revision first: what is enforced after it was read is at least as new.
     long revision = running.controller().rulesRevision();
@@ -295,7 +296,7 @@ public final class Agent implements AutoCloseable {
         .controller()
         .policyOf(endpoint)
         .map(policy ->
-            new PolicyStanding(
+            new PolicyProgress(
                 policy,
                 running.reconciler().status(new EndpointKey(endpoint.id())),
                 revision,
@@ -395,7 +396,7 @@ public final class Agent implements AutoCloseable {
   public RulesSnapshot awaitPolicy(PolicyRevision revision, Duration atMost)
       throws InterruptedException {
     AgentRuntime running = running();
-    Optional<String> why = running.realisation().await(revision, atMost);
+    Optional<String> why = running.enforcement().await(revision, atMost);
     if (why.isPresent()) {
       throw new AgentException("policies are not enforced everywhere: " + why.get());
     }

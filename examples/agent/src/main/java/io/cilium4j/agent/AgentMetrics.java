@@ -13,6 +13,7 @@ import io.cilium4j.core.spi.Datapath.Pressure;
 import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.policy.controller.EnforcementStatus;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;

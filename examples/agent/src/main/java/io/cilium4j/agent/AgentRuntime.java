@@ -52,8 +52,13 @@ import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.controller.AcceptedPolicies;
 import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.EnforcementStatus;
+import io.cilium4j.policy.controller.EnforcementWaiter;
+import io.cilium4j.policy.controller.IdentityMemory;
+import io.cilium4j.policy.controller.PolicyController;
 import io.cilium4j.policy.controller.PolicyRules;
 import io.cilium4j.policy.controller.ProgramPolicies;
+import io.cilium4j.policy.controller.Regenerations;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -116,7 +121,7 @@ final class AgentRuntime implements AutoCloseable {
   private final Ipcache ipcache;
   private final PolicyRules rules;
   private final PolicyController controller;
-  private final Realisation realisation;
+  private final EnforcementWaiter enforcement;
   private final TableWriter<Integer, Endpoint> endpoints =
       TableWriter.create("endpoints", Comparator.naturalOrder(), Set.of(EndpointManager.RESTORED));
   private final EndpointManager manager;
@@ -186,10 +191,10 @@ final class AgentRuntime implements AutoCloseable {
                 programPolicies.objects(),
                 identities.identities(),
                 ipcache.table()),
-            localIdentities,
+            memoryOf(localIdentities),
             regenerations);
     this.reconciler = controller.reconciler(datapath, thread("reconciler"));
-    this.realisation = new Realisation(controller, reconciler);
+    this.enforcement = new EnforcementWaiter(controller, reconciler);
     this.labels = new EndpointLabels(config.clusterName(), source);
     this.manager =
         new EndpointManager(
@@ -198,7 +203,7 @@ final class AgentRuntime implements AutoCloseable {
                 ownership, ipam, addresses, identities, new EndpointPrefixes(ipcache)),
             new EndpointStore(folder),
             datapath,
-            realisation);
+            enforcement);
     this.options =
         new AgentOptions(
             manager.details(),
@@ -389,6 +394,20 @@ final class AgentRuntime implements AutoCloseable {
     return dnsCache;
   }
 
+  private static IdentityMemory memoryOf(LocalIdentities identities) {
+    return new IdentityMemory() {
+      @Override
+      public void keep(Changes<Integer, Identity> changes) {
+        identities.keep(changes);
+      }
+
+      @Override
+      public void settle() {
+        identities.settle();
+      }
+    };
+  }
+
   private void namePrefixes(Map<String, Set<IpPrefix>> byObject) {
     ipcache.update(batch -> byObject.forEach(batch::replaceCidrs));
   }
@@ -449,8 +468,8 @@ final class AgentRuntime implements AutoCloseable {
     return controller;
   }
 
-  Realisation realisation() {
-    return realisation;
+  EnforcementWaiter enforcement() {
+    return enforcement;
   }
 
   FlowLog flows() {

@@ -20,6 +20,7 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.policy.controller.EnforcementWaiter;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -73,23 +74,23 @@ final class EndpointManager {
   private final EndpointClaims claims;
   private final EndpointStore store;
   private final Datapath datapath;
-  private final Realisation realisation;
+  private final EnforcementWaiter enforcement;
 
   /**
    * @param endpoints the table, which waits for {@link #RESTORED}
-   * @param realisation tells when the datapath has what the table says
+   * @param enforcement tells when the datapath has what the table says
    */
   EndpointManager(
       TableWriter<Integer, Endpoint> endpoints,
       EndpointClaims claims,
       EndpointStore store,
       Datapath datapath,
-      Realisation realisation) {
+      EnforcementWaiter enforcement) {
     this.endpoints = new EndpointStates(endpoints, log);
     this.claims = claims;
     this.store = store;
     this.datapath = datapath;
-    this.realisation = realisation;
+    this.enforcement = enforcement;
   }
 
   /**
@@ -250,7 +251,7 @@ final class EndpointManager {
   private void withdraw(Endpoint endpoint) {
     long revision = endpoints.remove(endpoint.id());
     claims.withdraw(endpoint);
-    realisation
+    enforcement
         .await(new EndpointKey(endpoint.id()), revision, PATIENCE)
         .ifPresent(problem ->
             LOG.warn(
@@ -261,7 +262,7 @@ final class EndpointManager {
   }
 
   private void awaitEnforced(Endpoint endpoint, long revision) {
-    realisation
+    enforcement
         .await(new EndpointKey(endpoint.id()), revision, PATIENCE)
         .ifPresent(problem -> {
           throw new AgentException("endpoint " + endpoint.podName() + ": " + problem);

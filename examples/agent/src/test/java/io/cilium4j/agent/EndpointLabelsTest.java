@@ -15,6 +15,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.policy.controller.EnforcementStatus;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -226,8 +227,8 @@ class EndpointLabelsTest {
     for (TrafficDirection direction : TrafficDirection.values()) {
       assertEquals(Verdict.DENIED, row.policy().verdict(direction, 2, TCP, 80));
     }
-    var standing = agent.policyStanding(agent.endpoints().get(id).orElseThrow()).orElseThrow();
-    assertEquals(EnforcementStatus.BOTH, standing.enforcement());
+    var progress = agent.policyProgress(agent.endpoints().get(id).orElseThrow()).orElseThrow();
+    assertEquals(EnforcementStatus.BOTH, progress.enforcement());
   }
 
   @Test

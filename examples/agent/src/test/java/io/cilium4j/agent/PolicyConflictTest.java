@@ -11,6 +11,8 @@ import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.policy.controller.AppliedPolicy;
+import io.cilium4j.policy.controller.EnforcementStatus;
+import io.cilium4j.policy.controller.PolicyProgress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -119,9 +121,9 @@ class PolicyConflictTest {
       assertEquals(1, agent.policies().get(key(name)).orElseThrow().conflicts().size());
     }
     assertEquals(1, conflictsMetric());
-    PolicyStanding standing = agent.policyStanding(bob).orElseThrow();
-    assertEquals(EnforcementStatus.BOTH, standing.enforcement());
-    assertTrue(standing.compiled().conflict().isPresent());
+    PolicyProgress progress = agent.policyProgress(bob).orElseThrow();
+    assertEquals(EnforcementStatus.BOTH, progress.enforcement());
+    assertTrue(progress.compiled().conflict().isPresent());
   }
 
   private double conflictsMetric() {

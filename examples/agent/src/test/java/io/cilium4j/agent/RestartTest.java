@@ -122,7 +122,7 @@ class RestartTest {
     Endpoint receiver = agent.endpoint("default", to).orElseThrow();
     // A started agent compiles on its own thread.
     try (var watch = agent.endpoints().watch()) {
-      while (agent.policyStanding(sender).isEmpty() || agent.policyStanding(receiver).isEmpty()) {
+      while (agent.policyProgress(sender).isEmpty() || agent.policyProgress(receiver).isEmpty()) {
         watch.take(Duration.ofMillis(10));
       }
     }

@@ -8,6 +8,7 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.policy.PortProtocol;
+import io.cilium4j.policy.controller.PolicyProgress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,7 +90,7 @@ class UnreadablePolicyTest {
 
   /** Nothing is before every input has said what there is. */
   private boolean isEnforced(Endpoint endpoint) {
-    return agent.policyStanding(endpoint).filter(PolicyStanding::isEnforced).isPresent();
+    return agent.policyProgress(endpoint).filter(PolicyProgress::isEnforced).isPresent();
   }
 
   @ParameterizedTest

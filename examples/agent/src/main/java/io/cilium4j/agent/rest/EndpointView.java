@@ -5,7 +5,6 @@ import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.EndpointDetails;
 import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.agent.EndpointEvent;
-import io.cilium4j.agent.PolicyStanding;
 import io.cilium4j.api.model.AddressPair;
 import io.cilium4j.api.model.Endpoint;
 import io.cilium4j.api.model.EndpointConfigurationSpec;
@@ -24,6 +23,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.policy.controller.PolicyProgress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -65,7 +65,7 @@ final class EndpointView {
             .networking(networking(endpoint))
             .policy(
                 agent
-                    .policyStanding(endpoint)
+                    .policyProgress(endpoint)
                     .map(each -> PolicyView.of(endpoint, each))
                     .orElse(null))
             .log(log)
@@ -173,9 +173,9 @@ final class EndpointView {
    * rules that contradict each other there is no policy to enforce.
    */
   EndpointHealth health(io.cilium4j.core.Endpoint endpoint) {
-    Optional<PolicyStanding> standing = agent.policyStanding(endpoint);
-    Optional<RowStatus> status = standing.flatMap(PolicyStanding::status);
-    boolean contradicting = standing.flatMap(each -> each.compiled().conflict()).isPresent();
+    Optional<PolicyProgress> progress = agent.policyProgress(endpoint);
+    Optional<RowStatus> status = progress.flatMap(PolicyProgress::status);
+    boolean contradicting = progress.flatMap(each -> each.compiled().conflict()).isPresent();
     boolean connected =
         !agent.endpointsWithoutDevice().contains(endpoint.id())
             && Files.exists(DEVICES.resolve(endpoint.device().hostName()));

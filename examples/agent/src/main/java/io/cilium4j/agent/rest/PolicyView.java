@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.rest;
 
-import io.cilium4j.agent.PolicyStanding;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.model.CIDRPolicy;
 import io.cilium4j.api.model.EndpointPolicy;
@@ -15,6 +14,7 @@ import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.policy.CompiledPolicy;
+import io.cilium4j.policy.controller.PolicyProgress;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,13 +27,13 @@ final class PolicyView {
 
   private PolicyView() {}
 
-  static EndpointPolicyStatus of(Endpoint endpoint, PolicyStanding standing) {
-    CompiledPolicy policy = standing.compiled();
+  static EndpointPolicyStatus of(Endpoint endpoint, PolicyProgress progress) {
+    CompiledPolicy policy = progress.compiled();
     EndpointPolicy shown =
         EndpointPolicy.builder()
-            .policyRevision(standing.rulesRevision())
+            .policyRevision(progress.rulesRevision())
             .id(endpoint.identity())
-            .policyEnabled(standing.enforcement().toString())
+            .policyEnabled(progress.enforcement().toString())
             .build(policy.revision())
             .allowedIngressIdentities(identities(policy, TrafficDirection.INGRESS, false))
             .deniedIngressIdentities(identities(policy, TrafficDirection.INGRESS, true))
@@ -45,7 +45,7 @@ final class PolicyView {
                     ports(policy, TrafficDirection.EGRESS)))
             .cidrPolicy(new CIDRPolicy(List.of(), List.of()))
             .build();
-    return new EndpointPolicyStatus(shown, standing.isEnforced() ? shown : notYet(), 0, List.of());
+    return new EndpointPolicyStatus(shown, progress.isEnforced() ? shown : notYet(), 0, List.of());
   }
 
   /** Of an endpoint of whose enforced policy nothing can be said; 0 is before every revision. */

@@ -4,7 +4,6 @@ package io.cilium4j.agent.rest;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.ControllerState;
 import io.cilium4j.agent.NodeFacts;
-import io.cilium4j.agent.PolicyStanding;
 import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.api.model.BandwidthManager;
 import io.cilium4j.api.model.CNIChainingStatus;
@@ -34,6 +33,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.ipam.AddressReservations;
+import io.cilium4j.policy.controller.PolicyProgress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -198,8 +198,8 @@ final class StatusView {
     }
     for (Row<Integer, Endpoint> row : agent.endpoints().snapshot()) {
       agent
-          .policyStanding(row.value())
-          .flatMap(PolicyStanding::status)
+          .policyProgress(row.value())
+          .flatMap(PolicyProgress::status)
           .filter(RowStatus.Failed.class::isInstance)
           .map(RowStatus.Failed.class::cast)
           .ifPresent(failed -> all.add(view(row.value(), failed)));

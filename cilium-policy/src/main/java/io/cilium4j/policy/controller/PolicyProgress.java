@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.policy.CompiledPolicy;
@@ -14,7 +14,7 @@ import java.util.Optional;
  *     not
  * @param enforcement in which directions it decides
  */
-public record PolicyStanding(
+public record PolicyProgress(
     CompiledPolicy compiled,
     Optional<RowStatus> status,
     long rulesRevision,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.metrics.DurationHistogram;
 import io.cilium4j.core.metrics.MetricFamily;
@@ -24,7 +24,7 @@ import java.util.function.LongSupplier;
  *
  * <p>Safe for use by several threads.
  */
-final class Regenerations {
+public final class Regenerations {
 
   /** Most rounds remembered; a row that was in work for longer is counted and not measured. */
   private static final int MAX_ROUNDS = 1024;
@@ -39,7 +39,8 @@ final class Regenerations {
   private final LongAdder failed = new LongAdder();
   private final DurationHistogram durations = new DurationHistogram();
 
-  Regenerations(LongSupplier nanoTime) {
+  /** Has measured nothing; the clock is that of the controller's rounds. */
+  public Regenerations(LongSupplier nanoTime) {
     this.nanoTime = nanoTime;
   }
 
@@ -62,7 +63,7 @@ final class Regenerations {
   }
 
   /** Takes note of how far the datapath is; attempts that failed between two looks count as one. */
-  void follow(Changes<RowKey, RowStatus> statuses) {
+  public void follow(Changes<RowKey, RowStatus> statuses) {
     for (Change<RowKey, RowStatus> change : statuses.list()) {
       if (change instanceof Change.Put<RowKey, RowStatus> put && put.key() instanceof EndpointKey) {
         switch (put.value()) {
@@ -89,7 +90,8 @@ final class Regenerations {
     }
   }
 
-  List<MetricFamily> metrics() {
+  /** What was measured. */
+  public List<MetricFamily> metrics() {
     return List.of(
         new MetricFamily(
             "cilium_endpoint_regenerations_total",

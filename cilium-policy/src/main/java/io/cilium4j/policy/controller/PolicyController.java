@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
@@ -23,14 +23,10 @@ import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
-import io.cilium4j.identity.LocalIdentities;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicyConflict;
-import io.cilium4j.policy.controller.IdentityView;
-import io.cilium4j.policy.controller.PolicyRevision;
-import io.cilium4j.policy.controller.PolicyRules;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -56,7 +52,7 @@ import org.slf4j.LoggerFactory;
  * that a new identity, the policies that name it and its address reach the datapath together.
  * Nothing it writes is carried out before all inputs have synced.
  */
-final class PolicyController implements Lifecycle.Part {
+public final class PolicyController implements Lifecycle.Part {
   private static final Logger LOG = LoggerFactory.getLogger(PolicyController.class);
 
   /**
@@ -81,7 +77,7 @@ final class PolicyController implements Lifecycle.Part {
    * @param identities all identities
    * @param ipcache what stands behind each prefix
    */
-  record Inputs(
+  public record Inputs(
       Table<Integer, Endpoint> endpoints,
       Table<ResourceKey, RawResource> resources,
       Table<ResourceKey, RawResource> apiRules,
@@ -113,7 +109,7 @@ final class PolicyController implements Lifecycle.Part {
   private final AtomicBoolean auditChanged = new AtomicBoolean();
   private volatile IntPredicate audited = _ -> false;
 
-  private final LocalIdentities localIdentities;
+  private final IdentityMemory identityMemory;
   private final Inputs inputs;
   private final Regenerations regenerations;
   private final TableWriter<RowKey, Row> desired =
@@ -142,25 +138,25 @@ final class PolicyController implements Lifecycle.Part {
   /**
    * Nothing is looked at before the start.
    *
-   * @param localIdentities keeps this node's own numbers before the datapath hears of them
+   * @param identityMemory keeps this node's own numbers before the datapath hears of them
    * @param regenerations is told of each round that wrote something
    */
-  PolicyController(
+  public PolicyController(
       Scheduler scheduler,
       PolicyRules rules,
       Inputs inputs,
-      LocalIdentities localIdentities,
+      IdentityMemory identityMemory,
       Regenerations regenerations) {
     this.scheduler = scheduler;
     this.rules = rules;
-    this.localIdentities = localIdentities;
+    this.identityMemory = identityMemory;
     this.compiler = new PolicyCompiler(rules.config());
     this.inputs = inputs;
     this.regenerations = regenerations;
   }
 
   /** Restricts endpoints by another mode from now on. */
-  void setEnforcement(EnforcementMode mode) {
+  public void setEnforcement(EnforcementMode mode) {
     compiler = new PolicyCompiler(rules.config().withEnforcement(mode));
     modeChanged.set(true);
     scheduleRound();
@@ -169,23 +165,23 @@ final class PolicyController implements Lifecycle.Part {
   /**
    * Has those endpoints audited for which this is true; asked again at each {@link #auditChanged}.
    */
-  void auditBy(IntPredicate isAudited) {
+  public void auditBy(IntPredicate isAudited) {
     audited = isAudited;
   }
 
   /** Other endpoints may be audited from now on. */
-  void auditChanged() {
+  public void auditChanged() {
     auditChanged.set(true);
     scheduleRound();
   }
 
   /** What the datapath is to hold. */
-  Table<RowKey, Row> desired() {
+  public Table<RowKey, Row> desired() {
     return desired.table();
   }
 
   /** What brings a datapath in line with that. */
-  Reconciler<RowKey, Row> reconciler(Datapath datapath, Scheduler on) {
+  public Reconciler<RowKey, Row> reconciler(Datapath datapath, Scheduler on) {
     return Reconciler.create(desired.table(), new RowOperations(datapath, ROW_KINDS), on);
   }
 
@@ -277,7 +273,7 @@ final class PolicyController implements Lifecycle.Part {
       dirty.addAll(desiredEndpoints()); // Also those that went unseen.
     }
     Changes<Integer, Identity> identityChanges = watches.identities().poll();
-    localIdentities.keep(identityChanges);
+    identityMemory.keep(identityChanges);
     boolean identitiesChanged = identities.take(identityChanges);
     identitiesChanged |= identities.takePorts(policies.endpoints(dirty));
     Changes<IpPrefix, IpcacheEntry> ipcache = watches.ipcache().poll();
@@ -301,7 +297,7 @@ final class PolicyController implements Lifecycle.Part {
         && endpointChanges.snapshot().isInitialised()
         && identityChanges.snapshot().isInitialised()
         && ipcache.snapshot().isInitialised()) {
-      localIdentities.settle();
+      identityMemory.settle();
       desired.synced(CONTROLLER);
     }
     report(
@@ -394,7 +390,7 @@ final class PolicyController implements Lifecycle.Part {
   }
 
   /** The revision of the rules that the desired state follows from. */
-  long rulesRevision() {
+  public long rulesRevision() {
     progressLock.lock();
     try {
       return progress.rules();
@@ -404,12 +400,12 @@ final class PolicyController implements Lifecycle.Part {
   }
 
   /** The identities of endpoints whose rules contradict each other, so that nothing passes. */
-  Map<Identity, PolicyConflict> conflicts() {
+  public Map<Identity, PolicyConflict> conflicts() {
     return policies.conflicts();
   }
 
   /** The newest policy of an endpoint; absent until it is compiled. */
-  Optional<CompiledPolicy> policyOf(Endpoint endpoint) {
+  public Optional<CompiledPolicy> policyOf(Endpoint endpoint) {
     return policies.policyOf(endpoint);
   }
 }

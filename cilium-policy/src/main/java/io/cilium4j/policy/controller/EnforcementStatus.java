@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.policy.CompiledPolicy;
@@ -20,7 +20,7 @@ public enum EnforcementStatus {
    *
    * @param audited whether what its policy denies goes on all the same
    */
-  static EnforcementStatus of(CompiledPolicy policy, boolean audited) {
+  public static EnforcementStatus of(CompiledPolicy policy, boolean audited) {
     boolean ingress = policy.isEnforced(TrafficDirection.INGRESS);
     boolean egress = policy.isEnforced(TrafficDirection.EGRESS);
     if (ingress && egress) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.RowStatus;
-import io.cilium4j.policy.controller.PolicyRevision;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +15,7 @@ import java.util.Optional;
  * Whether the datapath enforces what the tables said at some revision: first the controller must
  * have seen it, then the reconciler must have carried out what followed.
  */
-final class Realisation {
+public final class EnforcementWaiter {
 
   /** How often a wait looks whether the datapath has refused, in place of getting done. */
   private static final Duration LOOK = Duration.ofMillis(100);
@@ -24,7 +23,8 @@ final class Realisation {
   private final PolicyController controller;
   private final Reconciler<RowKey, Row> reconciler;
 
-  Realisation(PolicyController controller, Reconciler<RowKey, Row> reconciler) {
+  /** Waits for what the controller writes and the reconciler carries out. */
+  public EnforcementWaiter(PolicyController controller, Reconciler<RowKey, Row> reconciler) {
     this.controller = controller;
     this.reconciler = reconciler;
   }
@@ -35,7 +35,7 @@ final class Realisation {
    *
    * @return why it is not; absent when it is
    */
-  Optional<String> await(EndpointKey endpoint, long revision, Duration atMost) {
+  public Optional<String> await(EndpointKey endpoint, long revision, Duration atMost) {
     long end = System.nanoTime() + atMost.toNanos();
     try {
       Optional<Long> desired = controller.awaitSeen(revision, atMost);
@@ -71,7 +71,8 @@ final class Realisation {
    *
    * @return why it has not; absent when all have
    */
-  Optional<String> await(PolicyRevision revision, Duration atMost) throws InterruptedException {
+  public Optional<String> await(PolicyRevision revision, Duration atMost)
+      throws InterruptedException {
     long end = System.nanoTime() + atMost.toNanos();
     Optional<Long> desired = controller.awaitSeen(revision, atMost);
     if (desired.isEmpty()) {
