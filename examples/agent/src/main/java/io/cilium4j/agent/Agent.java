@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.agent.flow.FlowLog;
+import io.cilium4j.agent.state.FileTable;
 import io.cilium4j.agent.cluster.ClusterNodes;
 import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.api.model.RecorderSpec;
@@ -155,12 +158,6 @@ public final class Agent implements AutoCloseable {
                 .orElseGet(() ->
                     labels.ofRuntime(wanted.namespace(), wanted.labels(), wanted.namedPorts())),
             wait);
-  }
-
-  /** Whether a caller waits until the datapath enforces what he asked for. */
-  public enum Wait {
-    UNTIL_READY,
-    NOT
   }
 
   /**
@@ -547,12 +544,12 @@ public final class Agent implements AutoCloseable {
   // ---- what is kept and not carried out yet ----
 
   /** Services, by number. */
-  public SpecStore<ServiceSpec> services() {
+  public FileTable<ServiceSpec> services() {
     return running().services();
   }
 
   /** Recordings of packets, by number. */
-  public SpecStore<RecorderSpec> recorders() {
+  public FileTable<RecorderSpec> recorders() {
     return running().recorders();
   }
 

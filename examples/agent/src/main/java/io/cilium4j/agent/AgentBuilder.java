@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.config.Providers;
+import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.config.Seam;
+import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider;
@@ -100,7 +104,7 @@ public final class AgentBuilder {
         Optional.of(
             new Seam<>(
                 () ->
-                    Services.named(
+                    Providers.named(
                         ServiceLoader.load(KubernetesSourceProvider.class),
                         KubernetesSourceProvider::name,
                         name),
@@ -132,7 +136,7 @@ public final class AgentBuilder {
   }
 
   private static IpamMode ipamNamed(String name) {
-    return Services.named(ServiceLoader.load(IpamMode.class), IpamMode::name, name);
+    return Providers.named(ServiceLoader.load(IpamMode.class), IpamMode::name, name);
   }
 
   /**
@@ -154,7 +158,7 @@ public final class AgentBuilder {
   }
 
   private static IdentityBackendProvider identityBackendNamed(String name) {
-    return Services.named(
+    return Providers.named(
         ServiceLoader.load(IdentityBackendProvider.class), IdentityBackendProvider::name, name);
   }
 
@@ -168,7 +172,7 @@ public final class AgentBuilder {
     flowSinks.add(
         new Seam<>(
             () ->
-                Services.named(
+                Providers.named(
                     ServiceLoader.load(FlowSinkProvider.class), FlowSinkProvider::name, name),
             options));
     return this;

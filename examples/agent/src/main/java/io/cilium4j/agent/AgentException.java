@@ -2,15 +2,14 @@
 package io.cilium4j.agent;
 
 /** The agent could not do what it was asked; the message is one line that says what and where. */
-public sealed class AgentException extends RuntimeException
-    permits EndpointExistsException, UnfitAddressException {
+public class AgentException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  AgentException(String message) {
+  public AgentException(String message) {
     super(message);
   }
 
-  AgentException(String message, Throwable cause) {
+  public AgentException(String message, Throwable cause) {
     super(message, cause);
   }
 }

@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.agent.cluster.NodeHealthMetrics;
+import io.cilium4j.agent.task.Controllers;
+import io.cilium4j.agent.event.AgentEvents;
+import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.config.Seam;
+import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.agent.flow.FlowFollower;
+import io.cilium4j.agent.flow.FlowLog;
+import io.cilium4j.agent.state.Resources;
+import io.cilium4j.agent.state.FileTable;
+import io.cilium4j.agent.state.StateFolder;
+import io.cilium4j.agent.endpoint.PodEndpoints;
+import io.cilium4j.agent.endpoint.EndpointStore;
+import io.cilium4j.agent.endpoint.EndpointRestorer;
+import io.cilium4j.agent.endpoint.Ownership;
+import io.cilium4j.agent.endpoint.EndpointClaims;
+import io.cilium4j.agent.endpoint.EndpointManager;
 import io.cilium4j.agent.cluster.ClusterNodes;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.cluster.NodeHealth;
@@ -93,7 +110,7 @@ import org.slf4j.LoggerFactory;
  *               Reconciler  -->  datapath  -->  FlowLog
  * </pre>
  */
-final class AgentRuntime implements AutoCloseable {
+public final class AgentRuntime implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(AgentRuntime.class);
 
   /** How often reservations of addresses are looked at, whose deadline is minutes away. */
@@ -108,7 +125,7 @@ final class AgentRuntime implements AutoCloseable {
   /** How often it is seen to that probes of other nodes are answered. */
   private static final Duration ANSWER_CHECK = Duration.ofSeconds(5);
 
-  private final Opened opened;
+  private final Resources opened;
 
   /** What is done when everything is closed but the lock. */
   private volatile Runnable lastStep = () -> {};
@@ -133,8 +150,8 @@ final class AgentRuntime implements AutoCloseable {
   private final AgentOptions options;
   private final Controllers controllers;
   private final Reconciler<RowKey, Row> reconciler;
-  private final SpecStore<ServiceSpec> services;
-  private final SpecStore<RecorderSpec> recorders;
+  private final FileTable<ServiceSpec> services;
+  private final FileTable<RecorderSpec> recorders;
   private final PrefilterList prefilter;
   private final DnsCache dnsCache = new DnsCache();
   private final DatapathRows datapathRows;
@@ -148,7 +165,7 @@ final class AgentRuntime implements AutoCloseable {
   private final List<AgentEvents> listeners = new CopyOnWriteArrayList<>();
 
   private AgentRuntime(
-      AgentConfig config, StateFolder folder, DatapathChoice choice, Opened opened) {
+      AgentConfig config, StateFolder folder, DatapathChoice choice, Resources opened) {
     this.opened = opened;
     // Behind all that may still write, and before the lock is given back.
     AutoCloseable _ = opened.add(() -> lastStep.run());
@@ -175,7 +192,7 @@ final class AgentRuntime implements AutoCloseable {
         new AddressReservations(
             ipam,
             config.podCidrs(),
-            new SpecStore<>("addresses", folder, AddressReservations.Held.class),
+            new FileTable<>("addresses", folder, AddressReservations.Held.class),
             EndpointClaims.guard(ownership),
             AddressReservations.Clocks.SYSTEM);
     Scheduler controllerThread = thread("controller");
@@ -214,9 +231,9 @@ final class AgentRuntime implements AutoCloseable {
     controller.auditBy(id -> options.isOn(AgentOption.POLICY_AUDIT_MODE, id));
     this.flows = new FlowLog(cookie -> rules.snapshot().origin(cookie), options::isWanted);
     config.flowSinks().forEach(this::openSink);
-    this.services = new SpecStore<>("services", folder, ServiceSpec.class);
-    this.recorders = new SpecStore<>("recorders", folder, RecorderSpec.class);
-    this.prefilter = new PrefilterList(new SpecStore<>("prefilter", folder, PrefilterSpec.class));
+    this.services = new FileTable<>("services", folder, ServiceSpec.class);
+    this.recorders = new FileTable<>("recorders", folder, RecorderSpec.class);
+    this.prefilter = new PrefilterList(new FileTable<>("prefilter", folder, PrefilterSpec.class));
     this.datapathRows = new DatapathRows(controller.desired(), reconciler, Clock.systemUTC());
     var hostPrefixes = new HostPrefixes(ipcache, routers);
     var nodePrefixes = new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);
@@ -277,7 +294,7 @@ final class AgentRuntime implements AutoCloseable {
       DatapathChoice choice,
       AutoCloseable held,
       boolean isFirst) {
-    var opened = new Opened();
+    var opened = new Resources();
     opened.add(held);
     try {
       return new AgentRuntime(config, folder, choice, opened);
@@ -374,15 +391,15 @@ final class AgentRuntime implements AutoCloseable {
     return controllers;
   }
 
-  Reconciler<RowKey, Row> reconciler() {
+  public Reconciler<RowKey, Row> reconciler() {
     return reconciler;
   }
 
-  SpecStore<ServiceSpec> services() {
+  public FileTable<ServiceSpec> services() {
     return services;
   }
 
-  SpecStore<RecorderSpec> recorders() {
+  FileTable<RecorderSpec> recorders() {
     return recorders;
   }
 
@@ -460,7 +477,7 @@ final class AgentRuntime implements AutoCloseable {
     return startedAt;
   }
 
-  PolicyRules rules() {
+  public PolicyRules rules() {
     return rules;
   }
 
@@ -476,7 +493,7 @@ final class AgentRuntime implements AutoCloseable {
     return flows;
   }
 
-  Table<Integer, Endpoint> endpoints() {
+  public Table<Integer, Endpoint> endpoints() {
     return endpoints.table();
   }
 
@@ -484,7 +501,7 @@ final class AgentRuntime implements AutoCloseable {
     return identities.identities();
   }
 
-  Table<IpPrefix, IpcacheEntry> ipcache() {
+  public Table<IpPrefix, IpcacheEntry> ipcache() {
     return ipcache.table();
   }
 

@@ -30,12 +30,12 @@ public record ControllerState(
     long failuresInARow,
     String lastError) {
 
-  ControllerState succeeded(Instant now) {
+  public ControllerState succeeded(Instant now) {
     return new ControllerState(
         name, uuid, interval, successes + 1, Optional.of(now), failures, lastFailure, 0, "");
   }
 
-  ControllerState failed(Instant now, String error) {
+  public ControllerState failed(Instant now, String error) {
     return new ControllerState(
         name,
         uuid,

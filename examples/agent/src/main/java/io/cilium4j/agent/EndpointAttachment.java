@@ -109,7 +109,7 @@ public record EndpointAttachment(
   }
 
   /** Whether this owner of an address is its pod. */
-  boolean isOf(String owner) {
+  public boolean isOf(String owner) {
     return owner.equals(podName()) || owner.equals(namespace + "/" + kubernetesName());
   }
 }

@@ -32,7 +32,7 @@ public record EndpointDetails(
   }
 
   /** Of a new endpoint. */
-  static EndpointDetails of(Names names, Labels derivedLabels, AddressOwner addressOwner) {
+  public static EndpointDetails of(Names names, Labels derivedLabels, AddressOwner addressOwner) {
     return new EndpointDetails(names, derivedLabels, Labels.EMPTY, Map.of(), addressOwner);
   }
 
@@ -93,12 +93,12 @@ public record EndpointDetails(
   }
 
   /** The labels that make its identity. */
-  Labels relevantLabels() {
+  public Labels relevantLabels() {
     return EndpointLabels.relevant(derivedLabels, userLabels);
   }
 
   /** These details with other names. */
-  EndpointDetails withNames(Names changed) {
+  public EndpointDetails withNames(Names changed) {
     return new EndpointDetails(changed, derivedLabels, userLabels, options, addressOwner);
   }
 
@@ -108,12 +108,12 @@ public record EndpointDetails(
   }
 
   /** These details with other labels of the orchestrator's. */
-  EndpointDetails withDerivedLabels(Labels labels) {
+  public EndpointDetails withDerivedLabels(Labels labels) {
     return new EndpointDetails(names, labels, userLabels, options, addressOwner);
   }
 
   /** These details with some options changed. */
-  EndpointDetails withOptions(Map<String, Boolean> changed) {
+  public EndpointDetails withOptions(Map<String, Boolean> changed) {
     var all = new TreeMap<>(options);
     all.putAll(changed);
     return new EndpointDetails(names, derivedLabels, userLabels, all, addressOwner);

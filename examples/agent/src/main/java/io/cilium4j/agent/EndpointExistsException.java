@@ -7,11 +7,11 @@ public final class EndpointExistsException extends AgentException {
 
   private final int ownerId;
 
-  EndpointExistsException(String message) {
+  public EndpointExistsException(String message) {
     this(message, 0);
   }
 
-  EndpointExistsException(String message, int ownerId) {
+  public EndpointExistsException(String message, int ownerId) {
     super(message);
     this.ownerId = ownerId;
   }

@@ -5,7 +5,7 @@ package io.cilium4j.agent;
 public final class UnfitAddressException extends AgentException {
   private static final long serialVersionUID = 1L;
 
-  UnfitAddressException(String message) {
+  public UnfitAddressException(String message) {
     super(message);
   }
 }

@@ -85,7 +85,7 @@ class EndpointLabelsTest {
             List.of(IpAddress.parse("192.0.2." + lastDevice)),
             AddressOwner.OTHERS,
             Map.of()),
-        Agent.Wait.UNTIL_READY);
+        Wait.UNTIL_READY);
   }
 
   private void write(String name, String yaml) throws Exception {

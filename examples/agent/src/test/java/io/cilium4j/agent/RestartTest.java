@@ -336,7 +336,7 @@ class RestartTest {
     forbidWriting("endpoints/1.json");
     assertThrows(
         AgentException.class,
-        () -> agent.attachEndpoint(attachment(taken.address()), Agent.Wait.UNTIL_READY));
+        () -> agent.attachEndpoint(attachment(taken.address()), Wait.UNTIL_READY));
     assertEquals(Set.of(), datapath.devices);
     assertEquals(0, agent.endpointDetails().snapshot().size());
     assertTrue(agent.addresses().isOf(taken.address(), taken.reservation().orElseThrow()));
@@ -366,7 +366,7 @@ class RestartTest {
     IpAddress claimed = IpAddress.parse("10.1.0.77");
     book.claim(claimed, "by-hand");
     var used = book.allocate(IpFamily.IPV4, "default/web", Term.UNTIL_DEADLINE);
-    agent.attachEndpoint(attachment(used.address()), Agent.Wait.UNTIL_READY);
+    agent.attachEndpoint(attachment(used.address()), Wait.UNTIL_READY);
     restart();
     AddressReservations again = agent.addresses();
     var allocations = again.allocations().snapshot();

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.Wait;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
@@ -357,7 +358,7 @@ class MendingKernelIT {
                     lab.agent()
                         .attachEndpoint(
                             attachment(link, lab.routers().get(0).plus(50)),
-                            Agent.Wait.UNTIL_READY));
+                            Wait.UNTIL_READY));
         assertTrue(
             String.valueOf(refused.getMessage()).contains("it is the node's"),
             refused.getMessage());

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.config;
+
+import io.cilium4j.agent.cluster.HealthConfig;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.FlowSinkProvider;
+import io.cilium4j.core.spi.IdentityBackendProvider;
+import io.cilium4j.core.spi.IpamMode;
+import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.ipam.PodPrefixes;
+import io.cilium4j.policy.EnforcementMode;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/**
+ * What an agent was told.
+ *
+ * @param instance its name, 1 to 8 of {@code [a-z0-9]}; stands in everything it owns
+ * @param datapath finds the datapath, when the agent starts
+ * @param stateFolder where it keeps what outlives it
+ * @param source where Kubernetes objects come from; absent for nowhere
+ * @param ipam where endpoints' addresses come from
+ * @param identities where identities are kept
+ * @param flowSinks where flows are reported to
+ * @param nodeName its node's name in Kubernetes
+ * @param podCidrs the prefixes of its endpoints' addresses, at most one a family
+ * @param clusterName its cluster's name, a label of each endpoint
+ * @param clusterId its cluster's id, 0 to 255
+ * @param mtuBytes largest packet of the endpoints' devices
+ * @param limits how much the datapath may hold
+ * @param devices names of the devices that join the node to its networks, as {@link Config#devices}
+ *     has them; empty to find them
+ * @param enforcement when endpoints are restricted, until that is changed
+ * @param audit whether what policy denies goes on and is reported, until that is changed
+ * @param allowLostEndpoints whether it starts with pod CIDRs that do not hold the addresses of
+ *     endpoints of an earlier start
+ * @param health how the cluster's nodes are probed; absent if they are not
+ */
+public record AgentConfig(
+    String instance,
+    Supplier<DatapathChoice> datapath,
+    Path stateFolder,
+    Optional<Seam<KubernetesSourceProvider>> source,
+    Seam<IpamMode> ipam,
+    Seam<IdentityBackendProvider> identities,
+    List<Seam<FlowSinkProvider>> flowSinks,
+    String nodeName,
+    List<IpPrefix> podCidrs,
+    String clusterName,
+    int clusterId,
+    int mtuBytes,
+    Limits limits,
+    List<String> devices,
+    EnforcementMode enforcement,
+    boolean audit,
+    boolean allowLostEndpoints,
+    Optional<HealthConfig> health) {
+
+  /** Smallest largest packet: IPv6 asks for it. */
+  private static final int MIN_MTU_BYTES = 1280;
+
+  private static final int MAX_MTU_BYTES = 65535;
+
+  public AgentConfig {
+    podCidrs = List.copyOf(podCidrs);
+    devices = List.copyOf(devices);
+    flowSinks = List.copyOf(flowSinks);
+    if (podCidrs.isEmpty()
+        || podCidrs.stream().map(IpPrefix::family).distinct().count() != podCidrs.size()) {
+      throw new IllegalArgumentException(
+          "pod CIDRs " + podCidrs + ": wanted one a family, at least one");
+    }
+    for (IpPrefix prefix : podCidrs) {
+      PodPrefixes.require(prefix);
+    }
+    if (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES) {
+      throw new IllegalArgumentException(
+          "MTU " + mtuBytes + ": wanted " + MIN_MTU_BYTES + " to " + MAX_MTU_BYTES);
+    }
+    // The datapath's own checks of name and id; made here, so that a wrong one fails at once.
+    var _ = new Config(instance, stateFolder, List.of(), clusterId, limits);
+  }
+}

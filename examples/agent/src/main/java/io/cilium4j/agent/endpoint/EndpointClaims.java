@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.endpoint;
+
+import io.cilium4j.agent.UnfitAddressException;
+import io.cilium4j.agent.EndpointClaim;
+import io.cilium4j.agent.AgentException;
+import io.cilium4j.agent.EndpointExistsException;
+import io.cilium4j.agent.EndpointAttachment;
+import io.cilium4j.agent.EndpointDetails;
+import io.cilium4j.agent.endpoint.Thing.Address;
+import io.cilium4j.agent.EndpointDetails.AddressOwner;
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.endpoint.Ownership.Holding;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.spi.IpamAllocator;
+import io.cilium4j.identity.EndpointPrefixes;
+import io.cilium4j.identity.IdentityAllocator;
+import io.cilium4j.ipam.AddressInUseException;
+import io.cilium4j.ipam.AddressReservations;
+import io.cilium4j.ipam.UnusablePrefixes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * What an endpoint has to itself as long as it lives: everything in the {@link Ownership}, its
+ * addresses in the IPAM, a reference on its identity, and the ipcache rows that say whose the
+ * addresses are.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class EndpointClaims {
+
+  /**
+   * What a new endpoint was given.
+   *
+   * @param id its id
+   * @param identity of its labels
+   * @param addresses one a family
+   */
+  record Claim(int id, Identity identity, List<IpAddress> addresses) {}
+
+  private final Ownership ownership;
+  private final IpamAllocator ipam;
+  private final AddressReservations reservations;
+  private final IdentityAllocator identities;
+  private final EndpointPrefixes prefixes;
+
+  /** The identity that each endpoint of these ids has by now. */
+  private final Map<Integer, Integer> identityOf = new ConcurrentHashMap<>();
+
+  public EndpointClaims(
+      Ownership ownership,
+      IpamAllocator ipam,
+      AddressReservations reservations,
+      IdentityAllocator identities,
+      EndpointPrefixes prefixes) {
+    this.ownership = ownership;
+    this.ipam = ipam;
+    this.reservations = reservations;
+    this.identities = identities;
+    this.prefixes = prefixes;
+  }
+
+  Ownership ownership() {
+    return ownership;
+  }
+
+  /** Keeps endpoints from taking an address while others work on it. */
+  public static AddressReservations.Guard guard(Ownership ownership) {
+    return (address, by) -> {
+      try {
+        return ownership.keep(address, by)::release;
+      } catch (EndpointExistsException e) {
+        throw new AddressInUseException(String.valueOf(e.getMessage()));
+      }
+    };
+  }
+
+  /**
+   * Takes the name of a pod whose addresses and devices are yet to be made.
+   *
+   * @throws EndpointExistsException if the pod is an endpoint already
+   */
+  Holding own(String pod) {
+    return ownership.take(pod, Names.NONE, 0, List.of(Thing.attachment(pod, Names.NONE)));
+  }
+
+  /**
+   * Takes everything that a pod brings along.
+   *
+   * @throws EndpointExistsException if one of these is another's
+   * @throws AgentException if no pod can have one of the addresses
+   */
+  Holding own(EndpointAttachment wanted) {
+    if (wanted.addressOwner() == AddressOwner.OTHERS) {
+      wanted.addresses().forEach(address -> requireForeign(address, wanted.podName()));
+    }
+    return ownership.take(
+        wanted.podName(),
+        wanted.names(),
+        wanted.wantedId(),
+        Thing.all(wanted.podName(), wanted.names(), wanted.addresses(), wanted.device()));
+  }
+
+  /**
+   * Claims everything for a new endpoint.
+   *
+   * @param holding from {@link #own(String)}; given back with the rest
+   */
+  Claim claim(Holding holding, String pod, Labels relevant, Undo undo) {
+    undo.add(() -> forget(holding));
+    Identity identity = identities.allocate(relevant);
+    undo.add(() -> releasePresent(holding.id(), identity));
+    List<IpAddress> addresses = new ArrayList<>();
+    for (IpFamily family : IpFamily.values()) {
+      if (ipam.families().contains(family)) {
+        IpAddress address = ipam.allocate(family, pod);
+        undo.add(() -> ipam.release(address, pod));
+        addresses.add(address);
+      }
+    }
+    holding.add(addresses.stream().map(Address::new).toList());
+    return new Claim(holding.id(), identity, addresses);
+  }
+
+  /**
+   * Claims everything for a new endpoint whose addresses were chosen before, by {@link
+   * AddressReservations#allocate} as a rule.
+   *
+   * @param holding from {@link #own(EndpointAttachment)}; given back with the rest
+   */
+  Claim claimGiven(Holding holding, EndpointAttachment wanted, Labels relevant, Undo undo) {
+    undo.add(() -> forget(holding));
+    Identity identity = identities.allocate(relevant);
+    undo.add(() -> releasePresent(holding.id(), identity));
+    if (wanted.addressOwner() == AddressOwner.AGENT) {
+      for (IpAddress address : wanted.addresses()) {
+        claimGiven(address, wanted, undo);
+      }
+    }
+    return new Claim(holding.id(), identity, wanted.addresses());
+  }
+
+  /** Whoever took the address for the endpoint is its owner still if this comes to nothing. */
+  private void claimGiven(IpAddress address, EndpointAttachment wanted, Undo undo) {
+    String pod = wanted.podName();
+    UUID reservation = wanted.reservations().get(address);
+    if (reservation != null) {
+      requireOf(address, reservation);
+    }
+    String holder = ipam.allocations().get(address).orElse(AddressReservations.NOBODY);
+    boolean isForIt = holder.equals(AddressReservations.NOBODY) || wanted.isOf(holder);
+    if (!isForIt) {
+      throw new EndpointExistsException(
+          "endpoint " + pod + ": address " + address + " is that of " + holder);
+    }
+    undo.add(reservations.handOver(address));
+    if (!holder.equals(pod) && ipam.release(address, holder)) {
+      undo.add(() -> ipam.claim(address, holder));
+    }
+    ipam.claim(address, pod);
+    if (!holder.equals(pod)) {
+      undo.add(() -> ipam.release(address, pod));
+    }
+  }
+
+  private void requireOf(IpAddress address, UUID reservation) {
+    if (!reservations.isOf(address, reservation)) {
+      throw new UnfitAddressException("address " + address + ": it is reserved anew, for another");
+    }
+  }
+
+  /**
+   * An address that others keep: they must not bring one that stands for something else here.
+   *
+   * @throws AgentException if it is no pod's, the node's own, or one that this agent gives out
+   */
+  private void requireForeign(IpAddress address, String pod) {
+    Optional<String> unusable = UnusablePrefixes.reason(IpPrefix.host(address));
+    String problem =
+        unusable.isPresent()
+            ? unusable.get()
+            : reservations.podCidrs().stream().anyMatch(prefix -> prefix.contains(address))
+                ? "it is of the pod CIDRs " + reservations.podCidrs() + " of this node"
+                : NodeAddresses.has(address) ? "it is the node's own" : "";
+    if (!problem.isEmpty()) {
+      throw new UnfitAddressException("endpoint " + pod + ": address " + address + ": " + problem);
+    }
+  }
+
+  /**
+   * Claims again what an endpoint of an earlier run had.
+   *
+   * @param details what its maker said of it, from which its identity's labels follow
+   * @return the endpoint, with another number if that of its identity is another's by now
+   */
+  Endpoint claimAgain(Endpoint former, EndpointDetails details, Undo undo) {
+    Labels relevant = details.relevantLabels();
+    String pod = former.podName();
+    if (details.addressOwner() == AddressOwner.OTHERS) {
+      former.addresses().forEach(address -> requireForeign(address, pod));
+    }
+    Holding holding =
+        ownership.take(
+            pod,
+            details.names(),
+            former.id(),
+            Thing.all(pod, details.names(), former.addresses(), former.device()));
+    holding.settled();
+    undo.add(() -> forget(holding));
+    if (details.addressOwner() == AddressOwner.AGENT) {
+      for (IpAddress address : former.addresses()) {
+        ipam.claim(address, pod);
+        undo.add(() -> ipam.release(address, pod));
+      }
+    }
+    Identity identity =
+        relevant.equals(former.labels())
+            ? identities.restore(new Identity(former.identity(), relevant))
+            : identities.allocate(relevant);
+    undo.add(() -> releasePresent(former.id(), identity));
+    return former.withIdentity(identity);
+  }
+
+  /** Of an endpoint whose labels changed meanwhile the claimed one was given back by then. */
+  private void releasePresent(int endpointId, Identity claimed) {
+    identities.release(identityOf.getOrDefault(endpointId, claimed.id()));
+  }
+
+  /** The prefixes that it gives addresses out of. */
+  List<IpPrefix> podCidrs() {
+    return reservations.podCidrs();
+  }
+
+  /** Takes one more reference on the identity of a label set, for an endpoint that changes. */
+  Identity claimIdentity(Labels relevant) {
+    return identities.allocate(relevant);
+  }
+
+  /** Gives a reference back. */
+  void releaseIdentity(int id) {
+    identities.release(id);
+  }
+
+  /** Gives back everything that the endpoint had. */
+  void release(Endpoint endpoint, AddressOwner owner) {
+    if (owner == AddressOwner.AGENT) {
+      endpoint.addresses().forEach(address -> ipam.release(address, endpoint.podName()));
+    }
+    identities.release(endpoint.identity());
+    identityOf.remove(endpoint.id());
+    ownership.release(endpoint.id());
+  }
+
+  /** Tells everybody whose the addresses are. */
+  void announce(Endpoint endpoint) {
+    identityOf.put(endpoint.id(), endpoint.identity());
+    prefixes.put(endpoint);
+  }
+
+  /** Takes that back. */
+  void withdraw(Endpoint endpoint) {
+    prefixes.remove(endpoint);
+  }
+
+  private void forget(Holding holding) {
+    identityOf.remove(holding.id());
+    holding.release();
+  }
+}

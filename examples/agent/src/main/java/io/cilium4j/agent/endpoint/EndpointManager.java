@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.endpoint;
+
+import io.cilium4j.agent.UnfitAddressException;
+import io.cilium4j.agent.EndpointClaim;
+import io.cilium4j.agent.AgentException;
+import io.cilium4j.agent.EndpointRequest;
+import io.cilium4j.agent.EndpointExistsException;
+import io.cilium4j.agent.EndpointAttachment;
+import io.cilium4j.agent.EndpointDetails;
+import io.cilium4j.agent.EndpointEvent;
+import io.cilium4j.agent.Wait;
+import io.cilium4j.agent.endpoint.EndpointClaims.Claim;
+import io.cilium4j.agent.EndpointDetails.AddressOwner;
+import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.EndpointEvent.Outcome;
+import io.cilium4j.agent.endpoint.Ownership.Holding;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Endpoint.NamedPort;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
+import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.policy.controller.EnforcementWaiter;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The life of endpoints, from a pod's start to its end and across restarts of the agent; the one
+ * writer of the table of endpoints.
+ *
+ * <p>Creation takes one thing after the other, and notes how to give it back: what {@link
+ * EndpointClaims} holds, the devices, the state file, and at last the row, from which policy and
+ * datapath follow by themselves. What fails half way gives everything back in the reverse order.
+ * Whoever creates waits until the datapath enforces the endpoint's policy; until then its packets
+ * are dropped, since absent is deny.
+ *
+ * <p>Safe for use by several threads; endpoints come and go side by side.
+ */
+public final class EndpointManager {
+  private static final Logger LOG = LoggerFactory.getLogger(EndpointManager.class);
+
+  /** The input that the table of endpoints waits for: those of the state folder. */
+  public static final String RESTORED = "restored";
+
+  /** The name of the device inside each pod. */
+  private static final String POD_DEVICE = "eth0";
+
+  /** How long a datapath may take for one endpoint before the caller is told that it failed. */
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final EndpointStates endpoints;
+  private final TableWriter<Integer, EndpointDetails> details =
+      TableWriter.create("endpoint-details");
+
+  /** Held while an endpoint's details are read and written again; never while anybody waits. */
+  private final ReentrantLock changing = new ReentrantLock();
+
+  /** Endpoints of an earlier run that are not here, with the reason, by pod. */
+  private final Map<String, String> unrestored = new ConcurrentHashMap<>();
+
+  private final EndpointLog log = new EndpointLog(Clock.systemUTC());
+  private final EndpointClaims claims;
+  private final EndpointStore store;
+  private final Datapath datapath;
+  private final EnforcementWaiter enforcement;
+
+  /**
+   * @param endpoints the table, which waits for {@link #RESTORED}
+   * @param enforcement tells when the datapath has what the table says
+   */
+  public EndpointManager(
+      TableWriter<Integer, Endpoint> endpoints,
+      EndpointClaims claims,
+      EndpointStore store,
+      Datapath datapath,
+      EnforcementWaiter enforcement) {
+    this.endpoints = new EndpointStates(endpoints, log);
+    this.claims = claims;
+    this.store = store;
+    this.datapath = datapath;
+    this.enforcement = enforcement;
+  }
+
+  /**
+   * Makes a pod an endpoint and waits until it is ready.
+   *
+   * @throws AgentException if it cannot; nothing is left of the attempt
+   */
+  public Endpoint create(EndpointRequest request, Labels labels, int mtuBytes) {
+    var details = EndpointDetails.of(Names.NONE, labels, AddressOwner.AGENT);
+    Holding holding = own(() -> claims.own(request.podName()));
+    return bringAbout(
+        holding,
+        request.podName(),
+        Wait.UNTIL_READY,
+        undo -> {
+          Claim claim = claims.claim(holding, request.podName(), details.relevantLabels(), undo);
+          EndpointInterface device =
+              datapath.connect(
+                  new ConnectRequest(
+                      claim.id(), request.netns(), POD_DEVICE, claim.addresses(), mtuBytes));
+          undo.add(() -> datapath.disconnect(device));
+          holding.add(Thing.device(device));
+          var pod = new PodName(request.namespace(), request.name());
+          return keep(endpoint(pod, claim, device, request.namedPorts()), details, undo);
+        });
+  }
+
+  /**
+   * Makes a pod an endpoint whose devices and addresses are there already.
+   *
+   * @throws EndpointExistsException if its attachment, wanted id, device or an address is another's
+   * @throws UnfitAddressException if it cannot have one of its addresses
+   * @throws AgentException if it cannot; devices and addresses are its maker's still, and a device
+   *     that was taken over before it failed is down
+   */
+  public Endpoint adopt(EndpointAttachment wanted, Labels labels, Wait wait) {
+    var details = EndpointDetails.of(wanted.names(), labels, wanted.addressOwner());
+    Holding holding = own(() -> claims.own(wanted));
+    return bringAbout(
+        holding,
+        wanted.podName(),
+        wait,
+        undo -> {
+          Claim claim = claims.claimGiven(holding, wanted, details.relevantLabels(), undo);
+          EndpointInterface device =
+              datapath.adopt(new AdoptRequest(claim.id(), wanted.device(), claim.addresses()));
+          undo.add(() -> datapath.release(device));
+          var pod = new PodName(wanted.namespace(), wanted.name());
+          return keep(endpoint(pod, claim, device, wanted.namedPorts()), details, undo);
+        });
+  }
+
+  /**
+   * Takes what a new endpoint needs. What stands in its way and has lost its device is gone for
+   * good, and makes room: its container runtime may never come back to delete it.
+   */
+  private Holding own(Supplier<Holding> things) {
+    while (true) {
+      try {
+        return things.get();
+      } catch (EndpointExistsException e) {
+        Optional<Endpoint> owner = endpoints.table().get(e.ownerId());
+        if (owner.isEmpty() || datapath.holds(owner.get().device())) {
+          throw e;
+        }
+        LOG.info(
+            "endpoint without device makes room id={} for=\"{}\"", e.ownerId(), e.getMessage());
+        var _ = delete(e.ownerId());
+      }
+    }
+  }
+
+  private record PodName(String namespace, String name) {}
+
+  private static Endpoint endpoint(
+      PodName pod, Claim claim, EndpointInterface device, Map<String, NamedPort> namedPorts) {
+    return new Endpoint(
+        claim.id(),
+        pod.namespace(),
+        pod.name(),
+        claim.identity().labels(),
+        claim.identity().id(),
+        claim.addresses(),
+        device,
+        namedPorts,
+        EndpointState.NOT_READY);
+  }
+
+  private Endpoint bringAbout(
+      Holding holding, String pod, Wait wait, Function<Undo, Endpoint> make) {
+    var undo = new Undo();
+    Optional<Endpoint> published = Optional.empty();
+    try {
+      Endpoint made = make.apply(undo);
+      long revision = publish(made, undo);
+      published = Optional.of(made);
+      unrestored.remove(pod); // Its successor is there.
+      if (wait == Wait.NOT) {
+        return made;
+      }
+      awaitEnforced(made, revision);
+      if (!datapath.holds(made.device())) {
+        throw new AgentException(
+            "endpoint " + pod + ": its device " + made.device().hostName() + " is gone");
+      }
+      endpoints.reach(made.id(), EndpointState.READY, Outcome.OK, "policy enforced");
+      Endpoint present =
+          endpoints
+              .table()
+              .get(made.id())
+              .orElseThrow(() -> new AgentException("it was deleted while it was created"));
+      // The next change may be on its way already; what was waited for is enforced all the same.
+      Endpoint ready = EndpointStates.step(present, EndpointState.READY).orElse(present);
+      LOG.info(
+          "endpoint ready id={} pod={} identity={} addresses={}",
+          ready.id(),
+          ready.podName(),
+          ready.identity(),
+          ready.addresses());
+      return ready;
+    } catch (RuntimeException e) {
+      // Of one that is on its way out whoever deletes it gives everything back.
+      if (published.isEmpty() || leave(published.get().id()).isPresent()) {
+        undo.run(e);
+      }
+      throw e instanceof AgentException known
+          ? known
+          : new AgentException("endpoint " + pod + ": " + e.getMessage(), e);
+    } finally {
+      holding.settled();
+    }
+  }
+
+  /** What the next start of the agent knows of. */
+  private Endpoint keep(Endpoint endpoint, EndpointDetails about, Undo undo) {
+    undo.add(() -> forget(endpoint.id()));
+    details.put(endpoint.id(), about);
+    store.put(endpoint, about);
+    return endpoint;
+  }
+
+  private void forget(int id) {
+    details.remove(id);
+    log.remove(id);
+    store.remove(id);
+  }
+
+  /** From here on everybody knows of the endpoint. */
+  private long publish(Endpoint endpoint, Undo undo) {
+    undo.add(() -> withdraw(endpoint));
+    claims.announce(endpoint);
+    long revision = endpoints.put(endpoint);
+    log.add(endpoint.id(), Outcome.OK, "created", endpoint.state());
+    return revision;
+  }
+
+  /** Takes the endpoint's rows away and waits until the datapath has none of it any more. */
+  private void withdraw(Endpoint endpoint) {
+    long revision = endpoints.remove(endpoint.id());
+    claims.withdraw(endpoint);
+    enforcement
+        .await(new EndpointKey(endpoint.id()), revision, PATIENCE)
+        .ifPresent(problem ->
+            LOG.warn(
+                "endpoint row stays in the datapath id={} pod={} error=\"{}\"",
+                endpoint.id(),
+                endpoint.podName(),
+                problem));
+  }
+
+  private void awaitEnforced(Endpoint endpoint, long revision) {
+    enforcement
+        .await(new EndpointKey(endpoint.id()), revision, PATIENCE)
+        .ifPresent(problem -> {
+          throw new AgentException("endpoint " + endpoint.podName() + ": " + problem);
+        });
+  }
+
+  /**
+   * Removes an endpoint with everything it has, also where a step of it fails. One in the making is
+   * waited for.
+   *
+   * @return what went wrong on the way, one line each; absent if there is no such endpoint, or
+   *     another removed it
+   */
+  public Optional<List<String>> delete(int id) {
+    Optional<Holding> entered = claims.ownership().enter(id);
+    if (entered.isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      return deleteEntered(id);
+    } finally {
+      entered.get().settled();
+    }
+  }
+
+  private Optional<List<String>> deleteEntered(int id) {
+    Optional<Endpoint> leaving = leave(id);
+    if (leaving.isEmpty()) {
+      return Optional.empty();
+    }
+    AddressOwner owner =
+        details.table().get(id).map(EndpointDetails::addressOwner).orElse(AddressOwner.AGENT);
+    Endpoint endpoint = leaving.get();
+    List<String> problems = new ArrayList<>();
+    // The row first: without one the devices drop everything. The file last of what can fail, so
+    // that a crash on the way leaves an endpoint that the next start knows of.
+    attempt(problems, () -> withdraw(endpoint));
+    attempt(problems, () -> datapath.disconnect(endpoint.device()));
+    attempt(problems, () -> forget(id));
+    attempt(problems, () -> claims.release(endpoint, owner));
+    if (problems.isEmpty()) {
+      LOG.info("endpoint gone id={} pod={}", id, endpoint.podName());
+    } else {
+      LOG.warn("endpoint gone id={} pod={} errors={}", id, endpoint.podName(), problems);
+    }
+    return Optional.of(List.copyOf(problems));
+  }
+
+  /**
+   * Sends an endpoint on its way out, on which nobody changes it any more; absent if there is none,
+   * or it is on its way already. A change of labels is told as a whole before, or not at all: what
+   * it told afterwards nobody would take back.
+   */
+  private Optional<Endpoint> leave(int id) {
+    changing.lock();
+    try {
+      return endpoints.become(id, EndpointState.DISCONNECTING);
+    } finally {
+      changing.unlock();
+    }
+  }
+
+  private static void attempt(List<String> problems, Runnable step) {
+    try {
+      step.run();
+    } catch (RuntimeException e) {
+      problems.add(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /**
+   * Gives an endpoint other labels, and waits until its new identity is enforced.
+   *
+   * @param change its details from the present ones; must not change anything else
+   * @return false if there is no such endpoint
+   * @throws AgentException if it cannot be kept, and nothing is changed; or if it is not enforced
+   *     in time, and will be
+   */
+  public boolean changeLabels(int id, UnaryOperator<EndpointDetails> change) {
+    return changeLabels(id, change, UnaryOperator.identity());
+  }
+
+  /**
+   * As {@link #changeLabels(int, UnaryOperator)}.
+   *
+   * @param alsoChanged what else of the endpoint changes with its labels
+   */
+  public boolean changeLabels(
+      int id, UnaryOperator<EndpointDetails> change, UnaryOperator<Endpoint> alsoChanged) {
+    Optional<Endpoint> before;
+    Endpoint changed;
+    long revision;
+    changing.lock();
+    try {
+      Optional<EndpointDetails> present = details.table().get(id);
+      if (present.isEmpty()) {
+        return false;
+      }
+      EndpointDetails changedDetails = change.apply(present.get());
+      Identity next = claims.claimIdentity(changedDetails.relevantLabels());
+      UnaryOperator<Endpoint> step = endpoint -> alsoChanged.apply(endpoint.withIdentity(next));
+      try {
+        before = keepChanged(id, changedDetails, step);
+      } catch (RuntimeException e) {
+        claims.releaseIdentity(next.id());
+        throw e;
+      }
+      if (before.isEmpty()) {
+        claims.releaseIdentity(next.id());
+        return false;
+      }
+      revision = endpoints.table().revision();
+      changed = step.apply(before.get());
+      claims.announce(changed);
+      log.add(id, Outcome.OK, "identity " + next.id() + " by labels", changed.state());
+    } finally {
+      changing.unlock();
+    }
+    try {
+      awaitEnforced(changed, revision);
+    } finally {
+      claims.releaseIdentity(before.get().identity());
+    }
+    return true;
+  }
+
+  /**
+   * Changes an endpoint, in its file first: nothing counts that the next start would not know of.
+   * Gives its former form; absent if there is no such endpoint.
+   */
+  private Optional<Endpoint> keepChanged(
+      int id, EndpointDetails changedDetails, UnaryOperator<Endpoint> change) {
+    Optional<Endpoint> present = endpoints.table().get(id);
+    if (present.isEmpty()) {
+      return Optional.empty();
+    }
+    store.put(change.apply(present.get()), changedDetails);
+    Optional<Endpoint> before =
+        endpoints.replace(id, endpoint -> Optional.of(change.apply(endpoint)));
+    if (before.isPresent()) {
+      details.put(id, changedDetails);
+    } else {
+      store.remove(id); // It was deleted meanwhile, and its file with it.
+    }
+    return before;
+  }
+
+  /**
+   * Sets some of an endpoint's own options.
+   *
+   * @return false if there is no such endpoint
+   */
+  public boolean changeOptions(int id, Map<String, Boolean> changed) {
+    return changeDetails(
+        id, "options " + new TreeMap<>(changed), details -> details.withOptions(changed));
+  }
+
+  /**
+   * Changes the names by which others know an endpoint.
+   *
+   * @return false if there is no such endpoint
+   * @throws EndpointExistsException if they are another's
+   */
+  public boolean changeNames(int id, UnaryOperator<Names> change) {
+    changing.lock();
+    try {
+      Optional<EndpointDetails> present = details.table().get(id);
+      if (present.isEmpty()) {
+        return false;
+      }
+      Names changed = change.apply(present.get().names());
+      Runnable takeBack = claims.ownership().rename(id, changed);
+      boolean kept = false;
+      try {
+        kept = changeDetails(id, "names", details -> details.withNames(changed));
+      } finally {
+        if (!kept) {
+          takeBack.run();
+        }
+      }
+      return kept;
+    } finally {
+      changing.unlock();
+    }
+  }
+
+  /** Changes of details that decide nothing of packets. */
+  private boolean changeDetails(int id, String what, UnaryOperator<EndpointDetails> change) {
+    changing.lock();
+    try {
+      Optional<EndpointDetails> present = details.table().get(id);
+      if (present.isEmpty()) {
+        return false;
+      }
+      EndpointDetails next = change.apply(present.get());
+      if (next.equals(present.get())) {
+        return true;
+      }
+      Optional<Endpoint> endpoint = keepChanged(id, next, UnaryOperator.identity());
+      endpoint.ifPresent(there -> log.add(id, Outcome.OK, what, there.state()));
+      return endpoint.isPresent();
+    } finally {
+      changing.unlock();
+    }
+  }
+
+  /** What else is known of each endpoint, by id. */
+  public Table<Integer, EndpointDetails> details() {
+    return details.table();
+  }
+
+  /** The endpoints and their states, which follow the datapath. */
+  public EndpointStates states() {
+    return endpoints;
+  }
+
+  /** The last steps of an endpoint's life, the newest first. */
+  public List<EndpointEvent> log(int id) {
+    return log.of(id);
+  }
+
+  /**
+   * Takes up the endpoints of an earlier run, with the ids, addresses and identities they had.
+   *
+   * @param lost what to do with those that have an address out of reach by now
+   */
+  public void restore(EndpointRestorer.Lost lost) {
+    var found = new EndpointRestorer(claims, store, datapath).restore(lost);
+    unrestored.putAll(found.problems());
+    for (StoredEndpoint each : found.restored()) {
+      Endpoint endpoint = each.endpoint();
+      claims.announce(endpoint);
+      details.put(endpoint.id(), each.details());
+      endpoints.put(endpoint);
+      log.add(endpoint.id(), Outcome.OK, "restored", endpoint.state());
+      LOG.info(
+          "endpoint restored id={} pod={} identity={}",
+          endpoint.id(),
+          endpoint.podName(),
+          endpoint.identity());
+    }
+    endpoints.synced(RESTORED);
+  }
+
+  /** Sees which endpoints have lost their device, which nobody tells the agent of. */
+  public void lookAtDevices() {
+    for (Row<Integer, Endpoint> row : endpoints.table().snapshot()) {
+      EndpointInterface device = row.value().device();
+      boolean leaves = row.value().state() == EndpointState.DISCONNECTING;
+      endpoints.deviceIs(row.key(), leaves || datapath.holds(device), device.hostName());
+    }
+  }
+
+  /** Endpoints that are not as they should be, one line each, by where it is wrong. */
+  public Map<String, String> problems() {
+    Map<String, String> problems = new TreeMap<>();
+    unrestored.forEach((pod, problem) -> problems.put("endpoint " + pod, problem));
+    for (int id : endpoints.withoutDevice()) {
+      endpoints
+          .table()
+          .get(id)
+          .ifPresent(each ->
+              problems.put(
+                  "endpoint " + id,
+                  "endpoint %d (%s): its device %s is gone"
+                      .formatted(id, each.podName(), each.device().hostName())));
+    }
+    return problems;
+  }
+
+  /** What each endpoint has to itself, those in the making included. */
+  public List<EndpointClaim> claims() {
+    return claims.ownership().claims();
+  }
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.event;
+
+import io.cilium4j.agent.AgentRuntime;
+import io.cilium4j.agent.AgentEvent;
+import io.cilium4j.agent.AgentEvent.EndpointCreated;
+import io.cilium4j.agent.AgentEvent.EndpointDeleted;
+import io.cilium4j.agent.AgentEvent.EndpointRegenerated;
+import io.cilium4j.agent.AgentEvent.IpcacheDeleted;
+import io.cilium4j.agent.AgentEvent.IpcacheUpserted;
+import io.cilium4j.agent.AgentEvent.PolicyDeleted;
+import io.cilium4j.agent.AgentEvent.PolicyUpdated;
+import io.cilium4j.agent.AgentEvent.ServiceDeleted;
+import io.cilium4j.agent.AgentEvent.ServiceUpserted;
+import io.cilium4j.api.model.ServiceSpec;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Change;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Snapshot;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.Watch;
+import io.cilium4j.policy.PolicyResource;
+import io.cilium4j.policy.controller.AppliedPolicy;
+import io.cilium4j.policy.controller.RuleLabels;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One listener's view of the agent's tables, as events. It follows the tables like everybody else
+ * does, so that no writer knows of listeners; a look costs as much as there are changed rows.
+ */
+public final class AgentEvents implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(AgentEvents.class);
+
+  /** Most labels told of policies that changed together, which may be thousands. */
+  private static final int MAX_LABELS = 100;
+
+  private final AgentRuntime runtime;
+  private final Scheduler thread;
+  private final Consumer<? super AgentEvent> listener;
+
+  /** True from the beginning, so that no look runs before everything is followed. */
+  private final AtomicBoolean lookScheduled = new AtomicBoolean(true);
+
+  private final Followed<Long, ServiceSpec> services;
+  private final Followed<ResourceKey, AppliedPolicy> policies;
+  private final Followed<Integer, Endpoint> endpoints;
+  private final Followed<IpPrefix, IpcacheEntry> ipcache;
+  private final Followed<RowKey, RowStatus> statuses;
+
+  private AgentEvents(
+      AgentRuntime runtime, Scheduler thread, Consumer<? super AgentEvent> listener) {
+    this.runtime = runtime;
+    this.thread = thread;
+    this.listener = listener;
+    this.services = new Followed<>(runtime.services().table(), this::scheduleLook);
+    this.policies = new Followed<>(runtime.rules().applied(), this::scheduleLook);
+    this.endpoints = new Followed<>(runtime.endpoints(), this::scheduleLook);
+    this.ipcache = new Followed<>(runtime.ipcache(), this::scheduleLook);
+    this.statuses = new Followed<>(runtime.reconciler().statuses(), this::scheduleLook);
+  }
+
+  /** Begins; what there is already is no event. */
+  public static AgentEvents follow(
+      AgentRuntime runtime, String instance, Consumer<? super AgentEvent> listener) {
+    var events = new AgentEvents(runtime, Scheduler.ofThread(instance + "-events"), listener);
+    events.thread.execute(events::look);
+    return events;
+  }
+
+  @Override
+  public void close() {
+    services.close();
+    policies.close();
+    endpoints.close();
+    ipcache.close();
+    statuses.close();
+    thread.close();
+  }
+
+  private void scheduleLook() {
+    if (lookScheduled.compareAndSet(false, true)) {
+      thread.execute(this::look);
+    }
+  }
+
+  /**
+   * What follows is looked at before what it follows from, and told after it: so nobody hears of an
+   * endpoint's regeneration before its creation.
+   */
+  private void look() {
+    lookScheduled.set(false);
+    List<Step<RowKey, RowStatus>> regenerated = statuses.look();
+    List<Step<IpPrefix, IpcacheEntry>> prefixes = ipcache.look();
+    List<Step<Integer, Endpoint>> changed = endpoints.look();
+    tellPolicies(policies.look());
+    services.look().forEach(this::tellService);
+    changed.forEach(this::tellEndpoint);
+    prefixes.forEach(this::tellPrefix);
+    regenerated.forEach(this::tellRegeneration);
+  }
+
+  private void tell(AgentEvent event) {
+    try {
+      listener.accept(event);
+    } catch (RuntimeException e) {
+      LOG.warn("event listener failed error=\"{}\"", e.toString());
+    }
+  }
+
+  private void tellService(Step<Long, ServiceSpec> step) {
+    tell(
+        step.now().isPresent()
+            ? new ServiceUpserted(step.now().get())
+            : new ServiceDeleted(step.key()));
+  }
+
+  private void tellPolicies(List<Step<ResourceKey, AppliedPolicy>> steps) {
+    List<PolicyResource> updated = new ArrayList<>();
+    List<PolicyResource> deleted = new ArrayList<>();
+    for (Step<ResourceKey, AppliedPolicy> step : steps) {
+      if (step.now().isEmpty()) {
+        step.before().flatMap(AppliedPolicy::inForce).ifPresent(deleted::add);
+      } else if (step.now().get().problem().isEmpty() && isNewVersion(step)) {
+        step.now().get().inForce().ifPresent(updated::add);
+      }
+    }
+    long revision = runtime.rules().snapshot().revision();
+    if (!updated.isEmpty()) {
+      tell(new PolicyUpdated(revision, count(updated), labels(updated)));
+    }
+    if (!deleted.isEmpty()) {
+      tell(new PolicyDeleted(revision, count(deleted), labels(deleted)));
+    }
+  }
+
+  /** That it contradicts another rule, or does so no more, makes it no other version. */
+  private static boolean isNewVersion(Step<ResourceKey, AppliedPolicy> step) {
+    return !step.before()
+        .map(AppliedPolicy::revision)
+        .equals(step.now().map(AppliedPolicy::revision));
+  }
+
+  private static int count(List<PolicyResource> resources) {
+    return resources.stream().mapToInt(each -> RuleLabels.of(each).size()).sum();
+  }
+
+  private static List<Label> labels(List<PolicyResource> resources) {
+    Set<Label> labels = new LinkedHashSet<>();
+    for (PolicyResource resource : resources) {
+      if (labels.size() >= MAX_LABELS) {
+        break;
+      }
+      RuleLabels.of(resource).forEach(labels::addAll);
+    }
+    return labels.stream().limit(MAX_LABELS).toList();
+  }
+
+  /** Changes of state and labels are no news of their own: a regeneration follows. */
+  private void tellEndpoint(Step<Integer, Endpoint> step) {
+    if (step.now().isEmpty()) {
+      step.before().map(EndpointDeleted::new).ifPresent(this::tell);
+    } else if (step.before().isEmpty()) {
+      tell(new EndpointCreated(step.now().get()));
+    }
+  }
+
+  private void tellPrefix(Step<IpPrefix, IpcacheEntry> step) {
+    tell(
+        step.now().isPresent()
+            ? new IpcacheUpserted(step.now().get(), step.before())
+            : new IpcacheDeleted(step.before().orElseThrow()));
+  }
+
+  private void tellRegeneration(Step<RowKey, RowStatus> step) {
+    if (!(step.key() instanceof EndpointKey key) || step.now().isEmpty()) {
+      return;
+    }
+    Optional<String> error =
+        step.now().get() instanceof RowStatus.Failed failed
+            ? Optional.of(failed.message())
+            : Optional.empty();
+    boolean ended = error.isPresent() || step.now().get() instanceof RowStatus.Done;
+    if (ended) {
+      // Of one that has gone by now its end was told, or is about to be.
+      runtime
+          .endpoints()
+          .get(key.endpointId())
+          .ifPresent(endpoint -> tell(new EndpointRegenerated(endpoint, error)));
+    }
+  }
+
+  /**
+   * What became of one row between two looks.
+   *
+   * @param before its value at the former look; absent for a new row
+   * @param now its value; absent for a row that is gone, and then {@code before} is present
+   */
+  private record Step<K, V>(K key, Optional<V> before, Optional<V> now) {}
+
+  /** A table and how it was at the last look; both are the look's thread's alone. */
+  private static final class Followed<K, V> {
+    private final Watch<K, V> watch;
+    private Snapshot<K, V> seen;
+
+    Followed(Table<K, V> table, Runnable wakeUp) {
+      this.watch = table.watch(wakeUp);
+      this.seen = watch.poll().snapshot();
+    }
+
+    List<Step<K, V>> look() {
+      if (watch.isClosed()) {
+        return List.of();
+      }
+      Snapshot<K, V> before = seen;
+      Changes<K, V> changes = watch.poll();
+      seen = changes.snapshot();
+      List<Step<K, V>> steps = new ArrayList<>();
+      if (changes.fromScratch()) {
+        addVanished(before, steps);
+      }
+      for (Change<K, V> change : changes.list()) {
+        Optional<Row<K, V>> former = before.row(change.key());
+        Optional<V> value = former.map(Row::value);
+        switch (change) {
+          case Change.Put<K, V> put -> {
+            // A list from scratch has the rows that did not change, too.
+            if (former.isEmpty() || former.get().revision() != put.revision()) {
+              steps.add(new Step<>(put.key(), value, Optional.of(put.value())));
+            }
+          }
+          case Change.Removed<K, V> gone ->
+              value.ifPresent(
+                  last -> steps.add(new Step<>(gone.key(), Optional.of(last), Optional.empty())));
+        }
+      }
+      return steps;
+    }
+
+    /** Removals that were forgotten before we looked. */
+    private void addVanished(Snapshot<K, V> before, List<Step<K, V>> steps) {
+      for (Row<K, V> row : before) {
+        if (!seen.contains(row.key())) {
+          steps.add(new Step<>(row.key(), Optional.of(row.value()), Optional.empty()));
+        }
+      }
+    }
+
+    void close() {
+      watch.close();
+    }
+  }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.state;
+
+import io.cilium4j.agent.AgentException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The folder in which an instance keeps what must outlive its process, readable by its own user
+ * alone (folders 0700, files 0600).
+ *
+ * <pre>
+ *   FOLDER/lock               held while the agent runs
+ *   FOLDER/endpoints/ID.json  one file an endpoint
+ *   FOLDER/specs/NAME/ID.json one file a service, recorder, address without endpoint, …
+ *   FOLDER/given-rules.json   the rules that users gave by hand
+ *   FOLDER/manifests.json     the manifests as they were last good
+ *   FOLDER/policies.json      the policy objects that were accepted last
+ *   FOLDER/datapath-name      which datapath enforces
+ *   FOLDER/datapath/          the datapath's own: its manifest
+ * </pre>
+ *
+ * <p>A file is written beside its place, flushed to the disk and then renamed, so that a crash at
+ * any moment leaves the old content or the new one, never a part.
+ */
+public final class StateFolder {
+  private static final Logger LOG = LoggerFactory.getLogger(StateFolder.class);
+
+  private static final FileAttribute<Set<PosixFilePermission>> FOLDER_MODE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+  /**
+   * Largest file of the cluster's objects: of 10,000 manifests of the usual size it takes a tenth.
+   */
+  private static final long MAX_OBJECTS_BYTES = 256L << 20;
+
+  /** Largest file of rules and policies that users gave: some times what the API takes at once. */
+  private static final long MAX_RULES_BYTES = 16L << 20;
+
+  /** Largest file of numbers: some 200,000 prefixes. */
+  private static final long MAX_IDENTITIES_BYTES = 32L << 20;
+
+  /** With the line's end, so that a part of a name is none. */
+  private static final Pattern DATAPATH_NAME = Pattern.compile("([a-z][-a-z0-9]{0,30})\\n");
+
+  /** What the list of a datapath's devices is called behind the datapath's name. */
+  private static final String DEVICES = "-devices";
+
+  private final Path root;
+
+  public StateFolder(Path root) {
+    this.root = root.toAbsolutePath();
+  }
+
+  public Path root() {
+    return root;
+  }
+
+  public Path lock() {
+    return root.resolve("lock");
+  }
+
+  public Path datapath() {
+    return root.resolve("datapath");
+  }
+
+  public Path endpoints() {
+    return root.resolve("endpoints");
+  }
+
+  /** Whether there are endpoints of an earlier run, which the kernel protects until it is told. */
+  boolean hasEndpoints() {
+    return !AtomicFiles.list(endpoints(), ".json").isEmpty();
+  }
+
+  /** The rules that users gave by hand. */
+  public FolderFile apiRules() {
+    return new FolderFile(root.resolve("given-rules.json"), MAX_RULES_BYTES, () -> false);
+  }
+
+  /** Policies that the embedding program applied. */
+  public FolderFile programPolicies() {
+    return new FolderFile(root.resolve("program-policies.json"), MAX_RULES_BYTES, () -> false);
+  }
+
+  /** What the source of Kubernetes objects must know again. */
+  public FolderFile manifests() {
+    return new FolderFile(root.resolve("manifests.json"), MAX_OBJECTS_BYTES, this::hasEndpoints);
+  }
+
+  /** The policy objects that were accepted last. */
+  public FolderFile policies() {
+    return new FolderFile(root.resolve("policies.json"), MAX_OBJECTS_BYTES, this::hasEndpoints);
+  }
+
+  /** The numbers of prefixes and names. */
+  public FolderFile localIdentities() {
+    return new FolderFile(root.resolve("local-identities.json"), MAX_IDENTITIES_BYTES, () -> false);
+  }
+
+  /** The folder of a table of what users asked for. */
+  public Path specs(String name) {
+    return specs().resolve(name);
+  }
+
+  private Path specs() {
+    return root.resolve("specs");
+  }
+
+  /** Whether an earlier run used a datapath, whether its name can be read or not. */
+  public boolean hasDatapath() {
+    return Files.exists(datapathNameFile());
+  }
+
+  /**
+   * The name of the datapath that an earlier run used; absent if none did, or if nothing says
+   * which. Where the file is damaged, the one that left a list of devices is it.
+   */
+  public Optional<String> datapathName() {
+    String problem;
+    try {
+      Matcher name =
+          DATAPATH_NAME.matcher(new String(AtomicFiles.read(datapathNameFile()), StandardCharsets.UTF_8));
+      if (name.matches()) {
+        return Optional.of(name.group(1));
+      }
+      problem = "no name of a datapath";
+    } catch (NoSuchFileException _) {
+      return Optional.empty();
+    } catch (IOException e) {
+      problem = reason(e);
+    }
+    List<String> lists =
+        AtomicFiles.list(datapath(), DEVICES).stream().map(file -> file.getFileName().toString()).toList();
+    LOG.warn("state lost file={} error=\"{}\" devices={}", datapathNameFile(), problem, lists);
+    return lists.size() == 1
+        ? Optional.of(lists.getFirst().substring(0, lists.getFirst().length() - DEVICES.length()))
+        : Optional.empty();
+  }
+
+  /** Notes the name of the datapath that enforces from now on. */
+  public void setDatapathName(String name) {
+    try {
+      AtomicFiles.write(datapathNameFile(), (name + "\n").getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new AgentException("write " + datapathNameFile() + ": " + reason(e), e);
+    }
+  }
+
+  private Path datapathNameFile() {
+    return root.resolve("datapath-name");
+  }
+
+  /** Makes a folder for a table of what users asked for, with those above it. */
+  public void createSpecs(String name) throws IOException {
+    Files.createDirectories(specs(name), FOLDER_MODE);
+  }
+
+  /** Makes the folders that are missing. */
+  public void create() {
+    try {
+      for (Path folder : List.of(root, endpoints(), datapath())) {
+        Files.createDirectories(folder, FOLDER_MODE);
+      }
+    } catch (IOException e) {
+      throw new AgentException("make state folder " + root + ": " + reason(e), e);
+    }
+  }
+
+  /** Removes what writers left that a crash cut off. Nobody may write meanwhile. */
+  public void sweep() {
+    try {
+      for (Path folder :
+          Stream.concat(Stream.of(root, endpoints()), AtomicFiles.list(specs(), "").stream()).toList()) {
+        for (Path unfinished : AtomicFiles.list(folder, AtomicFiles.UNFINISHED)) {
+          Files.deleteIfExists(unfinished);
+        }
+      }
+    } catch (IOException e) {
+      throw new AgentException("tidy up state folder " + root + ": " + reason(e), e);
+    }
+  }
+
+  /** Removes the folders with the files that are this class's own; a stranger's file stays. */
+  public void remove() {
+    try {
+      for (Path file : AtomicFiles.list(endpoints(), "")) {
+        Files.deleteIfExists(file);
+      }
+      for (Path table : AtomicFiles.list(specs(), "")) {
+        for (Path file : AtomicFiles.list(table, "")) {
+          Files.deleteIfExists(file);
+        }
+        deleteIfEmpty(table);
+      }
+      for (Path file : AtomicFiles.list(root, "")) {
+        // Also set aside or unfinished.
+        String name = file.getFileName().toString();
+        if (Stream.of(apiRules(), programPolicies(), localIdentities(), manifests(), policies())
+            .anyMatch(each -> name.startsWith(each.path().getFileName().toString()))) {
+          Files.deleteIfExists(file);
+        }
+      }
+      Files.deleteIfExists(datapathNameFile());
+      Files.deleteIfExists(lock());
+      for (Path folder : List.of(endpoints(), specs(), datapath(), root)) {
+        deleteIfEmpty(folder);
+      }
+    } catch (IOException e) {
+      throw new AgentException("remove state folder " + root + ": " + reason(e), e);
+    }
+  }
+
+  private static void deleteIfEmpty(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    try (Stream<Path> content = Files.list(folder)) {
+      if (content.findAny().isPresent()) {
+        return;
+      }
+    }
+    Files.deleteIfExists(folder);
+  }
+
+  private static String reason(IOException e) {
+    return e.getClass().getSimpleName() + " " + e.getMessage();
+  }
+}
