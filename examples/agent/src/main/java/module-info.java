@@ -19,17 +19,13 @@ module io.cilium4j.agent {
   requires org.slf4j;
   requires tools.jackson.databind;
   // Found by ServiceLoader; named here so that whoever has the agent has one of each.
-  requires io.cilium4j.datapath;
+  requires transitive io.cilium4j.datapath;
   requires transitive io.cilium4j.ipam;
   requires io.cilium4j.k8s;
 
   exports io.cilium4j.agent;
   exports io.cilium4j.agent.cluster;
   exports io.cilium4j.agent.rest;
-
-  provides io.cilium4j.core.spi.FlowSinkProvider with
-      io.cilium4j.agent.flow.FileFlowSinkProvider,
-      io.cilium4j.agent.flow.LogFlowSinkProvider;
 
   uses io.cilium4j.core.spi.DatapathProvider;
   uses io.cilium4j.core.spi.FlowSinkProvider;

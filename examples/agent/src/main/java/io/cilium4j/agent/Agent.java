@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.datapath.view.DatapathRows;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.agent.config.AgentConfig;
-import io.cilium4j.agent.flow.FlowLog;
-import io.cilium4j.agent.state.FileTable;
+import io.cilium4j.datapath.flow.FlowLog;
+import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.agent.cluster.ClusterNodes;
 import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.api.model.RecorderSpec;
@@ -35,7 +37,6 @@ import io.cilium4j.policy.controller.AppliedPolicy;
 import io.cilium4j.policy.controller.PolicyProgress;
 import io.cilium4j.policy.controller.PolicyRevision;
 import io.cilium4j.policy.controller.ProgramPolicies;
-import java.lang.module.ModuleDescriptor;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
@@ -134,7 +135,7 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint createEndpoint(EndpointRequest request) {
     AgentRuntime running = running();
-    return running.manager().create(request, running.labels().of(request.pod()), config.mtuBytes());
+    return running.endpoints().manager().create(request, running.identity().labels().of(request.pod()), config.mtuBytes());
   }
 
   /**
@@ -148,9 +149,10 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
     AgentRuntime running = running();
-    EndpointLabels labels = running.labels();
+    EndpointLabels labels = running.identity().labels();
     Optional<Pod> pod = labels.podOf(wanted.namespace(), wanted.name(), wanted.names().podUid());
     return running
+        .endpoints()
         .manager()
         .adopt(
             pod.map(each -> wanted.withNamedPorts(each.namedPorts())).orElse(wanted),
@@ -179,7 +181,7 @@ public final class Agent implements AutoCloseable {
    * @return what is left of it and why, one line each; absent if there is none of this id
    */
   public Optional<List<String>> removeEndpoint(int id) {
-    return running().manager().delete(id);
+    return running().endpoints().manager().delete(id);
   }
 
   /**
@@ -191,11 +193,12 @@ public final class Agent implements AutoCloseable {
    */
   public boolean changeLabels(EndpointRequest pod) {
     AgentRuntime running = running();
-    Labels labels = running.labels().of(pod.pod());
+    Labels labels = running.identity().labels().of(pod.pod());
     return endpoint(pod.namespace(), pod.name())
         .map(endpoint ->
             running
-                .manager()
+                .endpoints()
+        .manager()
                 .changeLabels(endpoint.id(), details -> details.withDerivedLabels(labels)))
         .orElse(false);
   }
@@ -210,6 +213,7 @@ public final class Agent implements AutoCloseable {
    */
   public boolean setUserLabels(int endpointId, Labels labels) {
     return running()
+        .endpoints()
         .manager()
         .changeLabels(
             endpointId,
@@ -228,15 +232,16 @@ public final class Agent implements AutoCloseable {
    */
   public boolean setRuntimeLabels(int endpointId, Labels labels) {
     AgentRuntime running = running();
-    Optional<Endpoint> endpoint = running.endpoints().get(endpointId);
+    Optional<Endpoint> endpoint = running.endpoints().manager().states().table().get(endpointId);
     return endpoint.isPresent()
         && running
-            .manager()
+            .endpoints()
+        .manager()
             .changeLabels(
                 endpointId,
                 details ->
                     details.withDerivedLabels(
-                        running.labels().retold(endpoint.get(), details.names().podUid(), labels)));
+                        running.identity().labels().retold(endpoint.get(), details.names().podUid(), labels)));
   }
 
   /**
@@ -247,7 +252,7 @@ public final class Agent implements AutoCloseable {
   public boolean setOptions(int endpointId, Map<AgentOption, Boolean> options) {
     Map<String, Boolean> byName = new TreeMap<>();
     options.forEach((option, on) -> byName.put(option.toString(), on));
-    return running().setOptions(endpointId, byName);
+    return running().endpoints().setOptions(endpointId, byName);
   }
 
   /**
@@ -258,7 +263,7 @@ public final class Agent implements AutoCloseable {
    * @throws EndpointExistsException if they are another's
    */
   public boolean changeNames(int endpointId, UnaryOperator<EndpointDetails.Names> change) {
-    return running().manager().changeNames(endpointId, change);
+    return running().endpoints().manager().changeNames(endpointId, change);
   }
 
   /**
@@ -266,43 +271,44 @@ public final class Agent implements AutoCloseable {
    * deletes one in the making by {@link #removeEndpoint} waits for it.
    */
   public List<EndpointClaim> endpointClaims() {
-    return running().manager().claims();
+    return running().endpoints().manager().claims();
   }
 
   /** The endpoints that have lost their device, by id. */
   public Set<Integer> endpointsWithoutDevice() {
-    return running().manager().states().withoutDevice();
+    return running().endpoints().manager().states().withoutDevice();
   }
 
   /** What else is known of each endpoint, by id. */
   public Table<Integer, EndpointDetails> endpointDetails() {
-    return running().manager().details();
+    return running().endpoints().manager().details();
   }
 
   /** The last steps of an endpoint's life, the newest first. */
   public List<EndpointEvent> endpointLog(int id) {
-    return running().manager().log(id);
+    return running().endpoints().manager().log(id);
   }
 
   /** How far an endpoint's policy is; absent until it is compiled. */
   public Optional<PolicyProgress> policyProgress(Endpoint endpoint) {
     AgentRuntime running = running();
     // The revision first: what is enforced after it was read is at least as new.
-    long revision = running.controller().rulesRevision();
+    long revision = running.policy().controller().rulesRevision();
     return running
+        .policy()
         .controller()
         .policyOf(endpoint)
         .map(policy ->
             new PolicyProgress(
                 policy,
-                running.reconciler().status(new EndpointKey(endpoint.id())),
+                running.policy().reconciler().status(new EndpointKey(endpoint.id())),
                 revision,
-                running.enforcement(endpoint.id(), policy)));
+                running.endpoints().enforcement(endpoint.id(), policy)));
   }
 
   /** The endpoints, by id. */
   public Table<Integer, Endpoint> endpoints() {
-    return running().endpoints();
+    return running().endpoints().manager().states().table();
   }
 
   /**
@@ -323,7 +329,7 @@ public final class Agent implements AutoCloseable {
 
   /** What became of each policy object of the manifests. */
   public Table<ResourceKey, AppliedPolicy> policies() {
-    return running().rules().applied();
+    return running().policy().rules().applied();
   }
 
   /**
@@ -332,7 +338,7 @@ public final class Agent implements AutoCloseable {
    * each, by where it is wrong.
    */
   public Map<String, String> problems() {
-    return AgentProblems.of(running());
+    return running().problems();
   }
 
   /**
@@ -349,7 +355,7 @@ public final class Agent implements AutoCloseable {
    */
   public PolicyRevision applyPolicy(String yamlOrJson, Duration atMost)
       throws InterruptedException {
-    ProgramPolicies policies = running().programPolicies();
+    ProgramPolicies policies = running().policy().programPolicies();
     PolicyRevision revision = stored(() -> policies.apply(yamlOrJson));
     var _ = awaitPolicy(revision, atMost);
     return revision;
@@ -368,7 +374,7 @@ public final class Agent implements AutoCloseable {
    * @throws AgentException as {@link #applyPolicy(String, Duration)} does
    */
   public Optional<PolicyRevision> deletePolicy(ResourceKey key) throws InterruptedException {
-    ProgramPolicies policies = running().programPolicies();
+    ProgramPolicies policies = running().policy().programPolicies();
     Optional<PolicyRevision> revision = stored(() -> policies.delete(key));
     if (revision.isPresent()) {
       var _ = awaitPolicy(revision.get(), PATIENCE);
@@ -393,11 +399,11 @@ public final class Agent implements AutoCloseable {
   public RulesSnapshot awaitPolicy(PolicyRevision revision, Duration atMost)
       throws InterruptedException {
     AgentRuntime running = running();
-    Optional<String> why = running.enforcement().await(revision, atMost);
+    Optional<String> why = running.policy().waiter().await(revision, atMost);
     if (why.isPresent()) {
       throw new AgentException("policies are not enforced everywhere: " + why.get());
     }
-    return running.rules().snapshot();
+    return running.policy().rules().snapshot();
   }
 
   /**
@@ -440,6 +446,7 @@ public final class Agent implements AutoCloseable {
 
   private CompiledPolicy policyOf(Endpoint endpoint) {
     return running()
+        .policy()
         .controller()
         .policyOf(endpoint)
         .orElseThrow(() ->
@@ -448,39 +455,39 @@ public final class Agent implements AutoCloseable {
 
   /** The policy objects in force, with the revision of the rules. */
   public RulesSnapshot rules() {
-    return running().rules().snapshot();
+    return running().policy().rules().snapshot();
   }
 
   /** Rules that users give by hand. */
   public ApiRules apiRules() {
-    return running().apiRules();
+    return running().policy().apiRules();
   }
 
   /** Every identity that this node knows. */
   public Table<Integer, Identity> identities() {
-    return running().identities();
+    return running().identity().allocator().identities();
   }
 
   /** Which identity stands behind each prefix. */
   public Table<IpPrefix, IpcacheEntry> ipcache() {
-    return running().ipcache();
+    return running().identity().ipcache().table();
   }
 
   /** The node's addresses. */
   public AddressReservations addresses() {
-    return running().addresses();
+    return running().addresses().reservations();
   }
 
   // ---- the cluster ----
 
   /** The cluster's nodes. */
   public ClusterNodes nodes() {
-    return running().nodes();
+    return running().cluster().nodes();
   }
 
   /** Which of them are reached; absent if they are not probed. */
   public Optional<NodeHealth> nodeHealth() {
-    return running().nodeHealth();
+    return running().cluster().health();
   }
 
   // ---- the agent itself ----
@@ -503,7 +510,7 @@ public final class Agent implements AutoCloseable {
         config.clusterName(),
         config.clusterId(),
         config.mtuBytes(),
-        running.source().map(KubernetesSource::name).orElse(""),
+        running.source().source().map(KubernetesSource::name).orElse(""),
         config.ipam().provider().get().name(),
         config.identities().provider().get().name(),
         config.stateFolder().toAbsolutePath(),
@@ -517,73 +524,71 @@ public final class Agent implements AutoCloseable {
 
   /** The version of the agent's own module; absent where nothing was packaged. */
   public static Optional<String> version() {
-    return Optional.ofNullable(Agent.class.getModule().getDescriptor())
-        .flatMap(ModuleDescriptor::rawVersion);
+    return Version.own();
   }
 
   /** What can be changed while the agent runs. */
   public AgentOptions options() {
-    return running().options();
+    return running().endpoints().options();
   }
 
   /** How each task fares that the agent repeats. */
   public Table<String, ControllerState> controllers() {
-    return running().controllers().states();
+    return running().tasks().states();
   }
 
   /** A pod as Kubernetes knows it. */
   public Optional<Pod> pod(String namespace, String name) {
-    return running().labels().pod(namespace, name);
+    return running().identity().labels().pod(namespace, name);
   }
 
   /** Where objects of Kubernetes come from. */
   public Optional<KubernetesSource> source() {
-    return running().source();
+    return running().source().source();
   }
 
   // ---- what is kept and not carried out yet ----
 
   /** Services, by number. */
-  public FileTable<ServiceSpec> services() {
-    return running().services();
+  public StoredTable<Long, ServiceSpec> services() {
+    return running().services().services();
   }
 
   /** Recordings of packets, by number. */
-  public FileTable<RecorderSpec> recorders() {
-    return running().recorders();
+  public StoredTable<Long, RecorderSpec> recorders() {
+    return running().services().recorders();
   }
 
   /** What endpoints were told for DNS names. */
   public DnsCache dnsCache() {
-    return running().dnsCache();
+    return running().services().dnsCache();
   }
 
   /** Prefixes whose packets are to be dropped first of all. */
   public PrefilterList prefilter() {
-    return running().prefilter();
+    return running().services().prefilter();
   }
 
   // ---- the datapath ----
 
   /** The name of the datapath that runs: {@code ebpf}, {@code memory}. */
   public String datapathName() {
-    return running().datapathName();
+    return running().datapath().datapath().name();
   }
 
   /** One line for people: what runs, and why it was chosen. */
   public String datapathDescription() {
-    AgentRuntime running = running();
-    return running.description() + " (" + running.reason() + ")";
+    return running().datapath().description();
   }
 
   /** What the datapath is to hold, and how far it is with it. */
   public DatapathRows datapathRows() {
-    return running().datapathRows();
+    return running().endpoints().rows();
   }
 
   /** The last flows that the datapath reported, the oldest first; some thousand are kept. */
   public List<ReportedFlow> flows() {
-    return running().flows().flows();
+    return running().flows().flows().flows();
   }
 
   /**
@@ -591,7 +596,7 @@ public final class Agent implements AutoCloseable {
    * thread: a listener that may wait hands the flow on.
    */
   public Subscription onFlow(Consumer<? super ReportedFlow> listener) {
-    FlowLog flows = running().flows();
+    FlowLog flows = running().flows().flows();
     flows.listen(listener);
     return () -> flows.unlisten(listener);
   }

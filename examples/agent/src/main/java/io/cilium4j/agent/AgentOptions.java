@@ -27,7 +27,7 @@ public final class AgentOptions {
    * @param enforce carries another mode out
    * @param changed told after each change of an option
    */
-  AgentOptions(
+  public AgentOptions(
       Table<Integer, EndpointDetails> details,
       Set<AgentOption> on,
       EnforcementMode enforcement,
@@ -67,7 +67,7 @@ public final class AgentOptions {
   }
 
   /** Whether an option is on for an endpoint. */
-  boolean isOn(AgentOption option, int endpointId) {
+  public boolean isOn(AgentOption option, int endpointId) {
     boolean ofAgent = options.getOrDefault(option, option.isOnByDefault());
     return details
         .get(endpointId)
@@ -76,7 +76,7 @@ public final class AgentOptions {
   }
 
   /** Whether somebody wants to hear of a flow. */
-  boolean isWanted(Flow flow) {
+  public boolean isWanted(Flow flow) {
     AgentOption option =
         flow.verdict() == Verdict.DENIED
             ? AgentOption.DROP_NOTIFICATION

@@ -56,7 +56,7 @@ public final class DnsCache {
 
   private final TableWriter<Key, Answer> answers = TableWriter.create("dns-cache");
 
-  DnsCache() {}
+  public DnsCache() {}
 
   /** The answers. */
   public Table<Key, Answer> answers() {

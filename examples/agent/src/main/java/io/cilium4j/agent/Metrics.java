@@ -18,9 +18,8 @@ import java.util.function.Supplier;
 public final class Metrics {
   private final List<Supplier<List<MetricFamily>>> sources = new CopyOnWriteArrayList<>();
 
-  Metrics(Supplier<List<MetricFamily>> agent) {
-    sources.add(agent);
-  }
+  /** Nothing yet. */
+  Metrics() {}
 
   /** Shows what a part measures, until the returned handle is closed. Names must be its own. */
   public Subscription add(Supplier<List<MetricFamily>> source) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.state.FileTable;
+import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.api.model.PrefilterSpec;
 import io.cilium4j.core.IpPrefix;
 import java.util.Collection;
@@ -26,9 +26,10 @@ public final class PrefilterList {
   /** Most prefixes: a bound on what a client may store here. */
   private static final int MAX_PREFIXES = 65_536;
 
-  private final FileTable<PrefilterSpec> store;
+  private final StoredTable<Long, PrefilterSpec> store;
 
-  PrefilterList(FileTable<PrefilterSpec> store) {
+  /** The list that is kept in this store. */
+  public PrefilterList(StoredTable<Long, PrefilterSpec> store) {
     this.store = store;
   }
 

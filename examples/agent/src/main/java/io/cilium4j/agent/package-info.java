@@ -16,7 +16,7 @@
  */
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.flow.FlowLog;
+import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.agent.endpoint.Undo;
 import io.cilium4j.agent.endpoint.EndpointStore;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.demo;
 
-import io.cilium4j.agent.ReportedFlow;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;

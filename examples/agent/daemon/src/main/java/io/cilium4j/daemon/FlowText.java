@@ -2,7 +2,7 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.ReportedFlow;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.Identity;

@@ -43,7 +43,7 @@ public final class EndpointStates {
   }
 
   /** The endpoints, by id. */
-  Table<Integer, Endpoint> table() {
+  public Table<Integer, Endpoint> table() {
     return endpoints.table();
   }
 

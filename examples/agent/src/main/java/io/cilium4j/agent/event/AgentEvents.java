@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.event;
 
-import io.cilium4j.agent.AgentRuntime;
 import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.agent.AgentEvent.EndpointCreated;
 import io.cilium4j.agent.AgentEvent.EndpointDeleted;
@@ -38,6 +37,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,7 +51,24 @@ public final class AgentEvents implements AutoCloseable {
   /** Most labels told of policies that changed together, which may be thousands. */
   private static final int MAX_LABELS = 100;
 
-  private final AgentRuntime runtime;
+  /**
+   * The tables that it follows.
+   *
+   * @param services by number
+   * @param policies what became of each policy object
+   * @param endpoints by id
+   * @param ipcache by prefix
+   * @param statuses how far the datapath is with each row
+   */
+  public record Tables(
+      Table<Long, ServiceSpec> services,
+      Table<ResourceKey, AppliedPolicy> policies,
+      Table<Integer, Endpoint> endpoints,
+      Table<IpPrefix, IpcacheEntry> ipcache,
+      Table<RowKey, RowStatus> statuses) {}
+
+  private final Tables tables;
+  private final LongSupplier rulesRevision;
   private final Scheduler thread;
   private final Consumer<? super AgentEvent> listener;
 
@@ -65,21 +82,34 @@ public final class AgentEvents implements AutoCloseable {
   private final Followed<RowKey, RowStatus> statuses;
 
   private AgentEvents(
-      AgentRuntime runtime, Scheduler thread, Consumer<? super AgentEvent> listener) {
-    this.runtime = runtime;
+      Tables tables,
+      LongSupplier rulesRevision,
+      Scheduler thread,
+      Consumer<? super AgentEvent> listener) {
+    this.tables = tables;
+    this.rulesRevision = rulesRevision;
     this.thread = thread;
     this.listener = listener;
-    this.services = new Followed<>(runtime.services().table(), this::scheduleLook);
-    this.policies = new Followed<>(runtime.rules().applied(), this::scheduleLook);
-    this.endpoints = new Followed<>(runtime.endpoints(), this::scheduleLook);
-    this.ipcache = new Followed<>(runtime.ipcache(), this::scheduleLook);
-    this.statuses = new Followed<>(runtime.reconciler().statuses(), this::scheduleLook);
+    this.services = new Followed<>(tables.services(), this::scheduleLook);
+    this.policies = new Followed<>(tables.policies(), this::scheduleLook);
+    this.endpoints = new Followed<>(tables.endpoints(), this::scheduleLook);
+    this.ipcache = new Followed<>(tables.ipcache(), this::scheduleLook);
+    this.statuses = new Followed<>(tables.statuses(), this::scheduleLook);
   }
 
-  /** Begins; what there is already is no event. */
+  /**
+   * Begins; what there is already is no event.
+   *
+   * @param rulesRevision the present revision of the rules
+   */
   public static AgentEvents follow(
-      AgentRuntime runtime, String instance, Consumer<? super AgentEvent> listener) {
-    var events = new AgentEvents(runtime, Scheduler.ofThread(instance + "-events"), listener);
+      Tables tables,
+      LongSupplier rulesRevision,
+      String instance,
+      Consumer<? super AgentEvent> listener) {
+    var events =
+        new AgentEvents(
+            tables, rulesRevision, Scheduler.ofThread(instance + "-events"), listener);
     events.thread.execute(events::look);
     return events;
   }
@@ -141,7 +171,7 @@ public final class AgentEvents implements AutoCloseable {
         step.now().get().inForce().ifPresent(updated::add);
       }
     }
-    long revision = runtime.rules().snapshot().revision();
+    long revision = rulesRevision.getAsLong();
     if (!updated.isEmpty()) {
       tell(new PolicyUpdated(revision, count(updated), labels(updated)));
     }
@@ -199,7 +229,7 @@ public final class AgentEvents implements AutoCloseable {
     boolean ended = error.isPresent() || step.now().get() instanceof RowStatus.Done;
     if (ended) {
       // Of one that has gone by now its end was told, or is about to be.
-      runtime
+      tables
           .endpoints()
           .get(key.endpointId())
           .ifPresent(endpoint -> tell(new EndpointRegenerated(endpoint, error)));

@@ -2,9 +2,9 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.DatapathRows;
-import io.cilium4j.agent.DatapathRows.Entry;
-import io.cilium4j.agent.DatapathRows.Event;
+import io.cilium4j.datapath.view.DatapathRows;
+import io.cilium4j.datapath.view.DatapathRows.Entry;
+import io.cilium4j.datapath.view.DatapathRows.Event;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.model.BPFMap;
 import io.cilium4j.api.model.BPFMapEntry;

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.task;
 
+import java.util.TreeMap;
+import java.util.List;
+import java.util.ArrayList;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.core.metrics.MetricFamily.Kind;
+import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.agent.ControllerState;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
@@ -8,7 +15,6 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -32,31 +38,30 @@ public final class Controllers implements Lifecycle.Part {
   /** Longest error that is kept, in characters. */
   private static final int MAX_ERROR_CHARS = 500;
 
-  /** What is to be done; may throw anything. */
-  public interface Task {
-    void run() throws Exception;
-  }
-
-  private record Repeated(Task task, Duration interval) {}
-
   private final Scheduler scheduler;
   private final Clock clock;
-  private final Map<String, Repeated> tasks = new LinkedHashMap<>();
+  private final List<RepeatedTask> tasks;
   private final TableWriter<String, ControllerState> states = TableWriter.create("controllers");
 
-  public Controllers(Scheduler scheduler, Clock clock) {
+  /** Repeats nothing before the start, and then these tasks. */
+  public Controllers(Scheduler scheduler, Clock clock, List<RepeatedTask> tasks) {
     this.scheduler = scheduler;
     this.clock = clock;
-  }
-
-  /** Adds a task, before the start. */
-  public Controllers add(String name, Duration interval, Task task) {
-    tasks.put(name, new Repeated(task, interval));
-    states.put(
-        name,
-        new ControllerState(
-            name, UUID.randomUUID(), interval, 0, Optional.empty(), 0, Optional.empty(), 0, ""));
-    return this;
+    this.tasks = List.copyOf(tasks);
+    for (RepeatedTask each : tasks) {
+      states.put(
+          each.name(),
+          new ControllerState(
+              each.name(),
+              UUID.randomUUID(),
+              each.interval(),
+              0,
+              Optional.empty(),
+              0,
+              Optional.empty(),
+              0,
+              ""));
+    }
   }
 
   /** How each task fares, by name. */
@@ -64,9 +69,38 @@ public final class Controllers implements Lifecycle.Part {
     return states.table();
   }
 
+  /** How often tasks ran and failed, as it is now. */
+  public List<MetricFamily> metrics() {
+    long failing = 0;
+    Map<String, Long> runs = new TreeMap<>(Map.of("success", 0L, "failure", 0L));
+    List<Sample> byName = new ArrayList<>();
+    for (Row<String, ControllerState> row : states.table().snapshot()) {
+      ControllerState state = row.value();
+      failing += state.failuresInARow() > 0 ? 1 : 0;
+      Map.of("success", state.successes(), "failure", state.failures())
+          .forEach((status, count) -> {
+            runs.merge(status, count, Long::sum);
+            byName.add(
+                Sample.Value.of(Map.of("status", status, "group_name", state.name()), count));
+          });
+    }
+    List<Sample> byStatus = new ArrayList<>();
+    runs.forEach((status, count) ->
+        byStatus.add(Sample.Value.of(Map.of("status", status), count)));
+    return List.of(
+        MetricFamily.gauge("cilium_controllers_failing", "Controllers that fail now", failing),
+        new MetricFamily(
+            "cilium_controllers_runs_total", Kind.COUNTER, "Runs of controllers", byStatus),
+        new MetricFamily(
+            "cilium_controllers_group_runs_total",
+            Kind.COUNTER,
+            "Runs of controllers by name",
+            byName));
+  }
+
   @Override
   public void start() {
-    tasks.forEach((name, repeated) -> scheduler.execute(() -> run(name, repeated)));
+    tasks.forEach(each -> scheduler.execute(() -> run(each)));
   }
 
   @Override
@@ -74,7 +108,8 @@ public final class Controllers implements Lifecycle.Part {
     // Ends with its scheduler.
   }
 
-  private void run(String name, Repeated repeated) {
+  private void run(RepeatedTask repeated) {
+    String name = repeated.name();
     ControllerState before = states.table().get(name).orElseThrow();
     ControllerState after;
     try {
@@ -92,7 +127,7 @@ public final class Controllers implements Lifecycle.Part {
           after.lastError());
     }
     states.put(name, after);
-    scheduler.schedule(waitAfter(after), () -> run(name, repeated));
+    scheduler.schedule(waitAfter(after), () -> run(repeated));
   }
 
   private static Duration waitAfter(ControllerState state) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.datapath.flow;
 
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.RuleOrigin;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent.flow;
+package io.cilium4j.datapath.flow;
 
 import io.cilium4j.core.Flow;
+import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.core.spi.FlowSink;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -17,7 +18,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Appends flows to a file, a line each, on a thread of its own. */
 final class FileFlowSink implements FlowSink {
@@ -25,8 +25,6 @@ final class FileFlowSink implements FlowSink {
 
   /** Flows that wait to be written: at about 300 bytes each, 1.2 MB. */
   private static final int MAX_WAITING = 4096;
-
-  private static final JsonMapper JSON = JsonMapper.builder().build();
 
   private final BlockingQueue<Optional<Item>> waiting = new ArrayBlockingQueue<>(MAX_WAITING);
   private final AtomicLong lost = new AtomicLong();
@@ -77,7 +75,7 @@ final class FileFlowSink implements FlowSink {
     if (left > 0) {
       fields.put("lost", left);
     }
-    return JSON.writeValueAsString(fields);
+    return JsonWriter.write(fields);
   }
 
   @Override

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent;
+package io.cilium4j.datapath.view;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
@@ -98,7 +98,8 @@ public final class DatapathRows {
    */
   private final Map<Integer, List<String>> keysOfEndpoints = new HashMap<>();
 
-  DatapathRows(Table<RowKey, Row> desired, Reconciler<RowKey, Row> reconciler, Clock clock) {
+  /** Rows of a table of what is wanted, with how far a reconciler is with each. */
+  public DatapathRows(Table<RowKey, Row> desired, Reconciler<RowKey, Row> reconciler, Clock clock) {
     this.desired = desired;
     this.reconciler = reconciler;
     this.clock = clock;
@@ -204,7 +205,7 @@ public final class DatapathRows {
   }
 
   /** Takes note of how far the datapath is. */
-  void follow(Changes<RowKey, RowStatus> statuses) {
+  public void follow(Changes<RowKey, RowStatus> statuses) {
     for (Change<RowKey, RowStatus> change : statuses.list()) {
       RowKey key = change.key();
       Optional<Row> value = desired.get(key);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent.flow;
+package io.cilium4j.datapath.flow;
 
-import io.cilium4j.agent.ReportedFlow;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.spi.FlowSink;

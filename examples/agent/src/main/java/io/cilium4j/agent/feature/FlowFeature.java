@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.feature;
+
+import io.cilium4j.agent.config.Seam;
+import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.FlowSinkProvider;
+import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.datapath.flow.FlowFollower;
+import io.cilium4j.datapath.flow.FlowLog;
+
+/** What the datapath reports of packets: kept for a while, and handed to the sinks. */
+public final class FlowFeature implements Feature {
+  private final FlowLog flows;
+  private final FlowFollower follower;
+
+  /** Opens the sinks. */
+  public FlowFeature(
+      FeatureContext context,
+      DatapathFeature datapath,
+      PolicyFeature policy,
+      EndpointFeature endpoints) {
+    this.flows =
+        new FlowLog(
+            cookie -> policy.rules().snapshot().origin(cookie), endpoints.options()::isWanted);
+    this.follower = new FlowFollower(datapath.datapath(), flows);
+    for (Seam<FlowSinkProvider> wanted : context.config().flowSinks()) {
+      FlowSink sink = context.opened().add(wanted.provider().get().open(wanted.options()));
+      flows.listen(reported -> sink.accept(reported.flow()));
+    }
+  }
+
+  /** The last flows. */
+  public FlowLog flows() {
+    return flows;
+  }
+
+  @Override
+  public void join(Lifecycle lifecycle) {
+    lifecycle.add("flow log", follower);
+  }
+}

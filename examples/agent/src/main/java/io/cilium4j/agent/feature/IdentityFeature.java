@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.feature;
+
+import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.spi.IdentityBackend;
+import io.cilium4j.core.spi.IdentityBackendProvider;
+import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.datapath.net.NodePrefixes;
+import io.cilium4j.identity.EndpointLabels;
+import io.cilium4j.identity.HostPrefixes;
+import io.cilium4j.identity.IdentityAllocator;
+import io.cilium4j.identity.IdentityMetrics;
+import io.cilium4j.identity.Ipcache;
+import io.cilium4j.identity.LocalIdentities;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Labels to identities, and addresses to identities. */
+public final class IdentityFeature implements Feature {
+  private final IdentityAllocator allocator;
+  private final Ipcache ipcache;
+  private final LocalIdentities local;
+  private final EndpointLabels labels;
+  private final NodePrefixes nodePrefixes;
+
+  /** Opens the backend, and takes the numbers again that this node gave in an earlier run. */
+  public IdentityFeature(FeatureContext context, AddressFeature addresses, SourceFeature source) {
+    AgentConfig config = context.config();
+    Scheduler thread = context.thread("identity");
+    IdentityBackend backend =
+        context
+            .opened()
+            .add(
+                config
+                    .identities()
+                    .provider()
+                    .get()
+                    .open(
+                        new IdentityBackendProvider.Config(
+                            config.clusterId(), thread, config.identities().options())));
+    this.allocator = context.opened().add(new IdentityAllocator(backend, thread));
+    this.local = new LocalIdentities(context.folder().localIdentities(), allocator);
+    this.ipcache =
+        new Ipcache(allocator, addresses.allocator().families(), Set.of(HostPrefixes.INPUT));
+    this.labels = new EndpointLabels(config.clusterName(), source.source());
+    var hostPrefixes = new HostPrefixes(ipcache, addresses.routers());
+    this.nodePrefixes =
+        new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);
+    context.repeat("host-addresses", NodePrefixes.INTERVAL, nodePrefixes::repeat);
+  }
+
+  /** Gives label sets their identities. */
+  public IdentityAllocator allocator() {
+    return allocator;
+  }
+
+  /** Which identity stands behind each prefix. */
+  public Ipcache ipcache() {
+    return ipcache;
+  }
+
+  /** The numbers that this node gave itself. */
+  public LocalIdentities local() {
+    return local;
+  }
+
+  /** Which labels endpoints have. */
+  public EndpointLabels labels() {
+    return labels;
+  }
+
+  /** Gives prefixes that rules name their identities, by the object that names them. */
+  void replaceCidrs(Map<String, Set<IpPrefix>> byObject) {
+    ipcache.update(batch -> byObject.forEach(batch::replaceCidrs));
+  }
+
+  @Override
+  public void join(Lifecycle lifecycle) {
+    lifecycle.add("host addresses", nodePrefixes);
+  }
+
+  @Override
+  public List<MetricFamily> metrics() {
+    return new IdentityMetrics(allocator.identities(), ipcache.table()).read();
+  }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.feature;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Reconciler;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.identity.LocalIdentities;
+import io.cilium4j.policy.PolicyConfig;
+import io.cilium4j.policy.controller.AcceptedPolicies;
+import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.EnforcementWaiter;
+import io.cilium4j.policy.controller.IdentityMemory;
+import io.cilium4j.policy.controller.PolicyController;
+import io.cilium4j.policy.controller.PolicyMetrics;
+import io.cilium4j.policy.controller.PolicyRules;
+import io.cilium4j.policy.controller.ProgramPolicies;
+import io.cilium4j.policy.controller.Regenerations;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/** From policy objects to what the datapath enforces. */
+public final class PolicyFeature implements Feature {
+
+  /** How often the policies that were accepted are kept, if there are new ones. */
+  private static final Duration KEEP_INTERVAL = Duration.ofSeconds(2);
+
+  private final Scheduler thread;
+  private final PolicyRules rules;
+  private final ApiRules apiRules;
+  private final ProgramPolicies programPolicies;
+  private final PolicyController controller;
+  private final Reconciler<RowKey, Row> reconciler;
+  private final EnforcementWaiter waiter;
+  private final Regenerations regenerations;
+  private final TableFollower<?, ?> measured;
+
+  /**
+   * Takes up the policies of an earlier run.
+   *
+   * @param endpoints this node's endpoints
+   */
+  public PolicyFeature(
+      FeatureContext context,
+      Table<Integer, Endpoint> endpoints,
+      SourceFeature source,
+      AddressFeature addresses,
+      IdentityFeature identity,
+      DatapathFeature datapath) {
+    PolicyConfig config = config(context, addresses.allocator().families());
+    var accepted = context.opened().add(new AcceptedPolicies(context.folder().policies()));
+    this.rules = new PolicyRules(config, identity::replaceCidrs, accepted);
+    this.apiRules = new ApiRules(config, context.folder().apiRules());
+    this.programPolicies = new ProgramPolicies(config, context.folder().programPolicies());
+    this.thread = context.thread("controller");
+    this.regenerations = new Regenerations(thread::nanoTime);
+    this.controller =
+        new PolicyController(
+            thread,
+            rules,
+            new PolicyController.Inputs(
+                endpoints,
+                source.resources(),
+                apiRules.objects(),
+                programPolicies.objects(),
+                identity.allocator().identities(),
+                identity.ipcache().table()),
+            memoryOf(identity.local()),
+            regenerations);
+    this.reconciler = controller.reconciler(datapath.datapath(), context.thread("reconciler"));
+    this.waiter = new EnforcementWaiter(controller, reconciler);
+    this.measured = new TableFollower<>(reconciler.statuses(), thread, regenerations::follow);
+    context.repeat(
+                "accepted-policies",
+                KEEP_INTERVAL,
+                () -> accepted.keep(controller.desired().isInitialised()));
+  }
+
+  private static PolicyConfig config(FeatureContext context, Set<IpFamily> families) {
+    return PolicyConfig.DEFAULT.toBuilder()
+        .cluster(context.config().clusterName(), context.config().clusterId())
+        .enforcement(context.config().enforcement())
+        .families(families.contains(IpFamily.IPV4), families.contains(IpFamily.IPV6))
+        .build();
+  }
+
+  private static IdentityMemory memoryOf(LocalIdentities identities) {
+    return new IdentityMemory() {
+      @Override
+      public void keep(Changes<Integer, Identity> changes) {
+        identities.keep(changes);
+      }
+
+      @Override
+      public void settle() {
+        identities.settle();
+      }
+    };
+  }
+
+  /** The thread of the rounds. */
+  Scheduler thread() {
+    return thread;
+  }
+
+  /** The rules in force. */
+  public PolicyRules rules() {
+    return rules;
+  }
+
+  /** Rules that clients of the API gave. */
+  public ApiRules apiRules() {
+    return apiRules;
+  }
+
+  /** Policies that the embedding program applied. */
+  public ProgramPolicies programPolicies() {
+    return programPolicies;
+  }
+
+  /** Has policies compiled. */
+  public PolicyController controller() {
+    return controller;
+  }
+
+  /** Brings the datapath in line. */
+  public Reconciler<RowKey, Row> reconciler() {
+    return reconciler;
+  }
+
+  /** Tells when the datapath is in line. */
+  public EnforcementWaiter waiter() {
+    return waiter;
+  }
+
+  @Override
+  public void join(Lifecycle lifecycle) {
+    lifecycle
+        .add("regenerations", measured)
+        .add("controller", controller)
+        .add("reconciler", reconciler);
+  }
+
+  @Override
+  public List<MetricFamily> metrics() {
+    return Stream.concat(
+            new PolicyMetrics(rules, controller).read().stream(), regenerations.metrics().stream())
+        .toList();
+  }
+
+  @Override
+  public Map<String, String> problems() {
+    Map<String, String> all = new TreeMap<>();
+    apiRules.problem().ifPresent(text -> all.put("given-rules", text));
+    programPolicies.problem().ifPresent(text -> all.put("program-policies", text));
+    controller
+        .conflicts()
+        .forEach((identity, conflict) ->
+            all.put(
+                "policy of " + identity,
+                "nothing passes from or to "
+                    + identity
+                    + ", whose rules contradict each other: "
+                    + conflict));
+    rules
+        .applied()
+        .snapshot()
+        .forEach(row ->
+            row.value().problem().ifPresent(text -> all.put(row.key().toString(), text)));
+    return all;
+  }
+}
