@@ -35,9 +35,7 @@ public record IdentityMetrics(
     return List.of(
         new MetricFamily("cilium_identity", Kind.GAUGE, "Identities known here", samples),
         MetricFamily.gauge(
-            "cilium_ipcache_entries",
-            "Prefixes with an identity",
-            ipcache.snapshot().size()));
+            "cilium_ipcache_entries", "Prefixes with an identity", ipcache.snapshot().size()));
   }
 
   private static String typeOf(int identity) {

@@ -2,8 +2,8 @@
 package io.cilium4j.datapath.flow;
 
 import io.cilium4j.core.Flow;
-import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.documents.JsonWriter;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.nio.file.Files;

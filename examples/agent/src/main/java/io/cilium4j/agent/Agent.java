@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.datapath.view.DatapathRows;
-import io.cilium4j.datapath.flow.ReportedFlow;
-import io.cilium4j.agent.config.AgentConfig;
-import io.cilium4j.datapath.flow.FlowLog;
-import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.agent.cluster.ClusterNodes;
 import io.cilium4j.agent.cluster.NodeHealth;
+import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.api.model.RecorderSpec;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.Endpoint;
@@ -24,8 +20,12 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.StorageException;
+import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
+import io.cilium4j.datapath.flow.FlowLog;
+import io.cilium4j.datapath.flow.ReportedFlow;
+import io.cilium4j.datapath.view.DatapathRows;
 import io.cilium4j.identity.EndpointLabels;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.policy.CompiledPolicy;
@@ -78,8 +78,8 @@ public final class Agent implements AutoCloseable {
   }
 
   /** Begins to put an agent together. */
-  public static AgentBuilder builder() {
-    return new AgentBuilder();
+  public static AgentBuilder<Agent> builder() {
+    return new AgentBuilder<>(Agent::new);
   }
 
   // ---- life ----
@@ -135,7 +135,10 @@ public final class Agent implements AutoCloseable {
    */
   public Endpoint createEndpoint(EndpointRequest request) {
     AgentRuntime running = running();
-    return running.endpoints().manager().create(request, running.identity().labels().of(request.pod()), config.mtuBytes());
+    return running
+        .endpoints()
+        .manager()
+        .create(request, running.identity().labels().of(request.pod()), config.mtuBytes());
   }
 
   /**
@@ -198,7 +201,7 @@ public final class Agent implements AutoCloseable {
         .map(endpoint ->
             running
                 .endpoints()
-        .manager()
+                .manager()
                 .changeLabels(endpoint.id(), details -> details.withDerivedLabels(labels)))
         .orElse(false);
   }
@@ -236,12 +239,15 @@ public final class Agent implements AutoCloseable {
     return endpoint.isPresent()
         && running
             .endpoints()
-        .manager()
+            .manager()
             .changeLabels(
                 endpointId,
                 details ->
                     details.withDerivedLabels(
-                        running.identity().labels().retold(endpoint.get(), details.names().podUid(), labels)));
+                        running
+                            .identity()
+                            .labels()
+                            .retold(endpoint.get(), details.names().podUid(), labels)));
   }
 
   /**

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.config.Providers;
-import io.cilium4j.agent.config.DatapathChoice;
-import io.cilium4j.agent.config.Seam;
-import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.cluster.HealthConfig;
+import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.config.Providers;
+import io.cilium4j.agent.config.Seam;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -23,11 +23,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Puts an {@link Agent} together. Everything has a default but the pods' prefixes. */
-public final class AgentBuilder {
+/**
+ * Puts an agent together. Everything has a default but the pods' prefixes.
+ *
+ * @param <A> the agent that it makes
+ */
+public final class AgentBuilder<A> {
 
   /** Largest packet of an Ethernet network. */
   private static final int DEFAULT_MTU_BYTES = 1500;
@@ -56,13 +61,17 @@ public final class AgentBuilder {
   private boolean allowLostEndpoints;
   private Optional<HealthConfig> health = Optional.empty();
 
-  AgentBuilder() {}
+  private final Function<AgentConfig, A> maker;
+
+  AgentBuilder(Function<AgentConfig, A> maker) {
+    this.maker = maker;
+  }
 
   /**
    * The instance's name, 1 to 8 of {@code [a-z0-9]}; {@code cilium4j} by default. Agents of
    * different names run side by side on one machine, given different pod CIDRs.
    */
-  public AgentBuilder instance(String name) {
+  public AgentBuilder<A> instance(String name) {
     this.instance = name;
     return this;
   }
@@ -71,25 +80,25 @@ public final class AgentBuilder {
    * The datapath's name: {@code ebpf}, {@code memory}, or {@code auto} (the default), the first of
    * these that can run here.
    */
-  public AgentBuilder datapath(String name) {
+  public AgentBuilder<A> datapath(String name) {
     this.datapath = () -> DatapathChoice.of(name);
     return this;
   }
 
   /** A datapath of the caller's own. */
-  public AgentBuilder datapath(DatapathProvider provider) {
+  public AgentBuilder<A> datapath(DatapathProvider provider) {
     this.datapath = () -> DatapathChoice.ofUsable(provider);
     return this;
   }
 
   /** Where the agent keeps what outlives it; {@code /run/INSTANCE} by default. */
-  public AgentBuilder stateFolder(Path folder) {
+  public AgentBuilder<A> stateFolder(Path folder) {
     this.stateFolder = folder;
     return this;
   }
 
   /** A folder of Kubernetes manifests to follow; without a source there are no policies. */
-  public AgentBuilder manifests(Path folder) {
+  public AgentBuilder<A> manifests(Path folder) {
     return source("directory", Map.of("path", folder.toString()));
   }
 
@@ -99,7 +108,7 @@ public final class AgentBuilder {
    * @param name {@code directory}, or what else is installed
    * @param options the source's own
    */
-  public AgentBuilder source(String name, Map<String, String> options) {
+  public AgentBuilder<A> source(String name, Map<String, String> options) {
     this.source =
         Optional.of(
             new Seam<>(
@@ -113,7 +122,7 @@ public final class AgentBuilder {
   }
 
   /** As {@link #source(String, Map)}, of the caller's own. */
-  public AgentBuilder source(KubernetesSourceProvider provider, Map<String, String> options) {
+  public AgentBuilder<A> source(KubernetesSourceProvider provider, Map<String, String> options) {
     this.source = Optional.of(new Seam<>(() -> provider, options));
     return this;
   }
@@ -124,13 +133,13 @@ public final class AgentBuilder {
    * @param name {@code cluster-pool} (the default), {@code static}, or what else is installed
    * @param options the mode's own: {@code cidrs} of {@code static}
    */
-  public AgentBuilder ipam(String name, Map<String, String> options) {
+  public AgentBuilder<A> ipam(String name, Map<String, String> options) {
     this.ipam = new Seam<>(() -> ipamNamed(name), options);
     return this;
   }
 
   /** As {@link #ipam(String, Map)}, of the caller's own. */
-  public AgentBuilder ipam(IpamMode mode, Map<String, String> options) {
+  public AgentBuilder<A> ipam(IpamMode mode, Map<String, String> options) {
     this.ipam = new Seam<>(() -> mode, options);
     return this;
   }
@@ -145,13 +154,13 @@ public final class AgentBuilder {
    * @param name {@code memory} (the default), or what else is installed
    * @param options the backend's own
    */
-  public AgentBuilder identityBackend(String name, Map<String, String> options) {
+  public AgentBuilder<A> identityBackend(String name, Map<String, String> options) {
     this.identities = new Seam<>(() -> identityBackendNamed(name), options);
     return this;
   }
 
   /** As {@link #identityBackend(String, Map)}, of the caller's own. */
-  public AgentBuilder identityBackend(
+  public AgentBuilder<A> identityBackend(
       IdentityBackendProvider provider, Map<String, String> options) {
     this.identities = new Seam<>(() -> provider, options);
     return this;
@@ -168,7 +177,7 @@ public final class AgentBuilder {
    * @param name {@code log}, {@code file}, or what else is installed
    * @param options the sink's own: {@code path} of {@code file}
    */
-  public AgentBuilder flowSink(String name, Map<String, String> options) {
+  public AgentBuilder<A> flowSink(String name, Map<String, String> options) {
     flowSinks.add(
         new Seam<>(
             () ->
@@ -182,7 +191,7 @@ public final class AgentBuilder {
    * As {@link #flowSink(String, Map)}, of the caller's own. Called on the datapath's thread: a sink
    * that may wait hands the flow on.
    */
-  public AgentBuilder flowSink(FlowSink sink) {
+  public AgentBuilder<A> flowSink(FlowSink sink) {
     flowSinks.add(
         new Seam<>(
             () ->
@@ -202,13 +211,13 @@ public final class AgentBuilder {
   }
 
   /** The node's name in Kubernetes. */
-  public AgentBuilder nodeName(String name) {
+  public AgentBuilder<A> nodeName(String name) {
     this.nodeName = name;
     return this;
   }
 
   /** The prefixes of the endpoints' addresses, at most one a family. */
-  public AgentBuilder podCidrs(IpPrefix... prefixes) {
+  public AgentBuilder<A> podCidrs(IpPrefix... prefixes) {
     this.podCidrs = List.of(prefixes);
     return this;
   }
@@ -218,31 +227,31 @@ public final class AgentBuilder {
    *
    * @throws IllegalArgumentException if one is no prefix or has bits behind its length
    */
-  public AgentBuilder podCidrs(String... prefixes) {
+  public AgentBuilder<A> podCidrs(String... prefixes) {
     this.podCidrs = List.of(prefixes).stream().map(PodPrefixes::parse).toList();
     return this;
   }
 
   /** The cluster's name, which each endpoint has as a label; {@code default} by default. */
-  public AgentBuilder clusterName(String name) {
+  public AgentBuilder<A> clusterName(String name) {
     this.clusterName = name;
     return this;
   }
 
   /** The cluster's id, 0 to 255; 0 by default. */
-  public AgentBuilder clusterId(int id) {
+  public AgentBuilder<A> clusterId(int id) {
     this.clusterId = id;
     return this;
   }
 
   /** Largest packet of the endpoints' devices, in bytes; 1500 by default. */
-  public AgentBuilder mtuBytes(int bytes) {
+  public AgentBuilder<A> mtuBytes(int bytes) {
     this.mtuBytes = bytes;
     return this;
   }
 
   /** How much the datapath may hold. */
-  public AgentBuilder limits(Limits bounds) {
+  public AgentBuilder<A> limits(Limits bounds) {
     this.limits = bounds;
     return this;
   }
@@ -251,19 +260,19 @@ public final class AgentBuilder {
    * Names of the devices that join the node to its networks; {@code eth+} stands for all that begin
    * so. None by default: those with a global address or a default route.
    */
-  public AgentBuilder devices(String... names) {
+  public AgentBuilder<A> devices(String... names) {
     this.devices = List.of(names);
     return this;
   }
 
   /** When endpoints are restricted; {@code DEFAULT} by default: where a rule selects them. */
-  public AgentBuilder enforcement(EnforcementMode mode) {
+  public AgentBuilder<A> enforcement(EnforcementMode mode) {
     this.enforcement = mode;
     return this;
   }
 
   /** Whether what policy denies goes on all the same and is reported; false by default. */
-  public AgentBuilder audit(boolean on) {
+  public AgentBuilder<A> audit(boolean on) {
     this.audit = on;
     return this;
   }
@@ -273,7 +282,7 @@ public final class AgentBuilder {
    * start; false by default. Those pods lose their network, until a start with the right pod CIDRs
    * brings them back.
    */
-  public AgentBuilder allowLostEndpoints(boolean allow) {
+  public AgentBuilder<A> allowLostEndpoints(boolean allow) {
     this.allowLostEndpoints = allow;
     return this;
   }
@@ -282,7 +291,7 @@ public final class AgentBuilder {
    * Probes the cluster's nodes, and answers their probes on the node's own addresses; without it
    * neither is done.
    */
-  public AgentBuilder nodeHealth(HealthConfig config) {
+  public AgentBuilder<A> nodeHealth(HealthConfig config) {
     this.health = Optional.of(config);
     return this;
   }
@@ -292,9 +301,9 @@ public final class AgentBuilder {
    *
    * @throws IllegalArgumentException if something does not fit, in one line
    */
-  public Agent build() {
+  public A build() {
     Path folder = stateFolder == null ? Path.of("/run", instance) : stateFolder;
-    return new Agent(
+    return maker.apply(
         new AgentConfig(
             instance,
             datapath,

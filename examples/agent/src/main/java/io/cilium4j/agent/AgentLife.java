@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.endpoint.EndpointRestorer;
+import io.cilium4j.agent.endpoint.EndpointStore;
 import io.cilium4j.agent.state.InstanceLock;
 import io.cilium4j.agent.state.StateFolder;
-import io.cilium4j.agent.endpoint.EndpointStore;
-import io.cilium4j.agent.endpoint.EndpointRestorer;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.net.InstanceNames;

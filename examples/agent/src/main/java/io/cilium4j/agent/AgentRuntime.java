@@ -88,8 +88,7 @@ final class AgentRuntime implements AutoCloseable {
     this.datapath = new DatapathFeature(context, choice, addresses.routers());
     this.source = new SourceFeature(context);
     this.identity = new IdentityFeature(context, addresses, source);
-    this.policy =
-        new PolicyFeature(context, table.table(), source, addresses, identity, datapath);
+    this.policy = new PolicyFeature(context, table.table(), source, addresses, identity, datapath);
     this.endpoints =
         new EndpointFeature(context, table, source, addresses, identity, datapath, policy);
     this.flows = new FlowFeature(context, datapath, policy, endpoints);

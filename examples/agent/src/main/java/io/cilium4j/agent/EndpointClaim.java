@@ -2,10 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.agent.EndpointDetails.Names;
-import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
-import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Set;
 
 /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.api.model.PrefilterSpec;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.state.StoredTable;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;

@@ -15,9 +15,3 @@
  * endpoint is noted in an {@code Undo} at the same moment.
  */
 package io.cilium4j.agent;
-
-import io.cilium4j.datapath.flow.FlowLog;
-import io.cilium4j.agent.state.StateFolder;
-import io.cilium4j.agent.endpoint.Undo;
-import io.cilium4j.agent.endpoint.EndpointStore;
-import io.cilium4j.agent.endpoint.EndpointManager;

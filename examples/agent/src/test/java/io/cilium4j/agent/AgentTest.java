@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.state.StateFolder;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -11,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.agent.AgentEvent.EndpointCreated;
 import io.cilium4j.agent.AgentEvent.EndpointDeleted;
 import io.cilium4j.agent.AgentEvent.EndpointRegenerated;
+import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpPrefix;

@@ -20,6 +20,7 @@ import io.cilium4j.identity.MemoryIdentityBackendProvider;
 import io.cilium4j.ipam.StaticMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -35,7 +36,7 @@ class SeamsTest {
   @TempDir private Path temp;
   private final DecidingDatapath datapath = new DecidingDatapath();
 
-  private AgentBuilder builder() {
+  private AgentBuilder<Agent> builder() {
     return Agent.builder()
         .instance("t")
         .datapath(datapath)
@@ -149,13 +150,12 @@ class SeamsTest {
 
   @Test
   void start_nameThatNobodyHas_namesTheOthersAndLeavesNothing() {
-    for (AgentBuilder wrong :
-        new AgentBuilder[] {
-          builder().ipam("statik", Map.of()),
-          builder().identityBackend("memori", Map.of()),
-          builder().flowSink("fail", Map.of()),
-          builder().source("directori", Map.of()),
-        }) {
+    for (AgentBuilder<Agent> wrong :
+        List.of(
+            builder().ipam("statik", Map.of()),
+            builder().identityBackend("memori", Map.of()),
+            builder().flowSink("fail", Map.of()),
+            builder().source("directori", Map.of()))) {
       try (Agent agent = wrong.build()) {
         var e = assertThrows(AgentException.class, agent::start);
         String text = String.valueOf(e.getMessage());

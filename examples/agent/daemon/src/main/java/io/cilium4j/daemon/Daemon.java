@@ -106,7 +106,7 @@ final class Daemon implements AutoCloseable {
   }
 
   /** The implementations that the options name. */
-  private static void chooseSeams(AgentBuilder builder, DaemonSettings settings) {
+  private static void chooseSeams(AgentBuilder<Agent> builder, DaemonSettings settings) {
     Map<String, String> ipam = new TreeMap<>(settings.pairs("ipam-options"));
     if (settings.text("ipam").equals("static")) {
       ipam.putIfAbsent(
@@ -130,7 +130,7 @@ final class Daemon implements AutoCloseable {
 
   /** The agent that the options ask for, not started. */
   static Agent agent(DaemonSettings settings) {
-    AgentBuilder builder =
+    AgentBuilder<Agent> builder =
         Agent.builder()
             .instance(settings.text("instance"))
             .datapath(settings.text("datapath"))

@@ -2,7 +2,6 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.Identity;
@@ -12,6 +11,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.state.Snapshot;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.endpoint;
 
-import io.cilium4j.agent.UnfitAddressException;
-import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.AgentException;
-import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointDetails;
-import io.cilium4j.agent.endpoint.Thing.Address;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.EndpointExistsException;
+import io.cilium4j.agent.UnfitAddressException;
 import io.cilium4j.agent.endpoint.Ownership.Holding;
+import io.cilium4j.agent.endpoint.Thing.Address;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;

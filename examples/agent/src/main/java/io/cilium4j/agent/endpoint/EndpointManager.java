@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.endpoint;
 
-import io.cilium4j.agent.UnfitAddressException;
-import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.AgentException;
-import io.cilium4j.agent.EndpointRequest;
-import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.agent.EndpointAttachment;
+import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointDetails;
-import io.cilium4j.agent.EndpointEvent;
-import io.cilium4j.agent.Wait;
-import io.cilium4j.agent.endpoint.EndpointClaims.Claim;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.EndpointEvent;
 import io.cilium4j.agent.EndpointEvent.Outcome;
+import io.cilium4j.agent.EndpointExistsException;
+import io.cilium4j.agent.EndpointRequest;
+import io.cilium4j.agent.UnfitAddressException;
+import io.cilium4j.agent.Wait;
+import io.cilium4j.agent.endpoint.EndpointClaims.Claim;
 import io.cilium4j.agent.endpoint.Ownership.Holding;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.endpoint;
 
-import io.cilium4j.agent.state.AtomicFiles;
-import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointDetails;
+import io.cilium4j.agent.state.AtomicFiles;
+import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.Endpoint;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -62,14 +62,19 @@ public final class EndpointStore {
    * @param problems why others could not be read, by file
    * @param highestId the highest id that a file is named after, whether it could be read or not
    */
-  record Loaded(List<StoredEndpoint> kept, List<StoredEndpoint> aside, Map<String, String> problems, int highestId) {}
+  record Loaded(
+      List<StoredEndpoint> kept,
+      List<StoredEndpoint> aside,
+      Map<String, String> problems,
+      int highestId) {}
 
   /** Keeps an endpoint, in place of what was kept of it before. */
   void put(Endpoint endpoint, EndpointDetails details) {
     long now =
         written.accumulateAndGet(System.currentTimeMillis(), (last, t) -> Math.max(last + 1, t));
     try {
-      AtomicFiles.write(file(endpoint.id()), EndpointFile.write(new StoredEndpoint(endpoint, details), now));
+      AtomicFiles.write(
+          file(endpoint.id()), EndpointFile.write(new StoredEndpoint(endpoint, details), now));
     } catch (IOException e) {
       throw new AgentException(
           "write state of endpoint " + endpoint.podName() + ": " + e.getMessage(), e);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.endpoint;
 
-import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.AgentException;
-import io.cilium4j.agent.EndpointExistsException;
+import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import java.util.Collection;

@@ -60,8 +60,7 @@ public sealed interface Thing {
 
   /** Both names of a device. */
   static Set<Thing> device(EndpointInterface device) {
-    return Set.of(
-        new DeviceName(device.hostName()), new DeviceIndex(device.hostIfindex()));
+    return Set.of(new DeviceName(device.hostName()), new DeviceIndex(device.hostIfindex()));
   }
 
   /** Everything of an endpoint whose devices and addresses are known. */

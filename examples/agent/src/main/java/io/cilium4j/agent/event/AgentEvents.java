@@ -108,8 +108,7 @@ public final class AgentEvents implements AutoCloseable {
       String instance,
       Consumer<? super AgentEvent> listener) {
     var events =
-        new AgentEvents(
-            tables, rulesRevision, Scheduler.ofThread(instance + "-events"), listener);
+        new AgentEvents(tables, rulesRevision, Scheduler.ofThread(instance + "-events"), listener);
     events.thread.execute(events::look);
     return events;
   }

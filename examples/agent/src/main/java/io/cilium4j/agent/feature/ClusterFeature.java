@@ -36,8 +36,7 @@ public final class ClusterFeature implements Feature {
                 new NodeHealth(
                     each, nodes, context.thread("health"), config.instance() + "-probe-"));
     this.metrics = health.map(each -> context.opened().add(new NodeHealthMetrics(each)));
-    health.ifPresent(
-        each -> context.repeat(NodeHealth.CONTROLLER, ANSWER_CHECK, each::check));
+    health.ifPresent(each -> context.repeat(NodeHealth.CONTROLLER, ANSWER_CHECK, each::check));
   }
 
   /** The cluster's nodes. */

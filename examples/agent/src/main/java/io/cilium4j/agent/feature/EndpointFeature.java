@@ -94,8 +94,7 @@ public final class EndpointFeature implements Feature {
     this.states =
         new TableFollower<>(
             policy.reconciler().statuses(), policy.thread(), manager.states()::follow);
-    this.shown =
-        new TableFollower<>(policy.reconciler().statuses(), policy.thread(), rows::follow);
+    this.shown = new TableFollower<>(policy.reconciler().statuses(), policy.thread(), rows::follow);
     this.pods =
         source
             .source()
@@ -188,8 +187,8 @@ public final class EndpointFeature implements Feature {
       policy
           .controller()
           .policyOf(row.value())
-          .ifPresent(compiled ->
-              byEnforcement.merge(enforcement(row.key(), compiled), 1, Integer::sum));
+          .ifPresent(
+              compiled -> byEnforcement.merge(enforcement(row.key(), compiled), 1, Integer::sum));
     }
     return List.of(
         MetricFamily.gauge("cilium_endpoint", "Endpoints of this node", present.size()),

@@ -48,8 +48,7 @@ public final class IdentityFeature implements Feature {
         new Ipcache(allocator, addresses.allocator().families(), Set.of(HostPrefixes.INPUT));
     this.labels = new EndpointLabels(config.clusterName(), source.source());
     var hostPrefixes = new HostPrefixes(ipcache, addresses.routers());
-    this.nodePrefixes =
-        new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);
+    this.nodePrefixes = new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);
     context.repeat("host-addresses", NodePrefixes.INTERVAL, nodePrefixes::repeat);
   }
 

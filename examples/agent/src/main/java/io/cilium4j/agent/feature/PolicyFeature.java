@@ -82,9 +82,9 @@ public final class PolicyFeature implements Feature {
     this.waiter = new EnforcementWaiter(controller, reconciler);
     this.measured = new TableFollower<>(reconciler.statuses(), thread, regenerations::follow);
     context.repeat(
-                "accepted-policies",
-                KEEP_INTERVAL,
-                () -> accepted.keep(controller.desired().isInitialised()));
+        "accepted-policies",
+        KEEP_INTERVAL,
+        () -> accepted.keep(controller.desired().isInitialised()));
   }
 
   private static PolicyConfig config(FeatureContext context, Set<IpFamily> families) {
@@ -176,8 +176,8 @@ public final class PolicyFeature implements Feature {
     rules
         .applied()
         .snapshot()
-        .forEach(row ->
-            row.value().problem().ifPresent(text -> all.put(row.key().toString(), text)));
+        .forEach(
+            row -> row.value().problem().ifPresent(text -> all.put(row.key().toString(), text)));
     return all;
   }
 }

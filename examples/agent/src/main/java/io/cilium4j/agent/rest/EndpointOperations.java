@@ -2,12 +2,12 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.Wait;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.agent.UnfitAddressException;
+import io.cilium4j.agent.Wait;
 import io.cilium4j.api.EndpointId;
 import io.cilium4j.api.model.EndpointBatchDeleteRequest;
 import io.cilium4j.api.model.EndpointChangeRequest;

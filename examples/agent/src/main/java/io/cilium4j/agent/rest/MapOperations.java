@@ -2,9 +2,6 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.datapath.view.DatapathRows;
-import io.cilium4j.datapath.view.DatapathRows.Entry;
-import io.cilium4j.datapath.view.DatapathRows.Event;
 import io.cilium4j.api.ApiJson;
 import io.cilium4j.api.model.BPFMap;
 import io.cilium4j.api.model.BPFMapEntry;
@@ -12,6 +9,9 @@ import io.cilium4j.api.model.BPFMapList;
 import io.cilium4j.api.model.MapEvent;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Snapshot;
+import io.cilium4j.datapath.view.DatapathRows;
+import io.cilium4j.datapath.view.DatapathRows.Entry;
+import io.cilium4j.datapath.view.DatapathRows.Event;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;

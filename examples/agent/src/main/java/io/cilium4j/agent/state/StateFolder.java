@@ -3,19 +3,13 @@ package io.cilium4j.agent.state;
 
 import io.cilium4j.agent.AgentException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -140,7 +134,8 @@ public final class StateFolder {
     String problem;
     try {
       Matcher name =
-          DATAPATH_NAME.matcher(new String(AtomicFiles.read(datapathNameFile()), StandardCharsets.UTF_8));
+          DATAPATH_NAME.matcher(
+              new String(AtomicFiles.read(datapathNameFile()), StandardCharsets.UTF_8));
       if (name.matches()) {
         return Optional.of(name.group(1));
       }
@@ -151,7 +146,9 @@ public final class StateFolder {
       problem = reason(e);
     }
     List<String> lists =
-        AtomicFiles.list(datapath(), DEVICES).stream().map(file -> file.getFileName().toString()).toList();
+        AtomicFiles.list(datapath(), DEVICES).stream()
+            .map(file -> file.getFileName().toString())
+            .toList();
     LOG.warn("state lost file={} error=\"{}\" devices={}", datapathNameFile(), problem, lists);
     return lists.size() == 1
         ? Optional.of(lists.getFirst().substring(0, lists.getFirst().length() - DEVICES.length()))
@@ -191,7 +188,8 @@ public final class StateFolder {
   public void sweep() {
     try {
       for (Path folder :
-          Stream.concat(Stream.of(root, endpoints()), AtomicFiles.list(specs(), "").stream()).toList()) {
+          Stream.concat(Stream.of(root, endpoints()), AtomicFiles.list(specs(), "").stream())
+              .toList()) {
         for (Path unfinished : AtomicFiles.list(folder, AtomicFiles.UNFINISHED)) {
           Files.deleteIfExists(unfinished);
         }

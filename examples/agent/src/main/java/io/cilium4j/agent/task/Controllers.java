@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.task;
 
-import java.util.TreeMap;
-import java.util.List;
-import java.util.ArrayList;
-import io.cilium4j.core.state.Row;
-import io.cilium4j.core.metrics.MetricFamily.Sample;
-import io.cilium4j.core.metrics.MetricFamily.Kind;
-import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.agent.ControllerState;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Kind;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,8 +85,7 @@ public final class Controllers implements Lifecycle.Part {
           });
     }
     List<Sample> byStatus = new ArrayList<>();
-    runs.forEach((status, count) ->
-        byStatus.add(Sample.Value.of(Map.of("status", status), count)));
+    runs.forEach((status, count) -> byStatus.add(Sample.Value.of(Map.of("status", status), count)));
     return List.of(
         MetricFamily.gauge("cilium_controllers_failing", "Controllers that fail now", failing),
         new MetricFamily(

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.endpoint;
 
-import io.cilium4j.agent.state.AtomicFiles;
-import io.cilium4j.agent.config.Providers;
-import io.cilium4j.agent.state.FileTable;
-import io.cilium4j.agent.state.StateFolder;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.config.Providers;
+import io.cilium4j.agent.state.AtomicFiles;
+import io.cilium4j.agent.state.FileTable;
+import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
@@ -184,8 +184,7 @@ class AddressReservationsTest {
   @Test
   void release_anEndpointIsToHaveIt_isRefusedWithTheOwnersName() {
     IpAddress address = reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT).address();
-    var holding =
-        ownership.take(OWNER, Names.NONE, 7, List.of(new Thing.Address(address)));
+    var holding = ownership.take(OWNER, Names.NONE, 7, List.of(new Thing.Address(address)));
     var refused = assertThrows(AddressInUseException.class, () -> reservations.release(address));
     assertEquals(
         "address " + address + " is that of endpoint 7 (" + OWNER + ")", refused.getMessage());
@@ -197,8 +196,7 @@ class AddressReservationsTest {
   @Test
   void expire_anEndpointIsToHaveIt_leavesIt() {
     IpAddress address = reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
-    var holding =
-        ownership.take(OWNER, Names.NONE, 0, List.of(new Thing.Address(address)));
+    var holding = ownership.take(OWNER, Names.NONE, 0, List.of(new Thing.Address(address)));
     pass(AddressReservations.RESERVATION);
     reservations.expire();
     assertEquals(1, allocations());

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.endpoint;
 
-import io.cilium4j.agent.state.AtomicFiles;
-import io.cilium4j.agent.state.InstanceLock;
-import io.cilium4j.agent.state.StateFolder;
-import io.cilium4j.agent.AgentException;
-import io.cilium4j.agent.EndpointDetails;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.AgentException;
+import io.cilium4j.agent.EndpointDetails;
+import io.cilium4j.agent.state.AtomicFiles;
+import io.cilium4j.agent.state.InstanceLock;
+import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.EndpointInterface;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.state;
 
-import io.cilium4j.agent.AgentException;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.cilium4j.agent.AgentException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
