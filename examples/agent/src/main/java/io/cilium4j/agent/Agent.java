@@ -13,22 +13,14 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.ResourceKey;
-import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
-import io.cilium4j.core.spi.Row.EndpointKey;
-import io.cilium4j.core.state.Changes;
-import io.cilium4j.core.state.Row;
-import io.cilium4j.core.state.StorageException;
 import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
-import io.cilium4j.core.state.Watch;
 import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.view.DatapathRows;
-import io.cilium4j.identity.EndpointLabels;
 import io.cilium4j.ipam.AddressReservations;
-import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.PortProtocol;
 import io.cilium4j.policy.RulesSnapshot;
@@ -36,16 +28,12 @@ import io.cilium4j.policy.controller.ApiRules;
 import io.cilium4j.policy.controller.AppliedPolicy;
 import io.cilium4j.policy.controller.PolicyProgress;
 import io.cilium4j.policy.controller.PolicyRevision;
-import io.cilium4j.policy.controller.ProgramPolicies;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
@@ -134,11 +122,7 @@ public final class Agent implements AutoCloseable {
    *     left of the attempt
    */
   public Endpoint createEndpoint(EndpointRequest request) {
-    AgentRuntime running = running();
-    return running
-        .endpoints()
-        .manager()
-        .create(request, running.identity().labels().of(request.pod()), config.mtuBytes());
+    return running().endpoints().create(request);
   }
 
   /**
@@ -151,18 +135,7 @@ public final class Agent implements AutoCloseable {
    *     that was taken over before it failed is down
    */
   public Endpoint attachEndpoint(EndpointAttachment wanted, Wait wait) {
-    AgentRuntime running = running();
-    EndpointLabels labels = running.identity().labels();
-    Optional<Pod> pod = labels.podOf(wanted.namespace(), wanted.name(), wanted.names().podUid());
-    return running
-        .endpoints()
-        .manager()
-        .adopt(
-            pod.map(each -> wanted.withNamedPorts(each.namedPorts())).orElse(wanted),
-            pod.map(labels::of)
-                .orElseGet(() ->
-                    labels.ofRuntime(wanted.namespace(), wanted.labels(), wanted.namedPorts())),
-            wait);
+    return running().endpoints().attach(wanted, wait);
   }
 
   /**
@@ -195,15 +168,7 @@ public final class Agent implements AutoCloseable {
    * @return false if it is no endpoint
    */
   public boolean changeLabels(EndpointRequest pod) {
-    AgentRuntime running = running();
-    Labels labels = running.identity().labels().of(pod.pod());
-    return endpoint(pod.namespace(), pod.name())
-        .map(endpoint ->
-            running
-                .endpoints()
-                .manager()
-                .changeLabels(endpoint.id(), details -> details.withDerivedLabels(labels)))
-        .orElse(false);
+    return running().endpoints().changeLabels(pod);
   }
 
   /**
@@ -215,15 +180,7 @@ public final class Agent implements AutoCloseable {
    *     labels, the account, the cluster, or one that the pod has itself
    */
   public boolean setUserLabels(int endpointId, Labels labels) {
-    return running()
-        .endpoints()
-        .manager()
-        .changeLabels(
-            endpointId,
-            details -> {
-              EndpointLabels.requireFree(labels, details.derivedLabels());
-              return details.withUserLabels(labels);
-            });
+    return running().endpoints().setUserLabels(endpointId, labels);
   }
 
   /**
@@ -234,20 +191,7 @@ public final class Agent implements AutoCloseable {
    * @throws IllegalArgumentException if Kubernetes knows its pod, with other labels
    */
   public boolean setRuntimeLabels(int endpointId, Labels labels) {
-    AgentRuntime running = running();
-    Optional<Endpoint> endpoint = running.endpoints().manager().states().table().get(endpointId);
-    return endpoint.isPresent()
-        && running
-            .endpoints()
-            .manager()
-            .changeLabels(
-                endpointId,
-                details ->
-                    details.withDerivedLabels(
-                        running
-                            .identity()
-                            .labels()
-                            .retold(endpoint.get(), details.names().podUid(), labels)));
+    return running().endpoints().setRuntimeLabels(endpointId, labels);
   }
 
   /**
@@ -256,9 +200,7 @@ public final class Agent implements AutoCloseable {
    * @return false if there is no such endpoint
    */
   public boolean setOptions(int endpointId, Map<AgentOption, Boolean> options) {
-    Map<String, Boolean> byName = new TreeMap<>();
-    options.forEach((option, on) -> byName.put(option.toString(), on));
-    return running().endpoints().setOptions(endpointId, byName);
+    return running().endpoints().setOptions(endpointId, options);
   }
 
   /**
@@ -269,7 +211,7 @@ public final class Agent implements AutoCloseable {
    * @throws EndpointExistsException if they are another's
    */
   public boolean changeNames(int endpointId, UnaryOperator<EndpointDetails.Names> change) {
-    return running().endpoints().manager().changeNames(endpointId, change);
+    return running().endpoints().manager().changes().changeNames(endpointId, change);
   }
 
   /**
@@ -297,24 +239,12 @@ public final class Agent implements AutoCloseable {
 
   /** How far an endpoint's policy is; absent until it is compiled. */
   public Optional<PolicyProgress> policyProgress(Endpoint endpoint) {
-    AgentRuntime running = running();
-    // The revision first: what is enforced after it was read is at least as new.
-    long revision = running.policy().controller().rulesRevision();
-    return running
-        .policy()
-        .controller()
-        .policyOf(endpoint)
-        .map(policy ->
-            new PolicyProgress(
-                policy,
-                running.policy().reconciler().status(new EndpointKey(endpoint.id())),
-                revision,
-                running.endpoints().enforcement(endpoint.id(), policy)));
+    return running().endpoints().policyProgress(endpoint);
   }
 
   /** The endpoints, by id. */
   public Table<Integer, Endpoint> endpoints() {
-    return running().endpoints().manager().states().table();
+    return running().endpoints().table();
   }
 
   /**
@@ -322,13 +252,7 @@ public final class Agent implements AutoCloseable {
    * device; of these the one with the highest id.
    */
   public Optional<Endpoint> endpoint(String namespace, String name) {
-    Set<Integer> withoutDevice = endpointsWithoutDevice();
-    return endpoints().snapshot().stream()
-        .map(Row::value)
-        .filter(each -> each.namespace().equals(namespace) && each.name().equals(name))
-        .max(
-            Comparator.comparing((Endpoint each) -> !withoutDevice.contains(each.id()))
-                .thenComparingInt(Endpoint::id));
+    return running().endpoints().find(namespace, name);
   }
 
   // ---- policy ----
@@ -361,8 +285,7 @@ public final class Agent implements AutoCloseable {
    */
   public PolicyRevision applyPolicy(String yamlOrJson, Duration atMost)
       throws InterruptedException {
-    ProgramPolicies policies = running().policy().programPolicies();
-    PolicyRevision revision = stored(() -> policies.apply(yamlOrJson));
+    PolicyRevision revision = running().policy().apply(yamlOrJson);
     var _ = awaitPolicy(revision, atMost);
     return revision;
   }
@@ -380,20 +303,11 @@ public final class Agent implements AutoCloseable {
    * @throws AgentException as {@link #applyPolicy(String, Duration)} does
    */
   public Optional<PolicyRevision> deletePolicy(ResourceKey key) throws InterruptedException {
-    ProgramPolicies policies = running().policy().programPolicies();
-    Optional<PolicyRevision> revision = stored(() -> policies.delete(key));
+    Optional<PolicyRevision> revision = running().policy().delete(key);
     if (revision.isPresent()) {
       var _ = awaitPolicy(revision.get(), PATIENCE);
     }
     return revision;
-  }
-
-  private static <T> T stored(Supplier<T> change) {
-    try {
-      return change.get();
-    } catch (StorageException e) {
-      throw new AgentException(String.valueOf(e.getMessage()), e);
-    }
   }
 
   /**
@@ -404,12 +318,7 @@ public final class Agent implements AutoCloseable {
    */
   public RulesSnapshot awaitPolicy(PolicyRevision revision, Duration atMost)
       throws InterruptedException {
-    AgentRuntime running = running();
-    Optional<String> why = running.policy().waiter().await(revision, atMost);
-    if (why.isPresent()) {
-      throw new AgentException("policies are not enforced everywhere: " + why.get());
-    }
-    return running.policy().rules().snapshot();
+    return running().policy().await(revision, atMost);
   }
 
   /**
@@ -418,23 +327,7 @@ public final class Agent implements AutoCloseable {
    * @throws AgentException if it is refused, or not enforced by the end of {@code atMost}
    */
   public void awaitPolicy(ResourceKey key, Duration atMost) throws InterruptedException {
-    long end = System.nanoTime() + atMost.toNanos();
-    try (Watch<ResourceKey, AppliedPolicy> watch = policies().watch()) {
-      Optional<AppliedPolicy> applied = Optional.empty();
-      while (applied.isEmpty() && System.nanoTime() - end < 0) {
-        Changes<ResourceKey, AppliedPolicy> changes =
-            watch.take(Duration.ofNanos(Math.max(0, end - System.nanoTime())));
-        applied = changes.snapshot().get(key);
-      }
-      if (applied.isEmpty()) {
-        throw new AgentException(key + ": not seen within " + atMost.toSeconds() + " s");
-      }
-      if (applied.get().problem().isPresent()) {
-        throw new AgentException(applied.get().problem().get());
-      }
-      Duration left = Duration.ofNanos(Math.max(0, end - System.nanoTime()));
-      var _ = awaitPolicy(applied.get().revision(), left);
-    }
+    running().policy().await(key, atMost);
   }
 
   /**
@@ -444,19 +337,7 @@ public final class Agent implements AutoCloseable {
    * @throws AgentException if the policy of one of them is not compiled yet
    */
   public List<Explanation> explain(Endpoint from, Endpoint to, PortProtocol port) {
-    int protocol = port.protocol().number();
-    return List.of(
-        policyOf(from).explain(TrafficDirection.EGRESS, to.identity(), protocol, port.port()),
-        policyOf(to).explain(TrafficDirection.INGRESS, from.identity(), protocol, port.port()));
-  }
-
-  private CompiledPolicy policyOf(Endpoint endpoint) {
-    return running()
-        .policy()
-        .controller()
-        .policyOf(endpoint)
-        .orElseThrow(() ->
-            new AgentException("endpoint " + endpoint.podName() + ": no policy compiled yet"));
+    return running().policy().explain(from, to, port);
   }
 
   /** The policy objects in force, with the revision of the rules. */

@@ -81,7 +81,7 @@ public record EndpointAttachment(
   }
 
   /** This attachment with other named ports. */
-  EndpointAttachment withNamedPorts(Map<String, NamedPort> changed) {
+  public EndpointAttachment withNamedPorts(Map<String, NamedPort> changed) {
     return new EndpointAttachment(
         wantedId,
         namespace,

@@ -103,7 +103,7 @@ public record EndpointDetails(
   }
 
   /** These details with other user labels. */
-  EndpointDetails withUserLabels(Labels labels) {
+  public EndpointDetails withUserLabels(Labels labels) {
     return new EndpointDetails(names, derivedLabels, labels, options, addressOwner);
   }
 

@@ -54,7 +54,7 @@ public record EndpointRequest(
   }
 
   /** The pod that it is, without what Kubernetes alone knows. */
-  Pod pod() {
+  public Pod pod() {
     return new Pod(
         namespace,
         name,

@@ -19,7 +19,6 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
-import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
@@ -37,10 +36,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -72,13 +69,11 @@ public final class EndpointManager {
   private final TableWriter<Integer, EndpointDetails> details =
       TableWriter.create("endpoint-details");
 
-  /** Held while an endpoint's details are read and written again; never while anybody waits. */
-  private final ReentrantLock changing = new ReentrantLock();
-
   /** Endpoints of an earlier run that are not here, with the reason, by pod. */
   private final Map<String, String> unrestored = new ConcurrentHashMap<>();
 
   private final EndpointLog log = new EndpointLog(Clock.systemUTC());
+  private final EndpointChanges changes;
   private final EndpointClaims claims;
   private final EndpointStore store;
   private final Datapath datapath;
@@ -99,6 +94,8 @@ public final class EndpointManager {
     this.store = store;
     this.datapath = datapath;
     this.enforcement = enforcement;
+    this.changes =
+        new EndpointChanges(this.endpoints, details, claims, store, log, this::awaitEnforced);
   }
 
   /**
@@ -221,7 +218,7 @@ public final class EndpointManager {
       return ready;
     } catch (RuntimeException e) {
       // Of one that is on its way out whoever deletes it gives everything back.
-      if (published.isEmpty() || leave(published.get().id()).isPresent()) {
+      if (published.isEmpty() || changes.leave(published.get().id()).isPresent()) {
         undo.run(e);
       }
       throw e instanceof AgentException known
@@ -297,7 +294,7 @@ public final class EndpointManager {
   }
 
   private Optional<List<String>> deleteEntered(int id) {
-    Optional<Endpoint> leaving = leave(id);
+    Optional<Endpoint> leaving = changes.leave(id);
     if (leaving.isEmpty()) {
       return Optional.empty();
     }
@@ -319,20 +316,6 @@ public final class EndpointManager {
     return Optional.of(List.copyOf(problems));
   }
 
-  /**
-   * Sends an endpoint on its way out, on which nobody changes it any more; absent if there is none,
-   * or it is on its way already. A change of labels is told as a whole before, or not at all: what
-   * it told afterwards nobody would take back.
-   */
-  private Optional<Endpoint> leave(int id) {
-    changing.lock();
-    try {
-      return endpoints.become(id, EndpointState.DISCONNECTING);
-    } finally {
-      changing.unlock();
-    }
-  }
-
   private static void attempt(List<String> problems, Runnable step) {
     try {
       step.run();
@@ -341,140 +324,9 @@ public final class EndpointManager {
     }
   }
 
-  /**
-   * Gives an endpoint other labels, and waits until its new identity is enforced.
-   *
-   * @param change its details from the present ones; must not change anything else
-   * @return false if there is no such endpoint
-   * @throws AgentException if it cannot be kept, and nothing is changed; or if it is not enforced
-   *     in time, and will be
-   */
-  public boolean changeLabels(int id, UnaryOperator<EndpointDetails> change) {
-    return changeLabels(id, change, UnaryOperator.identity());
-  }
-
-  /**
-   * As {@link #changeLabels(int, UnaryOperator)}.
-   *
-   * @param alsoChanged what else of the endpoint changes with its labels
-   */
-  public boolean changeLabels(
-      int id, UnaryOperator<EndpointDetails> change, UnaryOperator<Endpoint> alsoChanged) {
-    Optional<Endpoint> before;
-    Endpoint changed;
-    long revision;
-    changing.lock();
-    try {
-      Optional<EndpointDetails> present = details.table().get(id);
-      if (present.isEmpty()) {
-        return false;
-      }
-      EndpointDetails changedDetails = change.apply(present.get());
-      Identity next = claims.claimIdentity(changedDetails.relevantLabels());
-      UnaryOperator<Endpoint> step = endpoint -> alsoChanged.apply(endpoint.withIdentity(next));
-      try {
-        before = keepChanged(id, changedDetails, step);
-      } catch (RuntimeException e) {
-        claims.releaseIdentity(next.id());
-        throw e;
-      }
-      if (before.isEmpty()) {
-        claims.releaseIdentity(next.id());
-        return false;
-      }
-      revision = endpoints.table().revision();
-      changed = step.apply(before.get());
-      claims.announce(changed);
-      log.add(id, Outcome.OK, "identity " + next.id() + " by labels", changed.state());
-    } finally {
-      changing.unlock();
-    }
-    try {
-      awaitEnforced(changed, revision);
-    } finally {
-      claims.releaseIdentity(before.get().identity());
-    }
-    return true;
-  }
-
-  /**
-   * Changes an endpoint, in its file first: nothing counts that the next start would not know of.
-   * Gives its former form; absent if there is no such endpoint.
-   */
-  private Optional<Endpoint> keepChanged(
-      int id, EndpointDetails changedDetails, UnaryOperator<Endpoint> change) {
-    Optional<Endpoint> present = endpoints.table().get(id);
-    if (present.isEmpty()) {
-      return Optional.empty();
-    }
-    store.put(change.apply(present.get()), changedDetails);
-    Optional<Endpoint> before =
-        endpoints.replace(id, endpoint -> Optional.of(change.apply(endpoint)));
-    if (before.isPresent()) {
-      details.put(id, changedDetails);
-    } else {
-      store.remove(id); // It was deleted meanwhile, and its file with it.
-    }
-    return before;
-  }
-
-  /**
-   * Sets some of an endpoint's own options.
-   *
-   * @return false if there is no such endpoint
-   */
-  public boolean changeOptions(int id, Map<String, Boolean> changed) {
-    return changeDetails(
-        id, "options " + new TreeMap<>(changed), details -> details.withOptions(changed));
-  }
-
-  /**
-   * Changes the names by which others know an endpoint.
-   *
-   * @return false if there is no such endpoint
-   * @throws EndpointExistsException if they are another's
-   */
-  public boolean changeNames(int id, UnaryOperator<Names> change) {
-    changing.lock();
-    try {
-      Optional<EndpointDetails> present = details.table().get(id);
-      if (present.isEmpty()) {
-        return false;
-      }
-      Names changed = change.apply(present.get().names());
-      Runnable takeBack = claims.ownership().rename(id, changed);
-      boolean kept = false;
-      try {
-        kept = changeDetails(id, "names", details -> details.withNames(changed));
-      } finally {
-        if (!kept) {
-          takeBack.run();
-        }
-      }
-      return kept;
-    } finally {
-      changing.unlock();
-    }
-  }
-
-  /** Changes of details that decide nothing of packets. */
-  private boolean changeDetails(int id, String what, UnaryOperator<EndpointDetails> change) {
-    changing.lock();
-    try {
-      Optional<EndpointDetails> present = details.table().get(id);
-      if (present.isEmpty()) {
-        return false;
-      }
-      EndpointDetails next = change.apply(present.get());
-      if (next.equals(present.get())) {
-        return true;
-      }
-      Optional<Endpoint> endpoint = keepChanged(id, next, UnaryOperator.identity());
-      endpoint.ifPresent(there -> log.add(id, Outcome.OK, what, there.state()));
-      return endpoint.isPresent();
-    } finally {
-      changing.unlock();
-    }
+  /** Changes endpoints that are there. */
+  public EndpointChanges changes() {
+    return changes;
   }
 
   /** What else is known of each endpoint, by id. */

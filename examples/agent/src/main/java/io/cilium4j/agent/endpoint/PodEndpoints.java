@@ -34,9 +34,11 @@ public record PodEndpoints(EndpointManager manager) implements PodFollower.Endpo
   @Override
   public boolean change(
       int id, UnaryOperator<Labels> labels, UnaryOperator<Map<String, NamedPort>> namedPorts) {
-    return manager.changeLabels(
-        id,
-        details -> details.withDerivedLabels(labels.apply(details.derivedLabels())),
-        endpoint -> endpoint.withNamedPorts(namedPorts.apply(endpoint.namedPorts())));
+    return manager
+        .changes()
+        .changeLabels(
+            id,
+            details -> details.withDerivedLabels(labels.apply(details.derivedLabels())),
+            endpoint -> endpoint.withNamedPorts(namedPorts.apply(endpoint.namedPorts())));
   }
 }

@@ -3,6 +3,9 @@ package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.AgentOption;
 import io.cilium4j.agent.AgentOptions;
+import io.cilium4j.agent.EndpointAttachment;
+import io.cilium4j.agent.EndpointRequest;
+import io.cilium4j.agent.Wait;
 import io.cilium4j.agent.endpoint.EndpointClaims;
 import io.cilium4j.agent.endpoint.EndpointManager;
 import io.cilium4j.agent.endpoint.EndpointRestorer;
@@ -10,17 +13,23 @@ import io.cilium4j.agent.endpoint.EndpointStore;
 import io.cilium4j.agent.endpoint.PodEndpoints;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.metrics.MetricFamily.Kind;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.datapath.view.DatapathRows;
+import io.cilium4j.identity.EndpointLabels;
 import io.cilium4j.identity.EndpointPrefixes;
 import io.cilium4j.identity.PodFollower;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.controller.EnforcementStatus;
+import io.cilium4j.policy.controller.PolicyProgress;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,6 +39,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /** This node's endpoints, their options and their states. */
 public final class EndpointFeature implements Feature {
@@ -40,6 +50,7 @@ public final class EndpointFeature implements Feature {
   private final FeatureContext context;
   private final AddressFeature addresses;
   private final PolicyFeature policy;
+  private final EndpointLabels labels;
   private final EndpointManager manager;
   private final AgentOptions options;
   private final DatapathRows rows;
@@ -69,6 +80,7 @@ public final class EndpointFeature implements Feature {
     this.context = context;
     this.addresses = addresses;
     this.policy = policy;
+    this.labels = identity.labels();
     this.manager =
         new EndpointManager(
             endpoints,
@@ -119,15 +131,100 @@ public final class EndpointFeature implements Feature {
     return rows;
   }
 
+  /** Makes a pod that the program tells of an endpoint. */
+  public Endpoint create(EndpointRequest request) {
+    return manager.create(request, labels.of(request.pod()), context.config().mtuBytes());
+  }
+
+  /** Makes a pod that is prepared an endpoint, by what Kubernetes knows of it where it does. */
+  public Endpoint attach(EndpointAttachment wanted, Wait wait) {
+    Optional<Pod> pod = labels.podOf(wanted.namespace(), wanted.name(), wanted.names().podUid());
+    return manager.adopt(
+        pod.map(each -> wanted.withNamedPorts(each.namedPorts())).orElse(wanted),
+        pod.map(labels::of)
+            .orElseGet(
+                () -> labels.ofRuntime(wanted.namespace(), wanted.labels(), wanted.namedPorts())),
+        wait);
+  }
+
+  /** Gives an endpoint the labels that the program tells by now; false if it is none. */
+  public boolean changeLabels(EndpointRequest pod) {
+    Labels told = labels.of(pod.pod());
+    return find(pod.namespace(), pod.name())
+        .map(endpoint ->
+            manager
+                .changes()
+                .changeLabels(endpoint.id(), details -> details.withDerivedLabels(told)))
+        .orElse(false);
+  }
+
+  /** Gives an endpoint labels by hand; false if there is no such endpoint. */
+  public boolean setUserLabels(int id, Labels user) {
+    return manager
+        .changes()
+        .changeLabels(
+            id,
+            details -> {
+              EndpointLabels.requireFree(user, details.derivedLabels());
+              return details.withUserLabels(user);
+            });
+  }
+
+  /** Gives an endpoint the labels that its runtime tells; false if there is no such endpoint. */
+  public boolean setRuntimeLabels(int id, Labels told) {
+    Optional<Endpoint> endpoint = table().get(id);
+    return endpoint.isPresent()
+        && manager
+            .changes()
+            .changeLabels(
+                id,
+                details ->
+                    details.withDerivedLabels(
+                        labels.retold(endpoint.get(), details.names().podUid(), told)));
+  }
+
   /** Sets some of an endpoint's own options; false if there is no such endpoint. */
-  public boolean setOptions(int endpointId, Map<String, Boolean> byName) {
-    boolean known = manager.changeOptions(endpointId, byName);
+  public boolean setOptions(int id, Map<AgentOption, Boolean> wanted) {
+    Map<String, Boolean> byName = new TreeMap<>();
+    wanted.forEach((option, on) -> byName.put(option.toString(), on));
+    boolean known = manager.changes().changeOptions(id, byName);
     policy.controller().auditChanged();
     return known;
   }
 
+  /** The endpoints, by id. */
+  public Table<Integer, Endpoint> table() {
+    return manager.states().table();
+  }
+
+  /** The endpoint of a pod; of several one that has its device, and of these the newest. */
+  public Optional<Endpoint> find(String namespace, String name) {
+    Set<Integer> withoutDevice = manager.states().withoutDevice();
+    return table().snapshot().stream()
+        .map(Row::value)
+        .filter(each -> each.namespace().equals(namespace) && each.name().equals(name))
+        .max(
+            Comparator.comparing((Endpoint each) -> !withoutDevice.contains(each.id()))
+                .thenComparingInt(Endpoint::id));
+  }
+
+  /** How far an endpoint's policy is; absent until it is compiled. */
+  public Optional<PolicyProgress> policyProgress(Endpoint endpoint) {
+    // The revision first: what is enforced after it was read is at least as new.
+    long revision = policy.controller().rulesRevision();
+    return policy
+        .controller()
+        .policyOf(endpoint)
+        .map(compiled ->
+            new PolicyProgress(
+                compiled,
+                policy.reconciler().status(new EndpointKey(endpoint.id())),
+                revision,
+                enforcement(endpoint.id(), compiled)));
+  }
+
   /** In which directions this policy decides what an endpoint sends and gets. */
-  public EnforcementStatus enforcement(int endpointId, CompiledPolicy compiled) {
+  private EnforcementStatus enforcement(int endpointId, CompiledPolicy compiled) {
     boolean audited =
         compiled.isAudited() || options.isOn(AgentOption.POLICY_AUDIT_MODE, endpointId);
     return EnforcementStatus.of(compiled, audited);
@@ -181,7 +278,7 @@ public final class EndpointFeature implements Feature {
     for (EnforcementStatus status : EnforcementStatus.values()) {
       byEnforcement.put(status, 0);
     }
-    var present = manager.states().table().snapshot();
+    var present = table().snapshot();
     for (Row<Integer, Endpoint> row : present) {
       byState.merge(row.value().state(), 1, Integer::sum);
       policy

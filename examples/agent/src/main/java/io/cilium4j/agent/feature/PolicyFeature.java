@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.feature;
 
+import io.cilium4j.agent.AgentException;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
@@ -11,23 +14,33 @@ import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.StorageException;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.Watch;
 import io.cilium4j.identity.LocalIdentities;
+import io.cilium4j.policy.CompiledPolicy;
+import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.PolicyConfig;
+import io.cilium4j.policy.PortProtocol;
+import io.cilium4j.policy.RulesSnapshot;
 import io.cilium4j.policy.controller.AcceptedPolicies;
 import io.cilium4j.policy.controller.ApiRules;
+import io.cilium4j.policy.controller.AppliedPolicy;
 import io.cilium4j.policy.controller.EnforcementWaiter;
 import io.cilium4j.policy.controller.IdentityMemory;
 import io.cilium4j.policy.controller.PolicyController;
 import io.cilium4j.policy.controller.PolicyMetrics;
+import io.cilium4j.policy.controller.PolicyRevision;
 import io.cilium4j.policy.controller.PolicyRules;
 import io.cilium4j.policy.controller.ProgramPolicies;
 import io.cilium4j.policy.controller.Regenerations;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** From policy objects to what the datapath enforces. */
@@ -124,11 +137,6 @@ public final class PolicyFeature implements Feature {
     return apiRules;
   }
 
-  /** Policies that the embedding program applied. */
-  public ProgramPolicies programPolicies() {
-    return programPolicies;
-  }
-
   /** Has policies compiled. */
   public PolicyController controller() {
     return controller;
@@ -140,8 +148,75 @@ public final class PolicyFeature implements Feature {
   }
 
   /** Tells when the datapath is in line. */
-  public EnforcementWaiter waiter() {
+  EnforcementWaiter waiter() {
     return waiter;
+  }
+
+  /** Applies policy objects of the program's own. */
+  public PolicyRevision apply(String yamlOrJson) {
+    return stored(() -> programPolicies.apply(yamlOrJson));
+  }
+
+  /** Takes a policy object of the program's back; absent if there is none of this name. */
+  public Optional<PolicyRevision> delete(ResourceKey key) {
+    return stored(() -> programPolicies.delete(key));
+  }
+
+  private static <T> T stored(Supplier<T> change) {
+    try {
+      return change.get();
+    } catch (StorageException e) {
+      throw new AgentException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /**
+   * Waits until every endpoint has a change of the policies in the datapath.
+   *
+   * @throws AgentException if not by the end of {@code atMost}, with what stands in the way
+   */
+  public RulesSnapshot await(PolicyRevision revision, Duration atMost) throws InterruptedException {
+    Optional<String> why = waiter.await(revision, atMost);
+    if (why.isPresent()) {
+      throw new AgentException("policies are not enforced everywhere: " + why.get());
+    }
+    return rules.snapshot();
+  }
+
+  /** Waits until a policy object is read and enforced. */
+  public void await(ResourceKey key, Duration atMost) throws InterruptedException {
+    long end = System.nanoTime() + atMost.toNanos();
+    try (Watch<ResourceKey, AppliedPolicy> watch = rules.applied().watch()) {
+      Optional<AppliedPolicy> applied = Optional.empty();
+      while (applied.isEmpty() && System.nanoTime() - end < 0) {
+        Changes<ResourceKey, AppliedPolicy> changes =
+            watch.take(Duration.ofNanos(Math.max(0, end - System.nanoTime())));
+        applied = changes.snapshot().get(key);
+      }
+      if (applied.isEmpty()) {
+        throw new AgentException(key + ": not seen within " + atMost.toSeconds() + " s");
+      }
+      if (applied.get().problem().isPresent()) {
+        throw new AgentException(applied.get().problem().get());
+      }
+      var _ =
+          await(applied.get().revision(), Duration.ofNanos(Math.max(0, end - System.nanoTime())));
+    }
+  }
+
+  /** Why a flow between two endpoints passes or does not: egress of one, ingress of the other. */
+  public List<Explanation> explain(Endpoint from, Endpoint to, PortProtocol port) {
+    int protocol = port.protocol().number();
+    return List.of(
+        policyOf(from).explain(TrafficDirection.EGRESS, to.identity(), protocol, port.port()),
+        policyOf(to).explain(TrafficDirection.INGRESS, from.identity(), protocol, port.port()));
+  }
+
+  private CompiledPolicy policyOf(Endpoint endpoint) {
+    return controller
+        .policyOf(endpoint)
+        .orElseThrow(() ->
+            new AgentException("endpoint " + endpoint.podName() + ": no policy compiled yet"));
   }
 
   @Override
