@@ -11,5 +11,6 @@ module io.cilium4j.identity {
   exports io.cilium4j.identity;
 
   provides io.cilium4j.core.spi.IdentityBackendProvider with
+      io.cilium4j.identity.ClusterIdentityBackendProvider,
       io.cilium4j.identity.MemoryIdentityBackendProvider;
 }

@@ -16,4 +16,7 @@ module io.cilium4j.conformance {
   uses io.cilium4j.core.spi.IdentityBackendProvider;
   uses io.cilium4j.core.spi.IpamMode;
   uses io.cilium4j.core.spi.KubernetesSourceProvider;
+
+  provides io.cilium4j.core.spi.ClusterStoreProvider with
+      io.cilium4j.conformance.MemoryClusterStoreProvider;
 }

@@ -23,6 +23,7 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.spi.ClusterStoreProvider;
+import io.cilium4j.core.state.Deadline;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -43,9 +44,6 @@ import org.junit.jupiter.api.Test;
 
 /** What every {@link ClusterStore} must do. */
 public abstract class ClusterStoreConformance {
-
-  /** The time that a write has here. */
-  private static final Duration TIME = Duration.ofSeconds(10);
 
   private static final ClusterNode NODE =
       new ClusterNode(
@@ -96,6 +94,11 @@ public abstract class ClusterStoreConformance {
   /** For the implementation's test class. */
   protected ClusterStoreConformance() {}
 
+  /** The time that a write has here. */
+  private static Deadline soon() {
+    return Deadline.in(Duration.ofSeconds(10));
+  }
+
   @BeforeEach
   void openStores() {
     store = open();
@@ -133,7 +136,7 @@ public abstract class ClusterStoreConformance {
 
   private static <T extends io.cilium4j.core.cluster.ClusterObject> void assertRoundTrip(
       ClusterStore.Objects<T> mine, ClusterStore.Objects<T> others, T value) {
-    Stored<T> created = mine.create(value, TIME).orElseThrow();
+    Stored<T> created = mine.create(value, soon()).orElseThrow();
     assertEquals(value, created.value());
     assertEquals(
         Optional.of(created), mine.table().get(value.key()), "own writes are in the table");
@@ -158,9 +161,9 @@ public abstract class ClusterStoreConformance {
             Optional.empty(),
             Map.of(),
             EndpointState.WAITING_FOR_IDENTITY);
-    assertEquals(node, store.nodes().create(node, TIME).orElseThrow().value());
+    assertEquals(node, store.nodes().create(node, soon()).orElseThrow().value());
     assertEquals(node, other.nodes().read("bare").orElseThrow().value());
-    assertEquals(endpoint, store.endpoints().create(endpoint, TIME).orElseThrow().value());
+    assertEquals(endpoint, store.endpoints().create(endpoint, soon()).orElseThrow().value());
     assertEquals(endpoint, other.endpoints().read("default/bare").orElseThrow().value());
   }
 
@@ -169,7 +172,7 @@ public abstract class ClusterStoreConformance {
     String stem = "n".repeat(252);
     for (String last : new String[] {"1", "2"}) {
       var node = new ClusterNode(stem + last, List.of(), List.of());
-      assertTrue(store.nodes().create(node, TIME).isPresent());
+      assertTrue(store.nodes().create(node, soon()).isPresent());
     }
     assertEquals(2, other.nodes().list().size());
   }
@@ -187,7 +190,7 @@ public abstract class ClusterStoreConformance {
               Optional.empty(),
               Map.of(),
               EndpointState.READY);
-      assertTrue(store.endpoints().create(endpoint, TIME).isPresent(), endpoint.key());
+      assertTrue(store.endpoints().create(endpoint, soon()).isPresent(), endpoint.key());
     }
     assertEquals(3, other.endpoints().list().size());
   }
@@ -196,9 +199,9 @@ public abstract class ClusterStoreConformance {
 
   @Test
   void create_oneExists_isRefused() {
-    var _ = store.identities().create(IDENTITY, TIME).orElseThrow();
+    var _ = store.identities().create(IDENTITY, soon()).orElseThrow();
     var rival = new ClusterIdentity(IDENTITY.number(), Labels.parse("k8s:other=1"));
-    assertEquals(Optional.empty(), other.identities().create(rival, TIME));
+    assertEquals(Optional.empty(), other.identities().create(rival, soon()));
     assertEquals(IDENTITY, other.identities().read(IDENTITY.key()).orElseThrow().value());
   }
 
@@ -212,7 +215,7 @@ public abstract class ClusterStoreConformance {
               i ->
                   (i % 2 == 0 ? store : other)
                       .identities()
-                      .create(new ClusterIdentity(number, Labels.parse("k8s:by=" + i)), TIME));
+                      .create(new ClusterIdentity(number, Labels.parse("k8s:by=" + i)), soon()));
       List<Stored<ClusterIdentity>> winners = answers.stream().flatMap(Optional::stream).toList();
       assertEquals(1, winners.size());
       assertEquals(
@@ -222,9 +225,9 @@ public abstract class ClusterStoreConformance {
 
   @Test
   void replace_latestVersion_isDoneAndGivesAnotherVersion() {
-    Stored<ClusterNode> created = store.nodes().create(NODE, TIME).orElseThrow();
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
     ClusterNode changed = NODE.withPodCidrs(List.of(IpPrefix.parse("10.2.0.0/24")));
-    Stored<ClusterNode> replaced = other.nodes().replace(created, changed, TIME).orElseThrow();
+    Stored<ClusterNode> replaced = other.nodes().replace(created, changed, soon()).orElseThrow();
     assertEquals(changed, replaced.value());
     assertNotEquals(created.version(), replaced.version());
     Await.until(
@@ -235,39 +238,39 @@ public abstract class ClusterStoreConformance {
 
   @Test
   void replace_bySameValue_givesAnotherVersion() {
-    Stored<Lease> created = store.leases().create(LEASE, TIME).orElseThrow();
-    Stored<Lease> again = store.leases().replace(created, LEASE, TIME).orElseThrow();
+    Stored<Lease> created = store.leases().create(LEASE, soon()).orElseThrow();
+    Stored<Lease> again = store.leases().replace(created, LEASE, soon()).orElseThrow();
     assertNotEquals(created.version(), again.version());
   }
 
   @Test
   void replace_olderVersion_isRefused() {
-    Stored<ClusterNode> created = store.nodes().create(NODE, TIME).orElseThrow();
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
     ClusterNode changed = NODE.withPodCidrs(List.of());
-    var _ = store.nodes().replace(created, changed, TIME).orElseThrow();
-    assertEquals(Optional.empty(), other.nodes().replace(created, NODE, TIME));
+    var _ = store.nodes().replace(created, changed, soon()).orElseThrow();
+    assertEquals(Optional.empty(), other.nodes().replace(created, NODE, soon()));
     assertEquals(changed, other.nodes().read("node-1").orElseThrow().value());
   }
 
   @Test
   void replace_gone_isRefused() {
-    Stored<ClusterNode> created = store.nodes().create(NODE, TIME).orElseThrow();
-    assertTrue(other.nodes().delete(created, TIME));
-    assertEquals(Optional.empty(), store.nodes().replace(created, NODE, TIME));
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
+    assertTrue(other.nodes().delete(created, soon()));
+    assertEquals(Optional.empty(), store.nodes().replace(created, NODE, soon()));
     assertEquals(Optional.empty(), other.nodes().read("node-1"));
   }
 
   @Test
   void replace_anotherKey_isAnError() {
-    Stored<ClusterNode> created = store.nodes().create(NODE, TIME).orElseThrow();
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
     var another = new ClusterNode("node-2", List.of(), List.of());
     assertThrows(
-        IllegalArgumentException.class, () -> store.nodes().replace(created, another, TIME));
+        IllegalArgumentException.class, () -> store.nodes().replace(created, another, soon()));
   }
 
   @Test
   void replace_manyAtOnce_noneIsLost() throws Exception {
-    var _ = store.leases().create(LEASE, TIME).orElseThrow();
+    var _ = store.leases().create(LEASE, soon()).orElseThrow();
     int rounds = 25;
     List<Integer> done =
         atOnce(
@@ -285,7 +288,7 @@ public abstract class ClusterStoreConformance {
                         value.transitions() + 1,
                         value.acquired(),
                         value.renewed());
-                n += leases.replace(before, counted, TIME).isPresent() ? 1 : 0;
+                n += leases.replace(before, counted, soon()).isPresent() ? 1 : 0;
               }
               return rounds;
             });
@@ -297,20 +300,20 @@ public abstract class ClusterStoreConformance {
 
   @Test
   void delete_latestVersion_isGoneEverywhere() {
-    Stored<PublishedEndpoint> created = store.endpoints().create(ENDPOINT, TIME).orElseThrow();
+    Stored<PublishedEndpoint> created = store.endpoints().create(ENDPOINT, soon()).orElseThrow();
     Await.until(other.endpoints().table(), "a row", rows -> rows.contains(ENDPOINT.key()));
-    assertTrue(store.endpoints().delete(created, TIME));
+    assertTrue(store.endpoints().delete(created, soon()));
     assertFalse(store.endpoints().table().snapshot().contains(ENDPOINT.key()));
     assertEquals(Optional.empty(), other.endpoints().read(ENDPOINT.key()));
-    assertFalse(store.endpoints().delete(created, TIME));
+    assertFalse(store.endpoints().delete(created, soon()));
     Await.until(other.endpoints().table(), "no row", rows -> !rows.contains(ENDPOINT.key()));
   }
 
   @Test
   void delete_olderVersion_isRefused() {
-    Stored<ClusterIdentity> created = store.identities().create(IDENTITY, TIME).orElseThrow();
-    var _ = other.identities().replace(created, IDENTITY.withUnused(true), TIME).orElseThrow();
-    assertFalse(store.identities().delete(created, TIME));
+    Stored<ClusterIdentity> created = store.identities().create(IDENTITY, soon()).orElseThrow();
+    var _ = other.identities().replace(created, IDENTITY.withUnused(true), soon()).orElseThrow();
+    assertFalse(store.identities().delete(created, soon()));
     assertTrue(store.identities().read(IDENTITY.key()).orElseThrow().value().unused());
   }
 
@@ -318,9 +321,9 @@ public abstract class ClusterStoreConformance {
   void create_afterADeletion_hasAVersionThatNeverWas() {
     Set<String> versions = new HashSet<>();
     for (int i = 0; i < 5; i++) {
-      Stored<ClusterIdentity> created = store.identities().create(IDENTITY, TIME).orElseThrow();
+      Stored<ClusterIdentity> created = store.identities().create(IDENTITY, soon()).orElseThrow();
       assertTrue(versions.add(created.version()));
-      assertTrue(store.identities().delete(created, TIME));
+      assertTrue(store.identities().delete(created, soon()));
     }
   }
 
@@ -328,16 +331,16 @@ public abstract class ClusterStoreConformance {
 
   @Test
   void patchStatus_ofANode_leavesTheRest() {
-    Stored<ClusterNode> created = store.nodes().create(NODE, TIME).orElseThrow();
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
     var status = new ClusterNode("node-1", List.of(), List.of()).withAllocationError("none left");
-    Stored<ClusterNode> patched = other.nodes().patchStatus(status, TIME).orElseThrow();
+    Stored<ClusterNode> patched = other.nodes().patchStatus(status, soon()).orElseThrow();
     assertEquals(NODE.withAllocationError("none left"), patched.value());
     assertNotEquals(created.version(), patched.version());
   }
 
   @Test
   void patchStatus_ofAnEndpoint_writesAllOfIt() {
-    var _ = store.endpoints().create(ENDPOINT, TIME).orElseThrow();
+    var _ = store.endpoints().create(ENDPOINT, soon()).orElseThrow();
     var moved =
         new PublishedEndpoint(
             ENDPOINT.namespace(),
@@ -348,13 +351,13 @@ public abstract class ClusterStoreConformance {
             Optional.of(IpAddress.parse("192.0.2.2")),
             Map.of(),
             EndpointState.NOT_READY);
-    assertEquals(moved, other.endpoints().patchStatus(moved, TIME).orElseThrow().value());
+    assertEquals(moved, other.endpoints().patchStatus(moved, soon()).orElseThrow().value());
     assertEquals(moved, store.endpoints().read(ENDPOINT.key()).orElseThrow().value());
   }
 
   @Test
   void patchStatus_ofWhatIsNotThere_createsNothing() {
-    assertEquals(Optional.empty(), store.endpoints().patchStatus(ENDPOINT, TIME));
+    assertEquals(Optional.empty(), store.endpoints().patchStatus(ENDPOINT, soon()));
     assertEquals(List.of(), other.endpoints().list());
   }
 
@@ -362,13 +365,19 @@ public abstract class ClusterStoreConformance {
 
   @Test
   void write_timeIsOver_isNeverCarriedOut() {
-    Stored<ClusterNode> created = store.nodes().create(NODE, TIME).orElseThrow();
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
     var late = new ClusterNode("late", List.of(), List.of());
-    assertThrows(ClusterStoreException.class, () -> store.nodes().create(late, Duration.ZERO));
+    assertThrows(
+        ClusterStoreException.class, () -> store.nodes().create(late, Deadline.in(Duration.ZERO)));
     assertThrows(
         ClusterStoreException.class,
-        () -> store.nodes().replace(created, NODE.withPodCidrs(List.of()), Duration.ZERO));
-    assertThrows(ClusterStoreException.class, () -> store.nodes().delete(created, Duration.ZERO));
+        () ->
+            store
+                .nodes()
+                .replace(created, NODE.withPodCidrs(List.of()), Deadline.in(Duration.ZERO)));
+    assertThrows(
+        ClusterStoreException.class,
+        () -> store.nodes().delete(created, Deadline.in(Duration.ZERO)));
     assertEquals(List.of(created), other.nodes().list());
   }
 
@@ -376,8 +385,8 @@ public abstract class ClusterStoreConformance {
 
   @Test
   void table_objectsExist_areThereOnceInitialised() {
-    var _ = store.nodes().create(NODE, TIME).orElseThrow();
-    var _ = store.endpoints().create(ENDPOINT, TIME).orElseThrow();
+    var _ = store.nodes().create(NODE, soon()).orElseThrow();
+    var _ = store.endpoints().create(ENDPOINT, soon()).orElseThrow();
     try (ClusterStore late = open()) {
       Await.initialised(late.nodes().table());
       Await.initialised(late.endpoints().table());
@@ -392,13 +401,13 @@ public abstract class ClusterStoreConformance {
   @Test
   void table_manyChangesOfOthers_endsLikeTheStore() {
     for (int i = 0; i < 200; i++) {
-      store.identities().create(new ClusterIdentity(256 + i, Labels.parse("k8s:n=" + i)), TIME);
+      store.identities().create(new ClusterIdentity(256 + i, Labels.parse("k8s:n=" + i)), soon());
     }
     for (Stored<ClusterIdentity> each : store.identities().list()) {
       if (each.value().number() % 3 == 0) {
-        store.identities().delete(each, TIME);
+        store.identities().delete(each, soon());
       } else if (each.value().number() % 3 == 1) {
-        store.identities().replace(each, each.value().withUnused(true), TIME);
+        store.identities().replace(each, each.value().withUnused(true), soon());
       }
     }
     List<Stored<ClusterIdentity>> all = store.identities().list();

@@ -6,8 +6,8 @@ import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterObject;
 import io.cilium4j.core.cluster.Lease;
 import io.cilium4j.core.cluster.PublishedEndpoint;
+import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.Table;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -60,8 +60,8 @@ public interface ClusterStore extends AutoCloseable {
   /**
    * The objects of a kind.
    *
-   * <p>Each write takes the time that it has. A write that was not carried out by then never will
-   * be, whatever became of the answer: who waits that long after he asked may act on what he reads.
+   * <p>Each write has a deadline. A write that was not carried out by then never will be, whatever
+   * became of the answer: who waits until then may act on what he reads.
    */
   interface Objects<T extends ClusterObject> {
 
@@ -80,7 +80,7 @@ public interface ClusterStore extends AutoCloseable {
 
     /**
      * All objects as they are now, by key. No write that began before and is not in it is carried
-     * out later, but those whose time is not over.
+     * out later, but those whose deadline is to come.
      *
      * @throws ClusterStoreException if the store cannot be asked, or if one of them cannot be read:
      *     nothing is taken for absent
@@ -93,7 +93,7 @@ public interface ClusterStore extends AutoCloseable {
      * @return what is stored now; absent if there is one of this key already
      * @throws ClusterStoreException if that could not be done, or nobody knows whether it was
      */
-    Optional<Stored<T>> create(T value, Duration atMost);
+    Optional<Stored<T>> create(T value, Deadline deadline);
 
     /**
      * Puts {@code value} in place of what was read.
@@ -102,7 +102,7 @@ public interface ClusterStore extends AutoCloseable {
      * @throws IllegalArgumentException if the keys differ
      * @throws ClusterStoreException if that could not be done, or nobody knows whether it was
      */
-    Optional<Stored<T>> replace(Stored<T> before, T value, Duration atMost);
+    Optional<Stored<T>> replace(Stored<T> before, T value, Deadline deadline);
 
     /**
      * Deletes the object as it was read.
@@ -110,7 +110,7 @@ public interface ClusterStore extends AutoCloseable {
      * @return whether it did; false if the object changed meanwhile, or is gone
      * @throws ClusterStoreException if that could not be done, or nobody knows whether it was
      */
-    boolean delete(Stored<T> before, Duration atMost);
+    boolean delete(Stored<T> before, Deadline deadline);
   }
 
   /** The objects of a kind of which a part is its status, written by other hands than the rest. */
@@ -122,6 +122,6 @@ public interface ClusterStore extends AutoCloseable {
      * @return what is stored now; absent if there is no such object
      * @throws ClusterStoreException if that could not be done, or nobody knows whether it was
      */
-    Optional<Stored<T>> patchStatus(T value, Duration atMost);
+    Optional<Stored<T>> patchStatus(T value, Deadline deadline);
   }
 }

@@ -3,6 +3,7 @@ package io.cilium4j.core.spi;
 
 import io.cilium4j.core.state.Scheduler;
 import java.util.Map;
+import java.util.Optional;
 
 /** Makes an {@link IdentityBackend}; found by {@link java.util.ServiceLoader}. */
 @Experimental
@@ -26,13 +27,24 @@ public interface IdentityBackendProvider {
    * @param clusterId the id of our cluster, 0 to 255, which decides the range of numbers
    * @param scheduler its clock and thread; stays the caller's to close
    * @param options the implementation's own
+   * @param store what the cluster shares, for a backend that keeps its numbers there; stays the
+   *     caller's to close. Absent for a cluster of one node
    */
-  record Config(int clusterId, Scheduler scheduler, Map<String, String> options) {
+  record Config(
+      int clusterId,
+      Scheduler scheduler,
+      Map<String, String> options,
+      Optional<ClusterStore> store) {
     public Config {
       if (clusterId < 0 || clusterId > 255) {
         throw new IllegalArgumentException("cluster id " + clusterId + ": wanted 0 to 255");
       }
       options = Map.copyOf(options);
+    }
+
+    /** For a cluster of one node. */
+    public Config(int clusterId, Scheduler scheduler, Map<String, String> options) {
+      this(clusterId, scheduler, options, Optional.empty());
     }
   }
 }

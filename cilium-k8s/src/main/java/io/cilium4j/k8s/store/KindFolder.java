@@ -5,13 +5,13 @@ import io.cilium4j.core.cluster.ClusterObject;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.spi.ClusterStore.WithStatus;
 import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -186,10 +186,10 @@ final class KindFolder<T extends ClusterObject> implements WithStatus<T> {
   }
 
   @Override
-  public Optional<Stored<T>> create(T value, Duration atMost) {
+  public Optional<Stored<T>> create(T value, Deadline deadline) {
     return write(
         value.key(),
-        atMost,
+        deadline,
         current -> {
           if (current.isPresent()) {
             return null;
@@ -203,11 +203,11 @@ final class KindFolder<T extends ClusterObject> implements WithStatus<T> {
   }
 
   @Override
-  public Optional<Stored<T>> replace(Stored<T> before, T value, Duration atMost) {
+  public Optional<Stored<T>> replace(Stored<T> before, T value, Deadline deadline) {
     requireSameKey(before, value);
     return write(
         value.key(),
-        atMost,
+        deadline,
         current -> {
           if (current.filter(file -> file.version().equals(before.version())).isEmpty()) {
             return null;
@@ -219,11 +219,11 @@ final class KindFolder<T extends ClusterObject> implements WithStatus<T> {
   }
 
   @Override
-  public Optional<Stored<T>> patchStatus(T value, Duration atMost) {
+  public Optional<Stored<T>> patchStatus(T value, Deadline deadline) {
     ObjectCodec<T> codec = files.codec();
     return write(
         value.key(),
-        atMost,
+        deadline,
         current -> {
           if (current.isEmpty()) {
             return null;
@@ -235,11 +235,10 @@ final class KindFolder<T extends ClusterObject> implements WithStatus<T> {
         });
   }
 
-  private Optional<Stored<T>> write(String key, Duration atMost, ObjectFiles.Edit edit) {
-    long deadlineNanos = System.nanoTime() + atMost.toNanos();
-    takeTurn(deadlineNanos);
+  private Optional<Stored<T>> write(String key, Deadline deadline, ObjectFiles.Edit edit) {
+    takeTurn(deadline);
     try {
-      Optional<Stored<T>> written = files.write(key, deadlineNanos, edit);
+      Optional<Stored<T>> written = files.write(key, deadline, edit);
       written.ifPresent(stored -> {
         // Without a stamp: the next look reads the file.
         known.put(ObjectFiles.fileName(key), new Known(null, key));
@@ -252,12 +251,11 @@ final class KindFolder<T extends ClusterObject> implements WithStatus<T> {
   }
 
   @Override
-  public boolean delete(Stored<T> before, Duration atMost) {
-    long deadlineNanos = System.nanoTime() + atMost.toNanos();
+  public boolean delete(Stored<T> before, Deadline deadline) {
     String key = before.value().key();
-    takeTurn(deadlineNanos);
+    takeTurn(deadline);
     try {
-      boolean done = files.delete(key, before.version(), deadlineNanos);
+      boolean done = files.delete(key, before.version(), deadline);
       if (done) {
         known.remove(ObjectFiles.fileName(key));
         writer.remove(key);
@@ -268,9 +266,9 @@ final class KindFolder<T extends ClusterObject> implements WithStatus<T> {
     }
   }
 
-  private void takeTurn(long deadlineNanos) {
+  private void takeTurn(Deadline deadline) {
     try {
-      if (turn.tryLock(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+      if (turn.tryLock(deadline.left().toNanos(), TimeUnit.NANOSECONDS)) {
         return;
       }
     } catch (InterruptedException e) {

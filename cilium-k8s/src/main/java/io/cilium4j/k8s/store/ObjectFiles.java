@@ -4,6 +4,7 @@ package io.cilium4j.k8s.store;
 import io.cilium4j.core.cluster.ClusterObject;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.state.Deadline;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
@@ -157,7 +158,7 @@ final class ObjectFiles<T extends ClusterObject> {
     store.require();
     var all = new TreeMap<String, Stored<T>>();
     try {
-      locks.awaitWriters(System.nanoTime() + LIST_PATIENCE.toNanos());
+      locks.awaitWriters(Deadline.in(LIST_PATIENCE));
       for (String file : names()) {
         readOrThrow(file).ifPresent(stored -> all.put(stored.value().key(), stored));
       }
@@ -183,11 +184,11 @@ final class ObjectFiles<T extends ClusterObject> {
    *
    * @return the object as it is now; absent if the edit left it alone
    */
-  Optional<Stored<T>> write(String key, long deadlineNanos, Edit edit) {
+  Optional<Stored<T>> write(String key, Deadline deadline, Edit edit) {
     String file = fileName(key);
     Path place = folder.resolve(file);
     store.require();
-    try (ObjectLocks.Held _ = locks.take(key, deadlineNanos)) {
+    try (ObjectLocks.Held _ = locks.take(key, deadline)) {
       Optional<ObjectFile> current = content(file);
       ObjectNode document = edit.apply(current.filter(there -> !there.isEmpty()));
       if (document == null) {
@@ -198,8 +199,7 @@ final class ObjectFiles<T extends ClusterObject> {
         throw new IOException(content.length + " bytes: at most " + ObjectFile.MAX_BYTES);
       }
       T value = codec.read(document);
-      putInPlace(
-          store.write(content, codec.isDurable()), place, current.isPresent(), deadlineNanos);
+      putInPlace(store.write(content, codec.isDurable()), place, current.isPresent(), deadline);
       if (codec.isDurable()) {
         StoreFolder.flush(folder);
       }
@@ -221,10 +221,10 @@ final class ObjectFiles<T extends ClusterObject> {
     return document;
   }
 
-  private static void putInPlace(Path file, Path place, boolean isThere, long deadlineNanos)
+  private static void putInPlace(Path file, Path place, boolean isThere, Deadline deadline)
       throws IOException {
     try {
-      requireTime(place, deadlineNanos);
+      requireTime(place, deadline);
       if (isThere) {
         Files.move(file, place, StandardCopyOption.ATOMIC_MOVE);
         return;
@@ -239,16 +239,16 @@ final class ObjectFiles<T extends ClusterObject> {
   }
 
   /** Deletes an object if it has this version; returns whether it did. */
-  boolean delete(String key, String version, long deadlineNanos) {
+  boolean delete(String key, String version, Deadline deadline) {
     String file = fileName(key);
     Path place = folder.resolve(file);
     store.require();
-    try (ObjectLocks.Held _ = locks.take(key, deadlineNanos)) {
+    try (ObjectLocks.Held _ = locks.take(key, deadline)) {
       Optional<ObjectFile> current = content(file);
       if (current.isEmpty() || !current.get().version().equals(version)) {
         return false;
       }
-      requireTime(place, deadlineNanos);
+      requireTime(place, deadline);
       Files.delete(place);
       if (codec.isDurable()) {
         StoreFolder.flush(folder);
@@ -259,8 +259,8 @@ final class ObjectFiles<T extends ClusterObject> {
     }
   }
 
-  private static void requireTime(Path place, long deadlineNanos) {
-    if (System.nanoTime() - deadlineNanos >= 0) {
+  private static void requireTime(Path place, Deadline deadline) {
+    if (deadline.isOver()) {
       throw failed("write", place, "its time was over", null);
     }
   }

@@ -2,6 +2,7 @@
 package io.cilium4j.k8s.store;
 
 import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.state.Deadline;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -72,21 +73,21 @@ final class ObjectLocks {
    *
    * @throws ClusterStoreException if another holds it at the end of the time
    */
-  Held take(String key, long deadlineNanos) throws IOException {
-    return take(Math.floorMod(key.hashCode(), STRIPES), deadlineNanos);
+  Held take(String key, Deadline deadline) throws IOException {
+    return take(Math.floorMod(key.hashCode(), STRIPES), deadline);
   }
 
   /** Waits until every write that has begun has ended. */
-  void awaitWriters(long deadlineNanos) throws IOException {
+  void awaitWriters(Deadline deadline) throws IOException {
     for (int stripe = 0; stripe < STRIPES; stripe++) {
-      take(stripe, deadlineNanos).close();
+      take(stripe, deadline).close();
     }
   }
 
-  private Held take(int stripe, long deadlineNanos) throws IOException {
+  private Held take(int stripe, Deadline deadline) throws IOException {
     Path file = folder.resolve(kind + "-" + stripe);
     ReentrantLock inProcess = IN_PROCESS.computeIfAbsent(file, _ -> new ReentrantLock());
-    acquire(inProcess, deadlineNanos);
+    acquire(inProcess, deadline);
     FileChannel channel = null;
     boolean taken = false;
     try {
@@ -95,7 +96,7 @@ final class ObjectLocks {
               file,
               Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
               StoreFolder.FILE_MODE);
-      acquire(channel, deadlineNanos);
+      acquire(channel, deadline);
       taken = true;
       return new Held(inProcess, channel);
     } finally {
@@ -116,9 +117,9 @@ final class ObjectLocks {
     }
   }
 
-  private void acquire(ReentrantLock lock, long deadlineNanos) {
+  private void acquire(ReentrantLock lock, Deadline deadline) {
     try {
-      if (lock.tryLock(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+      if (lock.tryLock(deadline.left().toNanos(), TimeUnit.NANOSECONDS)) {
         return;
       }
     } catch (InterruptedException e) {
@@ -127,10 +128,10 @@ final class ObjectLocks {
     throw busy();
   }
 
-  private void acquire(FileChannel channel, long deadlineNanos) throws IOException {
+  private void acquire(FileChannel channel, Deadline deadline) throws IOException {
     long pause = FIRST_PAUSE_NANOS;
     while (!tryLock(channel)) {
-      if (System.nanoTime() - deadlineNanos >= 0 || Thread.currentThread().isInterrupted()) {
+      if (deadline.isOver() || Thread.currentThread().isInterrupted()) {
         throw busy();
       }
       LockSupport.parkNanos(pause);

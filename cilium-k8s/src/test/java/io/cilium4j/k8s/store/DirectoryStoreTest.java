@@ -18,6 +18,7 @@ import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
@@ -42,8 +43,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The folder itself: what may lie in it, who may use it, and what happens when it is away. */
 class DirectoryStoreTest {
-  private static final Duration TIME = Duration.ofSeconds(10);
-
   /** Only a failing test waits this long. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -83,6 +82,10 @@ class DirectoryStoreTest {
     }
   }
 
+  private static Deadline soon() {
+    return Deadline.in(Duration.ofSeconds(10));
+  }
+
   private Path node(String name) {
     return folder.resolve("ciliumnodes").resolve(name + ".json");
   }
@@ -91,7 +94,7 @@ class DirectoryStoreTest {
 
   @Test
   void create_anObject_isAFileThatOnlyItsOwnerReads() throws IOException {
-    var _ = store.nodes().create(NODE, TIME).orElseThrow();
+    var _ = store.nodes().create(NODE, soon()).orElseThrow();
     assertEquals(
         "rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(node("node-1"))));
     for (String name : new String[] {"ciliumnodes", "ciliumendpoints", ".locks", ".new"}) {
@@ -159,10 +162,10 @@ class DirectoryStoreTest {
                   .filter(("cluster store " + later + ": no such folder")::equals)
                   .isPresent());
       assertFalse(waiting.nodes().table().isInitialised());
-      assertThrows(ClusterStoreException.class, () -> waiting.nodes().create(NODE, TIME));
+      assertThrows(ClusterStoreException.class, () -> waiting.nodes().create(NODE, soon()));
       Files.createDirectory(later);
       assertTrue(waiting.nodes().table().awaitInitialised(PATIENCE));
-      assertTrue(waiting.nodes().create(NODE, TIME).isPresent());
+      assertTrue(waiting.nodes().create(NODE, soon()).isPresent());
     }
   }
 
@@ -190,7 +193,7 @@ class DirectoryStoreTest {
   @ParameterizedTest
   @MethodSource("hostile")
   void look_fileCannotBeRead_theLastGoodRowStays(String text, String problem) throws Exception {
-    Stored<ClusterNode> good = store.nodes().create(NODE, TIME).orElseThrow();
+    Stored<ClusterNode> good = store.nodes().create(NODE, soon()).orElseThrow();
     byte[] before = Files.readAllBytes(node("node-1"));
     Files.writeString(node("node-1"), text);
     await(
@@ -209,7 +212,7 @@ class DirectoryStoreTest {
 
   @Test
   void look_aLink_isNotFollowed() throws Exception {
-    var _ = store.nodes().create(NODE, TIME).orElseThrow();
+    var _ = store.nodes().create(NODE, soon()).orElseThrow();
     Files.move(node("node-1"), parent.resolve("elsewhere"));
     Files.createSymbolicLink(node("node-1"), parent.resolve("elsewhere"));
     await(
@@ -223,20 +226,20 @@ class DirectoryStoreTest {
   void create_overAnEmptyFile_isDone() throws Exception {
     await(store.nodes().table(), Snapshot::isInitialised);
     Files.createFile(node("node-1"));
-    assertTrue(store.nodes().create(NODE, TIME).isPresent());
+    assertTrue(store.nodes().create(NODE, soon()).isPresent());
     assertEquals(NODE, store.nodes().list().getFirst().value());
   }
 
   @Test
   void look_fileDeletedByHand_theRowGoes() throws Exception {
-    var _ = store.nodes().create(NODE, TIME).orElseThrow();
+    var _ = store.nodes().create(NODE, soon()).orElseThrow();
     Files.delete(node("node-1"));
     await(store.nodes().table(), Snapshot::isEmpty);
   }
 
   @Test
   void replace_unknownFields_stay() throws Exception {
-    Stored<ClusterNode> created = store.nodes().create(NODE, TIME).orElseThrow();
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
     String text = Files.readString(node("node-1"));
     Files.writeString(
         node("node-1"), text.replace("\"spec\" : {", "\"spec\" : {\"instance-id\" : \"i-7\","));
@@ -245,7 +248,7 @@ class DirectoryStoreTest {
     var _ =
         store
             .nodes()
-            .replace(edited, NODE.withPodCidrs(List.of(IpPrefix.parse("10.1.0.0/24"))), TIME)
+            .replace(edited, NODE.withPodCidrs(List.of(IpPrefix.parse("10.1.0.0/24"))), soon())
             .orElseThrow();
     assertTrue(Files.readString(node("node-1")).contains("\"instance-id\" : \"i-7\""));
   }
@@ -261,7 +264,7 @@ class DirectoryStoreTest {
 
   @Test
   void look_folderAway_whatIsKnownStaysAndAllIsCaughtUpWith() throws Exception {
-    var _ = store.nodes().create(NODE, TIME).orElseThrow();
+    var _ = store.nodes().create(NODE, soon()).orElseThrow();
     try (ClusterStore other = open()) {
       await(other.nodes().table(), rows -> rows.contains("node-1"));
       Path away = parent.resolve("away");
@@ -272,7 +275,7 @@ class DirectoryStoreTest {
       assertThrows(ClusterStoreException.class, () -> store.nodes().read("node-1"));
       assertThrows(ClusterStoreException.class, () -> store.nodes().list());
       var late = new ClusterNode("late", List.of(), List.of());
-      assertThrows(ClusterStoreException.class, () -> store.nodes().create(late, TIME));
+      assertThrows(ClusterStoreException.class, () -> store.nodes().create(late, soon()));
 
       // An empty folder in its place, as a disk that is not mounted leaves it.
       Files.createDirectory(folder);
@@ -287,14 +290,14 @@ class DirectoryStoreTest {
       Files.move(away, folder);
       await(store.nodes().table(), Snapshot::isEmpty);
       await(store.problems(), Snapshot::isEmpty);
-      assertTrue(store.nodes().create(late, TIME).isPresent());
+      assertTrue(store.nodes().create(late, soon()).isPresent());
       await(other.nodes().table(), rows -> rows.contains("late") && !rows.contains("node-1"));
     }
   }
 
   @Test
   void look_anotherStoreInItsPlace_isNotTakenForIt() throws Exception {
-    var _ = store.nodes().create(NODE, TIME).orElseThrow();
+    var _ = store.nodes().create(NODE, soon()).orElseThrow();
     Files.move(folder, parent.resolve("away"));
     Files.createDirectory(folder);
     open().close();
@@ -307,14 +310,14 @@ class DirectoryStoreTest {
 
   @Test
   void look_copyInItsPlace_isFollowedByItsSigns() throws Exception {
-    var _ = store.nodes().create(NODE, TIME).orElseThrow();
+    var _ = store.nodes().create(NODE, soon()).orElseThrow();
     Path away = parent.resolve("away");
     Files.move(folder, away);
     copy(away, folder);
     try (ClusterStore other = open()) {
       await(other.nodes().table(), rows -> rows.contains("node-1"));
       var late = new ClusterNode("late", List.of(), List.of());
-      assertTrue(other.nodes().create(late, TIME).isPresent());
+      assertTrue(other.nodes().create(late, soon()).isPresent());
       await(store.nodes().table(), rows -> rows.contains("late"));
     }
   }
@@ -414,7 +417,7 @@ class DirectoryStoreTest {
                 new ClusterIdentity(
                     300,
                     LABELS.with(io.cilium4j.core.Label.k8s("io.kubernetes.pod.namespace", "x"))),
-                TIME)
+                soon())
             .orElseThrow();
     String text =
         Files.readString(folder.resolve("ciliumidentities/300.json"), StandardCharsets.UTF_8);

@@ -11,6 +11,7 @@ import io.cilium4j.core.cluster.Lease;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.state.Deadline;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -25,7 +26,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Several processes over one folder. */
 class StoreProcessesTest {
-  private static final Duration TIME = Duration.ofSeconds(20);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final int PROCESSES = 3;
   private static final int ROUNDS = 100;
@@ -42,7 +42,7 @@ class StoreProcessesTest {
     public static void main(String[] args) throws IOException, InterruptedException {
       if (args[0].equals("hold")) {
         var locks = new ObjectLocks(Path.of(args[1], ".locks"), "leases");
-        try (var _ = locks.take("count", System.nanoTime() + TIME.toNanos())) {
+        try (var _ = locks.take("count", soon())) {
           System.out.println("held");
           Thread.sleep(PATIENCE);
         }
@@ -53,7 +53,7 @@ class StoreProcessesTest {
         for (int i = 0; i < ROUNDS; i++) {
           count(store);
           var identity = new ClusterIdentity(1_000 + i, Labels.parse("k8s:by=" + args[2]));
-          won += store.identities().create(identity, TIME).isPresent() ? 1 : 0;
+          won += store.identities().create(identity, soon()).isPresent() ? 1 : 0;
         }
         System.out.println(won);
       }
@@ -72,9 +72,13 @@ class StoreProcessesTest {
                 lease.transitions() + 1,
                 lease.acquired(),
                 lease.renewed());
-        done = store.leases().replace(before, counted, TIME).isPresent();
+        done = store.leases().replace(before, counted, soon()).isPresent();
       }
     }
+  }
+
+  private static Deadline soon() {
+    return Deadline.in(Duration.ofSeconds(20));
   }
 
   private static ClusterStore open(Path folder) {
@@ -100,7 +104,7 @@ class StoreProcessesTest {
   @Test
   void write_manyProcesses_noneIsLostAndOneWinsEach() throws Exception {
     try (ClusterStore store = open(folder)) {
-      var _ = store.leases().create(LEASE, TIME).orElseThrow();
+      var _ = store.leases().create(LEASE, soon()).orElseThrow();
       var processes = new ArrayList<Process>();
       for (int i = 0; i < PROCESSES; i++) {
         processes.add(start("count", folder.toString(), "p" + i));
@@ -122,17 +126,17 @@ class StoreProcessesTest {
   @Test
   void write_lockHeldByAProcessThatIsKilled_goesOnWhenItIsDead() throws Exception {
     try (ClusterStore store = open(folder)) {
-      Stored<Lease> lease = store.leases().create(LEASE, TIME).orElseThrow();
+      Stored<Lease> lease = store.leases().create(LEASE, soon()).orElseThrow();
       Process holder = start("hold", folder.toString());
       try (BufferedReader out = holder.inputReader()) {
         assertEquals("held", out.readLine());
-        var late = Duration.ofMillis(50);
+        var late = Deadline.in(Duration.ofMillis(50));
         assertThrows(ClusterStoreException.class, () -> store.leases().replace(lease, LEASE, late));
         assertEquals(LEASE, store.leases().read("count").orElseThrow().value());
       } finally {
         holder.destroyForcibly().waitFor();
       }
-      assertTrue(store.leases().replace(lease, LEASE, TIME).isPresent());
+      assertTrue(store.leases().replace(lease, LEASE, soon()).isPresent());
       assertEquals(1, store.leases().list().size());
     }
   }

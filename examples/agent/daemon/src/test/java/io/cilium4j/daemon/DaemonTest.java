@@ -88,8 +88,8 @@ class DaemonTest {
         Map.of(
                 "--ipam=eni",
                 "there are cluster-pool, static",
-                "--identity-allocation-mode=crd",
-                "there are memory",
+                "--identity-allocation-mode=kvstore",
+                "there are crd, memory",
                 "--flow-sink=hubble",
                 "there are file, log",
                 "--kubernetes-source=etcd",
