@@ -222,9 +222,9 @@ train() {
 
 # Runs main class $2 of Java module $1, built in folder $3, with the JVM's flags $4 and the arguments
 # behind them, in place of this shell; with its cache of classes if there is one. The datapath is the
-# one module that calls native code.
+# one module that calls native code; a program without it would be told that there is no such module.
 launch() {
-  local module=$1 main=$2 folder=$3 flags=$4 cached=''
+  local module=$1 main=$2 folder=$3 flags=$4 cached='' native=''
   shift 4
   find_jars "$folder"
   # The JVM takes a colon for the begin of a second file.
@@ -232,10 +232,10 @@ launch() {
     *:*) ;;
     *) [ ! -s "$RUN/classes.aot" ] || cached=-XX:AOTCache=$RUN/classes.aot ;;
   esac
+  case $JARS in *cilium-datapath-*) native=--enable-native-access=io.cilium4j.datapath ;; esac
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086
-  exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} --enable-native-access=io.cilium4j.datapath \
-    -p "$JARS" -m "$module/$main" "$@"
+  exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} $native -p "$JARS" -m "$module/$main" "$@"
 }
 
 CALLED_FROM=$PWD

@@ -10,6 +10,8 @@ module io.cilium4j.k8s {
   requires tools.jackson.databind;
 
   exports io.cilium4j.k8s;
+  exports io.cilium4j.k8s.election;
+  exports io.cilium4j.k8s.publish;
 
   uses io.cilium4j.core.spi.FileWriters;
 

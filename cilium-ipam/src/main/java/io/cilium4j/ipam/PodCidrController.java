@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.ipam;
+
+import io.cilium4j.core.Node;
+import io.cilium4j.core.cluster.ClusterNode;
+import io.cilium4j.core.cluster.Term;
+import io.cilium4j.core.spi.ClusterStore;
+import io.cilium4j.core.spi.ClusterStore.Stored;
+import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.state.Change;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.Watch;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The operator's duty to give each node its pod CIDRs, for one term of its leadership.
+ *
+ * <p>It begins with a list of all nodes, which says what is given already; only then it gives. From
+ * then on the store's table tells it which nodes to look at and no more: what a node has is read
+ * from the store itself, so that an old row gives nothing away. A CIDR comes back to the pool when
+ * the store says that its node is gone.
+ *
+ * <p>A write whose answer was lost may have been carried out: its CIDR stays with the node. When
+ * the term is over nothing is written any more, and who comes next begins with a list of his own.
+ *
+ * <p>All happens on the scheduler's thread.
+ */
+public final class PodCidrController implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(PodCidrController.class);
+
+  /** How long to wait before what failed is tried again. */
+  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  private final ClusterStore.WithStatus<ClusterNode> nodes;
+  private final ClusterPool pool;
+  private final Term term;
+  private final Scheduler scheduler;
+
+  /** Names of nodes to look at. */
+  private final Set<String> due = new LinkedHashSet<>();
+
+  /** Names of nodes that could not be given what they need. */
+  private final Set<String> unserved = new TreeSet<>();
+
+  private @Nullable Watch<String, Stored<ClusterNode>> watch;
+  private boolean isListed;
+  private boolean retryIsSet;
+  private volatile boolean closed;
+
+  /**
+   * A controller that is not started.
+   *
+   * @param ranges where the CIDRs are cut from
+   * @param scheduler its clock and thread; stays the caller's to close
+   * @throws IpamException if two ranges overlap
+   */
+  public PodCidrController(
+      ClusterStore store, List<ClusterPool.Range> ranges, Term term, Scheduler scheduler) {
+    this.nodes = store.nodes();
+    this.pool = new ClusterPool(ranges);
+    this.term = term;
+    this.scheduler = scheduler;
+  }
+
+  /** Begins. */
+  public void start() {
+    scheduler.execute(this::work);
+  }
+
+  /** The nodes and what they have, as far as was found and given. */
+  public Table<String, Node> given() {
+    return pool.nodes();
+  }
+
+  private boolean isDone() {
+    return closed || term.isOver();
+  }
+
+  private void work() {
+    try {
+      if (!isListed && !isDone()) {
+        list();
+      }
+      follow();
+      // A copy: those that fail are due again, later.
+      var now = new ArrayList<>(due);
+      due.clear();
+      for (int i = 0; i < now.size() && !isDone(); i++) {
+        look(now.get(i));
+      }
+    } catch (ClusterStoreException e) {
+      LOG.warn("pod CIDRs not given error=\"{}\"", e.getMessage());
+      retryLater();
+    }
+    if (!due.isEmpty()) {
+      retryLater();
+    }
+  }
+
+  private void list() {
+    if (watch == null) {
+      watch = nodes.table().watch(() -> scheduler.execute(this::work));
+    }
+    List<Stored<ClusterNode>> all = nodes.list();
+    for (Stored<ClusterNode> each : all) {
+      ClusterNode node = each.value();
+      try {
+        pool.claim(noun(node));
+      } catch (IpamException e) {
+        LOG.warn("pod CIDR of two nodes node={} error=\"{}\"", node.name(), e.getMessage());
+      }
+      due.add(node.name());
+    }
+    isListed = true;
+  }
+
+  private void follow() {
+    if (watch == null || !isListed) {
+      return;
+    }
+    Changes<String, Stored<ClusterNode>> changes = watch.poll();
+    if (changes.fromScratch()) {
+      for (Row<String, Node> row : pool.nodes().snapshot()) {
+        due.add(row.key());
+      }
+    }
+    for (Change<String, Stored<ClusterNode>> change : changes.list()) {
+      due.add(change.key());
+    }
+  }
+
+  private void look(String name) {
+    try {
+      Optional<Stored<ClusterNode>> stored = nodes.read(name);
+      if (stored.isEmpty()) {
+        release(name);
+      } else {
+        give(stored.get());
+      }
+    } catch (ClusterStoreException e) {
+      LOG.warn("pod CIDRs not given node={} error=\"{}\"", name, e.getMessage());
+      due.add(name);
+    }
+  }
+
+  /** What one leaves another may be waiting for. */
+  private void release(String name) {
+    unserved.remove(name);
+    if (pool.nodes().get(name).isPresent()) {
+      pool.release(name);
+      LOG.info("pod CIDRs taken back node={}", name);
+      due.addAll(unserved);
+    }
+  }
+
+  private void give(Stored<ClusterNode> stored) {
+    ClusterNode node = stored.value();
+    Node given;
+    try {
+      given = pool.assign(noun(node));
+    } catch (IpamException e) {
+      unserved.add(node.name());
+      tell(node, String.valueOf(e.getMessage()));
+      return;
+    }
+    unserved.remove(node.name());
+    if (given.podCidrs().equals(node.podCidrs())) {
+      tell(node, "");
+      return;
+    }
+    ClusterNode changed = node.withPodCidrs(given.podCidrs());
+    if (nodes.replace(stored, changed, term.deadline()).isPresent()) {
+      LOG.info("pod CIDRs given node={} cidrs={}", node.name(), given.podCidrs());
+    } else {
+      due.add(node.name()); // Its agent wrote meanwhile.
+    }
+  }
+
+  private void tell(ClusterNode node, String error) {
+    if (!node.allocationError().equals(error)) {
+      if (!error.isEmpty()) {
+        LOG.warn("no pod CIDR node={} error=\"{}\"", node.name(), error);
+      }
+      var _ = nodes.patchStatus(node.withAllocationError(error), term.deadline());
+    }
+  }
+
+  private static Node noun(ClusterNode node) {
+    return new Node(node.name(), List.of(), node.podCidrs());
+  }
+
+  private void retryLater() {
+    if (!retryIsSet && !isDone()) {
+      retryIsSet = true;
+      scheduler.schedule(
+          RETRY,
+          () -> {
+            retryIsSet = false;
+            work();
+          });
+    }
+  }
+
+  /** Ends; what was given stays. */
+  @Override
+  public void close() {
+    closed = true;
+    Watch<String, Stored<ClusterNode>> mine = watch;
+    if (mine != null) {
+      mine.close();
+    }
+  }
+}

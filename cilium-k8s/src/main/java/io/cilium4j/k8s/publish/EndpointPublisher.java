@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.k8s.publish;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.cluster.PublishedEndpoint;
+import io.cilium4j.core.spi.ClusterStore;
+import io.cilium4j.core.spi.ClusterStore.Stored;
+import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.state.Change;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Deadline;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.Watch;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps a node's endpoints in the cluster's store, from which the other nodes know whose address is
+ * whose.
+ *
+ * <p>An endpoint is published once it has an identity, under its pod's name; of several of one pod
+ * it is the one with the highest id. One that is gone is deleted, if it is still this node's: a pod
+ * of the same name may run elsewhere by now. What an earlier run left is deleted once the table of
+ * endpoints is initialised. However fast an endpoint changes, it is written again only when the
+ * write before has ended.
+ *
+ * <p>All happens on the scheduler's thread.
+ */
+public final class EndpointPublisher implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(EndpointPublisher.class);
+
+  private static final Duration WRITE_TIME = Duration.ofSeconds(2);
+
+  /** How long to wait before what failed is tried again. */
+  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  private final ClusterStore.WithStatus<PublishedEndpoint> store;
+  private final Table<Integer, Endpoint> endpoints;
+  private final IpAddress node;
+  private final Scheduler scheduler;
+
+  /** By key, and of one key by id. */
+  private final Map<String, TreeMap<Integer, PublishedEndpoint>> wanted = new TreeMap<>();
+
+  private final Map<Integer, String> keys = new TreeMap<>();
+
+  /** Keys to look at. */
+  private final Set<String> due = new LinkedHashSet<>();
+
+  private @Nullable Watch<Integer, Endpoint> ours;
+  private @Nullable Watch<String, Stored<PublishedEndpoint>> theirs;
+  private boolean retryIsSet;
+  private volatile boolean closed;
+
+  /**
+   * A publisher that is not started.
+   *
+   * @param endpoints those of this node
+   * @param node where others reach this node
+   * @param scheduler its clock and thread; stays the caller's to close
+   */
+  public EndpointPublisher(
+      ClusterStore store, Table<Integer, Endpoint> endpoints, IpAddress node, Scheduler scheduler) {
+    this.store = store.endpoints();
+    this.endpoints = endpoints;
+    this.node = node;
+    this.scheduler = scheduler;
+  }
+
+  /** Begins. */
+  public void start() {
+    scheduler.execute(() -> {
+      ours = endpoints.watch(() -> scheduler.execute(this::work));
+      theirs = store.table().watch(() -> scheduler.execute(this::work));
+      work();
+    });
+  }
+
+  private void work() {
+    Watch<Integer, Endpoint> mine = ours;
+    Watch<String, Stored<PublishedEndpoint>> others = theirs;
+    if (closed || mine == null || others == null) {
+      return;
+    }
+    follow(mine.poll());
+    followStore(others.poll());
+    if (!endpoints.isInitialised() || !store.table().isInitialised()) {
+      return; // What is not restored yet is not gone.
+    }
+    var now = new ArrayList<>(due);
+    due.clear();
+    for (String key : now) {
+      try {
+        publish(key);
+      } catch (ClusterStoreException e) {
+        LOG.warn("endpoint not published endpoint={} error=\"{}\"", key, e.getMessage());
+        due.add(key);
+      }
+    }
+    if (!due.isEmpty()) {
+      retryLater();
+    }
+  }
+
+  private void follow(Changes<Integer, Endpoint> changes) {
+    if (changes.fromScratch()) {
+      List.copyOf(keys.keySet()).forEach(this::forget);
+    }
+    for (Change<Integer, Endpoint> change : changes.list()) {
+      forget(change.key());
+      if (change instanceof Change.Put<Integer, Endpoint> put) {
+        want(put.value());
+      }
+    }
+  }
+
+  private void want(Endpoint endpoint) {
+    if (endpoint.identity() == 0) {
+      return; // Nobody can say yet who it is.
+    }
+    try {
+      var published =
+          new PublishedEndpoint(
+              endpoint.namespace(),
+              endpoint.name(),
+              endpoint.id(),
+              Optional.of(new Identity(endpoint.identity(), endpoint.labels())),
+              endpoint.addresses(),
+              Optional.of(node),
+              endpoint.namedPorts(),
+              endpoint.state());
+      keys.put(endpoint.id(), published.key());
+      wanted.computeIfAbsent(published.key(), _ -> new TreeMap<>()).put(endpoint.id(), published);
+      due.add(published.key());
+    } catch (IllegalArgumentException e) {
+      // Not a pod's name, so no pod of the cluster.
+      LOG.warn("endpoint not published id={} error=\"{}\"", endpoint.id(), e.getMessage());
+    }
+  }
+
+  private void forget(int id) {
+    String key = keys.remove(id);
+    if (key != null) {
+      wanted.computeIfPresent(
+          key,
+          (_, byId) -> {
+            byId.remove(id);
+            return byId.isEmpty() ? null : byId;
+          });
+      due.add(key);
+    }
+  }
+
+  private void followStore(Changes<String, Stored<PublishedEndpoint>> changes) {
+    if (changes.fromScratch()) {
+      due.addAll(wanted.keySet());
+    }
+    for (Change<String, Stored<PublishedEndpoint>> change : changes.list()) {
+      PublishedEndpoint value =
+          switch (change) {
+            case Change.Put<String, Stored<PublishedEndpoint>> put -> put.value().value();
+            case Change.Removed<String, Stored<PublishedEndpoint>> gone -> gone.last().value();
+          };
+      if (wanted.containsKey(change.key()) || isOurs(value)) {
+        due.add(change.key());
+      }
+    }
+  }
+
+  private boolean isOurs(PublishedEndpoint endpoint) {
+    return endpoint.node().filter(node::equals).isPresent();
+  }
+
+  private void publish(String key) {
+    TreeMap<Integer, PublishedEndpoint> byId = wanted.get(key);
+    Optional<Stored<PublishedEndpoint>> row = store.table().get(key);
+    if (byId == null) {
+      if (row.isPresent() && isOurs(row.get().value())) {
+        delete(key);
+      }
+      return;
+    }
+    PublishedEndpoint value = byId.lastEntry().getValue();
+    if (row.isPresent() && row.get().value().equals(value)) {
+      return;
+    }
+    boolean done =
+        store.patchStatus(value, deadline()).isPresent()
+            || store.create(value, deadline()).isPresent();
+    if (!done) {
+      due.add(key);
+    }
+  }
+
+  /** The row may be old: what is deleted is what the store has. */
+  private void delete(String key) {
+    Optional<Stored<PublishedEndpoint>> now = store.read(key);
+    if (now.isPresent() && isOurs(now.get().value()) && !store.delete(now.get(), deadline())) {
+      due.add(key);
+    }
+  }
+
+  private static Deadline deadline() {
+    return Deadline.in(WRITE_TIME);
+  }
+
+  private void retryLater() {
+    if (!retryIsSet && !closed) {
+      retryIsSet = true;
+      scheduler.schedule(
+          RETRY,
+          () -> {
+            retryIsSet = false;
+            work();
+          });
+    }
+  }
+
+  /** Ends; what is published stays, since the endpoints do. */
+  @Override
+  public void close() {
+    closed = true;
+    Watch<Integer, Endpoint> mine = ours;
+    Watch<String, Stored<PublishedEndpoint>> others = theirs;
+    if (mine != null && others != null) {
+      mine.close();
+      others.close();
+    }
+  }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.k8s.publish;
+
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.cluster.ClusterNode;
+import io.cilium4j.core.spi.ClusterStore;
+import io.cilium4j.core.spi.ClusterStore.Stored;
+import io.cilium4j.core.spi.ClusterStoreException;
+import io.cilium4j.core.state.Deadline;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Watch;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps a node's own object in the cluster's store as the node is, and tells which pod CIDRs the
+ * operator gave it.
+ *
+ * <p>Of the object all is the node's but the pod CIDRs and the operator's error. A node that has
+ * its CIDRs keeps them: where somebody deleted the object or emptied it, they are written back,
+ * since pods use them.
+ *
+ * <p>All happens on the scheduler's thread; {@link #set} may be called from any.
+ */
+public final class NodePublisher implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(NodePublisher.class);
+
+  private static final Duration WRITE_TIME = Duration.ofSeconds(2);
+
+  /** How long to wait before what failed is tried again. */
+  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  private final ClusterStore.WithStatus<ClusterNode> nodes;
+  private final Scheduler scheduler;
+  private final Consumer<ClusterNode> listener;
+  private volatile ClusterNode wanted;
+
+  /** The CIDRs that it was given last; empty before that. */
+  private List<IpPrefix> given;
+
+  private @Nullable Watch<String, Stored<ClusterNode>> watch;
+  private @Nullable ClusterNode told;
+  private boolean retryIsSet;
+  private volatile boolean closed;
+
+  /**
+   * A publisher that is not started.
+   *
+   * @param own the node as it is; with the pod CIDRs that its endpoints use already, if it has some
+   * @param scheduler its clock and thread; stays the caller's to close
+   * @param listener told the node as it is in the store, whenever its pod CIDRs or the operator's
+   *     error are others than before; on the scheduler's thread
+   */
+  public NodePublisher(
+      ClusterStore store, ClusterNode own, Scheduler scheduler, Consumer<ClusterNode> listener) {
+    this.nodes = store.nodes();
+    this.wanted = own;
+    this.given = own.podCidrs();
+    this.scheduler = scheduler;
+    this.listener = listener;
+  }
+
+  /** Begins. */
+  public void start() {
+    scheduler.execute(() -> {
+      watch = nodes.table().watch(() -> scheduler.execute(this::look));
+      look();
+    });
+  }
+
+  /**
+   * The node is another now: its addresses, labels, boot id.
+   *
+   * @throws IllegalArgumentException if the name is another
+   */
+  public void set(ClusterNode own) {
+    if (!own.name().equals(wanted.name())) {
+      throw new IllegalArgumentException("node " + own.name() + ": this is " + wanted.name());
+    }
+    wanted = own;
+    scheduler.execute(this::look);
+  }
+
+  private void look() {
+    Watch<String, Stored<ClusterNode>> mine = watch;
+    if (closed || mine == null) {
+      return;
+    }
+    // Only to be woken by the next change; what the row says is asked for.
+    var _ = mine.poll();
+    Optional<Stored<ClusterNode>> row = nodes.table().get(wanted.name());
+    if (row.isPresent() && row.get().value().equals(merged(row.get().value()))) {
+      tell(row.get().value());
+      return;
+    }
+    try {
+      write();
+    } catch (ClusterStoreException e) {
+      LOG.warn("node not published node={} error=\"{}\"", wanted.name(), e.getMessage());
+      retryLater();
+    }
+  }
+
+  private void write() {
+    Optional<Stored<ClusterNode>> now = nodes.read(wanted.name());
+    Deadline deadline = Deadline.in(WRITE_TIME);
+    Optional<Stored<ClusterNode>> written;
+    if (now.isEmpty()) {
+      written = nodes.create(wanted.withPodCidrs(given), deadline);
+    } else {
+      ClusterNode merged = merged(now.get().value());
+      written = merged.equals(now.get().value()) ? now : nodes.replace(now.get(), merged, deadline);
+    }
+    written.ifPresentOrElse(stored -> tell(stored.value()), this::retryLater);
+  }
+
+  /** The node with what is the operator's in the store. */
+  private ClusterNode merged(ClusterNode stored) {
+    List<IpPrefix> cidrs = stored.podCidrs().isEmpty() ? given : stored.podCidrs();
+    return wanted.withPodCidrs(cidrs).withAllocationError(stored.allocationError());
+  }
+
+  private void tell(ClusterNode stored) {
+    ClusterNode last = told;
+    if (!stored.podCidrs().isEmpty()) {
+      given = stored.podCidrs();
+    }
+    if (last == null
+        || !last.podCidrs().equals(stored.podCidrs())
+        || !last.allocationError().equals(stored.allocationError())) {
+      told = stored;
+      listener.accept(stored);
+    }
+  }
+
+  private void retryLater() {
+    if (!retryIsSet && !closed) {
+      retryIsSet = true;
+      scheduler.schedule(
+          RETRY,
+          () -> {
+            retryIsSet = false;
+            look();
+          });
+    }
+  }
+
+  /** Ends; the object stays, since the node does. */
+  @Override
+  public void close() {
+    closed = true;
+    Watch<String, Stored<ClusterNode>> mine = watch;
+    if (mine != null) {
+      mine.close();
+    }
+  }
+}

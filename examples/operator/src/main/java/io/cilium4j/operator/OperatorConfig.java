@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.operator;
+
+import io.cilium4j.identity.IdentityCollector;
+import io.cilium4j.ipam.ClusterPool;
+import io.cilium4j.k8s.election.LeaderElection;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * What an operator does, and how often.
+ *
+ * @param ranges where the nodes' pod CIDRs are cut from
+ * @param identities how unused identities are deleted
+ * @param endpointInterval between two looks for endpoints of nodes that are gone; zero for none
+ * @param election how a leader is elected
+ */
+record OperatorConfig(
+    List<ClusterPool.Range> ranges,
+    IdentityCollector.Config identities,
+    Duration endpointInterval,
+    LeaderElection.Timing election) {
+  OperatorConfig {
+    ranges = List.copyOf(ranges);
+  }
+}

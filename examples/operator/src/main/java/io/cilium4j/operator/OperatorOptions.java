@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.operator;
+
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.identity.IdentityCollector;
+import io.cilium4j.ipam.ClusterPool;
+import io.cilium4j.ipam.PodPrefixes;
+import io.cilium4j.k8s.election.LeaderElection;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The operator's options, under the field's names: flags {@code --key=value} or, where there is
+ * none, variables {@code CILIUM_KEY}.
+ *
+ * @param values every option's value, by key
+ */
+record OperatorOptions(Map<String, String> values) {
+
+  private record Option(String key, String byDefault, String pattern, String summary) {
+    String variable() {
+      return "CILIUM_" + key.toUpperCase(Locale.ROOT).replace('-', '_');
+    }
+  }
+
+  private static final String DURATION = "(?=.)([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?";
+  private static final String NUMBER = "[0-9]{1,9}";
+  private static final String CIDRS = "[0-9a-fA-F.:/, ]*";
+
+  private static final List<Option> OPTIONS =
+      List.of(
+          new Option(
+              "cluster-store", "", ".*", "folder that the cluster's agents and operators share"),
+          new Option("cluster-id", "0", NUMBER, "id of the cluster, 0 to 255"),
+          new Option("ipam", "cluster-pool", "cluster-pool", "how nodes come by pod CIDRs"),
+          new Option(
+              "cluster-pool-ipv4-cidr", "", CIDRS, "IPv4 ranges that pod CIDRs are cut from"),
+          new Option(
+              "cluster-pool-ipv4-mask-size", "24", NUMBER, "length of a node's IPv4 pod CIDR"),
+          new Option(
+              "cluster-pool-ipv6-cidr", "", CIDRS, "IPv6 ranges that pod CIDRs are cut from"),
+          new Option(
+              "cluster-pool-ipv6-mask-size", "112", NUMBER, "length of a node's IPv6 pod CIDR"),
+          new Option("identity-allocation-mode", "crd", "crd", "where identities are"),
+          new Option(
+              "identity-gc-interval",
+              "15m0s",
+              DURATION,
+              "time between two looks for unused identities"),
+          new Option(
+              "identity-heartbeat-timeout",
+              "30m0s",
+              DURATION,
+              "how long an identity is unused before it may go"),
+          new Option(
+              "identity-gc-rate-limit", "2500", NUMBER, "most identities deleted in one look"),
+          new Option(
+              "cilium-endpoint-gc-interval",
+              "5m0s",
+              DURATION,
+              "time between two looks for endpoints of nodes that are gone; 0s for none"),
+          new Option(
+              "leader-election-lease-duration",
+              "15s",
+              DURATION,
+              "how long others wait before they lead"),
+          new Option(
+              "leader-election-renew-deadline",
+              "10s",
+              DURATION,
+              "how long the leader goes on without a renewal"),
+          new Option(
+              "leader-election-retry-period",
+              "2s",
+              DURATION,
+              "time between two looks at the lease"),
+          new Option(
+              "operator-api-serve-addr",
+              "localhost:9234",
+              ".*:[0-9]{1,5}",
+              "where /healthz and /metrics are served"));
+
+  OperatorOptions {
+    values = Map.copyOf(values);
+  }
+
+  /**
+   * Reads flags and variables.
+   *
+   * @throws IllegalArgumentException if one makes no sense; the message is one line
+   */
+  static OperatorOptions read(List<String> flags, Map<String, String> environment) {
+    var values = new LinkedHashMap<String, String>();
+    for (Option option : OPTIONS) {
+      String variable = environment.get(option.variable());
+      values.put(
+          option.key(),
+          variable == null ? option.byDefault() : check(option, variable, option.variable()));
+    }
+    for (int i = 0; i < flags.size(); i++) {
+      String flag = flags.get(i);
+      int equals = flag.indexOf('=');
+      String key =
+          flag.startsWith("--") ? flag.substring(2, equals < 0 ? flag.length() : equals) : "";
+      Option option =
+          find(key)
+              .orElseThrow(() ->
+                  new IllegalArgumentException(
+                      flag + ": no such option; see cilium operator --help"));
+      if (equals < 0 && ++i == flags.size()) {
+        throw new IllegalArgumentException(key + ": a value is missing behind --" + key);
+      }
+      values.put(key, check(option, equals < 0 ? flags.get(i) : flag.substring(equals + 1), flag));
+    }
+    return new OperatorOptions(values);
+  }
+
+  private static Optional<Option> find(String key) {
+    return OPTIONS.stream().filter(option -> option.key().equals(key)).findFirst();
+  }
+
+  private static String check(Option option, String value, String from) {
+    if (!value.matches(option.pattern())) {
+      throw new IllegalArgumentException(
+          option.key() + ": \"" + value + "\" (" + from + "): wanted a " + wanted(option));
+    }
+    return value;
+  }
+
+  private static String wanted(Option option) {
+    return switch (option.pattern()) {
+      case DURATION -> "duration such as 15m or 1h30m";
+      case NUMBER -> "number";
+      case CIDRS -> "list of prefixes with commas between them";
+      default -> "value such as " + option.byDefault();
+    };
+  }
+
+  static String help() {
+    var text =
+        new StringBuilder("Run the operator of a cluster.\n\nUsage: cilium operator [OPTIONS]\n\n");
+    for (Option option : OPTIONS) {
+      text.append("      --").append(option.key()).append("  ").append(option.summary());
+      text.append(option.byDefault().isEmpty() ? "" : " (" + option.byDefault() + ")").append('\n');
+    }
+    return text.append("\nEach can be set as CILIUM_…, for example CILIUM_CLUSTER_STORE.\n")
+        .toString();
+  }
+
+  String text(String key) {
+    String value = values.get(key);
+    if (value == null) {
+      throw new IllegalArgumentException(key + ": no such option");
+    }
+    return value;
+  }
+
+  private int number(String key) {
+    return Integer.parseInt(text(key));
+  }
+
+  private Duration duration(String key) {
+    Matcher parts = Pattern.compile(DURATION).matcher(text(key));
+    if (!parts.matches()) {
+      throw new IllegalArgumentException(key + ": \"" + text(key) + "\": wanted a duration");
+    }
+    return Duration.ofHours(part(parts.group(1)))
+        .plusMinutes(part(parts.group(2)))
+        .plusSeconds(part(parts.group(3)));
+  }
+
+  private static long part(@org.jspecify.annotations.Nullable String text) {
+    return text == null ? 0 : Long.parseLong(text.substring(0, text.length() - 1));
+  }
+
+  /**
+   * What they ask for.
+   *
+   * @throws IllegalArgumentException if that cannot be; the message is one line
+   */
+  OperatorConfig config() {
+    if (text("cluster-store").isBlank()) {
+      throw new IllegalArgumentException(
+          "cluster-store: missing: the folder that the cluster shares");
+    }
+    var ranges = new ArrayList<ClusterPool.Range>();
+    ranges.addAll(ranges("ipv4", IpFamily.IPV4));
+    ranges.addAll(ranges("ipv6", IpFamily.IPV6));
+    if (ranges.isEmpty()) {
+      throw new IllegalArgumentException(
+          "cluster-pool-ipv4-cidr: missing, and cluster-pool-ipv6-cidr as well: wanted one of them");
+    }
+    try {
+      var _ = new ClusterPool(ranges);
+    } catch (IpamException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+    return new OperatorConfig(
+        ranges,
+        new IdentityCollector.Config(
+            number("cluster-id"),
+            duration("identity-gc-interval"),
+            duration("identity-heartbeat-timeout"),
+            number("identity-gc-rate-limit")),
+        duration("cilium-endpoint-gc-interval"),
+        new LeaderElection.Timing(
+            duration("leader-election-lease-duration"),
+            duration("leader-election-renew-deadline"),
+            duration("leader-election-retry-period")));
+  }
+
+  private List<ClusterPool.Range> ranges(String name, IpFamily family) {
+    String key = "cluster-pool-" + name + "-cidr";
+    var ranges = new ArrayList<ClusterPool.Range>();
+    for (String text : text(key).split("[, ]+", -1)) {
+      if (text.isEmpty()) {
+        continue;
+      }
+      try {
+        IpPrefix prefix = PodPrefixes.parse(text);
+        PodPrefixes.require(prefix);
+        if (prefix.family() != family) {
+          throw new IllegalArgumentException(text + ": of the other address family");
+        }
+        ranges.add(new ClusterPool.Range(prefix, number("cluster-pool-" + name + "-mask-size")));
+      } catch (IllegalArgumentException | IpamException e) {
+        throw new IllegalArgumentException(key + ": " + e.getMessage(), e);
+      }
+    }
+    return ranges;
+  }
+}

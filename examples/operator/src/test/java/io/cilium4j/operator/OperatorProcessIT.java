@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.operator;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.cluster.ClusterNode;
+import io.cilium4j.core.spi.ClusterStore;
+import io.cilium4j.core.spi.ClusterStore.Stored;
+import io.cilium4j.core.spi.ClusterStoreProvider;
+import io.cilium4j.core.state.Deadline;
+import io.cilium4j.core.state.Snapshot;
+import io.cilium4j.core.state.Watch;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Operators as processes of their own, over one folder. */
+class OperatorProcessIT {
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  @TempDir private Path folder;
+  private final List<Process> processes = new ArrayList<>();
+
+  @AfterEach
+  void killAll() {
+    processes.forEach(process -> process.destroyForcibly().onExit().join());
+  }
+
+  /** An operator, and where it says how it is. */
+  private record Running(Process process, URI address) {
+    String ask(String path) throws IOException {
+      var connection = (HttpURLConnection) address.resolve(path).toURL().openConnection();
+      connection.setReadTimeout((int) PATIENCE.toMillis());
+      try (var body = connection.getInputStream()) {
+        return connection.getResponseCode()
+            + " "
+            + new String(body.readAllBytes(), StandardCharsets.UTF_8);
+      } finally {
+        connection.disconnect();
+      }
+    }
+  }
+
+  private ClusterStore open() {
+    return ServiceLoader.load(ClusterStoreProvider.class).stream()
+        .map(ServiceLoader.Provider::get)
+        .filter(provider -> provider.name().equals("directory"))
+        .findFirst()
+        .orElseThrow()
+        .open(Map.of("path", folder.toString()));
+  }
+
+  private Running start() throws IOException {
+    var command = new ArrayList<String>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(List.of("-p", System.getProperty("jdk.module.path")));
+    command.addAll(List.of("-m", "io.cilium4j.operator/io.cilium4j.operator.Main", "operator"));
+    command.add("--cluster-store=" + folder);
+    command.add("--cluster-pool-ipv4-cidr=10.0.0.0/16");
+    command.add("--cluster-pool-ipv6-cidr=fd00::/104");
+    command.add("--leader-election-lease-duration=4s");
+    command.add("--leader-election-renew-deadline=3s");
+    command.add("--leader-election-retry-period=1s");
+    command.add("--operator-api-serve-addr=127.0.0.1:0");
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    processes.add(process);
+    BufferedReader out = process.inputReader();
+    for (String line = out.readLine(); line != null; line = out.readLine()) {
+      int at = line.indexOf("status served address=/");
+      if (at >= 0) {
+        Thread.ofVirtual().start(() -> out.lines().forEach(_ -> {}));
+        return new Running(
+            process, URI.create("http://" + line.substring(line.indexOf('/', at) + 1)));
+      }
+    }
+    throw new IOException("the operator ended with " + process.onExit().join().exitValue());
+  }
+
+  private static void await(
+      ClusterStore store, Predicate<Snapshot<String, Stored<ClusterNode>>> what)
+      throws InterruptedException {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    try (Watch<String, Stored<ClusterNode>> watch = store.nodes().table().watch()) {
+      while (true) {
+        var now = watch.take(Duration.ofNanos(end - System.nanoTime())).snapshot();
+        if (what.test(now)) {
+          return;
+        }
+        assertTrue(System.nanoTime() < end, () -> "not in time: " + now.stream().toList());
+      }
+    }
+  }
+
+  private static boolean allServed(Snapshot<String, Stored<ClusterNode>> rows, int many) {
+    return rows.size() == many
+        && rows.stream().allMatch(row -> row.value().value().podCidrs().size() == 2);
+  }
+
+  private static void join(ClusterStore store, int from, int to) {
+    for (int i = from; i < to; i++) {
+      var node = new ClusterNode("node-" + i, List.of(), List.of());
+      var deadline = Deadline.in(PATIENCE);
+      assertTrue(store.nodes().create(node, deadline).isPresent());
+    }
+  }
+
+  @Test
+  void run_leaderIsKilled_anotherGoesOnAndNoCidrIsGivenTwice() throws Exception {
+    try (ClusterStore store = open()) {
+      List<Running> operators = new ArrayList<>(List.of(start(), start()));
+      join(store, 0, 20);
+      await(store, rows -> allServed(rows, 20));
+      var before = new HashMap<String, List<IpPrefix>>();
+      store
+          .nodes()
+          .list()
+          .forEach(node -> before.put(node.value().name(), node.value().podCidrs()));
+      Running leader = null;
+      for (Running each : operators) {
+        String health = each.ask("/healthz");
+        assertTrue(health.startsWith("200 ok\nleader: "), health);
+        leader = health.contains("(this one)") ? each : leader;
+      }
+      assertTrue(leader != null, "nobody leads");
+      String metrics = leader.ask("/metrics");
+      assertTrue(metrics.contains("cilium_operator_ipam_nodes{category=\"total\"} 20"), metrics);
+      assertTrue(metrics.contains("cilium_operator_leader 1"), metrics);
+
+      leader.process().destroyForcibly().onExit().join();
+      join(store, 20, 30);
+      await(store, rows -> allServed(rows, 30));
+      Set<IpPrefix> all = new HashSet<>();
+      for (Stored<ClusterNode> node : store.nodes().list()) {
+        node.value().podCidrs().forEach(cidr -> assertTrue(all.add(cidr), cidr + " twice"));
+        List<IpPrefix> was = before.get(node.value().name());
+        assertTrue(was == null || was.equals(node.value().podCidrs()));
+      }
+      assertEquals(60, all.size());
+    }
+  }
+
+  @Test
+  void run_toldToEnd_givesTheLeadAwayAndEnds() throws Exception {
+    try (ClusterStore store = open()) {
+      Running operator = start();
+      join(store, 0, 1);
+      await(store, rows -> allServed(rows, 1));
+      operator.process().destroy();
+      assertTrue(operator.process().waitFor(PATIENCE));
+      assertEquals("", store.leases().read(Operator.LEASE).orElseThrow().value().holder());
+      assertFalse(operator.process().isAlive());
+    }
+  }
+}
