@@ -7,6 +7,7 @@ module io.cilium4j.daemon {
   requires io.cilium4j.agent;
   requires io.cilium4j.core;
   requires io.cilium4j.ipam;
+  requires io.cilium4j.k8s;
   requires io.cilium4j.policy;
   requires jdk.httpserver;
   requires micrometer.core;
@@ -15,6 +16,8 @@ module io.cilium4j.daemon {
   requires org.slf4j;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
+
+  uses io.cilium4j.core.spi.ClusterStoreProvider;
 
   provides org.slf4j.spi.SLF4JServiceProvider with
       io.cilium4j.daemon.log.LogProvider;

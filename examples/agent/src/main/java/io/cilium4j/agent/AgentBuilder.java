@@ -7,9 +7,11 @@ import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.config.Providers;
 import io.cilium4j.agent.config.Seam;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
@@ -42,6 +44,8 @@ public final class AgentBuilder<A> {
   private @Nullable Path stateFolder;
   private Optional<Seam<KubernetesSourceProvider>> source = Optional.empty();
   private Seam<IpamMode> ipam = new Seam<>(() -> ipamNamed("cluster-pool"), Map.of());
+  private Optional<ClusterStore> store = Optional.empty();
+  private Routing routing = Routing.NETWORK;
   private Seam<IdentityBackendProvider> identities =
       new Seam<>(() -> identityBackendNamed("memory"), Map.of());
   private final List<Seam<FlowSinkProvider>> flowSinks = new ArrayList<>();
@@ -244,7 +248,26 @@ public final class AgentBuilder<A> {
     return this;
   }
 
-  /** Largest packet of the endpoints' devices, in bytes; 1500 by default. */
+  /**
+   * What the cluster shares: from it the agent knows the other nodes and their endpoints, and an
+   * identity backend may keep its numbers there ({@code crd}). It stays the caller's to close. None
+   * by default: the node is alone.
+   */
+  public AgentBuilder<A> clusterStore(ClusterStore store) {
+    this.store = Optional.of(store);
+    return this;
+  }
+
+  /** How packets for pods of other nodes travel; as the network routes them by default. */
+  public AgentBuilder<A> routing(Routing routing) {
+    this.routing = routing;
+    return this;
+  }
+
+  /**
+   * Largest packet of the network between nodes, in bytes; 1500 by default. Endpoints' devices take
+   * as much, less what a tunnel adds.
+   */
   public AgentBuilder<A> mtuBytes(int bytes) {
     this.mtuBytes = bytes;
     return this;
@@ -322,6 +345,8 @@ public final class AgentBuilder<A> {
             enforcement,
             audit,
             allowLostEndpoints,
-            health));
+            health,
+            store,
+            routing));
   }
 }

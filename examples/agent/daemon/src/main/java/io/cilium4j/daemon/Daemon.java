@@ -8,6 +8,7 @@ import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.rest.RestConfig;
 import io.cilium4j.agent.rest.RestServer;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.ipam.PodPrefixes;
@@ -19,14 +20,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,6 +43,9 @@ final class Daemon implements AutoCloseable {
 
   /** Most events that are kept for each slow reader: of half a kilobyte each. */
   private static final int MAX_QUEUE = 1 << 17;
+
+  /** Long enough to read what a cluster has, so that an agent that is served does not look idle. */
+  private static final Duration SHORT_WAIT = Duration.ofSeconds(2);
 
   private static final String AUTO = "auto";
   private static final String AUTO_IPV4 = "10.0.0.0/24";
@@ -73,12 +80,15 @@ final class Daemon implements AutoCloseable {
 
   private void startParts(DaemonSettings settings) throws IOException {
     long begin = System.nanoTime();
-    Agent agent = agent(settings);
+    Optional<ClusterMember> member = join(settings);
+    member.ifPresent(parts::addFirst);
+    Agent agent = agent(settings, member, podCidrs(settings, member));
     boolean isFirst = !agent.hasState();
     agent.start();
     // What else fails: of a first start nothing is left, what was there before goes on.
     ifFailed = isFirst ? agent::destroy : agent::stop;
     parts.addFirst(agent);
+    member.ifPresent(each -> each.publish(agent.endpoints()));
     var monitor = MonitorServer.start(settings.path("monitor-socket"), agent, queueSize(settings));
     parts.addFirst(monitor);
     if (!settings.text("prometheus-serve-addr").isEmpty()) {
@@ -95,6 +105,45 @@ final class Daemon implements AutoCloseable {
         settings.text("instance"),
         agent.datapathDescription(),
         (System.nanoTime() - begin) / 1_000_000);
+  }
+
+  /** The cluster that the options name, if they name one. */
+  private static Optional<ClusterMember> join(DaemonSettings settings) {
+    if (settings.text("cluster-store").isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        ClusterMember.join(
+            settings.text("cluster-store"),
+            nodeName(settings),
+            NodeAddressOptions.read(settings),
+            families(settings)));
+  }
+
+  /** Those that the options name, or else the operator, who is waited for. */
+  private static List<IpPrefix> podCidrs(DaemonSettings settings, Optional<ClusterMember> member)
+      throws IOException {
+    boolean given =
+        Stream.of("ipv4-range", "ipv6-range").anyMatch(key -> !settings.text(key).equals(AUTO));
+    if (member.isEmpty() || given || !settings.text("ipam").equals("cluster-pool")) {
+      return podCidrs(settings);
+    }
+    try {
+      Optional<List<IpPrefix>> known = member.get().podCidrs(SHORT_WAIT);
+      return known.isPresent() ? known.get() : awaitPodCidrs(settings, member.get());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("stopped while it waited for a pod CIDR", e);
+    }
+  }
+
+  private static List<IpPrefix> awaitPodCidrs(DaemonSettings settings, ClusterMember member)
+      throws IOException, InterruptedException {
+    LOG.info("agent waits reason=\"{}\"", member.waiting());
+    try (var _ =
+        RestServer.startWaiting(member::waiting, RestConfig.at(settings.path("socket-path")))) {
+      return member.awaitPodCidrs();
+    }
   }
 
   private static int queueSize(DaemonSettings settings) {
@@ -128,8 +177,13 @@ final class Daemon implements AutoCloseable {
     }
   }
 
-  /** The agent that the options ask for, not started. */
+  /** The agent that the options ask for, to be removed and not to be started. */
   static Agent agent(DaemonSettings settings) {
+    return agent(settings, Optional.empty(), podCidrs(settings));
+  }
+
+  private static Agent agent(
+      DaemonSettings settings, Optional<ClusterMember> member, List<IpPrefix> podCidrs) {
     AgentBuilder<Agent> builder =
         Agent.builder()
             .instance(settings.text("instance"))
@@ -142,13 +196,14 @@ final class Daemon implements AutoCloseable {
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))
             .allowLostEndpoints(settings.isOn("allow-lost-endpoints"))
-            .podCidrs(podCidrs(settings).toArray(IpPrefix[]::new))
+            .podCidrs(podCidrs.toArray(IpPrefix[]::new))
             .devices(settings.names("devices").toArray(String[]::new))
             .limits(
                 new Limits(
                     settings.number("bpf-policy-map-max"),
                     Limits.DEFAULT.ipcacheEntries(),
                     settings.number("bpf-ct-global-tcp-max")));
+    member.ifPresent(each -> builder.clusterStore(each.store()));
     chooseSeams(builder, settings);
     if (settings.isOn("enable-health-checking")) {
       builder.nodeHealth(health(settings));
@@ -193,17 +248,27 @@ final class Daemon implements AutoCloseable {
   }
 
   private static List<IpPrefix> podCidrs(DaemonSettings settings) {
-    List<IpPrefix> cidrs = new ArrayList<>();
+    return families(settings).stream()
+        .map(family ->
+            family == IpFamily.IPV4
+                ? prefix(settings, "ipv4-range", AUTO_IPV4)
+                : prefix(settings, "ipv6-range", AUTO_IPV6))
+        .toList();
+  }
+
+  /** The families that pods are to have addresses of. */
+  private static Set<IpFamily> families(DaemonSettings settings) {
+    Set<IpFamily> families = EnumSet.noneOf(IpFamily.class);
     if (settings.isOn("enable-ipv4")) {
-      cidrs.add(prefix(settings, "ipv4-range", AUTO_IPV4));
+      families.add(IpFamily.IPV4);
     }
     if (settings.isOn("enable-ipv6")) {
-      cidrs.add(prefix(settings, "ipv6-range", AUTO_IPV6));
+      families.add(IpFamily.IPV6);
     }
-    if (cidrs.isEmpty()) {
+    if (families.isEmpty()) {
       throw new OptionException("enable-ipv4: false, and enable-ipv6 as well: wanted one of them");
     }
-    return cidrs;
+    return families;
   }
 
   private static IpPrefix prefix(DaemonSettings settings, String key, String auto) {

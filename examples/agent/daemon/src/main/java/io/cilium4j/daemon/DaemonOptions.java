@@ -75,6 +75,12 @@ final class DaemonOptions {
         "memory",
         "where identities are kept: memory, or what else is installed");
     add(group, "identity-options", Kind.TEXT, "", "that one's own options: KEY=VALUE;KEY=VALUE");
+    add(
+        group,
+        "cluster-store",
+        Kind.PATH,
+        "",
+        "folder that the cluster's agents and operators share; for identities: crd");
     add(group, "kvstore", Kind.TEXT, "", "the key-value store", "");
   }
 
@@ -99,13 +105,15 @@ final class DaemonOptions {
         "ipv4-range",
         Kind.PREFIX,
         "auto",
-        "the endpoints' prefix, at most /30, in use by nothing else; auto is 10.0.0.0/24");
+        "the endpoints' prefix, at most /30, in use by nothing else; auto is the operator's or 10.0.0.0/24");
     add(
         group,
         "ipv6-range",
         Kind.PREFIX,
         "auto",
-        "the endpoints' prefix, at most /126, in use by nothing else; auto is fd00:10::/112");
+        "the endpoints' prefix, at most /126, in use by nothing else; auto is the operator's or fd00:10::/112");
+    add(group, "ipv4-node", Kind.TEXT, "auto", "where other nodes reach this one; auto: found");
+    add(group, "ipv6-node", Kind.TEXT, "auto", "where other nodes reach this one; auto: found");
     add(
         group,
         "allow-lost-endpoints",

@@ -3,8 +3,11 @@ package io.cilium4j.agent.config;
 
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
+import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
@@ -30,7 +33,7 @@ import java.util.function.Supplier;
  * @param podCidrs the prefixes of its endpoints' addresses, at most one a family
  * @param clusterName its cluster's name, a label of each endpoint
  * @param clusterId its cluster's id, 0 to 255
- * @param mtuBytes largest packet of the endpoints' devices
+ * @param mtuBytes largest packet of the network between nodes
  * @param limits how much the datapath may hold
  * @param devices names of the devices that join the node to its networks, as {@link Config#devices}
  *     has them; empty to find them
@@ -39,6 +42,8 @@ import java.util.function.Supplier;
  * @param allowLostEndpoints whether it starts with pod CIDRs that do not hold the addresses of
  *     endpoints of an earlier start
  * @param health how the cluster's nodes are probed; absent if they are not
+ * @param store what the cluster shares; absent where this node is alone
+ * @param routing how packets for pods of other nodes travel
  */
 public record AgentConfig(
     String instance,
@@ -58,7 +63,9 @@ public record AgentConfig(
     EnforcementMode enforcement,
     boolean audit,
     boolean allowLostEndpoints,
-    Optional<HealthConfig> health) {
+    Optional<HealthConfig> health,
+    Optional<ClusterStore> store,
+    Routing routing) {
 
   /** Smallest largest packet: IPv6 asks for it. */
   private static final int MIN_MTU_BYTES = 1280;
@@ -83,5 +90,10 @@ public record AgentConfig(
     }
     // The datapath's own checks of name and id; made here, so that a wrong one fails at once.
     var _ = new Config(instance, stateFolder, List.of(), clusterId, limits);
+  }
+
+  /** Largest packet of the endpoints' devices. */
+  public int endpointMtuBytes() {
+    return mtuBytes - routing.tunnel().map(Tunnel::overheadBytes).orElse(0);
   }
 }

@@ -8,7 +8,6 @@ import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.DatapathProvider;
-import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.datapath.view.DatapathMetrics;
 import java.time.Duration;
 import java.util.List;
@@ -51,7 +50,7 @@ public final class DatapathFeature implements Feature {
                             config.limits(),
                             config.devices(),
                             config.podCidrs(),
-                            Routing.NETWORK)));
+                            config.routing())));
     context.opened().ifFailed(datapath::destroy);
     context.repeat("datapath-mending", CHECK, this::mend);
   }

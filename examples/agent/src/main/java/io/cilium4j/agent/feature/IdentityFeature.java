@@ -9,12 +9,14 @@ import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.datapath.net.NodePrefixes;
+import io.cilium4j.identity.ClusterPrefixes;
 import io.cilium4j.identity.EndpointLabels;
 import io.cilium4j.identity.HostPrefixes;
 import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.IdentityMetrics;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.LocalIdentities;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -41,15 +43,25 @@ public final class IdentityFeature implements Feature {
                     .get()
                     .open(
                         new IdentityBackendProvider.Config(
-                            config.clusterId(), thread, config.identities().options())));
+                            config.clusterId(),
+                            thread,
+                            config.identities().options(),
+                            config.store())));
     this.allocator = context.opened().add(new IdentityAllocator(backend, thread));
     this.local = new LocalIdentities(context.folder().localIdentities(), allocator);
     this.ipcache =
-        new Ipcache(allocator, addresses.allocator().families(), Set.of(HostPrefixes.INPUT));
+        new Ipcache(allocator, addresses.allocator().families(), inputs(config));
     this.labels = new EndpointLabels(config.clusterName(), source.source());
     var hostPrefixes = new HostPrefixes(ipcache, addresses.routers());
     this.nodePrefixes = new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);
     context.repeat("host-addresses", NodePrefixes.INTERVAL, nodePrefixes::repeat);
+  }
+
+  /** What says whose an address is. */
+  private static Set<String> inputs(AgentConfig config) {
+    Set<String> inputs = new HashSet<>(Set.of(HostPrefixes.INPUT));
+    config.store().ifPresent(_ -> inputs.addAll(ClusterPrefixes.INPUTS));
+    return inputs;
   }
 
   /** Gives label sets their identities. */

@@ -28,6 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import jdk.net.ExtendedSocketOptions;
 import jdk.net.UnixDomainPrincipal;
 import org.jspecify.annotations.Nullable;
@@ -97,6 +98,23 @@ public final class RestServer implements AutoCloseable {
       queue.close();
       throw e;
     }
+  }
+
+  /**
+   * Serves while there is no agent yet: its status says why, and every other request is answered by
+   * 503, upon which clients try again.
+   *
+   * @param why one line
+   */
+  public static RestServer startWaiting(Supplier<String> why, RestConfig config)
+      throws IOException {
+    Router router =
+        new Router("/" + Operations.BASE)
+            .add("GET", "/healthz", _ -> Response.ok(StatusView.waiting(why.get())))
+            .otherwise(_ -> {
+              throw new Refusal(503, why.get());
+            });
+    return serve(router, prepared(config), config.limits(), new ProcessTimes(), () -> {});
   }
 
   /**

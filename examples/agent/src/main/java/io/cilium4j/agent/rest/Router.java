@@ -60,6 +60,8 @@ final class Router {
   private final String base;
   private final List<Route> routes = new ArrayList<>();
 
+  private Optional<Operation> otherwise = Optional.empty();
+
   /** Without an operation yet; they are below this path. */
   Router(String base) {
     this.base = base;
@@ -78,6 +80,12 @@ final class Router {
       at++;
     }
     routes.add(at, route);
+    return this;
+  }
+
+  /** What answers a request that is no operation, in place of a refusal. */
+  Router otherwise(Operation operation) {
+    this.otherwise = Optional.of(operation);
     return this;
   }
 
@@ -109,6 +117,9 @@ final class Router {
         }
         pathKnown = true;
       }
+    }
+    if (otherwise.isPresent()) {
+      return otherwise.get().answer(request);
     }
     throw pathKnown
         ? new Refusal(405, "method " + request.method() + ": not one of this path's")

@@ -82,6 +82,14 @@ final class StatusView {
     return StatusResponse.builder().cilium(cilium(agent)).kubernetes(kubernetes(agent)).build();
   }
 
+  /** Of an agent that is not there yet. */
+  static StatusResponse waiting(String why) {
+    String version = Agent.version().orElse("");
+    return StatusResponse.builder()
+        .cilium(new Status(WARNING, (version + " " + why).strip()))
+        .build();
+  }
+
   static StatusResponse of(Agent agent) {
     NodeFacts facts = agent.facts();
     long firstIdentity = ((long) facts.clusterId() << CLUSTER_SHIFT) | Identity.MIN_CLUSTER_WIDE;
