@@ -84,10 +84,12 @@ public final class ClusterPrefixes {
     names.remove(ownNode);
     Map<IpAddress, ClusterNode> before = Map.copyOf(nodesByAddress);
     nodesByAddress.clear();
-    nodes.values().forEach(node ->
-        node.addresses().stream()
-            .filter(address -> address.type() != AddressType.EXTERNAL_IP)
-            .forEach(address -> nodesByAddress.put(address.ip(), node)));
+    nodes
+        .values()
+        .forEach(node ->
+            node.addresses().stream()
+                .filter(address -> address.type() != AddressType.EXTERNAL_IP)
+                .forEach(address -> nodesByAddress.put(address.ip(), node)));
     Set<String> moved = new HashSet<>();
     endpointsByNode.forEach((address, keys) -> {
       if (!tunnelEnd(before.get(address)).equals(tunnelEnd(nodesByAddress.get(address)))) {
@@ -116,8 +118,8 @@ public final class ClusterPrefixes {
         endpoints.put(put.key(), endpoint);
         endpoint
             .node()
-            .ifPresent(node ->
-                endpointsByNode.computeIfAbsent(node, _ -> new HashSet<>()).add(put.key()));
+            .ifPresent(
+                node -> endpointsByNode.computeIfAbsent(node, _ -> new HashSet<>()).add(put.key()));
       }
     }
     ipcache.update(batch -> keys.forEach(key -> tellEndpoint(batch, key)));

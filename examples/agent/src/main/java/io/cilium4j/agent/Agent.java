@@ -397,6 +397,8 @@ public final class Agent implements AutoCloseable {
         config.clusterName(),
         config.clusterId(),
         config.mtuBytes(),
+        config.endpointMtuBytes(),
+        config.routing(),
         running.source().source().map(KubernetesSource::name).orElse(""),
         config.ipam().provider().get().name(),
         config.identities().provider().get().name(),

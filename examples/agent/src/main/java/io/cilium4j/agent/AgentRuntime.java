@@ -12,6 +12,7 @@ import io.cilium4j.agent.feature.Feature;
 import io.cilium4j.agent.feature.FeatureContext;
 import io.cilium4j.agent.feature.FlowFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
+import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
 import io.cilium4j.agent.feature.ServiceFeature;
 import io.cilium4j.agent.feature.SourceFeature;
@@ -27,9 +28,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * The features of an agent that runs. Made at the start and thrown away at the stop, so that an
@@ -65,6 +68,7 @@ final class AgentRuntime implements AutoCloseable {
   private final EndpointFeature endpoints;
   private final FlowFeature flows;
   private final ServiceFeature services;
+  private final Optional<NodesFeature> nodes;
   private final ClusterFeature cluster;
   private final TaskFeature tasks;
 
@@ -93,21 +97,19 @@ final class AgentRuntime implements AutoCloseable {
         new EndpointFeature(context, table, source, addresses, identity, datapath, policy);
     this.flows = new FlowFeature(context, datapath, policy, endpoints);
     this.services = new ServiceFeature(context);
-    this.cluster = new ClusterFeature(context, source, addresses);
+    this.nodes = config.store().map(store -> new NodesFeature(context, store, identity, datapath));
+    this.cluster =
+        new ClusterFeature(
+            context, nodes.map(NodesFeature::nodes).orElseGet(source::ciliumNodes), addresses);
     this.tasks = new TaskFeature(context);
     this.features =
-        List.of(
-            addresses,
-            datapath,
-            flows,
-            endpoints,
-            identity,
-            tasks,
-            policy,
-            services,
-            cluster,
-            source,
-            endpoints.podFollower());
+        Stream.of(
+                Stream.of(addresses, datapath, flows, endpoints, identity, tasks, policy, services),
+                nodes.stream(),
+                Stream.of(cluster, source, endpoints.podFollower()))
+            .flatMap(each -> each)
+            .map(Feature.class::cast)
+            .toList();
     for (Feature feature : features) {
       feature.join(lifecycle);
       Subscription _ = metrics.add(feature::metrics);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import java.nio.file.Path;
 import java.time.Instant;
 
@@ -11,7 +12,9 @@ import java.time.Instant;
  * @param nodeName the node's name in Kubernetes
  * @param clusterName its cluster's name
  * @param clusterId its cluster's id
- * @param mtuBytes largest packet of the endpoints' devices
+ * @param mtuBytes largest packet of the network between nodes
+ * @param endpointMtuBytes largest packet of the endpoints' devices
+ * @param routing how packets for pods of other nodes travel
  * @param kubernetes where objects of Kubernetes come from, {@code directory}; empty for nowhere
  * @param ipam the IPAM mode's name
  * @param identities the identity backend's name
@@ -24,6 +27,8 @@ public record NodeFacts(
     String clusterName,
     int clusterId,
     int mtuBytes,
+    int endpointMtuBytes,
+    Routing routing,
     String kubernetes,
     String ipam,
     String identities,

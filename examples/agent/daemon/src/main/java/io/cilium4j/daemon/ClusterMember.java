@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +35,7 @@ final class ClusterMember implements AutoCloseable {
   private final ClusterStore store;
   private final Scheduler thread = Scheduler.ofThread("cluster");
   private final NodePublisher publisher;
+  private final String name;
   private final List<IpAddress> addresses;
   private final Set<IpFamily> families;
   private @Nullable EndpointPublisher endpoints;
@@ -45,6 +47,7 @@ final class ClusterMember implements AutoCloseable {
   private ClusterMember(
       ClusterStore store, String name, List<IpAddress> addresses, Set<IpFamily> families) {
     this.store = store;
+    this.name = name;
     this.addresses = List.copyOf(addresses);
     this.families = Set.copyOf(families);
     this.known =
@@ -89,6 +92,11 @@ final class ClusterMember implements AutoCloseable {
 
   ClusterStore store() {
     return store;
+  }
+
+  /** Where other nodes reach this one. */
+  List<IpAddress> addresses() {
+    return addresses;
   }
 
   private void heard(ClusterNode node) {
@@ -166,8 +174,17 @@ final class ClusterMember implements AutoCloseable {
         .collect(Collectors.joining(", "));
   }
 
-  /** Tells the others of these endpoints from now on. */
-  void publish(Table<Integer, Endpoint> table) {
+  /**
+   * Tells the others of these endpoints from now on, and of the node's own addresses in the pods'
+   * network.
+   */
+  void publish(Table<Integer, Endpoint> table, List<IpAddress> routers) {
+    List<Address> all =
+        Stream.concat(
+                addresses.stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)),
+                routers.stream().map(ip -> new Address(AddressType.CILIUM_INTERNAL_IP, ip)))
+            .toList();
+    publisher.set(new ClusterNode(name, all, List.of()));
     var made = new EndpointPublisher(store, table, addresses.getFirst(), thread);
     endpoints = made;
     made.start();

@@ -8,6 +8,7 @@ import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.rest.RestConfig;
 import io.cilium4j.agent.rest.RestServer;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
@@ -88,7 +89,7 @@ final class Daemon implements AutoCloseable {
     // What else fails: of a first start nothing is left, what was there before goes on.
     ifFailed = isFirst ? agent::destroy : agent::stop;
     parts.addFirst(agent);
-    member.ifPresent(each -> each.publish(agent.endpoints()));
+    member.ifPresent(each -> each.publish(agent.endpoints(), routers(agent)));
     var monitor = MonitorServer.start(settings.path("monitor-socket"), agent, queueSize(settings));
     parts.addFirst(monitor);
     if (!settings.text("prometheus-serve-addr").isEmpty()) {
@@ -144,6 +145,13 @@ final class Daemon implements AutoCloseable {
         RestServer.startWaiting(member::waiting, RestConfig.at(settings.path("socket-path")))) {
       return member.awaitPodCidrs();
     }
+  }
+
+  /** The node's own addresses in the pods' network. */
+  private static List<IpAddress> routers(Agent agent) {
+    return Stream.of(IpFamily.values())
+        .flatMap(family -> agent.addresses().router(family).stream())
+        .toList();
   }
 
   private static int queueSize(DaemonSettings settings) {
@@ -203,7 +211,10 @@ final class Daemon implements AutoCloseable {
                     settings.number("bpf-policy-map-max"),
                     Limits.DEFAULT.ipcacheEntries(),
                     settings.number("bpf-ct-global-tcp-max")));
-    member.ifPresent(each -> builder.clusterStore(each.store()));
+    member.ifPresent(each ->
+        builder
+            .clusterStore(each.store())
+            .routing(RoutingOptions.read(settings, each.addresses())));
     chooseSeams(builder, settings);
     if (settings.isOn("enable-health-checking")) {
       builder.nodeHealth(health(settings));

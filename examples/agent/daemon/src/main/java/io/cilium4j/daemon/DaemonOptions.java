@@ -81,6 +81,31 @@ final class DaemonOptions {
         Kind.PATH,
         "",
         "folder that the cluster's agents and operators share; for identities: crd");
+    add(
+        group,
+        "routing-mode",
+        Kind.TEXT,
+        "tunnel",
+        "with a cluster-store, how pods of other nodes are reached: tunnel, or native by routes",
+        "tunnel",
+        "native");
+    add(group, "tunnel-protocol", Kind.TEXT, "vxlan", "of the tunnels: vxlan", "vxlan");
+    add(group, "tunnel-port", Kind.NUMBER, "0", "UDP port of the tunnels; 0 is 8472");
+    add(
+        group,
+        "underlay-protocol",
+        Kind.TEXT,
+        "auto",
+        "by which nodes reach each other's tunnels; auto is ipv4 where this node has such an address",
+        "auto",
+        "ipv4",
+        "ipv6");
+    add(
+        group,
+        "auto-direct-node-routes",
+        Kind.TRUTH,
+        "false",
+        "with routing-mode=native, route to other nodes, which must be neighbours");
     add(group, "kvstore", Kind.TEXT, "", "the key-value store", "");
   }
 

@@ -8,6 +8,7 @@ import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Table;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -22,19 +23,23 @@ public final class ClusterFeature implements Feature {
   private final Optional<NodeHealth> health;
   private final Optional<NodeHealthMetrics> metrics;
 
-  /** Probes nobody yet. */
-  public ClusterFeature(FeatureContext context, SourceFeature source, AddressFeature addresses) {
+  /**
+   * Probes nobody yet.
+   *
+   * @param nodes what is told of the cluster's nodes
+   */
+  public ClusterFeature(
+      FeatureContext context, Table<String, Node> nodes, AddressFeature addresses) {
     AgentConfig config = context.config();
     this.nodes =
         new ClusterNodes(
-            source.ciliumNodes(),
-            new Node(config.nodeName(), addresses.routers(), config.podCidrs()));
+            nodes, new Node(config.nodeName(), addresses.routers(), config.podCidrs()));
     this.health =
         config
             .health()
             .map(each ->
                 new NodeHealth(
-                    each, nodes, context.thread("health"), config.instance() + "-probe-"));
+                    each, this.nodes, context.thread("health"), config.instance() + "-probe-"));
     this.metrics = health.map(each -> context.opened().add(new NodeHealthMetrics(each)));
     health.ifPresent(each -> context.repeat(NodeHealth.CONTROLLER, ANSWER_CHECK, each::check));
   }

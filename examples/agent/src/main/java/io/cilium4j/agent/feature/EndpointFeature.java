@@ -133,7 +133,7 @@ public final class EndpointFeature implements Feature {
 
   /** Makes a pod that the program tells of an endpoint. */
   public Endpoint create(EndpointRequest request) {
-    return manager.create(request, labels.of(request.pod()), context.config().mtuBytes());
+    return manager.create(request, labels.of(request.pod()), context.config().endpointMtuBytes());
   }
 
   /** Makes a pod that is prepared an endpoint, by what Kubernetes knows of it where it does. */

@@ -49,8 +49,7 @@ public final class IdentityFeature implements Feature {
                             config.store())));
     this.allocator = context.opened().add(new IdentityAllocator(backend, thread));
     this.local = new LocalIdentities(context.folder().localIdentities(), allocator);
-    this.ipcache =
-        new Ipcache(allocator, addresses.allocator().families(), inputs(config));
+    this.ipcache = new Ipcache(allocator, addresses.allocator().families(), inputs(config));
     this.labels = new EndpointLabels(config.clusterName(), source.source());
     var hostPrefixes = new HostPrefixes(ipcache, addresses.routers());
     this.nodePrefixes = new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);

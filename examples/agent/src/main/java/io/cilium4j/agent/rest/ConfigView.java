@@ -31,7 +31,7 @@ final class ConfigView {
             .addressing(NodeView.addressing(agent))
             .kvstoreConfiguration(new KVstoreConfiguration("", Map.of()))
             .deviceMTU(facts.mtuBytes())
-            .routeMTU(facts.mtuBytes())
+            .routeMTU(facts.endpointMtuBytes())
             .datapathMode(DATAPATH_MODE)
             .ipamMode(facts.ipam())
             .masquerade(false)
@@ -58,6 +58,14 @@ final class ConfigView {
     settings.put("kubernetes-source", facts.kubernetes());
     settings.put("mtu", facts.mtuBytes());
     settings.put("node-name", facts.nodeName());
+    settings.put("routing-mode", facts.routing().tunnel().isPresent() ? "tunnel" : "native");
+    facts
+        .routing()
+        .tunnel()
+        .ifPresent(tunnel -> {
+          settings.put("tunnel-port", tunnel.port());
+          settings.put("tunnel-protocol", "vxlan");
+        });
     settings.put("state-dir", facts.stateFolder().toString());
     return settings;
   }

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.feature;
+
+import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.Node;
+import io.cilium4j.core.cluster.ClusterNode;
+import io.cilium4j.core.cluster.ClusterNode.AddressType;
+import io.cilium4j.core.cluster.PublishedEndpoint;
+import io.cilium4j.core.spi.ClusterStore;
+import io.cilium4j.core.spi.ClusterStore.Stored;
+import io.cilium4j.core.spi.DatapathProvider.Tunnel;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.NodeKey;
+import io.cilium4j.core.spi.Row.NodeRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.core.spi.RowOperations;
+import io.cilium4j.core.state.Change;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Reconciler;
+import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.identity.ClusterPrefixes;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * The cluster's other nodes: the way to them, and which addresses they and their endpoints have.
+ */
+public final class NodesFeature implements Feature {
+
+  /** The input that both tables wait for. */
+  private static final String INPUT = "cluster-store";
+
+  private final AgentConfig config;
+  private final ClusterStore store;
+  private final ClusterPrefixes prefixes;
+  private final TableWriter<String, Node> nodes =
+      TableWriter.create("cilium-nodes", Comparator.naturalOrder(), Set.of(INPUT));
+  private final TableWriter<RowKey, Row> rows =
+      TableWriter.create("nodes", Comparator.naturalOrder(), Set.of(INPUT));
+  private final Reconciler<RowKey, Row> reconciler;
+  private final TableFollower<?, ?> nodeFollower;
+  private final TableFollower<?, ?> endpointFollower;
+
+  /** Follows nobody yet. */
+  public NodesFeature(
+      FeatureContext context,
+      ClusterStore store,
+      IdentityFeature identity,
+      DatapathFeature datapath) {
+    this.config = context.config();
+    this.store = store;
+    this.prefixes =
+        new ClusterPrefixes(
+            identity.ipcache(), config.nodeName(), config.routing().tunnel().map(Tunnel::underlay));
+    var thread = context.thread("nodes");
+    this.reconciler =
+        Reconciler.create(
+            rows.table(),
+            new RowOperations(datapath.datapath(), Set.of(RowKind.NODE)),
+            context.thread("node-reconciler"));
+    this.nodeFollower = new TableFollower<>(store.nodes().table(), thread, this::followNodes);
+    this.endpointFollower =
+        new TableFollower<>(store.endpoints().table(), thread, this::followEndpoints);
+  }
+
+  /** The cluster's nodes, this one included. */
+  public Table<String, Node> nodes() {
+    return nodes.table();
+  }
+
+  private void followNodes(Changes<String, Stored<ClusterNode>> changes) {
+    prefixes.followNodes(changes);
+    nodes.write(batch -> {
+      if (changes.fromScratch()) {
+        nodes.table().snapshot().forEach(row -> batch.remove(row.key()));
+      }
+      for (Change<String, Stored<ClusterNode>> change : changes.list()) {
+        switch (change) {
+          case Change.Put<String, Stored<ClusterNode>> put ->
+              batch.put(put.key(), node(put.value().value()));
+          case Change.Removed<String, Stored<ClusterNode>> gone -> batch.remove(gone.key());
+        }
+      }
+    });
+    rows.write(batch -> {
+      if (changes.fromScratch()) {
+        rows.table().snapshot().forEach(row -> batch.remove(row.key()));
+      }
+      for (Change<String, Stored<ClusterNode>> change : changes.list()) {
+        switch (change) {
+          case Change.Put<String, Stored<ClusterNode>> put -> {
+            if (!put.key().equals(config.nodeName())) {
+              NodeRow row = row(put.value().value());
+              batch.put(row.key(), row);
+            }
+          }
+          case Change.Removed<String, Stored<ClusterNode>> gone ->
+              batch.remove(new NodeKey(gone.key()));
+        }
+      }
+    });
+    settle();
+  }
+
+  private void followEndpoints(Changes<String, Stored<PublishedEndpoint>> changes) {
+    prefixes.followEndpoints(changes);
+    settle();
+  }
+
+  /** What existed at the start is known once the store has read all of it. */
+  private void settle() {
+    if (store.nodes().table().isInitialised()) {
+      nodes.synced(INPUT);
+      rows.synced(INPUT);
+      if (store.endpoints().table().isInitialised()) {
+        prefixes.synced();
+      }
+    }
+  }
+
+  private static Node node(ClusterNode node) {
+    return new Node(node.name(), reached(node), node.podCidrs());
+  }
+
+  /** Where others reach a node, at most one address a family. */
+  private static List<IpAddress> reached(ClusterNode node) {
+    return Stream.of(IpFamily.values())
+        .flatMap(family -> node.address(AddressType.INTERNAL_IP, family).stream())
+        .toList();
+  }
+
+  private NodeRow row(ClusterNode node) {
+    Optional<Tunnel> tunnel = config.routing().tunnel();
+    return new NodeRow(
+        node.name(),
+        reached(node),
+        node.podCidrs(),
+        tunnel.flatMap(each -> node.address(AddressType.INTERNAL_IP, each.underlay())),
+        tunnel.isPresent() ? config.endpointMtuBytes() : 0);
+  }
+
+  @Override
+  public void join(Lifecycle lifecycle) {
+    lifecycle
+        .add("node reconciler", reconciler)
+        .add("nodes", nodeFollower)
+        .add("endpoints of other nodes", endpointFollower);
+  }
+
+  @Override
+  public Map<String, String> problems() {
+    Map<String, String> all = new TreeMap<>();
+    store
+        .problems()
+        .snapshot()
+        .forEach(row -> all.put("cluster-store: " + row.key(), row.key() + ": " + row.value()));
+    for (var row : reconciler.statuses().snapshot()) {
+      if (row.value() instanceof RowStatus.Failed failed) {
+        all.put(row.key().toString(), failed.message());
+      }
+    }
+    config
+        .routing()
+        .tunnel()
+        .ifPresent(tunnel -> {
+          for (var row : rows.table().snapshot()) {
+            if (row.value() instanceof NodeRow node && node.tunnelEndpoint().isEmpty()) {
+              all.put(
+                  row.key().toString(),
+                  "node "
+                      + node.name()
+                      + ": it has no "
+                      + tunnel.underlay()
+                      + " address, by which tunnels run here; its pods cannot be reached");
+            }
+          }
+        });
+    return all;
+  }
+}
