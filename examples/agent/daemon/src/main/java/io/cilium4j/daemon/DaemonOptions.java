@@ -171,8 +171,6 @@ final class DaemonOptions {
     Group group = Group.DATAPATH;
     add(group, "datapath", Kind.TEXT, "auto", "ebpf, memory, what else is installed, or auto");
     add(group, "datapath-mode", Kind.TEXT, "veth", "how pods are joined to the node", "veth");
-    add(group, "routing-mode", Kind.TEXT, "native", "how packets reach other nodes", "native");
-    add(group, "tunnel-protocol", Kind.TEXT, "", "none: nodes are not joined by tunnels", "");
     add(
         group,
         "kube-proxy-replacement",
