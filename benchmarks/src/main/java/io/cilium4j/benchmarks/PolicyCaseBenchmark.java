@@ -15,6 +15,7 @@ import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyRepository;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PolicySubject;
+import io.cilium4j.policy.PolicyTraining;
 import io.cilium4j.policy.RulesSnapshot;
 import java.io.IOException;
 import java.io.InputStream;
@@ -60,12 +61,19 @@ public final class PolicyCaseBenchmark {
 
   private PolicyCaseBenchmark() {}
 
-  /** {@code warm CASE} or {@code cold CASE}: prints one line. {@code generate P I}: a case. */
+  /**
+   * {@code warm CASE} or {@code cold CASE}: prints one line. {@code generate P I}: a case. {@code
+   * train}: what the agent's training run does with policies.
+   */
   public static void main(String[] args) {
     if (args[0].equals("generate")) {
       int policies = Integer.parseInt(args[1]);
       int identities = Integer.parseInt(args[2]);
       System.out.println(PolicyCaseGenerator.generate(policies, identities, SEED));
+      return;
+    }
+    if (args[0].equals("train")) {
+      PolicyTraining.run();
       return;
     }
     boolean cold = args[0].equals("cold");

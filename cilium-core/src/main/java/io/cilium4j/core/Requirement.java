@@ -4,6 +4,7 @@ package io.cilium4j.core;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One condition of an {@link EndpointSelector}.
@@ -88,6 +89,22 @@ public record Requirement(String source, String key, Operator operator, List<Str
     return labels
         .get(key)
         .filter(label -> source.equals(LabelSource.ANY) || label.source().equals(source));
+  }
+
+  // Written out, not left to the record; see EndpointSelector.
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Requirement that
+        && operator == that.operator
+        && key.equals(that.key)
+        && source.equals(that.source)
+        && values.equals(that.values);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * (31 * source.hashCode() + key.hashCode()) + values.hashCode();
   }
 
   @Override

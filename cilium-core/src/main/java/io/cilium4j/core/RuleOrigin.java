@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Where a verdict comes from: the rule of a policy, or a rule that the engine itself adds.
  *
@@ -13,6 +15,21 @@ public record RuleOrigin(int cookie, String resource, String path) {
 
   /** What decides where no rule matches and a policy selects the endpoint. */
   public static final RuleOrigin DEFAULT_DENY = new RuleOrigin(0, "", "default deny");
+
+  // Written out, not left to the record; see EndpointSelector.
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof RuleOrigin that
+        && cookie == that.cookie
+        && path.equals(that.path)
+        && resource.equals(that.resource);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * (31 * cookie + resource.hashCode()) + path.hashCode();
+  }
 
   /** For people: the object and the rule in it. */
   @Override

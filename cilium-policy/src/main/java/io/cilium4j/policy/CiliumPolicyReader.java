@@ -10,6 +10,7 @@ import io.cilium4j.policy.Peers.Entity;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +32,24 @@ final class CiliumPolicyReader {
       List.of("ingress", "ingressDeny", "egress", "egressDeny");
   private static final Set<String> CIDR_SET_FIELDS =
       Set.of("cidr", "cidrGroupRef", "cidrGroupSelector", "except");
+
+  /** The fields of an item, by section. */
+  private static final Map<String, Set<String>> ITEM_FIELDS =
+      Map.of(
+          "ingress", itemFields("from", Set.of("authentication")),
+          "ingressDeny", itemFields("from", Set.of()),
+          "egress", itemFields("to", Set.of("authentication", "toServices", "toFQDNs")),
+          "egressDeny", itemFields("to", Set.of("toServices")));
+
+  private static Set<String> itemFields(String prefix, Set<String> more) {
+    Set<String> fields = new HashSet<>(more);
+    fields.addAll(Set.of("toPorts", "icmps"));
+    for (String peers :
+        List.of("Endpoints", "CIDR", "CIDRSet", "Entities", "Groups", "Nodes", "Requires")) {
+      fields.add(prefix + peers);
+    }
+    return Set.copyOf(fields);
+  }
 
   private final PolicyConfig config;
 
@@ -137,21 +156,7 @@ final class CiliumPolicyReader {
     boolean ingress = sectionName.startsWith("ingress");
     boolean deny = section == PortsReader.Section.DENY;
     String prefix = ingress ? "from" : "to";
-    Set<String> allowed = new HashSet<>(Set.of("toPorts", "icmps"));
-    for (String kind : List.of("Endpoints", "CIDR", "CIDRSet", "Entities", "Groups", "Nodes")) {
-      allowed.add(prefix + kind);
-    }
-    allowed.add(prefix + "Requires");
-    if (!ingress) {
-      allowed.add("toServices");
-    }
-    if (!ingress && !deny) {
-      allowed.add("toFQDNs");
-    }
-    if (!deny) {
-      allowed.add("authentication");
-    }
-    item.only(allowed);
+    item.only(ITEM_FIELDS.getOrDefault(sectionName, Set.of()));
     if (!item.items(prefix + "Requires").isEmpty()) {
       throw item.need(prefix + "Requires").error("a list with items", "none: it is gone");
     }
@@ -185,7 +190,11 @@ final class CiliumPolicyReader {
             peers, item.find("toFQDNs"), field -> new Peers.Fqdns(field.each(L7Reader::fqdn)));
       }
     }
-    if (peers.stream().filter(list -> !list.items().isEmpty()).count() > 1) {
+    int kinds = 0;
+    for (Peers list : peers) {
+      kinds += list.items().isEmpty() ? 0 : 1;
+    }
+    if (kinds > 1) {
       throw item.error("peers of two kinds", "one kind an item; write two items");
     }
     return peers;

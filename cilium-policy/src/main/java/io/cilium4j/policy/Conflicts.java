@@ -7,7 +7,7 @@ import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.policy.Entry.Action;
 import io.cilium4j.policy.Entry.L4;
 import io.cilium4j.policy.Entry.Layer7;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,11 +69,11 @@ final class Conflicts {
 
   private @Nullable PolicyConflict find(List<Entry> entries) {
     // Plain rules, which are nearly all, contradict nothing.
-    if (entries.stream().noneMatch(entry -> entry.layer7().isRedirect() || isAuth(entry))) {
+    if (!anyIsNotPlain(entries)) {
       return null;
     }
-    List<Entry> ordered =
-        entries.stream().sorted(Comparator.comparing(entry -> entry.origin().resource())).toList();
+    List<Entry> ordered = new ArrayList<>(entries);
+    ordered.sort((one, other) -> one.origin().resource().compareTo(other.origin().resource()));
     for (Entry entry : ordered) {
       if (entry.action() == Action.PASS) {
         continue;
@@ -90,8 +90,13 @@ final class Conflicts {
     return null;
   }
 
-  private static boolean isAuth(Entry entry) {
-    return entry.auth() != Auth.NONE;
+  private static boolean anyIsNotPlain(List<Entry> entries) {
+    for (Entry entry : entries) {
+      if (entry.layer7().isRedirect() || entry.auth() != Auth.NONE) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private @Nullable PolicyConflict add(Entry entry, L4 l4, Selector peer) {

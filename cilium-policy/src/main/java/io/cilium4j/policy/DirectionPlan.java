@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * identities belong to it.
  */
 final class DirectionPlan {
-  private static final Comparator<Term> BY_NUMBER = Comparator.comparingInt(Term::number);
+  private static final Comparator<Term> BY_NUMBER =
+      (one, other) -> Integer.compare(one.number(), other.number());
 
   private final TrafficDirection direction;
   private final int localClusterId;
@@ -67,7 +68,19 @@ final class DirectionPlan {
     CLOSED
   }
 
-  private record ClassKey(int aggregate, List<Term> own) {}
+  private record ClassKey(int aggregate, List<Term> own) {
+    // Written out, not left to the record; see EndpointSelector.
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof ClassKey that && aggregate == that.aggregate && own.equals(that.own);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * own.hashCode() + aggregate;
+    }
+  }
 
   private record Variant(Term term, List<Integer> keys) {}
 

@@ -63,6 +63,36 @@ record Entry(
     ports = List.copyOf(ports);
   }
 
+  // Written out, not left to the record; see EndpointSelector. Asked after each change of a policy.
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return this == other
+        || (other instanceof Entry that
+            && origin.equals(that.origin)
+            && tier == that.tier
+            && Double.compare(priority, that.priority) == 0
+            && action == that.action
+            && direction == that.direction
+            && subject.equals(that.subject)
+            && isNode == that.isNode
+            && peers.equals(that.peers)
+            && ports.equals(that.ports)
+            && isSameLayer7(layer7, that.layer7)
+            && auth == that.auth
+            && defaultDeny == that.defaultDeny);
+  }
+
+  private static boolean isSameLayer7(Layer7 one, Layer7 other) {
+    boolean nothingAsked = !one.isRedirect() && !other.isRedirect();
+    return nothingAsked || one.equals(other);
+  }
+
+  @Override
+  public int hashCode() {
+    return origin.hashCode();
+  }
+
   /**
    * Ports of a protocol.
    *
@@ -77,6 +107,20 @@ record Entry(
 
     boolean isNamed() {
       return !name.isEmpty();
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof L4 that
+          && protocol == that.protocol
+          && first == that.first
+          && last == that.last
+          && name.equals(that.name);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * (31 * (31 * protocol + first) + last) + name.hashCode();
     }
   }
 

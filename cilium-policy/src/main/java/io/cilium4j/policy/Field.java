@@ -20,7 +20,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class Field {
   private final Document document;
-  private final String path;
+
+  /** What it is part of; null for a whole document, whose path is its name. */
+  private final @Nullable Field parent;
+
+  private final String name;
+
+  /** Its place in a list; -1 in a map. */
+  private final int index;
+
   private final Object value;
 
   /**
@@ -43,14 +51,25 @@ final class Field {
     }
   }
 
+  /** A whole document; {@code path} says where that stands. */
   Field(Document document, String path, Object value) {
+    this(document, null, path, -1, value);
+  }
+
+  private Field(Document document, @Nullable Field parent, String name, int index, Object value) {
     this.document = document;
-    this.path = path;
+    this.parent = parent;
+    this.name = name;
+    this.index = index;
     this.value = value;
   }
 
+  /** Where it stands. Put together when it is asked for: of most fields nobody asks. */
   String path() {
-    return path;
+    if (parent == null) {
+      return name;
+    }
+    return index < 0 ? join(parent.path(), name) : parent.path() + "[" + index + "]";
   }
 
   Document document() {
@@ -68,7 +87,7 @@ final class Field {
   }
 
   PolicyParseException error(String found, String allowed) {
-    return new PolicyParseException(document.source, document.object, path, found, allowed);
+    return new PolicyParseException(document.source, document.object, path(), found, allowed);
   }
 
   private String shown() {
@@ -87,7 +106,7 @@ final class Field {
         throw new PolicyParseException(
             document.source,
             document.object,
-            join(path, key),
+            join(path(), key),
             "an unknown field",
             allowed.isEmpty() ? "no field" : "one of " + String.join(", ", new TreeSet<>(allowed)));
       }
@@ -112,7 +131,7 @@ final class Field {
   /** The field of this name, or null where it is absent. */
   @Nullable Field find(String name) {
     Object child = map().get(name);
-    return child == null ? null : new Field(document, join(path, name), child);
+    return child == null ? null : new Field(document, this, name, -1, child);
   }
 
   /** The field of this name, which must be there. */
@@ -120,7 +139,7 @@ final class Field {
     Field child = find(name);
     if (child == null) {
       throw new PolicyParseException(
-          document.source, document.object, join(path, name), "nothing", "this field");
+          document.source, document.object, join(path(), name), "nothing", "this field");
     }
     return child;
   }
@@ -160,12 +179,11 @@ final class Field {
     var fields = new ArrayList<Field>(list.size());
     for (int i = 0; i < list.size(); i++) {
       Object item = list.get(i);
-      String itemPath = path + "[" + i + "]";
       if (item == null) {
         throw new PolicyParseException(
-            document.source, document.object, itemPath, "null", "a value");
+            document.source, document.object, path() + "[" + i + "]", "null", "a value");
       }
-      fields.add(new Field(document, itemPath, item));
+      fields.add(new Field(document, this, "", i, item));
     }
     return fields;
   }

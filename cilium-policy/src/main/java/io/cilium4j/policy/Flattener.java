@@ -31,6 +31,9 @@ final class Flattener {
   private final List<Entry> entries = new ArrayList<>();
   private final ResourceName resource;
 
+  /** The resource as origins spell it. */
+  private final String slashed;
+
   private Flattener(
       PolicyConfig config,
       List<PolicyService> services,
@@ -40,6 +43,7 @@ final class Flattener {
     this.selectors = new Selectors(config);
     this.services = services;
     this.resource = resource;
+    this.slashed = resource.slashed();
     this.cookies = cookies;
   }
 
@@ -55,8 +59,15 @@ final class Flattener {
       List<PolicyService> services,
       ToIntFunction<String> cookies) {
     var flattener = new Flattener(config, services, policy.resource(), cookies);
+    // Most are; a test costs a process that has just started less than the switch.
+    if (policy instanceof CiliumPolicy cilium) {
+      cilium.rules().forEach(flattener::rule);
+      return List.copyOf(flattener.entries);
+    }
     switch (policy) {
-      case CiliumPolicy cilium -> cilium.rules().forEach(flattener::rule);
+      case CiliumPolicy cilium -> {
+        // As above.
+      }
       case NetworkPolicy kubernetes -> flattener.networkPolicy(kubernetes);
       case ClusterNetworkPolicy cluster ->
           new ClusterFlattener(flattener.selectors, flattener::origin, flattener.entries::add)
@@ -69,7 +80,7 @@ final class Flattener {
   }
 
   private RuleOrigin origin(String path) {
-    return new RuleOrigin(cookies.applyAsInt(path), resource.slashed(), path);
+    return new RuleOrigin(cookies.applyAsInt(path), slashed, path);
   }
 
   // ---- CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy
@@ -118,13 +129,7 @@ final class Flattener {
     }
     for (int i = 0; i < item.ports().size(); i++) {
       Ports ports = item.ports().get(i);
-      var layer7 =
-          new Layer7(
-              ports.rules(),
-              ports.serverNames(),
-              ports.listener(),
-              ports.terminatingTls(),
-              ports.originatingTls());
+      Layer7 layer7 = layer7(ports);
       add(section, path + ".toPorts[" + i + "]", peers, l4(ports.ports()), layer7, auth);
     }
     for (int i = 0; i < item.icmps().size(); i++) {
@@ -156,9 +161,22 @@ final class Flattener {
             section.defaultDeny));
   }
 
+  private static Layer7 layer7(Ports ports) {
+    var asked =
+        new Layer7(
+            ports.rules(),
+            ports.serverNames(),
+            ports.listener(),
+            ports.terminatingTls(),
+            ports.originatingTls());
+    return asked.isRedirect() ? asked : Layer7.NONE;
+  }
+
   private static Auth auth(@Nullable Authentication mode) {
+    if (mode == null) {
+      return Auth.NONE;
+    }
     return switch (mode) {
-      case null -> Auth.NONE;
       case DISABLED -> Auth.DISABLED;
       case REQUIRED -> Auth.REQUIRED;
       case TEST_ALWAYS_FAIL -> Auth.ALWAYS_FAIL;
@@ -181,18 +199,16 @@ final class Flattener {
     if (item.peers().isEmpty()) {
       return everybodyOnPorts;
     }
-    boolean strictlyEmpty =
-        item.peers().stream()
-            .anyMatch(
-                peers -> peers.items().isEmpty() && !(config.referenceCompat() && opens(peers)));
-    if (strictlyEmpty) {
-      return List.of();
-    }
     var selected = new ArrayList<Selector>();
+    boolean opening = config.referenceCompat();
     for (Peers peers : item.peers()) {
-      selected.addAll(selectors(peers, section));
+      boolean opens = config.referenceCompat() && opens(peers);
+      if (peers.items().isEmpty() && !opens) {
+        return List.of();
+      }
+      opening &= opens;
+      addSelectors(peers, section, selected);
     }
-    boolean opening = config.referenceCompat() && item.peers().stream().allMatch(Flattener::opens);
     return selected.isEmpty() && opening ? everybodyOnPorts : selected;
   }
 
@@ -202,26 +218,31 @@ final class Flattener {
         || peers instanceof Peers.Groups;
   }
 
-  private List<Selector> selectors(Peers peers, Section section) {
-    return switch (peers) {
-      case Peers.Endpoints(var items) ->
-          items.stream()
-              .map(each -> selectors.endpoints(resource, section.rule.subject(), each))
-              .toList();
-      case Peers.Nodes(var items) -> items.stream().map(selectors::nodes).toList();
-      case Peers.Entities(var items) -> items.stream().map(selectors::entity).toList();
-      case Peers.Cidrs(var items) ->
-          items.stream().map(prefix -> selectors.cidr(prefix, List.of())).toList();
-      case Peers.CidrSets(var items) -> items.stream().map(selectors::cidrSet).toList();
-      case Peers.Fqdns(var items) ->
-          items.stream().map(name -> selectors.fqdn(name.text())).toList();
-      case Peers.Services(var items) ->
-          // The reference looks up the services of allowing items only.
-          config.referenceCompat() && section.action == Action.DENY
-              ? List.of()
-              : items.stream().flatMap(this::behind).toList();
-      case Peers.Groups(var items) -> items.stream().map(selectors::externalGroup).toList();
-    };
+  private void addSelectors(Peers peers, Section section, List<Selector> to) {
+    // Most are by label; a test costs a process that has just started less than the switch.
+    if (peers instanceof Peers.Endpoints(var items)) {
+      for (LabelSelector each : items) {
+        to.add(selectors.endpoints(resource, section.rule.subject(), each));
+      }
+      return;
+    }
+    switch (peers) {
+      case Peers.Endpoints endpoints -> {
+        // As above.
+      }
+      case Peers.Nodes(var items) -> items.forEach(each -> to.add(selectors.nodes(each)));
+      case Peers.Entities(var items) -> items.forEach(each -> to.add(selectors.entity(each)));
+      case Peers.Cidrs(var items) -> items.forEach(each -> to.add(selectors.cidr(each, List.of())));
+      case Peers.CidrSets(var items) -> items.forEach(each -> to.add(selectors.cidrSet(each)));
+      case Peers.Fqdns(var items) -> items.forEach(each -> to.add(selectors.fqdn(each.text())));
+      case Peers.Services(var items) -> {
+        // The reference looks up the services of allowing items only.
+        if (!config.referenceCompat() || section.action != Action.DENY) {
+          items.forEach(each -> behind(each).forEach(to::add));
+        }
+      }
+      case Peers.Groups(var items) -> items.forEach(each -> to.add(selectors.externalGroup(each)));
+    }
   }
 
   /** What stands behind the services that an item of {@code toServices} means. */
@@ -247,18 +268,18 @@ final class Flattener {
     };
   }
 
-  static List<L4> l4(List<Ports.Port> ports) {
-    return ports.stream().flatMap(port -> l4(port).stream()).toList();
-  }
-
   /** Port 0 is every port; no protocol is each of the three that have ports. */
-  private static List<L4> l4(Ports.Port port) {
-    List<Protocol> protocols =
-        port.protocol() == Protocol.ANY ? TRANSPORTS : List.of(port.protocol());
-    int last = port.first() == 0 ? 0xffff : port.last();
-    return protocols.stream()
-        .map(protocol -> new L4(protocol.number(), port.first(), last, port.name()))
-        .toList();
+  static List<L4> l4(List<Ports.Port> ports) {
+    var all = new ArrayList<L4>(ports.size());
+    for (Ports.Port port : ports) {
+      List<Protocol> protocols =
+          port.protocol() == Protocol.ANY ? TRANSPORTS : List.of(port.protocol());
+      int last = port.first() == 0 ? 0xffff : port.last();
+      for (Protocol protocol : protocols) {
+        all.add(new L4(protocol.number(), port.first(), last, port.name()));
+      }
+    }
+    return all;
   }
 
   /** A type is a number as any, 0 too; the reference reads 0 as every type, as of ports. */

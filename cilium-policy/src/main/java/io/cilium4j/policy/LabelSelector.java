@@ -10,7 +10,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 
 /**
  * A selector of labels as Kubernetes writes it. Keys are as written, with or without a source.
@@ -57,9 +56,12 @@ public record LabelSelector(Map<String, String> matchLabels, List<Expression> ma
   }
 
   /** Every key that a condition names, as written. */
-  Stream<String> keys() {
-    return Stream.concat(
-        matchLabels.keySet().stream(), matchExpressions.stream().map(Expression::key));
+  List<String> keys() {
+    var keys = new ArrayList<>(matchLabels.keySet());
+    for (Expression expression : matchExpressions) {
+      keys.add(expression.key);
+    }
+    return keys;
   }
 
   /**
@@ -76,15 +78,26 @@ public record LabelSelector(Map<String, String> matchLabels, List<Expression> ma
    * found under a prefix.
    */
   EndpointSelector resolve(String sourceIfAbsent, String prefix) {
+    return new EndpointSelector(requirements(sourceIfAbsent, prefix));
+  }
+
+  /** As {@link #resolve(String)}, to be added to. */
+  List<Requirement> requirements(String sourceIfAbsent) {
+    return requirements(sourceIfAbsent, "");
+  }
+
+  private List<Requirement> requirements(String sourceIfAbsent, String prefix) {
     var requirements = new ArrayList<Requirement>();
-    matchLabels.forEach((key, value) ->
-        requirements.add(requirement(key, sourceIfAbsent, prefix, Operator.IN, List.of(value))));
+    for (Map.Entry<String, String> label : matchLabels.entrySet()) {
+      List<String> values = List.of(label.getValue());
+      requirements.add(requirement(label.getKey(), sourceIfAbsent, prefix, Operator.IN, values));
+    }
     for (Expression expression : matchExpressions) {
       requirements.add(
           requirement(
               expression.key, sourceIfAbsent, prefix, expression.operator, expression.values));
     }
-    return new EndpointSelector(requirements);
+    return requirements;
   }
 
   private static Requirement requirement(
@@ -95,7 +108,8 @@ public record LabelSelector(Map<String, String> matchLabels, List<Expression> ma
       List<String> values) {
     int colon = written.indexOf(':');
     String source = colon < 0 ? sourceIfAbsent : written.substring(0, colon);
-    return new Requirement(source, prefix + written.substring(colon + 1), operator, values);
+    String key = written.substring(colon + 1);
+    return new Requirement(source, prefix.isEmpty() ? key : prefix + key, operator, values);
   }
 
   /** The source that a written key names, {@code any} where it names none. */

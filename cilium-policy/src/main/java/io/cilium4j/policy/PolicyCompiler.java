@@ -23,7 +23,7 @@ public final class PolicyCompiler {
       Selector.of(new EndpointSelector(List.of(Requirement.exists(LabelSource.RESERVED, "host"))));
 
   private static final Comparator<Entry> BY_COOKIE =
-      Comparator.comparingInt(entry -> entry.origin().cookie());
+      (one, other) -> Integer.compare(one.origin().cookie(), other.origin().cookie());
 
   private final PolicyConfig config;
 
@@ -127,7 +127,7 @@ public final class PolicyCompiler {
         if (ingress && config.allowLocalhost() && !isHost && !bare) {
           added.add(new Added(Action.ALLOW, HOST, 0));
         }
-        if (rules.stream().anyMatch(rule -> rule.action() == Action.PASS)) {
+        if (anyPasses(rules)) {
           added.add(new Added(Action.DENY, Selector.ALL, 1));
         }
       }
@@ -149,9 +149,27 @@ public final class PolicyCompiler {
     }
     boolean always =
         mode == EnforcementMode.ALWAYS || subject.identity().labels().hasReserved("init");
-    if (always || rules.stream().anyMatch(Entry::defaultDeny)) {
+    if (always || anyRestricts(rules)) {
       return Posture.CLOSED;
     }
     return rules.isEmpty() ? Posture.NO_RULES : Posture.OPEN;
+  }
+
+  private static boolean anyPasses(List<Entry> rules) {
+    for (Entry rule : rules) {
+      if (rule.action() == Action.PASS) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean anyRestricts(List<Entry> rules) {
+    for (Entry rule : rules) {
+      if (rule.defaultDeny()) {
+        return true;
+      }
+    }
+    return false;
   }
 }

@@ -143,14 +143,12 @@ public final class PolicyParser {
 
   /** Whether a tree is a rule, or a list of rules, as the API of the agent takes them. */
   private static boolean isPlainRules(Object tree) {
-    return switch (tree) {
-      case Map<?, ?> map ->
-          !map.containsKey("kind")
-              && (map.containsKey("endpointSelector") || map.containsKey("nodeSelector"));
-      case List<?> list ->
-          list.stream().allMatch(item -> item instanceof Map<?, ?> && isPlainRules(item));
-      default -> false;
-    };
+    if (tree instanceof Map<?, ?> map) {
+      return !map.containsKey("kind")
+          && (map.containsKey("endpointSelector") || map.containsKey("nodeSelector"));
+    }
+    return tree instanceof List<?> list
+        && list.stream().allMatch(item -> item instanceof Map<?, ?> && isPlainRules(item));
   }
 
   private static PolicyResource rules(

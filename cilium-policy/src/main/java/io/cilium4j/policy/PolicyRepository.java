@@ -123,7 +123,9 @@ public final class PolicyRepository {
       List<Entry> entries =
           Flattener.flatten(
               resource, config, services, path -> known.computeIfAbsent(path, _ -> ++cookie));
-      remove(name);
+      if (old != null) {
+        remove(name, old);
+      }
       for (Entry entry : entries) {
         cookies = cookies.put(entry.origin().cookie(), entry.origin());
       }
@@ -136,9 +138,12 @@ public final class PolicyRepository {
 
     void remove(ResourceName name) {
       Stored old = find(name);
-      if (old == null) {
-        return;
+      if (old != null) {
+        remove(name, old);
       }
+    }
+
+    private void remove(ResourceName name, Stored old) {
       for (Entry entry : old.entries()) {
         cookies = cookies.remove(entry.origin().cookie());
       }

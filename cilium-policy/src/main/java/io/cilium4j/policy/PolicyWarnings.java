@@ -36,9 +36,7 @@ public final class PolicyWarnings {
 
   private void rule(Rule rule) {
     if (!resource.isClusterScoped()) {
-      rule.subject()
-          .selector()
-          .keys()
+      rule.subject().selector().keys().stream()
           .filter(key -> LabelSelector.keyOf(key).equals(Selectors.NAMESPACE))
           .forEach(key ->
               warn(

@@ -27,14 +27,15 @@ final class Selector {
   private final List<List<Condition>> anyOf;
   private final int aggregates;
   private final boolean all;
-  private final int hash;
+
+  /** Computed when it is asked for; 0 until then. */
+  private int hash;
 
   private Selector(List<EndpointSelector> written, List<List<Condition>> anyOf, int aggregates) {
     this.written = written;
     this.anyOf = anyOf;
     this.aggregates = aggregates;
-    this.all = anyOf.stream().anyMatch(List::isEmpty);
-    this.hash = 31 * written.hashCode() + aggregates;
+    this.all = anyOf.contains(List.of());
   }
 
   /** The selector of one list of requirements. */
@@ -139,14 +140,20 @@ final class Selector {
   @Override
   public boolean equals(@Nullable Object other) {
     return other instanceof Selector that
-        && hash == that.hash
+        && all == that.all
         && aggregates == that.aggregates
+        && hashCode() == that.hashCode()
         && written.equals(that.written);
   }
 
   @Override
   public int hashCode() {
-    return hash;
+    int known = hash;
+    if (known == 0) {
+      known = 31 * written.hashCode() + aggregates;
+      hash = known;
+    }
+    return known;
   }
 
   /** The alternatives as text. */
@@ -177,10 +184,14 @@ final class Selector {
           source.equals(LabelSource.ANY) ? null : source,
           requirement.key(),
           requirement.operator(),
-          Set.copyOf(requirement.values()),
+          set(requirement.values()),
           source.equals(LabelSource.CIDR)
               ? CidrLabels.tryParseKey(requirement.key()).orElse(null)
               : null);
+    }
+
+    private static Set<String> set(List<String> values) {
+      return values.size() == 1 ? Set.of(values.getFirst()) : Set.copyOf(values);
     }
 
     /** Whether only identities that have the key can meet it. */

@@ -27,6 +27,9 @@ final class Selectors {
   /** The label of a pod's namespace. */
   static final String NAMESPACE = "io.kubernetes.pod.namespace";
 
+  /** The same as rules write it. */
+  private static final String WRITTEN_NAMESPACE = LabelSource.K8S + ":" + NAMESPACE;
+
   /** What stands before the keys of a namespace's own labels on its pods. */
   static final String NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels.";
 
@@ -65,25 +68,21 @@ final class Selectors {
         && LabelSelector.keyOf(written).equals(key);
   }
 
-  private static boolean namesNamespace(String written) {
-    return namesK8s(written, NAMESPACE);
-  }
-
-  private static boolean namesNamespaceLabel(String written) {
-    String source = LabelSelector.sourceOf(written);
-    return (source.equals(LabelSource.K8S) || source.equals(LabelSource.ANY))
-        && LabelSelector.keyOf(written).startsWith(NAMESPACE_LABELS);
-  }
-
   private static Requirement inNamespace(String namespace) {
     return Requirement.equalTo(Label.k8s(NAMESPACE, namespace));
   }
 
   /** The condition that keeps a selector inside the local cluster; none where that is off. */
-  private List<Requirement> localCluster(Stream<String> keys) {
-    return !config.localClusterByDefault() || keys.anyMatch(key -> namesK8s(key, CLUSTER))
-        ? List.of()
-        : inLocalCluster;
+  private List<Requirement> localCluster(Iterable<String> keys) {
+    if (!config.localClusterByDefault()) {
+      return List.of();
+    }
+    for (String key : keys) {
+      if (namesK8s(key, CLUSTER)) {
+        return List.of();
+      }
+    }
+    return inLocalCluster;
   }
 
   /**
@@ -96,33 +95,41 @@ final class Selectors {
       EndpointSelector selector = written.resolve(LabelSource.ANY);
       return subject.isNode() ? Selector.of(selector) : selector(selector);
     }
-    return Selector.of(
-        written
-            .without(LabelSource.K8S + ":" + NAMESPACE)
-            .resolve(LabelSource.ANY)
-            .and(List.of(inNamespace(resource.namespace()))));
+    List<Requirement> requirements =
+        written.without(WRITTEN_NAMESPACE).requirements(LabelSource.ANY);
+    requirements.add(inNamespace(resource.namespace()));
+    return Selector.of(new EndpointSelector(requirements));
   }
 
   /** Peers of a Cilium policy by label. */
   Selector endpoints(ResourceName resource, CiliumPolicy.Subject subject, LabelSelector written) {
-    EndpointSelector selector = written.resolve(LabelSource.ANY);
-    boolean namesReserved =
-        written.keys().anyMatch(key -> LabelSelector.sourceOf(key).equals(LabelSource.RESERVED));
-    if (resource.isPlainRules() || namesReserved) {
-      return selector(selector);
+    List<Requirement> requirements = written.requirements(LabelSource.ANY);
+    boolean namesReserved = false;
+    boolean namesNamespace = false;
+    boolean namesNamespaceLabel = false;
+    boolean namesCluster = !config.localClusterByDefault();
+    for (Requirement each : requirements) {
+      namesReserved |= each.source().equals(LabelSource.RESERVED);
+      namesNamespace |= isK8s(each, NAMESPACE);
+      namesNamespaceLabel |= isNamespaceLabel(each);
+      namesCluster |= isK8s(each, CLUSTER);
     }
-    var added = new ArrayList<Requirement>();
-    if (written.keys().noneMatch(Selectors::namesNamespace)) {
+    if (resource.isPlainRules() || namesReserved) {
+      return selector(new EndpointSelector(requirements));
+    }
+    if (!namesNamespace) {
       if (!resource.isClusterScoped()) {
-        if (written.keys().noneMatch(Selectors::namesNamespaceLabel)) {
-          added.add(inNamespace(resource.namespace()));
+        if (!namesNamespaceLabel) {
+          requirements.add(inNamespace(resource.namespace()));
         }
-      } else if (subject.selector().keys().noneMatch("reserved:init"::equals)) {
-        added.add(IN_SOME_NAMESPACE);
+      } else if (!subject.selector().keys().contains("reserved:init")) {
+        requirements.add(IN_SOME_NAMESPACE);
       }
     }
-    added.addAll(localCluster(written.keys()));
-    return selector(selector.and(added));
+    if (!namesCluster) {
+      requirements.addAll(inLocalCluster);
+    }
+    return selector(new EndpointSelector(requirements));
   }
 
   /**
@@ -150,9 +157,11 @@ final class Selectors {
   }
 
   private static boolean isNamespaceOrItsLabel(Requirement requirement) {
-    return isK8s(requirement, NAMESPACE)
-        || (requirement.key().startsWith(NAMESPACE_LABELS)
-            && isK8s(requirement, requirement.key()));
+    return isK8s(requirement, NAMESPACE) || isNamespaceLabel(requirement);
+  }
+
+  private static boolean isNamespaceLabel(Requirement requirement) {
+    return requirement.key().startsWith(NAMESPACE_LABELS) && isK8s(requirement, requirement.key());
   }
 
   private static boolean isK8s(Requirement requirement, String key) {
@@ -193,7 +202,7 @@ final class Selectors {
         new LabelSelector(service.selector(), List.of()).resolve(LabelSource.K8S);
     var added = new ArrayList<Requirement>();
     added.add(inNamespace(service.namespace()));
-    added.addAll(localCluster(service.selector().keySet().stream()));
+    added.addAll(localCluster(service.selector().keySet()));
     return Selector.of(pods.and(added));
   }
 
@@ -213,7 +222,7 @@ final class Selectors {
       // The namespace is the policy's, whatever the author writes under that key.
       podLabels = podLabels.without(NAMESPACE);
     }
-    var requirements = new ArrayList<>(podLabels.resolve(LabelSource.K8S).requirements());
+    List<Requirement> requirements = podLabels.requirements(LabelSource.K8S);
     if (namespaces == null) {
       requirements.add(inNamespace(ownNamespace));
     } else if (namespaces.isEmpty()) {

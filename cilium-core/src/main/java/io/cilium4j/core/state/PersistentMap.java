@@ -85,8 +85,9 @@ public final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K,
 
   /** This map with {@code key} leading to {@code value}. */
   public PersistentMap<K, V> put(K key, V value) {
-    int grown = get(key) == null ? size + 1 : size;
-    return new PersistentMap<>(order, insert(root, key, value), grown);
+    int[] replaced = new int[1]; // One walk does both: a map that was just loaded is put to much.
+    Node<K, V> changed = insert(root, key, value, replaced);
+    return new PersistentMap<>(order, changed, size + 1 - replaced[0]);
   }
 
   /** This map without {@code key}; the same object when it has none. */
@@ -94,17 +95,19 @@ public final class PersistentMap<K, V> implements Iterable<PersistentMap.Node<K,
     return get(key) == null ? this : new PersistentMap<>(order, delete(root, key), size - 1);
   }
 
-  private Node<K, V> insert(@Nullable Node<K, V> node, K key, V value) {
+  /** Also counts the entries that the new one takes the place of: none or one. */
+  private Node<K, V> insert(@Nullable Node<K, V> node, K key, V value, int[] replaced) {
     if (node == null) {
       return new Node<>(key, value, null, null);
     }
     int side = order.compare(key, node.key);
     if (side == 0) {
+      replaced[0]++;
       return new Node<>(key, value, node.left, node.right);
     }
     return side < 0
-        ? balanced(node, insert(node.left, key, value), node.right)
-        : balanced(node, node.left, insert(node.right, key, value));
+        ? balanced(node, insert(node.left, key, value, replaced), node.right)
+        : balanced(node, node.left, insert(node.right, key, value, replaced));
   }
 
   private @Nullable Node<K, V> delete(@Nullable Node<K, V> node, K key) {

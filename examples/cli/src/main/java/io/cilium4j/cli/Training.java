@@ -43,17 +43,38 @@ public final class Training {
           "/v1/config", "{\"status\": {\"realized\": {\"options\": {\"Debug\": \"Disabled\"}}}}",
           "/v1/service", "[]");
 
+  private static final String MANIFEST =
+      """
+      apiVersion: cilium.io/v2
+      kind: CiliumNetworkPolicy
+      metadata: {name: web, namespace: default}
+      spec:
+        endpointSelector: {matchLabels: {app: web}}
+        ingress:
+        - fromEndpoints: [{matchLabels: {app: client}}]
+          toPorts: [{ports: [{port: "80", protocol: TCP}]}]
+      """;
+
+  private static final String CASE =
+      """
+      {"identities": [{"id": 1000, "labels": ["k8s:app=web"]}],
+       "policies": [],
+       "flows": [{"from": 1000, "to": 1000, "proto": "TCP", "port": 80}]}
+      """;
+
   private Training() {}
 
   /** Runs the commands; their output goes nowhere. */
   public static void main(String[] args) throws IOException {
     Path folder = Files.createTempDirectory("cilium-training");
     Path socket = folder.resolve("agent.sock");
+    Path manifest = Files.writeString(folder.resolve("web.yaml"), MANIFEST);
     try (var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       server.bind(UnixDomainSocketAddress.of(socket));
       var thread = new Thread(() -> serve(server), "stand-in");
       thread.setDaemon(true);
       thread.start();
+      byte[] input = CASE.getBytes(StandardCharsets.UTF_8);
       for (String line :
           List.of(
               "version",
@@ -70,18 +91,24 @@ public final class Training {
               "config",
               "service list",
               "bpf endpoint list",
+              "policy validate " + manifest,
+              "policy explain --policies "
+                  + manifest
+                  + " --from app=client --to app=web --port 80/TCP",
+              "policy verdict",
               "--help",
               "completion bash")) {
         List<String> words = new ArrayList<>(List.of("-H", socket.toString()));
         words.addAll(List.of(line.split(" ", -1)));
         var nowhere =
             new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
-        var console = new Console(new ByteArrayInputStream(new byte[0]), nowhere, nowhere);
+        var console = new Console(new ByteArrayInputStream(input), nowhere, nowhere);
         Main.run(console, words);
       }
       Main.run(Console.ofSystem(), List.of("-H", folder.resolve("nobody").toString(), "version"));
     } finally {
       Files.deleteIfExists(socket);
+      Files.delete(manifest);
       Files.delete(folder);
     }
   }

@@ -4,6 +4,7 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.api.ApiClient;
 import io.cilium4j.daemon.log.LogSetup;
+import io.cilium4j.policy.PolicyTraining;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +16,8 @@ import java.util.stream.Stream;
 /**
  * Run once when the package is built, with {@code -XX:AOTCacheOutput}: starts an agent on the
  * datapath that it would run on here, asks it what clients ask first, and removes it, so that the
- * classes of a start are in the cache and need not be read and verified at each.
+ * classes of a start are in the cache and need not be read and verified at each. The policy engine
+ * is trained at length: a restarted agent compiles all policies before it is warm.
  */
 public final class Training {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
@@ -25,6 +27,34 @@ public final class Training {
       [{"endpointSelector": {"matchLabels": {"app": "a"}},
         "ingress": [{"fromEndpoints": [{"matchLabels": {"app": "b"}}],
                      "toPorts": [{"ports": [{"port": "80", "protocol": "TCP"}]}]}]}]
+      """;
+
+  /** What a restarted agent finds: to read it is the first work of its engine. */
+  private static final String MANIFEST =
+      """
+      apiVersion: v1
+      kind: Namespace
+      metadata: {name: shop, labels: {team: a}}
+      ---
+      apiVersion: v1
+      kind: Pod
+      metadata: {name: web, namespace: shop, labels: {app: web}}
+      ---
+      apiVersion: cilium.io/v2
+      kind: CiliumNetworkPolicy
+      metadata: {name: web, namespace: shop}
+      spec:
+        endpointSelector: {matchLabels: {app: web}}
+        ingress:
+        - fromEndpoints: [{matchLabels: {app: client}}]
+          toPorts: [{ports: [{port: "80", protocol: TCP}]}]
+        egress:
+        - toCIDR: [198.51.100.0/24]
+      ---
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: {name: closed, namespace: shop}
+      spec: {podSelector: {}}
       """;
 
   private Training() {}
@@ -47,7 +77,9 @@ public final class Training {
                 "--static-cnp-path=" + manifests,
                 "--prometheus-serve-addr=127.0.0.1:0"),
             Map.of());
+    Files.writeString(manifests.resolve("shop.yaml"), MANIFEST);
     LogSetup.use("text", "info");
+    PolicyTraining.run();
     try (Daemon _ = Daemon.start(settings)) {
       var client = new ApiClient(socket, PATIENCE);
       var _ = client.call("PUT", "/policy", Map.of(), RULES).orThrow();
