@@ -10,12 +10,15 @@ import java.util.Objects;
  * @param precedence an unsigned 32-bit number; of two entries that hold for a packet the higher
  *     decides. It packs tier and priority above, the kind of verdict below: see {@link
  *     #precedence(int, int)}
- * @param proxyPort the proxy's port of a redirect, in host order; 0 otherwise
+ * @param listener the proxy's listener to which a redirect sends the packets: {@code http}, {@code
+ *     dns} or {@code tls}, which every node has once it has a proxy, or one that a rule names;
+ *     empty for an allow and a deny. Where a node does not have it, see {@link
+ *     ProxyListeners#portOf}
  * @param auth the authentication that the flow needs
  * @param cookie the rule that wrote the entry, as {@link RuleOrigin} numbers it; 0 for a
  *     synthesised one
  */
-public record PolicyEntry(Verdict verdict, int precedence, int proxyPort, Auth auth, int cookie) {
+public record PolicyEntry(Verdict verdict, int precedence, String listener, Auth auth, int cookie) {
 
   /** Authentication that a flow needs, and whether a rule asked for it by name. */
   public enum Auth {
@@ -66,22 +69,25 @@ public record PolicyEntry(Verdict verdict, int precedence, int proxyPort, Auth a
       throw new IllegalArgumentException(
           "audited is not what a policy says, but what is made of it");
     }
-    if ((proxyPort != 0) && verdict != Verdict.REDIRECTED) {
-      throw new IllegalArgumentException("a proxy port goes with a redirect, not " + verdict);
-    }
-    if (proxyPort < 0 || proxyPort > 0xffff) {
-      throw new IllegalArgumentException("proxy port " + proxyPort + ": wanted 0 to 65535");
+    if (listener.isEmpty() == (verdict == Verdict.REDIRECTED)) {
+      throw new IllegalArgumentException(
+          "listener \"" + listener + "\" of verdict " + verdict + ": a redirect alone has one");
     }
   }
 
   /** A plain allow at the strongest priority. */
   public static PolicyEntry allow(int cookie) {
-    return new PolicyEntry(Verdict.ALLOWED, precedence(0, ALLOW_BYTE), 0, Auth.NONE, cookie);
+    return new PolicyEntry(Verdict.ALLOWED, precedence(0, ALLOW_BYTE), "", Auth.NONE, cookie);
   }
 
   /** A deny at the strongest priority. */
   public static PolicyEntry deny(int cookie) {
-    return new PolicyEntry(Verdict.DENIED, precedence(0, DENY_BYTE), 0, Auth.NONE, cookie);
+    return new PolicyEntry(Verdict.DENIED, precedence(0, DENY_BYTE), "", Auth.NONE, cookie);
+  }
+
+  /** This entry with another authentication. */
+  public PolicyEntry withAuth(Auth other) {
+    return new PolicyEntry(verdict, precedence, listener, other, cookie);
   }
 
   /**

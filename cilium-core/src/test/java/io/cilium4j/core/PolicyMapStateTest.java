@@ -39,7 +39,7 @@ class PolicyMapStateTest {
     return new PolicyEntry(
         deny ? Verdict.DENIED : Verdict.ALLOWED,
         PolicyEntry.precedence(priority, deny ? PolicyEntry.DENY_BYTE : PolicyEntry.ALLOW_BYTE),
-        0,
+        "",
         PolicyEntry.Auth.NONE,
         cookie);
   }

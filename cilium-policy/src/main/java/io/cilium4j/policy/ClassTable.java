@@ -150,7 +150,7 @@ final class ClassTable {
         entry = withDerivedAuth(winner, entry, withAuth, all[i]);
       }
       Found found = find(count, all[i], aggregate);
-      if (found == null || !found.isSame(winner, entry)) {
+      if (found == null || !found.isSame(entry)) {
         keys[count] = all[i];
         terms[count] = winner;
         entries[count] = entry;
@@ -193,19 +193,16 @@ final class ClassTable {
         }
       }
     }
-    return derived == Auth.NONE
-        ? entry
-        : new PolicyEntry(
-            entry.verdict(), entry.precedence(), entry.proxyPort(), derived, entry.cookie());
+    return derived == Auth.NONE ? entry : entry.withAuth(derived);
   }
 
   /** What a look-up finds. */
   private record Found(Term term, PolicyEntry entry, int shape) {
-    boolean isSame(Term other, PolicyEntry otherEntry) {
-      return entry.verdict() == otherEntry.verdict()
-          && entry.precedence() == otherEntry.precedence()
-          && entry.auth() == otherEntry.auth()
-          && term.target().equals(other.target());
+    boolean isSame(PolicyEntry other) {
+      return entry.verdict() == other.verdict()
+          && entry.precedence() == other.precedence()
+          && entry.auth() == other.auth()
+          && entry.listener().equals(other.listener());
     }
   }
 

@@ -2,6 +2,7 @@
 package io.cilium4j.policy;
 
 import io.cilium4j.core.L7Rules;
+import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyEntry.Auth;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
@@ -153,13 +154,17 @@ record Entry(
           || originatingTls != null;
     }
 
-    /** Which proxy the traffic goes to: equal for what one proxy serves. */
+    /** The listener to which the traffic goes, as {@link PolicyEntry#listener} has it. */
     String target() {
       return switch (rules) {
         case L7Rules.Http http -> "http";
         case L7Rules.Dns dns -> "dns";
-        case L7Rules.None none -> listener == null ? "tls" : "listener " + listener;
+        case L7Rules.None none -> listener == null ? "tls" : nameOf(listener);
       };
+    }
+
+    private static String nameOf(Ports.Listener listener) {
+      return listener.configKind() + "/" + listener.configName() + "/" + listener.name();
     }
 
     /**

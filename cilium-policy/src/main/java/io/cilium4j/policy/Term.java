@@ -77,7 +77,8 @@ final class Term implements Comparable<Term> {
   }
 
   private PolicyEntry mapEntry(Verdict verdict, int priority, int cookie) {
-    return new PolicyEntry(verdict, PolicyEntry.precedence(priority, kind), 0, auth, cookie);
+    String listener = verdict == Verdict.REDIRECTED && entry != null ? entry.layer7().target() : "";
+    return new PolicyEntry(verdict, PolicyEntry.precedence(priority, kind), listener, auth, cookie);
   }
 
   /** This term for an identity at which its named ports are these. */
@@ -130,13 +131,6 @@ final class Term implements Comparable<Term> {
    */
   PolicyEntry mapEntry(boolean outweighs) {
     return outweighs ? strong : weak;
-  }
-
-  /** Where packets are sent to: equal for redirects that end at the same proxy. */
-  String target() {
-    return entry == null || !weak.verdict().equals(Verdict.REDIRECTED)
-        ? ""
-        : entry.layer7().target();
   }
 
   /** Whether it decides before the other; neither does where the two are of one level and kind. */

@@ -75,6 +75,35 @@ public interface EndpointRowTests {
     pods.assertVerdict(family, false, "the sender has another identity now");
   }
 
+  /** To pass it on would be to ignore what the rule asks of requests. */
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  default void endpointRow_redirectToAListenerThatIsNotThere_drops(IpFamily family)
+      throws Exception {
+    TwoEndpoints pods = pods();
+    PolicyMapState toHttp =
+        PolicyMapState.builder(0)
+            .put(
+                PolicyKey.port(
+                    TrafficDirection.INGRESS, pods.alice.identity(), Protocol.TCP.number(), 80),
+                new PolicyEntry(
+                    Verdict.REDIRECTED,
+                    PolicyEntry.precedence(0, 100),
+                    "http",
+                    PolicyEntry.Auth.NONE,
+                    7))
+            .build();
+    pods.enforce(PolicyMapState.ALLOW_ALL, toHttp);
+    pods.assertVerdict(family, false, "there is no listener");
+    assertEquals(
+        1,
+        pods.datapath.traffic().stream()
+            .filter(each -> each.drop().equals(Optional.of(DropReason.POLICY_DENIED)))
+            .filter(each -> each.direction() == TrafficDirection.INGRESS)
+            .filter(each -> each.packets() > 0)
+            .count());
+  }
+
   @ParameterizedTest
   @EnumSource(IpFamily.class)
   default void endpointRow_denialOfAnAuditedEndpoint_passesAndIsReported(IpFamily family)

@@ -63,7 +63,7 @@ final class EventCodec {
     int reason = Byte.toUnsignedInt(from.get(U8, REASON));
     return new Flow(
         from.get(U64, 0),
-        PolicyEntryCodec.verdict(from.get(U8, VERDICT)),
+        PolicyRecord.verdict(from.get(U8, VERDICT)),
         reason == 0 ? Optional.empty() : Optional.of(new DropReason(reason)),
         TrafficDirection.ofCode(from.get(U8, DIRECTION)),
         from.get(U32, ENDPOINT),

@@ -4,7 +4,6 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
@@ -25,7 +24,7 @@ record KernelMaps(
     BpfMap<Integer, EndpointRecord> endpoints,
     BpfMap<IpAddress, Integer> addresses,
     BpfMap<IpPrefix, IpcacheRecord> ipcache,
-    BpfMap<PolicyRecordKey, PolicyEntry> policy,
+    BpfMap<PolicyRecordKey, PolicyRecord> policy,
     BpfMap<Integer, NodeRecord> nodes,
     BpfMap<Integer, List<MetricsRecord>> metrics)
     implements AutoCloseable {
@@ -161,7 +160,7 @@ record KernelMaps(
         object.map(ENDPOINTS, Codec.u32(), EndpointRecord.CODEC),
         object.map(ADDRESSES, AddressKey.CODEC, Codec.u32()),
         object.map(IPCACHE, PrefixKey.CODEC, IpcacheRecord.CODEC),
-        object.map(POLICY, PolicyRecordKey.CODEC, PolicyEntryCodec.CODEC),
+        object.map(POLICY, PolicyRecordKey.CODEC, PolicyRecord.CODEC),
         object.map(NODES, Codec.u32(), NodeRecord.CODEC),
         object.map(METRICS, Codec.u32(), Codec.perCpu(MetricsRecord.CODEC)));
   }

@@ -4,7 +4,6 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
-import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.datapath.bpf.BpfException;
@@ -99,7 +98,7 @@ public final class MapDump {
   public record NodeRow(int number, IpAddress address, boolean known, int mtuBytes) {}
 
   /** An entry of a compiled policy. */
-  public record PolicyRow(PolicyKey key, PolicyEntry entry) {}
+  public record PolicyRow(PolicyKey key, PolicyRecord entry) {}
 
   /** The endpoints, by id. */
   public List<EndpointRow> endpoints() {
@@ -174,7 +173,7 @@ public final class MapDump {
     each(
         KernelMaps.POLICY,
         PolicyRecordKey.CODEC,
-        PolicyEntryCodec.CODEC,
+        PolicyRecord.CODEC,
         (key, entry) ->
             rows.computeIfAbsent(key.policy(), _ -> new ArrayList<>())
                 .add(new PolicyRow(key.key(), entry)));

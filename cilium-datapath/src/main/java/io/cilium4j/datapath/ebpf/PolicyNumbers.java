@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.datapath.bpf.BpfMap;
 import java.util.HashMap;
@@ -23,7 +24,7 @@ import java.util.function.IntPredicate;
  */
 final class PolicyNumbers {
 
-  private final BpfMap<PolicyRecordKey, PolicyEntry> map;
+  private final BpfMap<PolicyRecordKey, PolicyRecord> map;
   private final IdentityHashMap<PolicyMapState, Integer> numbers = new IdentityHashMap<>();
   private final Map<Integer, PolicyMapState> states = new HashMap<>();
   private final Map<Integer, Integer> users = new HashMap<>();
@@ -34,7 +35,7 @@ final class PolicyNumbers {
    * @param map the kernel's entries
    * @param ofRows the numbers in the rows that an earlier process left, one for each row
    */
-  PolicyNumbers(BpfMap<PolicyRecordKey, PolicyEntry> map, List<Integer> ofRows) {
+  PolicyNumbers(BpfMap<PolicyRecordKey, PolicyRecord> map, List<Integer> ofRows) {
     this.map = map;
     ofRows.forEach(number -> users.merge(number, 1, Integer::sum));
     // A policy without entries has a number too, and entries may never have got a row: neither's
@@ -60,8 +61,8 @@ final class PolicyNumbers {
 
   private int write(PolicyMapState state) {
     int number = nextNumber();
-    Map<PolicyRecordKey, PolicyEntry> entries = HashMap.newHashMap(state.size());
-    state.forEach((key, entry) -> entries.put(new PolicyRecordKey(number, key), entry));
+    Map<PolicyRecordKey, PolicyRecord> entries = HashMap.newHashMap(state.size());
+    state.forEach((key, entry) -> entries.put(new PolicyRecordKey(number, key), record(entry)));
     try {
       map.putAll(entries);
     } catch (RuntimeException e) {
@@ -70,6 +71,11 @@ final class PolicyNumbers {
     }
     remember(number, state);
     return number;
+  }
+
+  /** No proxy runs yet, so there is no listener. */
+  private static PolicyRecord record(PolicyEntry entry) {
+    return PolicyRecord.of(entry, ProxyListeners.NONE);
   }
 
   /** 0 means "no endpoint" in a row. */
@@ -137,13 +143,13 @@ final class PolicyNumbers {
     if (number == null || numbers.containsKey(to) || users.getOrDefault(number, 0) != usersOfFrom) {
       return false;
     }
-    Map<PolicyRecordKey, PolicyEntry> added = new HashMap<>();
+    Map<PolicyRecordKey, PolicyRecord> added = new HashMap<>();
     Set<PolicyRecordKey> removed = new HashSet<>();
     boolean[] mixed = new boolean[1];
     to.forEach((key, entry) -> {
       PolicyEntry old = from.get(key).orElse(null);
       if (old == null && !isNamed(key, batch::isNamedNow)) {
-        added.put(new PolicyRecordKey(number, key), entry);
+        added.put(new PolicyRecordKey(number, key), record(entry));
       } else if (!entry.equals(old)) {
         mixed[0] = true;
       }

@@ -186,11 +186,12 @@ final class PolicyQuestions {
       return DropReason.AUTH_REQUIRED;
     }
     if (entry.verdict() == Verdict.REDIRECTED) {
-      if (entry.proxyPort() == 0) {
+      int port = trial.state.listeners().portOf(entry);
+      if (port == 0) {
         return DropReason.POLICY_DENIED;
       }
       // Of two proxies the sender's comes first; what it sends on is a flow of its own.
-      trial.proxyPort = trial.proxyPort == 0 ? entry.proxyPort() : trial.proxyPort;
+      trial.proxyPort = trial.proxyPort == 0 ? port : trial.proxyPort;
     }
     return null;
   }

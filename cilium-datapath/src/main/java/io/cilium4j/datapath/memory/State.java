@@ -6,6 +6,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
@@ -44,6 +45,7 @@ final class State {
   private final PrefixTrie<LocalEndpoint> byV4;
   private final PrefixTrie<LocalEndpoint> byV6;
   private final Ipcache ipcache;
+  private final ProxyListeners listeners;
 
   /**
    * The prefixes of both families.
@@ -81,10 +83,12 @@ final class State {
     }
   }
 
-  private State(long epoch, Map<Integer, LocalEndpoint> byId, Ipcache ipcache) {
+  private State(
+      long epoch, Map<Integer, LocalEndpoint> byId, Ipcache ipcache, ProxyListeners listeners) {
     this.epoch = epoch;
     this.byId = Collections.unmodifiableMap(byId);
     this.ipcache = ipcache;
+    this.listeners = listeners;
     Map<Integer, LocalEndpoint> devices = HashMap.newHashMap(byId.size());
     PrefixTrie<LocalEndpoint> v4 = PrefixTrie.empty(IpFamily.IPV4);
     PrefixTrie<LocalEndpoint> v6 = PrefixTrie.empty(IpFamily.IPV6);
@@ -111,6 +115,7 @@ final class State {
     this.byV4 = before.byV4;
     this.byV6 = before.byV6;
     this.ipcache = ipcache;
+    this.listeners = before.listeners;
   }
 
   /** No endpoint and no prefix: nothing passes. */
@@ -118,7 +123,8 @@ final class State {
     return new State(
         1,
         Map.of(),
-        new Ipcache(PrefixTrie.empty(IpFamily.IPV4), PrefixTrie.empty(IpFamily.IPV6), 0));
+        new Ipcache(PrefixTrie.empty(IpFamily.IPV4), PrefixTrie.empty(IpFamily.IPV6), 0),
+        ProxyListeners.NONE);
   }
 
   /**
@@ -156,7 +162,7 @@ final class State {
       return nextIpcache.equals(ipcache) ? this : new State(this, nextIpcache);
     }
     checkLimit(policyEntries(nextById), limits.policyEntries(), "policy entries");
-    return new State(epoch + 1, nextById, nextIpcache);
+    return new State(epoch + 1, nextById, nextIpcache, listeners);
   }
 
   /** The state without the rows of a kind that are not among these. */
@@ -165,7 +171,7 @@ final class State {
       case ENDPOINT -> {
         Map<Integer, LocalEndpoint> kept = new HashMap<>(byId);
         boolean changed = kept.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
-        yield changed ? new State(epoch + 1, kept, ipcache) : this;
+        yield changed ? new State(epoch + 1, kept, ipcache, listeners) : this;
       }
       case IPCACHE -> {
         Ipcache kept = ipcache;
@@ -178,6 +184,16 @@ final class State {
       }
       case NODE -> this;
     };
+  }
+
+  /** The same rows with other listeners of proxies. */
+  State with(ProxyListeners others) {
+    return others.equals(listeners) ? this : new State(epoch + 1, byId, ipcache, others);
+  }
+
+  /** Where redirects go. */
+  ProxyListeners listeners() {
+    return listeners;
   }
 
   /** Endpoints that share a policy object share its entries. */

@@ -11,6 +11,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
@@ -47,7 +48,9 @@ class CutOffKernelIT {
 
   private static final PolicyMapState FROM_CLIENT =
       PolicyMapState.builder(0)
-          .put(PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80), PolicyEntry.allow(7))
+          .put(
+              PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80),
+              PolicyRecord.of(PolicyEntry.allow(7), ProxyListeners.NONE))
           .build();
 
   @TempDir Path folder;
@@ -73,10 +76,10 @@ class CutOffKernelIT {
     var stray = PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 22);
     try (var map =
         BpfMap.openPinned(
-            dump.folder().resolve(KernelMaps.POLICY),
-            PolicyRecordKey.CODEC,
-            PolicyEntryCodec.CODEC)) {
-      map.put(new PolicyRecordKey(number + 1, stray), PolicyEntry.allow(8));
+            dump.folder().resolve(KernelMaps.POLICY), PolicyRecordKey.CODEC, PolicyRecord.CODEC)) {
+      map.put(
+          new PolicyRecordKey(number + 1, stray),
+          PolicyRecord.of(PolicyEntry.allow(8), ProxyListeners.NONE));
     }
     node.restart();
     node.enforce(server, FROM_CLIENT);
@@ -84,7 +87,8 @@ class CutOffKernelIT {
     assertEquals(
         List.of(
             new PolicyRow(
-                PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80), PolicyEntry.allow(7))),
+                PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80),
+                PolicyRecord.of(PolicyEntry.allow(7), ProxyListeners.NONE))),
         dump.policies().get(fresh));
     node.datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(3)));
     node.datapath.drain();
@@ -106,7 +110,8 @@ class CutOffKernelIT {
     assertEquals(
         List.of(
             new PolicyRow(
-                PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80), PolicyEntry.allow(7))),
+                PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80),
+                PolicyRecord.of(PolicyEntry.allow(7), ProxyListeners.NONE))),
         dump.policies().get(number),
         "what the other gave up was its own");
   }

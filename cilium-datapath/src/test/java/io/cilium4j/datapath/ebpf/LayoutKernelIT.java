@@ -27,7 +27,7 @@ class LayoutKernelIT {
         PrefixKey.CODEC.layout(),
         IpcacheRecord.CODEC.layout(),
         PolicyRecordKey.CODEC.layout(),
-        PolicyEntryCodec.CODEC.layout(),
+        PolicyRecord.CODEC.layout(),
         MetricsRecord.CODEC.layout(),
         ConntrackKey.IPV4.layout(),
         ConntrackKey.IPV6.layout(),

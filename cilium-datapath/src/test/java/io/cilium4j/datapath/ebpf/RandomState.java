@@ -147,7 +147,7 @@ record RandomState(
     return new PolicyEntry(
         allow ? Verdict.ALLOWED : Verdict.DENIED,
         PolicyEntry.precedence(priority, kind),
-        0,
+        "",
         PolicyEntry.Auth.NONE,
         0);
   }

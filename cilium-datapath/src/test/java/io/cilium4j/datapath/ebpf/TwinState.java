@@ -8,6 +8,7 @@ import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheRow;
@@ -122,7 +123,18 @@ final class TwinState {
 
   private PolicyEntry entry() {
     int cookie = random.nextInt(3);
-    return random.nextInt(3) == 0 ? PolicyEntry.deny(cookie) : PolicyEntry.allow(cookie);
+    return switch (random.nextInt(6)) {
+      case 0, 1 -> PolicyEntry.deny(cookie);
+      // To a listener that no proxy has: both deny.
+      case 2 ->
+          new PolicyEntry(
+              Verdict.REDIRECTED,
+              PolicyEntry.precedence(0, 100),
+              "http",
+              PolicyEntry.Auth.NONE,
+              cookie);
+      default -> PolicyEntry.allow(cookie);
+    };
   }
 
   private PolicyKey key(TrafficDirection direction) {

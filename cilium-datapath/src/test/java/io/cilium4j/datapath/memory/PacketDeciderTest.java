@@ -26,6 +26,7 @@ import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -265,7 +266,7 @@ class PacketDeciderTest {
       World world = World.open(family);
       var entry =
           new PolicyEntry(
-              Verdict.ALLOWED, PolicyEntry.precedence(0, 9), 0, Auth.DERIVED_REQUIRED, 4);
+              Verdict.ALLOWED, PolicyEntry.precedence(0, 9), "", Auth.DERIVED_REQUIRED, 4);
       world.put(B, World.policy(ingress(World.identity(A)), entry));
       assertDrop(DropReason.AUTH_REQUIRED, world.send(A, world.between(A, B).udp(1, 2)));
     }
@@ -275,20 +276,19 @@ class PacketDeciderTest {
     void decide_redirect_goesToTheProxyAndNeverAround(IpFamily family) {
       World world = World.open(family);
       PolicyKey key = PolicyKey.port(TrafficDirection.INGRESS, World.identity(A), Packet.TCP, 80);
-      world.put(B, World.policy(key, redirect(0)));
+      var http =
+          new PolicyEntry(Verdict.REDIRECTED, PolicyEntry.precedence(0, 100), "http", Auth.NONE, 6);
+      world.put(B, World.policy(key, http));
       ByteBuffer frame = world.between(A, B).tcp(1000, 80, Frames.SYN);
       assertDrop(DropReason.POLICY_DENIED, world.send(A, frame));
-      world.put(B, World.policy(key, redirect(15_001)));
+      world.listeners(Map.of("dns", 15_000));
+      assertDrop(DropReason.POLICY_DENIED, world.send(A, frame));
+      world.listeners(Map.of("http", 15_001));
       assertEquals(new Decision.ToProxy(15_001), world.send(A, frame));
       assertEquals(new Decision.ToProxy(15_001), world.send(A, frame));
       assertEquals(Verdict.REDIRECTED, world.reported.getLast().verdict());
       world.put(B, PolicyMapState.ALLOW_ALL);
       assertReaches(B, world.send(A, frame));
-    }
-
-    private static PolicyEntry redirect(int port) {
-      return new PolicyEntry(
-          Verdict.REDIRECTED, PolicyEntry.precedence(0, 100), port, Auth.NONE, 6);
     }
 
     @ParameterizedTest

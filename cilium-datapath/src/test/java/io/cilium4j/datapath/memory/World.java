@@ -13,6 +13,7 @@ import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.Row;
@@ -115,6 +116,10 @@ final class World {
 
   void remove(int pod) {
     apply(RowChanges.remove(row(pod, PolicyMapState.DENY_ALL)));
+  }
+
+  void listeners(Map<String, Integer> ports) {
+    decider.setState(decider.state().with(new ProxyListeners(ports)));
   }
 
   void ipcache(IpPrefix prefix, int identity) {

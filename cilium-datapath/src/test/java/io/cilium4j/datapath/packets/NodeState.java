@@ -159,7 +159,7 @@ record NodeState(
     private static PolicyEntry entry(int priority, int kind) {
       Verdict verdict = kind == PolicyEntry.DENY_BYTE ? Verdict.DENIED : Verdict.ALLOWED;
       int precedence = PolicyEntry.precedence(priority, kind);
-      return new PolicyEntry(verdict, precedence, 0, PolicyEntry.Auth.NONE, 0);
+      return new PolicyEntry(verdict, precedence, "", PolicyEntry.Auth.NONE, 0);
     }
   }
 }
