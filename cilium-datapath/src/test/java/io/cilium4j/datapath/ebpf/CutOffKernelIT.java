@@ -48,9 +48,7 @@ class CutOffKernelIT {
 
   private static final PolicyMapState FROM_CLIENT =
       PolicyMapState.builder(0)
-          .put(
-              PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80),
-              PolicyRecord.of(PolicyEntry.allow(7), ProxyListeners.NONE))
+          .put(PolicyKey.port(TrafficDirection.INGRESS, CLIENT, TCP, 80), PolicyEntry.allow(7))
           .build();
 
   @TempDir Path folder;

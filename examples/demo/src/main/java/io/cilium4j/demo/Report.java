@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.demo;
 
-import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.demo.Script.Outcome;
 import io.cilium4j.demo.Script.Pair;
 import java.io.PrintStream;

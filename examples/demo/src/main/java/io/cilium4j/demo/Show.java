@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.demo;
 
-import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.demo.Report.Row;
 import io.cilium4j.demo.Script.Line;
 import io.cilium4j.demo.Script.Outcome;

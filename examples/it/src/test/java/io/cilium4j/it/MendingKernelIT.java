@@ -6,12 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.Wait;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.Wait;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
@@ -357,8 +356,7 @@ class MendingKernelIT {
                 () ->
                     lab.agent()
                         .attachEndpoint(
-                            attachment(link, lab.routers().get(0).plus(50)),
-                            Wait.UNTIL_READY));
+                            attachment(link, lab.routers().get(0).plus(50)), Wait.UNTIL_READY));
         assertTrue(
             String.valueOf(refused.getMessage()).contains("it is the node's"),
             refused.getMessage());
