@@ -56,7 +56,7 @@ final class OperatorModel {
   /** The world's own view, which is never behind. */
   private final ClusterStore world = cluster.open();
 
-  private final List<Process> processes = new ArrayList<>();
+  private final List<Contender> processes = new ArrayList<>();
 
   /** Writes that will be carried out although their writers were told otherwise. */
   private final List<Runnable> late = new ArrayList<>();
@@ -71,12 +71,12 @@ final class OperatorModel {
     this.random = new Random(seed);
     this.seeded = seeded;
     for (int i = 0; i < OPERATORS; i++) {
-      processes.add(new Process());
+      processes.add(new Contender());
     }
   }
 
   /** An operator. */
-  private final class Process implements LeaderElection.Listener, MemoryClusterStore.Faults {
+  private final class Contender implements LeaderElection.Listener, MemoryClusterStore.Faults {
     private final Simulation.Fiber electing;
     private final Simulation.Fiber working;
     private final MemoryClusterStore store;
@@ -85,7 +85,7 @@ final class OperatorModel {
     private @Nullable PodCidrController controller;
     private long pausedUntilNanos;
 
-    Process() {
+    Contender() {
       String name = "operator-" + born++;
       electing = time.new Fiber(name + "-election");
       working = time.new Fiber(name + "-duties");
@@ -184,21 +184,21 @@ final class OperatorModel {
     } else if (what < 98) {
       landOne();
     } else if (random.nextInt(4) == 0) {
-      Process process = any();
+      Contender process = any();
       process.crash();
       processes.remove(process);
-      processes.add(new Process());
+      processes.add(new Contender());
     }
     check();
   }
 
-  private Process any() {
+  private Contender any() {
     return processes.get(random.nextInt(processes.size()));
   }
 
   private List<Simulation.Fiber> fibers() {
     var fibers = new ArrayList<Simulation.Fiber>();
-    for (Process process : processes) {
+    for (Contender process : processes) {
       if (process.pausedUntilNanos <= time.nanoTime()) {
         fibers.add(process.electing);
         fibers.add(process.working);
@@ -234,8 +234,8 @@ final class OperatorModel {
 
   /** Most of all it matters to one who is about to write. */
   private void pause() {
-    Process process = any();
-    for (Process each : processes) {
+    Contender process = any();
+    for (Contender each : processes) {
       if (each.working.isInTask() && random.nextInt(3) > 0) {
         process = each;
       }
@@ -341,7 +341,7 @@ final class OperatorModel {
     }
     require(leaders() == 1, "nobody leads");
     Set<String> book = new HashSet<>();
-    for (Process process : processes) {
+    for (Contender process : processes) {
       PodCidrController controller = process.controller;
       if (controller != null) {
         controller.given().snapshot().stream()
@@ -356,6 +356,6 @@ final class OperatorModel {
   }
 
   void close() {
-    processes.forEach(Process::crash);
+    processes.forEach(Contender::crash);
   }
 }

@@ -55,6 +55,7 @@ class ClusterMemberTest {
             List.of(
                 "--instance=member",
                 "--datapath=memory",
+                "--routing-mode=native",
                 "--cluster-store=" + cluster,
                 "--node-name=node-1",
                 "--ipv4-node=192.0.2.1",

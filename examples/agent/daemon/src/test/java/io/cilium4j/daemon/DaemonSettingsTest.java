@@ -128,12 +128,7 @@ class DaemonSettingsTest {
   @Test
   void read_ofWhatIsNotBuilt_isRefused() {
     for (String later :
-        List.of(
-            "routing-mode=tunnel",
-            "tunnel-protocol=vxlan",
-            "kube-proxy-replacement=true",
-            "k8s-kubeconfig-path=/x",
-            "enable-wireguard")) {
+        List.of("kube-proxy-replacement=true", "k8s-kubeconfig-path=/x", "enable-wireguard")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + later), later);
       assertTrue(refused.getMessage().contains("not built yet"), refused.getMessage());
     }
