@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
-import io.cilium4j.cli.CommandGroup.Spec;
+import io.cilium4j.cli.command.Arguments;
+import io.cilium4j.cli.command.CommandException;
+import io.cilium4j.cli.command.CommandGroup;
+import io.cilium4j.cli.command.CommandSpec;
+import io.cilium4j.cli.command.Console;
+import io.cilium4j.cli.command.ExitCode;
+import io.cilium4j.cli.command.Session;
+import io.cilium4j.cli.command.Settings;
+import io.cilium4j.cli.command.UsageException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -13,12 +21,6 @@ import java.util.Optional;
 
 /** Finds the command that a command line names, and runs it. */
 final class Cli {
-  /** The answer is bad news, or something could not be read. */
-  static final int FAILED = 1;
-
-  /** The command line makes no sense. */
-  static final int MISUSED = 2;
-
   private final Console console;
   private final Map<String, String> environment;
 
@@ -44,10 +46,10 @@ final class Cli {
       return dispatch(found.words(), new Session(console, found.settings()));
     } catch (UsageException e) {
       console.error(e.getMessage());
-      return MISUSED;
+      return ExitCode.MISUSED;
     } catch (InvalidPathException e) {
       console.error(String.valueOf(e.getMessage()));
-      return MISUSED;
+      return ExitCode.MISUSED;
     } catch (CommandException e) {
       return failed(e.getMessage(), e, debug);
     } catch (IOException e) {
@@ -64,7 +66,7 @@ final class Cli {
       e.printStackTrace(new PrintWriter(trace));
       console.error(trace.toString());
     }
-    return FAILED;
+    return ExitCode.FAILED;
   }
 
   private int dispatch(List<String> args, Session session) throws IOException {
@@ -74,12 +76,12 @@ final class Cli {
     String groupName = args.getFirst().equals("--version") ? "version" : args.getFirst();
     CommandGroup group = group(groupName);
     List<String> rest = args.subList(1, args.size());
-    Optional<Spec> found = longest(group, rest);
+    Optional<CommandSpec> found = group.find(rest);
     if (found.isEmpty()) {
       return explain(groupName, group, rest);
     }
-    Spec spec = found.get();
-    List<String> words = rest.subList(wordsOf(spec), rest.size());
+    CommandSpec spec = found.get();
+    List<String> words = rest.subList(spec.words(), rest.size());
     if (words.stream().anyMatch(each -> each.equals("--help") || each.equals("-h"))) {
       console.print(Help.of(groupName, group, spec));
       return 0;
@@ -98,10 +100,10 @@ final class Cli {
   private int help(List<String> args) {
     if (args.size() < 2 || isHelp(args.get(1))) {
       console.print(Groups.help());
-      return args.isEmpty() ? MISUSED : 0;
+      return args.isEmpty() ? ExitCode.MISUSED : 0;
     }
     CommandGroup group = group(args.get(1));
-    Optional<Spec> spec = longest(group, args.subList(2, args.size()));
+    Optional<CommandSpec> spec = group.find(args.subList(2, args.size()));
     console.print(
         spec.isPresent() ? Help.of(args.get(1), group, spec.get()) : Help.of(args.get(1), group));
     return 0;
@@ -112,41 +114,16 @@ final class Cli {
     boolean helpAsked = rest.stream().anyMatch(Cli::isHelp);
     if (rest.isEmpty() || helpAsked) {
       console.print(Help.of(groupName, group));
-      return helpAsked ? 0 : MISUSED;
+      return helpAsked ? 0 : ExitCode.MISUSED;
     }
     String begun = String.join(" ", rest) + " ";
     if (group.commands().stream().anyMatch(spec -> spec.name().startsWith(begun))) {
       console.print(Help.of(groupName, group));
-      return MISUSED;
+      return ExitCode.MISUSED;
     }
     throw new UsageException(
         "unknown command %s %s; cilium %s lists them"
             .formatted(groupName, rest.getFirst(), groupName));
-  }
-
-  /** The command whose name has the most of the words that come first. */
-  static Optional<Spec> longest(CommandGroup group, List<String> words) {
-    Spec longest = null;
-    for (Spec spec : group.commands()) {
-      int count = wordsOf(spec);
-      if (count <= words.size()
-          && isNamed(spec, words.subList(0, count))
-          && (longest == null || wordsOf(longest) < count)) {
-        longest = spec;
-      }
-    }
-    return Optional.ofNullable(longest);
-  }
-
-  /** {@code ls} is {@code list}, as everywhere in this field. */
-  private static boolean isNamed(Spec spec, List<String> words) {
-    String name = String.join(" ", words);
-    return name.equals(spec.name())
-        || (name.endsWith("ls") && spec.name().equals(name.replaceFirst("\\bls$", "list")));
-  }
-
-  static int wordsOf(Spec spec) {
-    return spec.name().isEmpty() ? 0 : spec.name().split(" ", -1).length;
   }
 
   private static boolean isHelp(String word) {

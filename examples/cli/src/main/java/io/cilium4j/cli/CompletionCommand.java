@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
+import io.cilium4j.cli.command.Arguments;
+import io.cilium4j.cli.command.CommandException;
+import io.cilium4j.cli.command.CommandGroup;
+import io.cilium4j.cli.command.CommandSpec;
+import io.cilium4j.cli.command.Console;
+import io.cilium4j.cli.command.Option;
+import io.cilium4j.cli.command.Session;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -21,11 +29,25 @@ final class CompletionCommand implements CommandGroup {
   /** The agent is a program of its own; the script asks it. */
   private static final String AGENT = ":agent";
 
+  private final List<String> names;
+  private final Function<String, Optional<CommandGroup>> groups;
+
+  /**
+   * Completion of commands.
+   *
+   * @param names of all groups
+   * @param groups finds the group of a name
+   */
+  CompletionCommand(List<String> names, Function<String, Optional<CommandGroup>> groups) {
+    this.names = names;
+    this.groups = groups;
+  }
+
   @Override
-  public List<Spec> commands() {
+  public List<CommandSpec> commands() {
     return List.of(
-        new Spec("", "[bash | zsh | fish]", 0, 1, "prints a completion script", List.of()),
-        new Spec(
+        new CommandSpec("", "[bash | zsh | fish]", 0, 1, "prints a completion script", List.of()),
+        new CommandSpec(
             "words",
             "-- WORD…",
             0,
@@ -71,7 +93,7 @@ final class CompletionCommand implements CommandGroup {
   }
 
   /** What may stand in place of the last word. */
-  private static Stream<String> next(List<String> words, Session session) {
+  private Stream<String> next(List<String> words, Session session) {
     String begun = words.isEmpty() ? "" : words.getLast();
     List<String> before = new ArrayList<>(words.subList(0, Math.max(0, words.size() - 1)));
     for (int i = 0; i < before.size(); i++) {
@@ -87,13 +109,13 @@ final class CompletionCommand implements CommandGroup {
     if (before.isEmpty()) {
       return begun.startsWith("-")
           ? Stream.concat(Stream.of("--version"), names(Help.GLOBAL))
-          : Groups.NAMES.stream();
+          : names.stream();
     }
     String name = before.removeFirst();
     if (name.equals("agent") || name.equals("cleanup")) {
       return Stream.of(AGENT);
     }
-    return Groups.find(name).stream()
+    return groups.apply(name).stream()
         .flatMap(group -> ofGroup(name, group, before, begun, session));
   }
 
@@ -106,10 +128,10 @@ final class CompletionCommand implements CommandGroup {
 
   private static Stream<String> ofGroup(
       String name, CommandGroup group, List<String> before, String begun, Session session) {
-    Optional<Spec> found = Cli.longest(group, before);
+    Optional<CommandSpec> found = group.find(before);
     var next = new TreeSet<String>();
     String path = String.join(" ", before);
-    for (Spec spec : group.commands()) {
+    for (CommandSpec spec : group.commands()) {
       String rest = path.isEmpty() ? spec.name() : after(spec.name(), path + " ");
       if (!rest.isEmpty()) {
         next.add(rest.split(" ", 2)[0]);
@@ -118,7 +140,7 @@ final class CompletionCommand implements CommandGroup {
     if (found.isEmpty()) {
       return next.stream();
     }
-    Spec spec = found.get();
+    CommandSpec spec = found.get();
     Optional<Option> open =
         before.isEmpty()
             ? Optional.empty()
@@ -131,7 +153,7 @@ final class CompletionCommand implements CommandGroup {
     if (begun.startsWith("-")) {
       return Stream.concat(names(spec.options()), names(Help.GLOBAL));
     }
-    boolean isFirstOperand = before.size() == Cli.wordsOf(spec);
+    boolean isFirstOperand = before.size() == spec.words();
     return Stream.concat(
         isFirstOperand || spec.maxOperands() > 1 ? operands(name, spec, session) : Stream.of(),
         next.stream());
@@ -158,7 +180,7 @@ final class CompletionCommand implements CommandGroup {
     };
   }
 
-  private static Stream<String> operands(String group, Spec spec, Session session) {
+  private static Stream<String> operands(String group, CommandSpec spec, Session session) {
     String operands = spec.operands();
     if (operands.startsWith("FILE") || operands.startsWith("PATH") || operands.startsWith("<")) {
       return Stream.of(FILES);

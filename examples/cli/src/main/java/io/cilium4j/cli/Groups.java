@@ -1,6 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
+import io.cilium4j.cli.bpf.BpfCommands;
+import io.cilium4j.cli.bpf.MapCommands;
+import io.cilium4j.cli.cluster.EncryptCommands;
+import io.cilium4j.cli.cluster.KvstoreCommands;
+import io.cilium4j.cli.cluster.NodeCommands;
+import io.cilium4j.cli.cluster.NodeIdCommands;
+import io.cilium4j.cli.command.CommandGroup;
+import io.cilium4j.cli.endpoint.DebugCommands;
+import io.cilium4j.cli.endpoint.EndpointCommands;
+import io.cilium4j.cli.endpoint.FqdnCommands;
+import io.cilium4j.cli.endpoint.IdentityCommands;
+import io.cilium4j.cli.endpoint.IpCommands;
+import io.cilium4j.cli.policy.PolicyCommands;
+import io.cilium4j.cli.policy.PrefilterCommands;
+import io.cilium4j.cli.policy.PreflightCommands;
+import io.cilium4j.cli.service.LrpCommands;
+import io.cilium4j.cli.service.RecorderCommands;
+import io.cilium4j.cli.service.ServiceCommands;
+import io.cilium4j.cli.status.BuildConfigCommand;
+import io.cilium4j.cli.status.CgroupsCommands;
+import io.cilium4j.cli.status.ConfigCommands;
+import io.cilium4j.cli.status.DebuginfoCommand;
+import io.cilium4j.cli.status.MetricsCommands;
+import io.cilium4j.cli.status.MonitorCommand;
+import io.cilium4j.cli.status.StatedbCommands;
+import io.cilium4j.cli.status.StatusCommand;
+import io.cilium4j.cli.status.VersionCommand;
 import java.util.List;
 import java.util.Optional;
 
@@ -89,7 +116,7 @@ final class Groups {
           case "bpf" -> new BpfCommands();
           case "build-config" -> new BuildConfigCommand();
           case "cgroups" -> new CgroupsCommands();
-          case "completion" -> new CompletionCommand();
+          case "completion" -> new CompletionCommand(NAMES, Groups::find);
           case "config" -> new ConfigCommands();
           case "debug" -> new DebugCommands();
           case "debuginfo" -> new DebuginfoCommand();

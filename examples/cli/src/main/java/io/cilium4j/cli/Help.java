@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
-import io.cilium4j.cli.CommandGroup.Option;
-import io.cilium4j.cli.CommandGroup.Spec;
+import io.cilium4j.cli.command.CommandGroup;
+import io.cilium4j.cli.command.CommandSpec;
+import io.cilium4j.cli.command.Option;
+import io.cilium4j.cli.command.TextTable;
 import java.util.List;
 
 /** Writes help out of what commands say of themselves. */
@@ -16,7 +18,7 @@ final class Help {
   private Help() {}
 
   /** What is typed for a command. */
-  static String commandLine(String group, Spec spec) {
+  static String commandLine(String group, CommandSpec spec) {
     return "cilium " + group + (spec.name().isEmpty() ? "" : " " + spec.name());
   }
 
@@ -28,7 +30,7 @@ final class Help {
   }
 
   /** One command with its options; of a group's own command also the others. */
-  static String of(String name, CommandGroup group, Spec spec) {
+  static String of(String name, CommandGroup group, CommandSpec spec) {
     var text = new StringBuilder(commandLine(name, spec));
     if (!spec.options().isEmpty()) {
       text.append(" [OPTION…]");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
+import io.cilium4j.cli.command.Console;
+import io.cilium4j.cli.command.ExitCode;
 import java.util.List;
 
 /** The {@code cilium} program. */
@@ -23,6 +25,6 @@ public final class Main {
     }
     console.error("the output could not be written");
     var _ = console.flush();
-    return code == 0 ? Cli.FAILED : code;
+    return code == 0 ? ExitCode.FAILED : code;
   }
 }

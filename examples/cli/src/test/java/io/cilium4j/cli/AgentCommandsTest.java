@@ -4,6 +4,8 @@ package io.cilium4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.cli.command.Console;
+import io.cilium4j.cli.command.ExitCode;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -77,7 +79,7 @@ class AgentCommandsTest extends CommandTest {
           {"policy", "get", ""},
           {"endpoint", "get", "-l", "a,,b"}
         }) {
-      assertEquals(Cli.MISUSED, run(words), String.join(" ", words));
+      assertEquals(ExitCode.MISUSED, run(words), String.join(" ", words));
       assertTrue(err().contains("empty"), err());
     }
     assertEquals(List.of(), agent.requests());
@@ -99,7 +101,7 @@ class AgentCommandsTest extends CommandTest {
             new ByteArrayInputStream(new byte[0]),
             full,
             new PrintStream(told, true, StandardCharsets.UTF_8));
-    assertEquals(Cli.FAILED, Main.run(console, List.of("--help")));
+    assertEquals(ExitCode.FAILED, Main.run(console, List.of("--help")));
     assertEquals(
         "cilium: the output could not be written\n", told.toString(StandardCharsets.UTF_8));
   }
@@ -118,9 +120,9 @@ class AgentCommandsTest extends CommandTest {
         200,
         "{\"cilium\": {\"state\": \"Warning\", \"msg\": \"1.0; 2 problems:\\na.yaml: one\\nb.yaml:"
             + " two\"}}");
-    assertEquals(Cli.FAILED, run("status"));
+    assertEquals(ExitCode.FAILED, run("status"));
     assertTrue(out().contains("  a.yaml: one\n  b.yaml: two\n"), out());
-    assertEquals(Cli.FAILED, run("status", "--brief"));
+    assertEquals(ExitCode.FAILED, run("status", "--brief"));
     assertEquals(1, out().lines().count(), out());
   }
 
@@ -139,7 +141,7 @@ class AgentCommandsTest extends CommandTest {
 
   @Test
   void endpointGet_ofUnknownId_failsInOneLine() {
-    assertEquals(Cli.FAILED, run("endpoint", "get", "99"));
+    assertEquals(ExitCode.FAILED, run("endpoint", "get", "99"));
     assertEquals("cilium: endpoint/99: not found\n", err());
   }
 
@@ -168,7 +170,7 @@ class AgentCommandsTest extends CommandTest {
         .on("PATCH /endpoint/7/labels", 200, "");
     assertEquals(0, run("endpoint", "labels", "7", "-d", "t=x", "-d", "u"), err());
     assertEquals("PATCH /endpoint/7/labels {\"user\":[]}", agent.requests().get(1));
-    assertEquals(Cli.FAILED, run("endpoint", "labels", "7", "-d", "k8s:app=web"));
+    assertEquals(ExitCode.FAILED, run("endpoint", "labels", "7", "-d", "k8s:app=web"));
     assertEquals("cilium: k8s:app=web: not among the labels that a user gave\n", err());
   }
 
@@ -182,11 +184,11 @@ class AgentCommandsTest extends CommandTest {
          "controllers": [{"name": "sync", "status": {"consecutive-failure-count": 2,
            "last-failure-msg": "refused"}}]}
         """);
-    assertEquals(Cli.FAILED, run("status"));
+    assertEquals(ExitCode.FAILED, run("status"));
     assertTrue(out().contains("Cilium:                  Failure   no datapath\n"), out());
     assertTrue(out().contains("Controller Status:       0/1 healthy\n"), out());
     assertTrue(out().contains("  sync   never          never        2       refused\n"), out());
-    assertEquals(Cli.FAILED, run("status", "--brief"));
+    assertEquals(ExitCode.FAILED, run("status", "--brief"));
     assertEquals("error: cilium not healthy: no datapath\n", out());
   }
 
@@ -277,13 +279,13 @@ class AgentCommandsTest extends CommandTest {
   @Test
   void anyCommand_withoutAgent_saysWhereItLooked() {
     String nowhere = folder.resolve("none.sock").toString();
-    assertEquals(Cli.FAILED, runAs(Map.of(), "", "-H", "unix://" + nowhere, "ip", "list"));
+    assertEquals(ExitCode.FAILED, runAs(Map.of(), "", "-H", "unix://" + nowhere, "ip", "list"));
     assertEquals(
         "cilium: cannot reach the agent at unix://"
             + nowhere
             + ": no such socket; does the agent run?\n",
         err());
-    assertEquals(Cli.MISUSED, runAs(Map.of(), "", "-H", "tcp://x", "ip", "list"));
+    assertEquals(ExitCode.MISUSED, runAs(Map.of(), "", "-H", "tcp://x", "ip", "list"));
   }
 
   @Test
@@ -298,7 +300,7 @@ class AgentCommandsTest extends CommandTest {
             "HTTP/1.1 200 X\r\n\r\n[{\"id\": ",
             "HTTP/1.1 200 X\r\n\r\n" + "[".repeat(100_000))) {
       agent.onRaw("GET /endpoint", answer);
-      assertEquals(Cli.FAILED, run("endpoint", "list"), answer);
+      assertEquals(ExitCode.FAILED, run("endpoint", "list"), answer);
       assertEquals(1, err().lines().count(), err());
     }
   }
@@ -340,7 +342,7 @@ class AgentCommandsTest extends CommandTest {
     agent.on(
         "GET /endpoint", 200, "[" + ENDPOINTS.substring(1, ENDPOINTS.indexOf("},\n {")) + "}]");
     assertEquals(0, run("policy", "wait", "3"), err());
-    assertEquals(Cli.FAILED, run("policy", "wait", "4", "--max-wait-time", "0"));
+    assertEquals(ExitCode.FAILED, run("policy", "wait", "4", "--max-wait-time", "0"));
   }
 
   @Test
@@ -361,7 +363,7 @@ class AgentCommandsTest extends CommandTest {
         err());
     assertEquals("Added service with id 5 and 2 backends\n", out());
     assertTrue(agent.requests().getFirst().contains("\"type\":\"NodePort\""));
-    assertEquals(Cli.MISUSED, run("service", "update", "--id", "5", "--frontend", "nonsense"));
+    assertEquals(ExitCode.MISUSED, run("service", "update", "--id", "5", "--frontend", "nonsense"));
   }
 
   @Test

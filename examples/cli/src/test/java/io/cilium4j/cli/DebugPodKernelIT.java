@@ -5,6 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.cli.command.Console;
+import io.cilium4j.cli.command.ExitCode;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probe;
 import io.cilium4j.datapath.bpf.Probes;
@@ -54,11 +56,12 @@ class DebugPodKernelIT {
       assertTrue(labels.contains("k8s:io.kubernetes.pod.namespace=fleet"), labels.toString());
       assertEquals(0, ping("10.77.0.1"));
 
-      assertEquals(Cli.FAILED, run(agent, "pod", "add", "ship", "-n", "fleet"), "there is one");
+      assertEquals(
+          ExitCode.FAILED, run(agent, "pod", "add", "ship", "-n", "fleet"), "there is one");
       assertEquals(0, run(agent, "pod", "delete", "ship", "-n", "fleet"), this::said);
       assertEquals(List.of(), agent.client().get("/endpoint").items());
       assertTrue(!Netns.exists(SHIP));
-      assertEquals(Cli.FAILED, run(agent, "pod", "delete", "ship", "-n", "fleet"));
+      assertEquals(ExitCode.FAILED, run(agent, "pod", "delete", "ship", "-n", "fleet"));
     } finally {
       Netns.delete(SHIP);
     }

@@ -4,6 +4,7 @@ package io.cilium4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.cli.command.ExitCode;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -43,19 +44,19 @@ class MonitorCommandTest extends CommandTest {
       List<String> words = new ArrayList<>(List.of("monitor", "--monitor-socket", path.toString()));
       words.addAll(List.of(options));
       // The end of the stream is the agent's end, and a failure.
-      assertEquals(Cli.FAILED, run(words.toArray(String[]::new)));
+      assertEquals(ExitCode.FAILED, run(words.toArray(String[]::new)));
       return out().lines().toList();
     }
   }
 
   @Test
   void socket_isThatBesideTheAgentsUnlessTheEnvironmentSaysOtherwise() {
-    assertEquals(Cli.FAILED, run("monitor"));
+    assertEquals(ExitCode.FAILED, run("monitor"));
     String beside = folder.resolve("monitor1_2.sock").toString();
     assertTrue(err().contains("monitor at unix://" + beside + ": no such socket"), err());
     Path other = folder.resolve("other.sock");
     var environment = Map.of("CILIUM_MONITOR_SOCK", "unix://" + other);
-    assertEquals(Cli.FAILED, runAs(environment, "", "monitor"));
+    assertEquals(ExitCode.FAILED, runAs(environment, "", "monitor"));
     assertTrue(err().contains("monitor at unix://" + other + ": no such socket"), err());
   }
 
@@ -97,7 +98,7 @@ class MonitorCommandTest extends CommandTest {
 
   @Test
   void typesThatNeverCome_areToldAtOnce() throws IOException {
-    assertEquals(Cli.FAILED, run("monitor", "--type", "l7", "--type", "trace"));
+    assertEquals(ExitCode.FAILED, run("monitor", "--type", "l7", "--type", "trace"));
     assertEquals(
         "cilium: monitor --type l7,trace: never sent by this version, which sends agent, drop,"
             + " policy-verdict\n",
@@ -114,8 +115,8 @@ class MonitorCommandTest extends CommandTest {
 
   @Test
   void wrongOptions_areMisuse() {
-    assertEquals(Cli.MISUSED, run("monitor", "--type", "nonsense"));
-    assertEquals(Cli.MISUSED, run("monitor", "--from", "1,x"));
+    assertEquals(ExitCode.MISUSED, run("monitor", "--type", "nonsense"));
+    assertEquals(ExitCode.MISUSED, run("monitor", "--from", "1,x"));
     assertTrue(err().contains("option --from 1,x: wanted numbers of endpoints"), err());
   }
 }

@@ -4,6 +4,8 @@ package io.cilium4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.cli.command.Console;
+import io.cilium4j.cli.command.ExitCode;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -107,7 +109,7 @@ class PolicyCommandsTest {
   void verdict_ofHostileInput_isOneLineAndFails() {
     for (String hostile :
         List.of("", "[", "{\"flows\": 1}", "{}{}", "[".repeat(100_000), "{\"identities\": [7]}")) {
-      assertEquals(Cli.FAILED, run(hostile, "policy", "verdict"), hostile);
+      assertEquals(ExitCode.FAILED, run(hostile, "policy", "verdict"), hostile);
       assertEquals("", out());
       assertEquals(1, err().lines().count(), err());
     }
@@ -127,7 +129,7 @@ class PolicyCommandsTest {
         RULE1.replace("80\"", "80000\"").replace("ingress:", "ingress: [{}]\n  egres:"));
     String ports = RULE1.replace("port: \"80\"", "port: \"x y\"").replace("empire", "\"a b\"");
     file("worse.yaml", ports.replace("rule1", "rule3"));
-    assertEquals(Cli.FAILED, run("", "policy", "validate", folder.toString()));
+    assertEquals(ExitCode.FAILED, run("", "policy", "validate", folder.toString()));
     assertEquals(3, out().lines().count(), out());
     assertTrue(out().contains("bad.yaml: CiliumNetworkPolicy default/rule1: spec.egres: "), out());
     assertTrue(
@@ -161,7 +163,7 @@ class PolicyCommandsTest {
   void validate_ofPublishedMistakes_namesTheField(String field, String spec) throws IOException {
     String head = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: f}\n";
     int code = run("", "policy", "validate", file("p.yaml", head + spec + "\n"));
-    assertEquals(field.equals("ok") ? 0 : Cli.FAILED, code, out());
+    assertEquals(field.equals("ok") ? 0 : ExitCode.FAILED, code, out());
     if (!field.equals("ok")) {
       assertTrue(out().lines().anyMatch(line -> line.contains(field)), out());
     }
@@ -189,7 +191,7 @@ class PolicyCommandsTest {
             .replaceAll("(?s)\n    toPorts.*", "\n"));
     file("k\u001b[2J.yaml", "x: [");
     Files.createDirectory(folder.resolve("sub"));
-    assertEquals(Cli.FAILED, run("", "policy", "validate", folder.toString()));
+    assertEquals(ExitCode.FAILED, run("", "policy", "validate", folder.toString()));
     List<String> told =
         out()
             .lines()
@@ -221,7 +223,7 @@ class PolicyCommandsTest {
   void validate_objectInTwoFiles_checksBoth() throws IOException {
     file("a.yaml", RULE1);
     file("b.yaml", RULE1.replace("ingress:", "ingres:"));
-    assertEquals(Cli.FAILED, run("", "policy", "validate", folder.toString()));
+    assertEquals(ExitCode.FAILED, run("", "policy", "validate", folder.toString()));
     assertTrue(out().contains("defined in a.yaml too, which counts"), out());
     assertTrue(out().contains("b.yaml: CiliumNetworkPolicy default/rule1: spec.ingres: "), out());
   }
@@ -230,7 +232,7 @@ class PolicyCommandsTest {
   void validate_oneFileMissing_checksTheOthers() throws IOException {
     String bad = file("bad.yaml", RULE1.replace("ingress:", "ingres:"));
     String missing = folder.resolve("missing.yaml").toString();
-    assertEquals(Cli.FAILED, run("", "policy", "validate", missing, bad));
+    assertEquals(ExitCode.FAILED, run("", "policy", "validate", missing, bad));
     assertTrue(out().contains("missing.yaml: no such file"), out());
     assertTrue(out().contains("spec.ingres: "), out());
   }
@@ -248,7 +250,7 @@ class PolicyCommandsTest {
                 throw new java.io.UncheckedIOException(e);
               }
             });
-    assertEquals(Cli.FAILED, run("", "policy", "validate", pipe.toString()));
+    assertEquals(ExitCode.FAILED, run("", "policy", "validate", pipe.toString()));
     writer.join();
     assertTrue(out().contains("spec.ingres: "), out());
     assertEquals(0, run(RULE1, "policy", "validate", "-"), out() + err());
@@ -279,10 +281,10 @@ class PolicyCommandsTest {
     String policies = file("rule1.yaml", RULE1);
     assertEquals(0, explain(policies, "org=empire", "class=deathstar", "--expect", "allowed"));
     assertEquals(
-        Cli.FAILED, explain(policies, "org=empire", "class=deathstar", "--expect", "denied"));
+        ExitCode.FAILED, explain(policies, "org=empire", "class=deathstar", "--expect", "denied"));
     assertEquals(0, explain(policies, "org=none", "class=deathstar", "--expect=denied"));
     assertEquals(
-        Cli.MISUSED, explain(policies, "org=none", "class=deathstar", "--expect", "perhaps"));
+        ExitCode.MISUSED, explain(policies, "org=none", "class=deathstar", "--expect", "perhaps"));
   }
 
   @Test
@@ -308,7 +310,7 @@ class PolicyCommandsTest {
     String policies = file("rule1.yaml", RULE1);
     for (String peer :
         List.of("10.0.0.0/33", "10.0.0", "fd00::/129", "org", "org=a,org", "", "reserved:nobody")) {
-      assertEquals(Cli.MISUSED, explain(policies, peer, "class=deathstar"), peer);
+      assertEquals(ExitCode.MISUSED, explain(policies, peer, "class=deathstar"), peer);
     }
   }
 
@@ -353,7 +355,7 @@ class PolicyCommandsTest {
             "policy explain --port 80/TCP",
             "policy explain --port x")) {
       String[] words = line.isEmpty() ? new String[0] : line.split(" ", -1);
-      assertEquals(Cli.MISUSED, run("", words), line);
+      assertEquals(ExitCode.MISUSED, run("", words), line);
     }
     assertEquals(0, run("", "policy", "explain", "--help"));
     assertTrue(out().contains("--policies PATH"), out());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.cli;
 
+import io.cilium4j.cli.command.AgentClient;
 import io.cilium4j.cli.json.Json;
 import io.cilium4j.cli.json.JsonReader;
 import io.cilium4j.cli.json.JsonWriter;

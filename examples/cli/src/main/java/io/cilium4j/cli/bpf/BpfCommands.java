@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli.bpf;
+
+import io.cilium4j.cli.command.Arguments;
+import io.cilium4j.cli.command.CommandException;
+import io.cilium4j.cli.command.CommandGroup;
+import io.cilium4j.cli.command.CommandSpec;
+import io.cilium4j.cli.command.Option;
+import io.cilium4j.cli.command.Output;
+import io.cilium4j.cli.command.Session;
+import io.cilium4j.datapath.bpf.BpfException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * {@code cilium bpf …}: what the kernel has. Each reads the pinned maps itself, with no agent
+ * running; only names for identities are asked of the agent, where one answers.
+ */
+public final class BpfCommands implements CommandGroup {
+  /** Chooses among several agents of one machine. */
+  static final Option INSTANCE =
+      new Option("--instance", "NAME", "whose maps, of an agent with --instance NAME");
+
+  /** What {@code lb list} is asked for elsewhere, so that it can say why there is nothing. */
+  private static final List<Option> LB_LIST =
+      List.of(
+          new Option("--backends", "", "the backends"),
+          new Option("--frontends", "", "the frontends"),
+          new Option("--revnat", "", "the entries for answers"),
+          new Option("--source-ranges", "", "who may call"),
+          INSTANCE,
+          OUTPUT);
+
+  /** Commands for maps that this version's datapath does not have, and those maps. */
+  private static final Map<String, String> WITHOUT_MAP =
+      Map.ofEntries(
+          Map.entry("auth list", "cilium_auth_map"),
+          Map.entry("auth flush", "cilium_auth_map"),
+          Map.entry("bandwidth list", "cilium_throttle"),
+          Map.entry("egress list", "cilium_egress_gw_policy_v4"),
+          Map.entry("ipmasq list", "cilium_ipmasq_v4"),
+          Map.entry("lb list", "cilium_lb4_services_v2"),
+          Map.entry("lb maglev get", "cilium_lb4_maglev"),
+          Map.entry("lb maglev list", "cilium_lb4_maglev"),
+          Map.entry("nat list", "cilium_snat_v4_external"),
+          Map.entry("nat flush", "cilium_snat_v4_external"),
+          Map.entry("nodeid list", "cilium_node_map_v2"),
+          Map.entry("recorder list", "cilium_capture4_rules"),
+          Map.entry("tunnel list", "cilium_tunnel_map"));
+
+  private static final String ONE_PROGRAM =
+      "programs are loaded once a node, none is compiled for an endpoint";
+
+  private static final String SHARED =
+      "endpoints share compiled entries; change policies with cilium policy";
+
+  /** Commands that would not do what they say here, and why. */
+  private static final Map<String, String> REFUSED =
+      Map.of(
+          "sha list", ONE_PROGRAM,
+          "sha get", ONE_PROGRAM,
+          "policy add", SHARED,
+          "policy delete", SHARED,
+          "endpoint delete", "the agent would write it again; use cilium endpoint disconnect");
+
+  @Override
+  public List<CommandSpec> commands() {
+    List<CommandSpec> specs = new ArrayList<>();
+    specs.add(
+        new CommandSpec(
+            "ct list",
+            "(global | endpoint | cluster) [ID]",
+            1,
+            2,
+            "the flows that are known, of all or of one endpoint",
+            List.of(
+                new Option("--time-diff", "-d", "", "until when, as a time from now"),
+                new Option("--time-diff-clocksource-mode", "MODE", "ktime, the one there is"),
+                new Option("--time-diff-clocksource-hz", "HZ", "of another clock; there is none"),
+                INSTANCE,
+                OUTPUT)));
+    specs.add(
+        new CommandSpec(
+            "ct flush", "ENDPOINT | global", "forgets flows; each is decided anew", INSTANCE));
+    specs.add(new CommandSpec("endpoint list", "the endpoints, by address", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec(
+            "endpoint delete", "ADDRESS", "takes an endpoint out of the kernel", INSTANCE));
+    specs.add(new CommandSpec("ipcache list", "prefixes and their identities", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec("ipcache get", "ADDRESS", "the identity of an address", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec(
+            "policy get",
+            "ENDPOINT | --all",
+            0,
+            1,
+            "the entries of an endpoint's policy",
+            List.of(
+                new Option("--all", "", "of every endpoint"),
+                new Option("--numeric", "-n", "", "identities as numbers"),
+                INSTANCE,
+                OUTPUT)));
+    specs.add(new CommandSpec("policy list", "which endpoint has which policy", INSTANCE, OUTPUT));
+    specs.add(changed("policy add", "ENDPOINT DIRECTION IDENTITY [PORT/PROTOCOL]", 4));
+    specs.add(changed("policy delete", "ENDPOINT IDENTITY [PORT/PROTOCOL]", 3));
+    specs.add(
+        new CommandSpec(
+            "metrics list", "packets that were forwarded and dropped", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec("config list", "what the programs were configured with", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("fs show", "where the maps are", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("sha list", "the programs by their checksum", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("sha get", "SHA", "a program by its checksum", INSTANCE, OUTPUT));
+    WITHOUT_MAP.keySet().stream()
+        .sorted()
+        .forEach(name ->
+            specs.add(
+                new CommandSpec(
+                    name,
+                    "[ID]",
+                    0,
+                    1,
+                    "not in this version, whose datapath has no such map",
+                    name.equals("lb list") ? LB_LIST : List.of(INSTANCE, OUTPUT))));
+    return specs;
+  }
+
+  private static CommandSpec changed(String name, String operands, int most) {
+    return new CommandSpec(
+        name,
+        operands,
+        2,
+        most,
+        "refused: entries are shared, and the agent's to write",
+        List.of(new Option("--deny", "", "an entry that denies"), INSTANCE));
+  }
+
+  @Override
+  public int run(String command, Arguments arguments, Session session) throws IOException {
+    Output.of(arguments);
+    String instance = arguments.find(INSTANCE.name()).orElse("cilium4j");
+    if (!instance.matches("[a-z0-9]{1,8}")) {
+      throw arguments.wrong(INSTANCE.name(), "1 to 8 of a-z and 0-9");
+    }
+    String missing = WITHOUT_MAP.get(command);
+    if (missing != null) {
+      throw new CommandException(
+          "bpf " + command + ": " + missing + ": this version's datapath has no such map");
+    }
+    String refused = REFUSED.get(command);
+    if (refused != null) {
+      throw new CommandException("bpf " + command + ": " + refused);
+    }
+    var tables = new BpfTables(instance, arguments, session);
+    try {
+      return switch (command) {
+        case "ct list" -> tables.conntrack();
+        case "ct flush" -> tables.flushConntrack();
+        case "endpoint list" -> tables.endpoints();
+        case "ipcache list" -> tables.ipcache();
+        case "ipcache get" -> tables.ipcacheEntry();
+        case "policy get" -> tables.policyEntries();
+        case "policy list" -> tables.policies();
+        case "metrics list" -> tables.metrics();
+        case "config list" -> tables.config();
+        case "fs show" -> tables.fileSystem();
+        default -> throw new IllegalArgumentException(command);
+      };
+    } catch (BpfException e) {
+      throw new CommandException(e.getMessage() == null ? e.toString() : e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.cli.policy;
+
+import io.cilium4j.cli.command.Arguments;
+import io.cilium4j.cli.command.CommandException;
+import io.cilium4j.cli.command.CommandGroup;
+import io.cilium4j.cli.command.CommandSpec;
+import io.cilium4j.cli.command.Console;
+import io.cilium4j.cli.command.ExitCode;
+import io.cilium4j.cli.command.Option;
+import io.cilium4j.cli.command.Session;
+import io.cilium4j.cli.command.TextTable;
+import io.cilium4j.policy.PolicyCase;
+import io.cilium4j.policy.PolicyConfig;
+import io.cilium4j.policy.PolicyParseException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * {@code cilium policy …}: what policies say. Those here need no agent and no cluster; {@link
+ * AgentPolicyCommands} has the rest.
+ */
+public final class PolicyCommands implements CommandGroup {
+  private static final Option COMPAT =
+      new Option(
+          "--reference-compat",
+          "",
+          "answer as the field's reference implementation does also where a list is empty");
+
+  private static final List<CommandSpec> OFFLINE =
+      List.of(
+          new CommandSpec(
+              "verdict",
+              "< CASE.json",
+              0,
+              0,
+              "decides the flows of a policy case, one JSON line a flow",
+              List.of(new Option("--explain", "", "say why, rule by rule"), COMPAT)),
+          new CommandSpec(
+              "validate",
+              "FILE…",
+              1,
+              Integer.MAX_VALUE,
+              "checks policies in YAML or JSON files or folders, one line an error; 1 if there is"
+                  + " one",
+              List.of(
+                  new Option("--print", "", "print each policy file"),
+                  new Option("--verbose", "-v", "", "name each file"),
+                  COMPAT)),
+          new CommandSpec(
+              "explain",
+              "",
+              0,
+              0,
+              "says whether one flow passes under the policies of a file or folder, and why",
+              List.of(
+                  new Option("--policies", "PATH", "a file or folder of policies"),
+                  new Option(
+                      "--from",
+                      "PEER",
+                      "who sends: KEY=VALUE,… of a pod, an address, or reserved:…"),
+                  new Option("--to", "PEER", "who receives, likewise"),
+                  new Option(
+                      "--port", "PORT/PROTOCOL", "for example 80/TCP, or ICMP's type: 8/ICMP"),
+                  new Option(
+                      "--namespace", "NAME", "where pods are that name none; default: default"),
+                  new Option("--expect", "VERDICT", "allowed or denied: 1 if it is the other"),
+                  COMPAT)));
+
+  @Override
+  public List<CommandSpec> commands() {
+    var specs = new ArrayList<>(AgentPolicyCommands.SPECS);
+    specs.addAll(OFFLINE);
+    return specs;
+  }
+
+  @Override
+  public int run(String command, Arguments arguments, Session session) throws IOException {
+    if (OFFLINE.stream().noneMatch(each -> each.name().equals(command))) {
+      return AgentPolicyCommands.run(command, arguments, session);
+    }
+    Console console = session.console();
+    PolicyConfig config =
+        PolicyConfig.DEFAULT.toBuilder().referenceCompat(arguments.has(COMPAT.name())).build();
+    return switch (command) {
+      case "verdict" -> verdict(arguments, console, config);
+      case "validate" -> validate(arguments, console, config);
+      case "explain" -> new ExplainCommand(config).run(arguments, console);
+      default -> throw new IllegalArgumentException(command);
+    };
+  }
+
+  private static int verdict(Arguments arguments, Console console, PolicyConfig config)
+      throws IOException {
+    // Cases say what the node's own processes may; unsaid they are a peer as any other.
+    PolicyConfig base = config.withoutLocalhostAccess();
+    PolicyCase policyCase;
+    try {
+      policyCase = PolicyCase.parse(console.readInput(), "standard input", base);
+    } catch (PolicyParseException e) {
+      throw new CommandException(e.getMessage(), e);
+    }
+    List<String> lines =
+        arguments.has("--explain") ? policyCase.explanations() : policyCase.answers();
+    lines.forEach(console::line);
+    return 0;
+  }
+
+  private static int validate(Arguments arguments, Console console, PolicyConfig config)
+      throws IOException {
+    boolean isWrong = false;
+    for (String operand : arguments.operands()) {
+      Path path = Path.of(operand);
+      try {
+        isWrong |= validate(path, arguments, console, config);
+      } catch (IOException | CommandException e) {
+        // The others are checked all the same.
+        console.line(TextTable.clean(String.valueOf(e.getMessage())));
+        isWrong = true;
+      }
+    }
+    return isWrong ? ExitCode.FAILED : 0;
+  }
+
+  private static boolean validate(
+      Path path, Arguments arguments, Console console, PolicyConfig config) throws IOException {
+    boolean isPrinted = arguments.has("--print") || arguments.has("--verbose");
+    for (Path file : isPrinted ? PolicyFiles.files(path) : List.<Path>of()) {
+      if (arguments.has("--verbose")) {
+        console.line(TextTable.clean(file.toString()));
+      }
+      if (arguments.has("--print")) {
+        console.print(console.read(file));
+      }
+    }
+    PolicyFiles files = PolicyFiles.read(path, console, config);
+    files.errors().forEach(console::line);
+    files.warnings().forEach(console::line);
+    return !files.errors().isEmpty();
+  }
+}
