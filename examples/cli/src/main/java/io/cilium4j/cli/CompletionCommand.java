@@ -46,13 +46,13 @@ final class CompletionCommand implements CommandGroup {
   @Override
   public List<CommandSpec> commands() {
     return List.of(
-        new CommandSpec("", "[bash | zsh | fish]", 0, 1, "prints a completion script", List.of()),
+        new CommandSpec("", "[bash | zsh | fish]", 0, 1, "print a completion script", List.of()),
         new CommandSpec(
             "words",
             "-- WORD…",
             0,
             Integer.MAX_VALUE,
-            "what may stand in place of the last word; for the scripts",
+            "list the candidates for the last word; for the scripts",
             List.of()));
   }
 

@@ -73,39 +73,39 @@ final class Groups {
   /** What {@code cilium --help} prints. */
   static String help() {
     return """
-    cilium: looks at and changes what Cilium4j does on this machine.
+    cilium inspects and controls Cilium4j on this machine.
 
-      agent          runs the agent of this node
-      bpf            what the kernel has: reads the eBPF maps themselves, with no agent running
-      build-config   gathers the agent's options into a folder
-      cgroups        cgroups of pods
-      cleanup        removes what an agent left in the kernel and on disk
-      completion     completion for bash, zsh and fish
-      config         the agent's options
-      debug          makes test pods where no container runtime runs
-      debuginfo      gathers what helps to find a fault, without secrets
-      encrypt        encryption between nodes
-      endpoint       the pods of this node
-      fqdn           names and addresses from DNS
-      identity       numbers for sets of labels
-      ip             which identity stands behind an address
-      kvstore        keys of the cluster's store
-      lrp            local redirect policies
-      map            the agent's view of eBPF maps
-      metrics        counters and gauges
-      monitor        flows, drops and the agent's events as they happen
-      node           the nodes of the cluster
-      nodeid         numbers of nodes
-      policy         what policies say: import, check, ask for verdicts
-      prefilter      addresses dropped at the device
-      preflight      checks before an upgrade
-      recorder       packet recorders
-      service        services and their backends
-      statedb        the agent's tables
-      status         how the agent is
-      version        versions of this command and the agent
+      agent          run this node's agent
+      bpf            inspect the kernel's eBPF maps; needs no agent
+      build-config   merge the agent's options into a folder
+      cgroups        list the cgroups of pods
+      cleanup        remove what an agent left in the kernel and on disk
+      completion     print completion scripts for bash, zsh and fish
+      config         show and change the agent's options
+      debug          create test pods without a container runtime
+      debuginfo      collect information for a bug report, without secrets
+      encrypt        show the encryption between nodes
+      endpoint       show and change this node's endpoints
+      fqdn           show names and addresses from DNS
+      identity       show identities and their labels
+      ip             show the identities of addresses
+      kvstore        read and write keys of the cluster's store
+      lrp            list local redirect policies
+      map            show the agent's view of eBPF maps
+      metrics        list metrics
+      monitor        print flows, drops and events as they happen
+      node           list the nodes of the cluster
+      nodeid         list the numbers of nodes
+      policy         import, check and explain policies
+      prefilter      list and change the addresses to drop at the device
+      preflight      check before an upgrade
+      recorder       list and change packet recorders
+      service        list and change services and their backends
+      statedb        dump the agent's tables
+      status         show the status of the agent
+      version        show the versions of this command and the agent
 
-    cilium COMMAND --help lists the commands of a group and explains a command.
+    Use cilium COMMAND --help for more about a command.
     """;
   }
 

@@ -12,8 +12,11 @@ final class Help {
   static final List<Option> GLOBAL =
       List.of(
           new Option("--host", "-H", "URI", "the agent's socket, unix:///PATH; or set CILIUM_SOCK"),
-          new Option("--config", "FILE", "a file of host: and debug:; default ~/.cilium.yaml"),
-          new Option("--debug", "-D", "", "tell all that is known of an error"));
+          new Option(
+              "--config",
+              "FILE",
+              "configuration file with host: and debug:; default ~/.cilium.yaml"),
+          new Option("--debug", "-D", "", "print the details of an error"));
 
   private Help() {}
 
@@ -40,9 +43,9 @@ final class Help {
     }
     text.append("\n\n").append(spec.summary()).append("\n\n");
     text.append(options(spec.options()));
-    text.append("\nOf every command:\n").append(options(GLOBAL));
+    text.append("\nGlobal options:\n").append(options(GLOBAL));
     if (spec.name().isEmpty() && group.commands().size() > 1) {
-      text.append("\nFurther commands:\n").append(of(name, group));
+      text.append("\nCommands:\n").append(of(name, group));
     }
     return text.toString();
   }

@@ -171,7 +171,7 @@ class AgentCommandsTest extends CommandTest {
     assertEquals(0, run("endpoint", "labels", "7", "-d", "t=x", "-d", "u"), err());
     assertEquals("PATCH /endpoint/7/labels {\"user\":[]}", agent.requests().get(1));
     assertEquals(ExitCode.FAILED, run("endpoint", "labels", "7", "-d", "k8s:app=web"));
-    assertEquals("cilium: k8s:app=web: not among the labels that a user gave\n", err());
+    assertEquals("cilium: k8s:app=web: not one of the user labels\n", err());
   }
 
   @Test
@@ -283,7 +283,7 @@ class AgentCommandsTest extends CommandTest {
     assertEquals(
         "cilium: cannot reach the agent at unix://"
             + nowhere
-            + ": no such socket; does the agent run?\n",
+            + ": no such socket; is the agent running?\n",
         err());
     assertEquals(ExitCode.MISUSED, runAs(Map.of(), "", "-H", "tcp://x", "ip", "list"));
   }

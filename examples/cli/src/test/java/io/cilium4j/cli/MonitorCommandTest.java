@@ -100,17 +100,19 @@ class MonitorCommandTest extends CommandTest {
   void typesThatNeverCome_areToldAtOnce() throws IOException {
     assertEquals(ExitCode.FAILED, run("monitor", "--type", "l7", "--type", "trace"));
     assertEquals(
-        "cilium: monitor --type l7,trace: never sent by this version, which sends agent, drop,"
+        "cilium: monitor --type l7,trace: not supported; this version sends agent, drop,"
             + " policy-verdict\n",
         err());
     assertEquals(1 + 1, monitor("--type", "drop,trace").size(), out());
-    assertTrue(err().contains("monitor --type trace: never sent"), err());
+    assertTrue(err().contains("monitor --type trace: not supported"), err());
   }
 
   @Test
   void hex_ofEventsWithoutPayload_isTold() throws IOException {
     assertEquals(5, monitor("--hex").size(), out());
-    assertTrue(err().contains("monitor --hex: payloads are not kept"), err());
+    assertTrue(
+        err().contains("monitor --hex: not supported, the datapath does not record payloads"),
+        err());
   }
 
   @Test

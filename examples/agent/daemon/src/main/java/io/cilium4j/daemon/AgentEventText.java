@@ -17,7 +17,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Writes the agent's own events as lines of JSON: an envelope of this project, and in it the
- * message under the names that the field's clients know.
+ * message under the names that Cilium's clients know.
  */
 final class AgentEventText {
   private AgentEventText() {}
@@ -57,7 +57,7 @@ final class AgentEventText {
     return (line + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  /** The field's own words, by which its clients tell events apart. */
+  /** Cilium's words, by which its clients tell events apart. */
   private static String subtype(AgentEvent event) {
     return switch (event) {
       case AgentEvent.Started _ -> "Cilium agent started";

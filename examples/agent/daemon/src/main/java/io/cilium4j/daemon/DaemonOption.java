@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * One option of the agent, under the field's name. It is a flag {@code --key}, a variable {@code
+ * One option of the agent, under Cilium's name. It is a flag {@code --key}, a variable {@code
  * CILIUM_KEY} and a file {@code key} of a configuration folder.
  *
  * @param key its name
@@ -46,7 +46,7 @@ record DaemonOption(
 
   /** What a value may be, as a pattern and in words. */
   enum Kind {
-    /** As the field's own programs read it. */
+    /** As Cilium's programs read it. */
     TRUTH("(?i:true|false|t|f|1|0)", "true or false"),
     NUMBER("[0-9]{1,9}", "a number"),
     RATIO("0(\\.[0-9]{1,9})?|1(\\.0{1,9})?", "a number from 0 to 1"),

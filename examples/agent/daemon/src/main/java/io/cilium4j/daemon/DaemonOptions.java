@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Every option that the agent knows. Those of the field that it knows and cannot carry out are here
- * as well: asking for them must not pass unheard.
+ * Every option that the agent knows. Those of Cilium that it knows and cannot carry out are here as
+ * well: asking for them must not pass unheard.
  */
 final class DaemonOptions {
   private static final List<String> ALL = List.of();
@@ -228,7 +228,7 @@ final class DaemonOptions {
     add(group, "monitor-queue-size", Kind.NUMBER, "4096", "events kept for a slow reader");
   }
 
-  /** Switches of the field that are all off. */
+  /** Switches of Cilium that are all off. */
   private static void later() {
     for (String key :
         List.of(

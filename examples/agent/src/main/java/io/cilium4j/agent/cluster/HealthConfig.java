@@ -14,7 +14,7 @@ import java.time.Duration;
  */
 public record HealthConfig(int port, Duration baseInterval, Duration timeout) {
 
-  /** The field's own port, its interval at its default ratio, and its patience. */
+  /** Cilium's port, its interval at its default ratio, and its patience. */
   public static final HealthConfig DEFAULT =
       new HealthConfig(4240, Duration.ofSeconds(60), Duration.ofSeconds(10));
 

@@ -47,8 +47,8 @@ public final class NodeHealth implements Lifecycle.Part {
   private static final Logger LOG = LoggerFactory.getLogger(NodeHealth.class);
 
   /**
-   * The agent's task that sees to it that probes are answered. The field's clients tell by this
-   * name that nodes are probed.
+   * The agent's task that sees to it that probes are answered. Cilium's clients tell by this name
+   * that nodes are probed.
    */
   public static final String CONTROLLER = "cilium-health-ep";
 

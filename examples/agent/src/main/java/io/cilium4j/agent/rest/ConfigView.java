@@ -11,7 +11,7 @@ import io.cilium4j.core.IpFamily;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The agent's configuration as the API shows it, in the field's own names. */
+/** The agent's configuration as the API shows it, under Cilium's names. */
 final class ConfigView {
 
   /** How pods are joined to the node; the one way there is. */

@@ -15,7 +15,7 @@ import java.time.Instant;
 final class HealthOperations {
 
   /**
-   * How long all nodes may take to be probed at once: as long as the field's clients wait for an
+   * How long all nodes may take to be probed at once: as long as Cilium's clients wait for an
    * answer, and some less.
    */
   private static final Duration PROBE_PATIENCE = Duration.ofSeconds(60);

@@ -69,7 +69,7 @@ final class HealthView {
     };
   }
 
-  /** To the second, as the field's are. */
+  /** To the second, as in Cilium. */
   private static String text(Instant time) {
     return time.truncatedTo(ChronoUnit.SECONDS).toString();
   }

@@ -13,10 +13,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The health of the agent's parts, in the two forms in which the field's clients ask for it
- * wherever nodes are probed: {@code status} of release 1.15 by the operation {@code /health}, whose
- * messages are JSON documents, and that of 1.16 and newer by the rows of a table, without which it
- * fails.
+ * The health of the agent's parts, in the two forms in which Cilium's clients ask for it wherever
+ * nodes are probed: {@code status} of release 1.15 by the operation {@code /health}, whose messages
+ * are JSON documents, and that of 1.16 and newer by the rows of a table, without which it fails.
  */
 final class ModulesView {
 

@@ -75,7 +75,7 @@ record Request(
         .map(value -> number("header " + name, value));
   }
 
-  /** As the field's clients write and read it. */
+  /** As Cilium's clients write and read it. */
   private static boolean truth(String what, String value) {
     return switch (value.toLowerCase(Locale.ROOT)) {
       case "true", "1", "t", "yes", "on", "ok", "y" -> true;

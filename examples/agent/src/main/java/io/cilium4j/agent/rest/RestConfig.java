@@ -69,7 +69,7 @@ public record RestConfig(Path socket, Limits limits) {
    */
   public record Patience(Duration idle, Duration read, Duration admission, Duration write) {
 
-    /** Clients on the same machine are quick, or stuck; the field's wait 90 s for an answer. */
+    /** Clients on the same machine are quick, or stuck; Cilium's wait 90 s for an answer. */
     public static final Patience DEFAULT =
         new Patience(
             Duration.ofSeconds(60),

@@ -28,7 +28,7 @@ import tools.jackson.databind.node.ObjectNode;
  */
 record RuleText(ObjectNode rule, List<Label> labels) {
 
-  /** A line for each field and element, as the field's clients print their own JSON. */
+  /** A line for each field and element, as Cilium's clients print their own JSON. */
   private static final DefaultPrettyPrinter PRETTY =
       new DefaultPrettyPrinter(
               Separators.createDefaultInstance()

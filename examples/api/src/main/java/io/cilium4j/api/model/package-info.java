@@ -4,8 +4,8 @@
  * What goes over the wire: a record for each schema of the API, under the schema's own name, with
  * the schema's fields in the schema's order.
  *
- * <p>As for the field's own clients, a text, number or truth that is absent is the same as one that
- * is empty, 0 or false, and is left out when written; only an object may be null, for absent. Lists
+ * <p>As for Cilium's own clients, a text, number or truth that is absent is the same as one that is
+ * empty, 0 or false, and is left out when written; only an object may be null, for absent. Lists
  * are never null and always written, {@code []} when empty. Whoever reads passes over fields that
  * he does not know, so that clients and agents of different releases understand each other.
  *

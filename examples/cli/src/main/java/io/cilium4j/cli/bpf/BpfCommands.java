@@ -21,15 +21,15 @@ import java.util.Map;
 public final class BpfCommands implements CommandGroup {
   /** Chooses among several agents of one machine. */
   static final Option INSTANCE =
-      new Option("--instance", "NAME", "whose maps, of an agent with --instance NAME");
+      new Option("--instance", "NAME", "read the maps of the agent with --instance NAME");
 
   /** What {@code lb list} is asked for elsewhere, so that it can say why there is nothing. */
   private static final List<Option> LB_LIST =
       List.of(
-          new Option("--backends", "", "the backends"),
-          new Option("--frontends", "", "the frontends"),
-          new Option("--revnat", "", "the entries for answers"),
-          new Option("--source-ranges", "", "who may call"),
+          new Option("--backends", "", "show backends"),
+          new Option("--frontends", "", "show frontends"),
+          new Option("--revnat", "", "show reverse NAT entries"),
+          new Option("--source-ranges", "", "show allowed source ranges"),
           INSTANCE,
           OUTPUT);
 
@@ -51,7 +51,7 @@ public final class BpfCommands implements CommandGroup {
           Map.entry("tunnel list", "cilium_tunnel_map"));
 
   private static final String ONE_PROGRAM =
-      "programs are loaded once a node, none is compiled for an endpoint";
+      "not supported, endpoints share the programs of the node";
 
   private static final String SHARED =
       "endpoints share compiled entries; change policies with cilium policy";
@@ -74,46 +74,53 @@ public final class BpfCommands implements CommandGroup {
             "(global | endpoint | cluster) [ID]",
             1,
             2,
-            "the flows that are known, of all or of one endpoint",
+            "list the tracked connections, of all endpoints or of one",
             List.of(
-                new Option("--time-diff", "-d", "", "until when, as a time from now"),
-                new Option("--time-diff-clocksource-mode", "MODE", "ktime, the one there is"),
-                new Option("--time-diff-clocksource-hz", "HZ", "of another clock; there is none"),
+                new Option("--time-diff", "-d", "", "show the remaining lifetime"),
+                new Option("--time-diff-clocksource-mode", "MODE", "ktime, the only one supported"),
+                new Option("--time-diff-clocksource-hz", "HZ", "not supported"),
                 INSTANCE,
                 OUTPUT)));
     specs.add(
         new CommandSpec(
-            "ct flush", "ENDPOINT | global", "forgets flows; each is decided anew", INSTANCE));
-    specs.add(new CommandSpec("endpoint list", "the endpoints, by address", INSTANCE, OUTPUT));
+            "ct flush",
+            "ENDPOINT | global",
+            "remove tracked connections; policy decides their next packets",
+            INSTANCE));
+    specs.add(new CommandSpec("endpoint list", "list the endpoints by address", INSTANCE, OUTPUT));
     specs.add(
         new CommandSpec(
-            "endpoint delete", "ADDRESS", "takes an endpoint out of the kernel", INSTANCE));
-    specs.add(new CommandSpec("ipcache list", "prefixes and their identities", INSTANCE, OUTPUT));
+            "endpoint delete", "ADDRESS", "remove an endpoint from the kernel", INSTANCE));
     specs.add(
-        new CommandSpec("ipcache get", "ADDRESS", "the identity of an address", INSTANCE, OUTPUT));
+        new CommandSpec(
+            "ipcache list", "list the prefixes and their identities", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec(
+            "ipcache get", "ADDRESS", "show the identity of an address", INSTANCE, OUTPUT));
     specs.add(
         new CommandSpec(
             "policy get",
             "ENDPOINT | --all",
             0,
             1,
-            "the entries of an endpoint's policy",
+            "list the entries of an endpoint's policy",
             List.of(
-                new Option("--all", "", "of every endpoint"),
-                new Option("--numeric", "-n", "", "identities as numbers"),
+                new Option("--all", "", "show all endpoints"),
+                new Option("--numeric", "-n", "", "show identities as numbers"),
                 INSTANCE,
                 OUTPUT)));
-    specs.add(new CommandSpec("policy list", "which endpoint has which policy", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec("policy list", "list the endpoints and their policies", INSTANCE, OUTPUT));
     specs.add(changed("policy add", "ENDPOINT DIRECTION IDENTITY [PORT/PROTOCOL]", 4));
     specs.add(changed("policy delete", "ENDPOINT IDENTITY [PORT/PROTOCOL]", 3));
     specs.add(
         new CommandSpec(
-            "metrics list", "packets that were forwarded and dropped", INSTANCE, OUTPUT));
+            "metrics list", "list the counts of forwarded and dropped packets", INSTANCE, OUTPUT));
     specs.add(
-        new CommandSpec("config list", "what the programs were configured with", INSTANCE, OUTPUT));
-    specs.add(new CommandSpec("fs show", "where the maps are", INSTANCE, OUTPUT));
-    specs.add(new CommandSpec("sha list", "the programs by their checksum", INSTANCE, OUTPUT));
-    specs.add(new CommandSpec("sha get", "SHA", "a program by its checksum", INSTANCE, OUTPUT));
+        new CommandSpec("config list", "show the configuration of the programs", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("fs show", "show the folder of the maps", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("sha list", "list the programs by checksum", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("sha get", "SHA", "show a program by checksum", INSTANCE, OUTPUT));
     WITHOUT_MAP.keySet().stream()
         .sorted()
         .forEach(name ->
@@ -123,7 +130,7 @@ public final class BpfCommands implements CommandGroup {
                     "[ID]",
                     0,
                     1,
-                    "not in this version, whose datapath has no such map",
+                    "not supported: the datapath has no such map",
                     name.equals("lb list") ? LB_LIST : List.of(INSTANCE, OUTPUT))));
     return specs;
   }
@@ -134,8 +141,8 @@ public final class BpfCommands implements CommandGroup {
         operands,
         2,
         most,
-        "refused: entries are shared, and the agent's to write",
-        List.of(new Option("--deny", "", "an entry that denies"), INSTANCE));
+        "not supported: endpoints share entries, and only the agent writes them",
+        List.of(new Option("--deny", "", "deny instead of allow"), INSTANCE));
   }
 
   @Override
@@ -148,7 +155,7 @@ public final class BpfCommands implements CommandGroup {
     String missing = WITHOUT_MAP.get(command);
     if (missing != null) {
       throw new CommandException(
-          "bpf " + command + ": " + missing + ": this version's datapath has no such map");
+          "bpf " + command + ": " + missing + ": not supported, the datapath has no such map");
     }
     String refused = REFUSED.get(command);
     if (refused != null) {

@@ -44,7 +44,7 @@ final class BpfTables {
     this.session = session;
     if (!Files.isDirectory(maps.folder())) {
       throw new CommandException(
-          maps.folder() + ": no maps are pinned there; name another instance with --instance");
+          maps.folder() + ": no maps are pinned there; choose another instance with --instance");
     }
   }
 
@@ -207,7 +207,7 @@ final class BpfTables {
             .filter(row -> row.prefix().contains(address))
             .max(Comparator.comparingInt(row -> row.prefix().length()));
     if (found.isEmpty()) {
-      throw new CommandException(address + ": no entry; its identity is the world's");
+      throw new CommandException(address + ": no entry; its identity is world");
     }
     IpPrefix prefix = found.get().prefix();
     int identity = found.get().identity();

@@ -24,15 +24,15 @@ public final class MapCommands implements CommandGroup {
     return List.of(
         new CommandSpec(
             "list",
-            "the maps that the agent keeps",
-            new Option("--verbose", "", "with what is in them"),
+            "list the agent's maps",
+            new Option("--verbose", "", "show their entries too"),
             OUTPUT),
-        new CommandSpec("get", "NAME", "the entries of a map", OUTPUT),
+        new CommandSpec("get", "NAME", "show the entries of a map", OUTPUT),
         new CommandSpec(
             "events",
             "NAME",
-            "what happened to a map's entries",
-            new Option("--follow", "-f", "", "go on as things happen"),
+            "show the changes of a map's entries",
+            new Option("--follow", "-f", "", "wait for further changes"),
             OUTPUT));
   }
 

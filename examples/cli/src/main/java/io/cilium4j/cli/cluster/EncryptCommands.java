@@ -19,14 +19,14 @@ public final class EncryptCommands implements CommandGroup {
   @Override
   public List<CommandSpec> commands() {
     return List.of(
-        new CommandSpec("status", "whether and how traffic is encrypted", OUTPUT),
+        new CommandSpec("status", "show whether and how traffic is encrypted", OUTPUT),
         new CommandSpec(
             "flush",
-            "removes IPsec states and policies",
-            new Option("--force", "-f", "", "without asking back"),
+            "remove IPsec states and policies",
+            new Option("--force", "-f", "", "do not ask for confirmation"),
             new Option("--node-id", "ID", "only those of this node"),
             new Option("--spi", "KEY", "only those of this key"),
-            new Option("--stale", "", "only those that no node uses any more"),
+            new Option("--stale", "", "only those that no node uses"),
             OUTPUT));
   }
 
@@ -35,8 +35,7 @@ public final class EncryptCommands implements CommandGroup {
     Output.of(arguments);
     if (command.equals("flush")) {
       // Changing the kernel's IPsec state of others would be no service to anybody.
-      throw new CommandException(
-          "encrypt flush: this version makes no IPsec states, so there are none to remove");
+      throw new CommandException("encrypt flush: not supported, this version has no IPsec");
     }
     Json status = session.agent().get("/healthz").get("encryption");
     return session.show(arguments, status, () -> text(status));

@@ -27,28 +27,29 @@ public final class KvstoreCommands implements CommandGroup {
   private static final String ADDRESS = "etcd.address";
   private static final int MAX_PORT = 65_535;
 
-  private static final Option RECURSIVE = new Option("--recursive", "", "all keys below it");
-  private static final Option STORE = new Option("--kvstore", "TYPE", "etcd; default the agent's");
+  private static final Option RECURSIVE =
+      new Option("--recursive", "", "all keys with this prefix");
+  private static final Option STORE = new Option("--kvstore", "TYPE", "etcd; default: the agent's");
   private static final Option STORE_OPTIONS =
-      new Option("--kvstore-opt", "KEY=VALUE…", ADDRESS + "=URL; default the agent's");
+      new Option("--kvstore-opt", "KEY=VALUE…", ADDRESS + "=URL; default: the agent's");
 
   @Override
   public List<CommandSpec> commands() {
     return List.of(
         new CommandSpec(
-            "get", "KEY", "the value of a key", RECURSIVE, STORE, STORE_OPTIONS, OUTPUT),
+            "get", "KEY", "print the value of a key", RECURSIVE, STORE, STORE_OPTIONS, OUTPUT),
         new CommandSpec(
             "set",
             "[KEY]",
             0,
             1,
-            "writes a key",
+            "write a key",
             List.of(
                 new Option("--key", "KEY", "the key"),
                 new Option("--value", "VALUE", "its value"),
                 STORE,
                 STORE_OPTIONS)),
-        new CommandSpec("delete", "KEY", "removes a key", RECURSIVE, STORE, STORE_OPTIONS));
+        new CommandSpec("delete", "KEY", "delete a key", RECURSIVE, STORE, STORE_OPTIONS));
   }
 
   @Override
@@ -77,7 +78,7 @@ public final class KvstoreCommands implements CommandGroup {
     return session.show(arguments, Json.of(found.getFirst().text()), () -> text(found));
   }
 
-  /** As the field's command writes it: a value may be any bytes. */
+  /** As Cilium's command writes it: a value may be any bytes. */
   private static Json whole(Entry entry) {
     return Json.object("Data", Json.of(entry.data()))
         .with("ModRevision", Json.of(entry.modRevision()))
@@ -133,13 +134,13 @@ public final class KvstoreCommands implements CommandGroup {
       own.get("options").fields().forEach((key, value) -> options.put(key, value.text()));
       if (type.isEmpty()) {
         throw new CommandException(
-            "kvstore: the agent runs without one; another is named by --kvstore-opt "
+            "kvstore: the agent has no key-value store; name one with --kvstore-opt "
                 + ADDRESS
                 + "=URL");
       }
     }
     if (!type.isEmpty() && !type.equals(ETCD)) {
-      throw new CommandException("kvstore: " + type + " is none that is known; wanted " + ETCD);
+      throw new CommandException("kvstore: unknown type " + type + ", wanted " + ETCD);
     }
     return new EtcdClient(address(options));
   }
@@ -164,6 +165,6 @@ public final class KvstoreCommands implements CommandGroup {
     }
     throw new CommandException(
         // Not repeated: a password may stand in it.
-        "kvstore: " + ADDRESS + ": wanted http[s]://HOST:PORT, without a name and a password");
+        "kvstore: " + ADDRESS + ": wanted http[s]://HOST:PORT, without user and password");
   }
 }

@@ -11,12 +11,12 @@ import io.cilium4j.cli.json.Json;
 import java.io.IOException;
 import java.util.List;
 
-/** {@code cilium node list}: the nodes of the cluster. */
+/** {@code cilium node list}: lists the nodes of the cluster. */
 public final class NodeCommands implements CommandGroup {
 
   @Override
   public List<CommandSpec> commands() {
-    return List.of(new CommandSpec("list", "the nodes of the cluster", OUTPUT));
+    return List.of(new CommandSpec("list", "list the nodes of the cluster", OUTPUT));
   }
 
   @Override

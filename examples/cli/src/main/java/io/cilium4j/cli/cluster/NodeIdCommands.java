@@ -16,7 +16,7 @@ public final class NodeIdCommands implements CommandGroup {
 
   @Override
   public List<CommandSpec> commands() {
-    return List.of(new CommandSpec("list", "the numbers of nodes", OUTPUT));
+    return List.of(new CommandSpec("list", "list the numbers of nodes", OUTPUT));
   }
 
   @Override

@@ -30,11 +30,11 @@ public final class AgentSocket {
   private static String unreachable(Path socket, String who, Exception e) {
     String why =
         Files.notExists(socket)
-            ? "no such socket; does the agent run?"
+            ? "no such socket; is the agent running?"
             : e instanceof AccessDeniedException || !Files.isWritable(socket)
                 ? "permission denied; try as root"
                 : e instanceof SocketException
-                    ? "nobody answers there; does the agent run?"
+                    ? "connection refused; is the agent running?"
                     : String.valueOf(e.getMessage());
     return "cannot reach " + who + " at unix://" + socket + ": " + why;
   }

@@ -54,7 +54,7 @@ public final class Arguments {
       } else if (++i < words.size()) {
         put(command, option, words.get(i), options);
       } else {
-        throw misuse(command, "option " + name + ": wanted " + option.value() + " behind it");
+        throw misuse(command, "option " + name + ": needs a value, " + option.value());
       }
     }
     if (operands.size() < spec.minOperands() || operands.size() > spec.maxOperands()) {
@@ -110,7 +110,7 @@ public final class Arguments {
     } else if (values.isEmpty()) {
       values.add(value);
     } else {
-      throw misuse(command, "option " + option.name() + " twice");
+      throw misuse(command, "option " + option.name() + ": given twice");
     }
   }
 

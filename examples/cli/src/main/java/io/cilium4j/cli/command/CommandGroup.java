@@ -18,13 +18,13 @@ public interface CommandGroup {
   /** How the Kubernetes API is reached elsewhere; what this version does not read it for. */
   List<Option> KUBERNETES =
       List.of(
-          new Option("--enable-k8s", "", "not in this version, as all of --k8s-…"),
-          new Option("--enable-k8s-api-discovery", "", "not in this version"),
-          new Option("--k8s-api-server", "URL", "where the Kubernetes API is"),
-          new Option("--k8s-client-burst", "N", "most requests to it at once"),
-          new Option("--k8s-client-qps", "N", "requests to it a second"),
-          new Option("--k8s-heartbeat-timeout", "TIME", "how long it may be silent"),
-          new Option("--k8s-kubeconfig-path", "FILE", "how to reach it"));
+          new Option("--enable-k8s", "", "not supported yet, like all --k8s-… options"),
+          new Option("--enable-k8s-api-discovery", "", "not supported yet"),
+          new Option("--k8s-api-server", "URL", "URL of the Kubernetes API"),
+          new Option("--k8s-client-burst", "N", "largest burst of requests"),
+          new Option("--k8s-client-qps", "N", "requests a second"),
+          new Option("--k8s-heartbeat-timeout", "TIME", "timeout of its heartbeat"),
+          new Option("--k8s-kubeconfig-path", "FILE", "kubeconfig file"));
 
   /** Its commands, in the order in which help lists them. */
   List<CommandSpec> commands();

@@ -51,7 +51,7 @@ public record CommandSpec(
     return name.isEmpty() ? 0 : name.split(" ", -1).length;
   }
 
-  /** Whether it has this name; {@code ls} is {@code list}, as everywhere in this field. */
+  /** Whether it has this name; {@code ls} is {@code list}, as in Cilium. */
   public boolean isCalled(List<String> words) {
     String called = String.join(" ", words);
     return called.equals(name)

@@ -6,7 +6,7 @@ import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 
-/** Durations as they are typed and told in this field: {@code 1m30s}, {@code 3s ago}. */
+/** Durations as Cilium reads and prints them: {@code 1m30s}, {@code 3s ago}. */
 public final class Durations {
   private Durations() {}
 
@@ -52,7 +52,7 @@ public final class Durations {
     }
   }
 
-  /** A latency as the field writes it: {@code 1.25ms}, {@code 304.5µs}. */
+  /** A latency as Cilium writes it: {@code 1.25ms}, {@code 304.5µs}. */
   public static String latency(long nanos) {
     if (nanos < 1_000) {
       return nanos + "ns";

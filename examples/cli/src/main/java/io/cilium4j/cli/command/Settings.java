@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
  * @param isDebug whether errors are told with all that is known of them
  */
 public record Settings(Path socket, Path healthSocket, Path monitorSocket, boolean isDebug) {
-  /** The field's own variable. */
+  /** Cilium's variable. */
   public static final String SOCKET_VARIABLE = "CILIUM_SOCK";
 
-  /** The field's own variable for the health API. */
+  /** Cilium's variable for the health API. */
   private static final String HEALTH_SOCKET_VARIABLE = "CILIUM_HEALTH_SOCK";
 
   /** Likewise for the monitor. */
@@ -66,7 +66,7 @@ public record Settings(Path socket, Path healthSocket, Path monitorSocket, boole
       } else if (++i < args.size()) {
         given.put(key, args.get(i));
       } else {
-        throw new UsageException("option " + name + ": wanted a value behind it");
+        throw new UsageException("option " + name + ": needs a value");
       }
     }
     Map<String, String> file = readFile(given.get("config"), environment.get("HOME"));

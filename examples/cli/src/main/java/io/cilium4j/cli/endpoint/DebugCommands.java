@@ -21,10 +21,10 @@ public final class DebugCommands implements CommandGroup {
         new CommandSpec(
             "pod add",
             "NAME",
-            "makes a test pod: a network namespace that the agent has as an endpoint",
+            "create a test pod: a network namespace with an endpoint",
             NAMESPACE,
             new Option("--labels", "-l", "KEY=VALUE…", "the pod's labels")),
-        new CommandSpec("pod delete", "NAME", "removes a test pod and its namespace", NAMESPACE));
+        new CommandSpec("pod delete", "NAME", "delete a test pod and its namespace", NAMESPACE));
   }
 
   @Override
@@ -56,7 +56,7 @@ public final class DebugCommands implements CommandGroup {
       }
       case "pod delete" -> {
         pod.delete();
-        session.console().line("Pod " + pod + " is gone");
+        session.console().line("Pod " + pod + " deleted");
         yield 0;
       }
       default -> throw new IllegalArgumentException(command);

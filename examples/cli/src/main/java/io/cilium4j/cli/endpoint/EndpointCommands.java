@@ -25,35 +25,37 @@ import java.util.Map;
 public final class EndpointCommands implements CommandGroup {
   private static final String ENDPOINT = "ENDPOINT";
   private static final Option NO_HEADERS =
-      new Option("--no-headers", "", "no head above the table");
+      new Option("--no-headers", "", "do not print the table header");
 
   @Override
   public List<CommandSpec> commands() {
     return List.of(
-        new CommandSpec("list", "all endpoints", NO_HEADERS, OUTPUT),
+        new CommandSpec("list", "list all endpoints", NO_HEADERS, OUTPUT),
         new CommandSpec(
             "get",
             ENDPOINT + " | -l LABELS",
             0,
             1,
-            "everything about an endpoint, or about those that have some labels",
-            List.of(new Option("--labels", "-l", "LABEL…", "with all of these labels"), OUTPUT)),
+            "show all about an endpoint, or about those with all given labels",
+            List.of(
+                new Option("--labels", "-l", "LABEL…", "endpoints with all of these labels"),
+                OUTPUT)),
         new CommandSpec(
             "config",
             ENDPOINT + " [OPTION=(enable|disable)…]",
             1,
             Integer.MAX_VALUE,
-            "shows or changes an endpoint's options",
-            List.of(new Option("--list-options", "", "which options there are"), OUTPUT)),
+            "show or change an endpoint's options",
+            List.of(new Option("--list-options", "", "list the options"), OUTPUT)),
         new CommandSpec(
             "labels",
             ENDPOINT,
-            "shows or changes the labels that come from the user",
+            "show or change an endpoint's user labels",
             new Option("--add", "-a", "LABEL…", "labels to add or enable"),
             new Option("--delete", "-d", "LABEL…", "labels to remove or disable")),
-        new CommandSpec("log", ENDPOINT, "the states that an endpoint went through", OUTPUT),
-        new CommandSpec("health", ENDPOINT, "how an endpoint is", OUTPUT),
-        new CommandSpec("disconnect", ENDPOINT, "takes an endpoint off the network"));
+        new CommandSpec("log", ENDPOINT, "show the past states of an endpoint", OUTPUT),
+        new CommandSpec("health", ENDPOINT, "show the health of an endpoint", OUTPUT),
+        new CommandSpec("disconnect", ENDPOINT, "disconnect an endpoint from the network"));
   }
 
   @Override
@@ -177,7 +179,7 @@ public final class EndpointCommands implements CommandGroup {
       List<String> user = new ArrayList<>(answer.get("spec", "user").texts());
       for (String label : deleted) {
         if (!user.removeIf(each -> isMeant(label, each))) {
-          throw new CommandException(label + ": not among the labels that a user gave");
+          throw new CommandException(label + ": not one of the user labels");
         }
       }
       added.stream()
@@ -255,7 +257,9 @@ public final class EndpointCommands implements CommandGroup {
       throw new CommandException("endpoint " + arguments.operand() + ": " + reply.reason());
     }
     if (reply.status() == 206) {
-      session.console().error("endpoint " + arguments.operand() + ": gone, but with errors");
+      session
+          .console()
+          .error("endpoint " + arguments.operand() + ": disconnected, but with errors");
       return ExitCode.FAILED;
     }
     session.console().line("Endpoint " + arguments.operand() + " successfully disconnected");

@@ -21,24 +21,25 @@ import java.util.Map;
 /** {@code cilium fqdn …}: names and addresses from DNS. */
 public final class FqdnCommands implements CommandGroup {
   private static final Option PATTERN =
-      new Option("--matchpattern", "-p", "PATTERN", "only names that match, such as *.example.com");
+      new Option(
+          "--matchpattern", "-p", "PATTERN", "only names that match, for example *.example.com");
 
   @Override
   public List<CommandSpec> commands() {
     return List.of(
         new CommandSpec(
             "cache list",
-            "the names that were looked up",
-            new Option("--endpoint", "-e", "ENDPOINT", "by this endpoint"),
-            new Option("--source", "-s", "SOURCE", "lookup or connection"),
+            "list the names that were looked up",
+            new Option("--endpoint", "-e", "ENDPOINT", "only look-ups of this endpoint"),
+            new Option("--source", "-s", "SOURCE", "only this source: lookup or connection"),
             PATTERN,
             OUTPUT),
         new CommandSpec(
             "cache clean",
-            "forgets names",
-            new Option("--force", "-f", "", "without asking back"),
+            "remove names from the cache",
+            new Option("--force", "-f", "", "do not ask for confirmation"),
             PATTERN),
-        new CommandSpec("names", "the names and patterns that policies name", OUTPUT));
+        new CommandSpec("names", "list the names and patterns in policies", OUTPUT));
   }
 
   @Override
@@ -99,9 +100,9 @@ public final class FqdnCommands implements CommandGroup {
 
   private static int clean(Arguments arguments, Session session) throws IOException {
     if (!arguments.has("--force")) {
-      session.console().line("Names that will be forgotten:");
+      session.console().line("Names to remove:");
       session.console().print(table(lookups(arguments, session)).toString());
-      if (!session.console().confirm("Forget them?")) {
+      if (!session.console().confirm("Remove them?")) {
         return ExitCode.FAILED;
       }
     }

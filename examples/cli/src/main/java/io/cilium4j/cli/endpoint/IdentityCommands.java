@@ -27,15 +27,17 @@ public final class IdentityCommands implements CommandGroup {
             "[LABELS]",
             0,
             1,
-            "all identities, or that of some labels",
-            List.of(new Option("--endpoints", "", "those of this node's endpoints"), OUTPUT)),
+            "list all identities, or the one with the given labels",
+            List.of(
+                new Option("--endpoints", "", "list the identities of this node's endpoints"),
+                OUTPUT)),
         new CommandSpec(
             "get",
             "ID | --label LABELS",
             0,
             1,
-            "the labels of an identity, or the identity of labels",
-            List.of(new Option("--label", "LABEL…", "exactly these labels"), OUTPUT)));
+            "show an identity by its number or its labels",
+            List.of(new Option("--label", "LABEL…", "the labels, all of them"), OUTPUT)));
   }
 
   @Override

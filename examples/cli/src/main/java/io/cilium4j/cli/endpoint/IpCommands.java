@@ -24,9 +24,9 @@ public final class IpCommands implements CommandGroup {
     return List.of(
         new CommandSpec(
             "list",
-            "addresses and their identities, as the agent has them",
-            new Option("--numeric", "-n", "", "identities as numbers"),
-            new Option("--verbose", "-v", "", "with the node and the encryption key"),
+            "list the agent's addresses and their identities",
+            new Option("--numeric", "-n", "", "show identities as numbers"),
+            new Option("--verbose", "-v", "", "show the node and the encryption key too"),
             OUTPUT));
   }
 

@@ -81,7 +81,7 @@ final class TestPod {
    */
   Made add(Collection<String> labels) throws IOException {
     if (Netns.exists(netns())) {
-      throw new CommandException("pod " + this + ": there is a namespace " + netns() + " already");
+      throw new CommandException("pod " + this + ": namespace " + netns() + " exists already");
     }
     Json given =
         agent
@@ -182,7 +182,7 @@ final class TestPod {
     }
     boolean had = removeNamespace();
     if (!had && reply.status() == NOT_FOUND) {
-      throw new CommandException("pod " + this + ": there is none; cilium debug pod add makes one");
+      throw new CommandException("pod " + this + ": not found; cilium debug pod add creates it");
     }
   }
 

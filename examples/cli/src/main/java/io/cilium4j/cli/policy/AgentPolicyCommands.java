@@ -36,36 +36,36 @@ final class AgentPolicyCommands {
               "[LABEL…]",
               0,
               Integer.MAX_VALUE,
-              "the agent's rules, or those that have some labels",
+              "show the agent's rules, or those with all given labels",
               List.of(CommandGroup.OUTPUT)),
           new CommandSpec(
               "import",
               "PATH",
-              "gives the agent rules, a list in JSON or YAML: a file, a folder, - for standard"
-                  + " input",
+              "import rules (JSON or YAML) from a file, a folder, or standard input (-)",
               new Option("--print", "", "print what is sent"),
-              new Option("--replace", "", "in place of the rules with the same labels"),
-              new Option("--replace-with-labels", "LABEL…", "in place of those with these labels"),
+              new Option("--replace", "", "replace the rules that have the same labels"),
+              new Option(
+                  "--replace-with-labels", "LABEL…", "replace the rules that have these labels"),
               CommandGroup.OUTPUT),
           new CommandSpec(
               "delete",
               "[LABEL…] | --all",
               0,
               Integer.MAX_VALUE,
-              "removes the rules that have some labels",
+              "remove the rules with all given labels",
               List.of(new Option("--all", "", "all rules"), CommandGroup.OUTPUT)),
           new CommandSpec(
               "selectors",
-              "whom the policies' selectors select",
-              new Option("--verbose", "-v", "", "with the labels of the policies"),
+              "show the selectors of policies and the identities that they select",
+              new Option("--verbose", "-v", "", "show the labels of the policies too"),
               CommandGroup.OUTPUT),
           new CommandSpec(
               "wait",
               "REVISION",
-              "waits until all endpoints enforce a revision; 1 if they do not in time",
-              new Option("--max-wait-time", "SECONDS", "how long; default 360"),
-              new Option("--fail-wait-time", "SECONDS", "how long where an endpoint is not ready"),
-              new Option("--sleep-time", "SECONDS", "between two looks; default 1")));
+              "wait until all endpoints enforce a revision; exits with 1 on timeout",
+              new Option("--max-wait-time", "SECONDS", "timeout; default 360"),
+              new Option("--fail-wait-time", "SECONDS", "timeout while an endpoint is not ready"),
+              new Option("--sleep-time", "SECONDS", "interval between checks; default 1")));
 
   private AgentPolicyCommands() {}
 

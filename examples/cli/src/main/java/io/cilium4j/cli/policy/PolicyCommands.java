@@ -24,10 +24,7 @@ import java.util.List;
  */
 public final class PolicyCommands implements CommandGroup {
   private static final Option COMPAT =
-      new Option(
-          "--reference-compat",
-          "",
-          "answer as the field's reference implementation does also where a list is empty");
+      new Option("--reference-compat", "", "answer as Cilium does, even where a list is empty");
 
   private static final List<CommandSpec> OFFLINE =
       List.of(
@@ -36,37 +33,39 @@ public final class PolicyCommands implements CommandGroup {
               "< CASE.json",
               0,
               0,
-              "decides the flows of a policy case, one JSON line a flow",
-              List.of(new Option("--explain", "", "say why, rule by rule"), COMPAT)),
+              "decide the flows of a policy case, one JSON line each",
+              List.of(new Option("--explain", "", "explain each verdict rule by rule"), COMPAT)),
           new CommandSpec(
               "validate",
               "FILE…",
               1,
               Integer.MAX_VALUE,
-              "checks policies in YAML or JSON files or folders, one line an error; 1 if there is"
-                  + " one",
+              "check policies in YAML or JSON files or folders; exits with 1 on an error",
               List.of(
                   new Option("--print", "", "print each policy file"),
-                  new Option("--verbose", "-v", "", "name each file"),
+                  new Option("--verbose", "-v", "", "print the name of each file"),
                   COMPAT)),
           new CommandSpec(
               "explain",
               "",
               0,
               0,
-              "says whether one flow passes under the policies of a file or folder, and why",
+              "explain whether the policies of a file or folder allow a flow",
               List.of(
                   new Option("--policies", "PATH", "a file or folder of policies"),
                   new Option(
                       "--from",
                       "PEER",
-                      "who sends: KEY=VALUE,… of a pod, an address, or reserved:…"),
-                  new Option("--to", "PEER", "who receives, likewise"),
+                      "the sender: KEY=VALUE,… of a pod, an address, or reserved:…"),
+                  new Option("--to", "PEER", "the receiver, in the same form"),
                   new Option(
-                      "--port", "PORT/PROTOCOL", "for example 80/TCP, or ICMP's type: 8/ICMP"),
+                      "--port", "PORT/PROTOCOL", "for example 80/TCP; for ICMP its type: 8/ICMP"),
                   new Option(
-                      "--namespace", "NAME", "where pods are that name none; default: default"),
-                  new Option("--expect", "VERDICT", "allowed or denied: 1 if it is the other"),
+                      "--namespace", "NAME", "namespace of pods that name none; default: default"),
+                  new Option(
+                      "--expect",
+                      "VERDICT",
+                      "allowed or denied; exits with 1 on the other verdict"),
                   COMPAT)));
 
   @Override

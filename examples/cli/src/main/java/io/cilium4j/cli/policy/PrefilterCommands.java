@@ -14,16 +14,16 @@ import java.util.List;
 
 /** {@code cilium prefilter …}: addresses whose packets are dropped at the device. */
 public final class PrefilterCommands implements CommandGroup {
-  private static final Option CIDR = new Option("--cidr", "CIDR…", "prefixes");
+  private static final Option CIDR = new Option("--cidr", "CIDR…", "prefixes, separated by commas");
   private static final Option REVISION =
-      new Option("--revision", "N", "the list's revision that this change is for");
+      new Option("--revision", "N", "the revision of the list to change");
 
   @Override
   public List<CommandSpec> commands() {
     return List.of(
-        new CommandSpec("list", "the prefixes that are dropped", OUTPUT),
-        new CommandSpec("update", "drops more prefixes", CIDR, REVISION),
-        new CommandSpec("delete", "drops prefixes no longer", CIDR, REVISION));
+        new CommandSpec("list", "list the prefixes to drop", OUTPUT),
+        new CommandSpec("update", "add prefixes", CIDR, REVISION),
+        new CommandSpec("delete", "remove prefixes", CIDR, REVISION));
   }
 
   @Override

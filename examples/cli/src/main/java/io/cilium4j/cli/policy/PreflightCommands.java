@@ -32,18 +32,18 @@ public final class PreflightCommands implements CommandGroup {
             "PATH…",
             0,
             Integer.MAX_VALUE,
-            "checks policies in files or folders; 1 if one has an error",
+            "check policies in files or folders; exits with 1 on an error",
             KUBERNETES),
         new CommandSpec(
             "fqdn-poller",
-            "writes the DNS cache of the agent into a file, for the one that comes",
-            new Option(CACHE, "FILE", "where to"),
-            new Option(TTL, "SECONDS", "how long the names hold; default as they are")),
+            "write the agent's DNS cache to a file for its successor",
+            new Option(CACHE, "FILE", "the file"),
+            new Option(TTL, "SECONDS", "TTL of the names; default: unchanged")),
         new CommandSpec(
                 "migrate-identity",
-                "refused: identities are nowhere else to be moved from",
-                new Option("--kvstore", "KIND", "the store to move them from"),
-                new Option("--kvstore-opt", "KEY=VALUE…", "how to reach it"))
+                "not supported: this version has no other identity store",
+                new Option("--kvstore", "KIND", "the store to move identities from"),
+                new Option("--kvstore-opt", "KEY=VALUE…", "options of that store"))
             .with(KUBERNETES));
   }
 
@@ -53,14 +53,14 @@ public final class PreflightCommands implements CommandGroup {
       case "validate-cnp" -> {
         if (arguments.operands().isEmpty()) {
           throw new CommandException(
-              "preflight validate-cnp: this version asks no Kubernetes API; name files or folders");
+              "preflight validate-cnp: this version does not read the Kubernetes API; name files or folders");
         }
         yield new PolicyCommands().run("validate", arguments, session);
       }
       case "fqdn-poller" -> cache(arguments, session);
       case "migrate-identity" ->
           throw new CommandException(
-              "preflight migrate-identity: this version keeps identities in one place only");
+              "preflight migrate-identity: this version has no other identity store");
       default -> throw new IllegalArgumentException(command);
     };
   }

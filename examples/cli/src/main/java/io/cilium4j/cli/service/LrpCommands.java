@@ -17,7 +17,7 @@ public final class LrpCommands implements CommandGroup {
 
   @Override
   public List<CommandSpec> commands() {
-    return List.of(new CommandSpec("list", "local redirect policies", OUTPUT));
+    return List.of(new CommandSpec("list", "list the local redirect policies", OUTPUT));
   }
 
   @Override

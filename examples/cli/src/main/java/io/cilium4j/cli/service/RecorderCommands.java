@@ -25,15 +25,15 @@ public final class RecorderCommands implements CommandGroup {
   @Override
   public List<CommandSpec> commands() {
     return List.of(
-        new CommandSpec("list", "all recorders and the masks that they need", OUTPUT),
-        new CommandSpec("get", "ID", "one recorder", OUTPUT),
+        new CommandSpec("list", "list all recorders and their masks", OUTPUT),
+        new CommandSpec("get", "ID", "show one recorder", OUTPUT),
         new CommandSpec(
             "update",
-            "adds or changes a recorder",
-            new Option("--id", "ID", "its number"),
-            new Option("--caplen", "BYTES", "how much of each packet; 0, the default, is all"),
-            new Option("--filters", "FILTER…", FILTER + ", with blanks between, quoted")),
-        new CommandSpec("delete", "ID", "removes a recorder"));
+            "add or change a recorder",
+            new Option("--id", "ID", "number of the recorder"),
+            new Option("--caplen", "BYTES", "bytes of each packet; 0 (default) for all"),
+            new Option("--filters", "FILTER…", FILTER + ", separated by blanks, in quotes")),
+        new CommandSpec("delete", "ID", "remove a recorder"));
   }
 
   @Override

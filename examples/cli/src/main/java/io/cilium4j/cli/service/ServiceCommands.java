@@ -21,21 +21,22 @@ import java.util.Map;
 /** {@code cilium service …}: services and their backends. */
 public final class ServiceCommands implements CommandGroup {
   private static final Option AFFINITY =
-      new Option("--clustermesh-affinity", "", "which backends are preferred");
+      new Option("--clustermesh-affinity", "", "show which backends are preferred");
 
   @Override
   public List<CommandSpec> commands() {
     return List.of(
-        new CommandSpec("list", "all services", AFFINITY, OUTPUT),
-        new CommandSpec("get", "ID", "one service", OUTPUT),
+        new CommandSpec("list", "list all services", AFFINITY, OUTPUT),
+        new CommandSpec("get", "ID", "show one service", OUTPUT),
         new CommandSpec(
             "update",
-            "adds or changes a service",
-            new Option("--id", "ID", "its number"),
+            "add or change a service",
+            new Option("--id", "ID", "number of the service"),
             new Option("--frontend", "ADDRESS", "IP:PORT[/PROTOCOL]"),
-            new Option("--backends", "ADDRESS…", "IP:PORT, in the order of weights and states"),
-            new Option("--backend-weights", "WEIGHT…", "one a backend"),
-            new Option("--states", "STATE…", "one a backend: active, terminating, …"),
+            new Option(
+                "--backends", "ADDRESS…", "IP:PORT, in the same order as weights and states"),
+            new Option("--backend-weights", "WEIGHT…", "one for each backend"),
+            new Option("--states", "STATE…", "one for each backend: active, terminating, …"),
             new Option("--k8s-node-port", "", "a NodePort"),
             new Option("--k8s-external", "", "an ExternalIPs service"),
             new Option("--k8s-host-port", "", "a HostPort"),
@@ -43,14 +44,14 @@ public final class ServiceCommands implements CommandGroup {
             new Option("--local-redirect", "", "a local redirect"),
             new Option("--k8s-ext-traffic-policy", "POLICY", "Cluster or Local"),
             new Option("--k8s-int-traffic-policy", "POLICY", "Cluster or Local"),
-            new Option("--k8s-cluster-internal", "", "for use within the cluster only")),
+            new Option("--k8s-cluster-internal", "", "reachable within the cluster only")),
         new CommandSpec(
             "delete",
             "ID | --all",
             0,
             1,
-            "removes a service",
-            List.of(new Option("--all", "", "all services"))));
+            "remove a service",
+            List.of(new Option("--all", "", "remove all services"))));
   }
 
   @Override

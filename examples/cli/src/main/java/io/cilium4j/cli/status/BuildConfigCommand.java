@@ -36,11 +36,12 @@ public final class BuildConfigCommand implements CommandGroup {
     return List.of(
         new CommandSpec(
                 "",
-                "gathers the agent's options from folders into one",
-                new Option("--dest", "DIR", "where to; default " + DEFAULT_FOLDER),
-                new Option("--source", "SOURCE…", "directory:PATH, the last one counts most"),
-                new Option("--allow-config-keys", "KEY…", "only these from other than the first"),
-                new Option("--deny-config-keys", "KEY…", "never these from other than the first"),
+                "merge the agent's options from several folders into one",
+                new Option("--dest", "DIR", "destination folder; default " + DEFAULT_FOLDER),
+                new Option("--source", "SOURCE…", "directory:PATH; later ones win"),
+                new Option(
+                    "--allow-config-keys", "KEY…", "keys that all but the first source may set"),
+                new Option("--deny-config-keys", "KEY…", "keys that only the first source may set"),
                 new Option("--node-name", "NAME", "the node's name in Kubernetes"))
             .with(KUBERNETES));
   }
@@ -48,7 +49,7 @@ public final class BuildConfigCommand implements CommandGroup {
   @Override
   public int run(String command, Arguments arguments, Session session) throws IOException {
     if (arguments.has("--allow-config-keys") && arguments.has("--deny-config-keys")) {
-      throw arguments.wrong("either --allow-config-keys or --deny-config-keys");
+      throw arguments.wrong("--allow-config-keys and --deny-config-keys exclude each other");
     }
     Map<String, byte[]> options = new TreeMap<>();
     boolean first = true;
@@ -79,7 +80,7 @@ public final class BuildConfigCommand implements CommandGroup {
   private static List<Path> files(String source) throws IOException {
     if (!source.startsWith("directory:")) {
       throw new CommandException(
-          "source " + source + ": this version reads directory:PATH, none of the Kubernetes API");
+          "source " + source + ": this version reads directory:PATH only, not the Kubernetes API");
     }
     Path folder = Path.of(source.substring("directory:".length()));
     if (!Files.isDirectory(folder)) {
@@ -109,7 +110,7 @@ public final class BuildConfigCommand implements CommandGroup {
     List<Path> before = files("directory:" + folder);
     Path mark = folder.resolve(MARK);
     if (!before.isEmpty() && !Files.isRegularFile(mark, LinkOption.NOFOLLOW_LINKS)) {
-      throw new CommandException(folder + ": holds files that this command did not write");
+      throw new CommandException(folder + ": contains files that this command did not write");
     }
     Files.write(mark, new byte[0]);
     for (Path old : before) {

@@ -13,14 +13,14 @@ import java.io.IOException;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** {@code cilium cgroups list}: the cgroups of pods. */
+/** {@code cilium cgroups list}: lists the cgroups of pods. */
 public final class CgroupsCommands implements CommandGroup {
   private static final Option NO_HEADERS =
-      new Option("--no-headers", "", "no head above the table");
+      new Option("--no-headers", "", "do not print the table header");
 
   @Override
   public List<CommandSpec> commands() {
-    return List.of(new CommandSpec("list", "the cgroups of pods", NO_HEADERS, OUTPUT));
+    return List.of(new CommandSpec("list", "list the cgroups of pods", NO_HEADERS, OUTPUT));
   }
 
   @Override

@@ -27,14 +27,18 @@ public final class ConfigCommands implements CommandGroup {
             "[OPTION=(enable|disable)…]",
             0,
             Integer.MAX_VALUE,
-            "shows or changes the agent's options",
+            "show or change the agent's options",
             List.of(
-                new Option("--all", "-a", "", "those that cannot be changed as well"),
-                new Option("--read-only", "-r", "", "only those that cannot be changed"),
-                new Option("--list-options", "", "the names of those that can be changed"),
-                new Option("--num-pages", "-n", "PAGES", "pages of the monitor's buffer"),
+                new Option("--all", "-a", "", "show read-only options too"),
+                new Option("--read-only", "-r", "", "show read-only options alone"),
+                new Option("--list-options", "", "list the options that can be changed"),
+                new Option(
+                    "--num-pages",
+                    "-n",
+                    "PAGES",
+                    "set the number of pages of the monitor's buffer"),
                 OUTPUT)),
-        new CommandSpec("get", "OPTION", "one option", OUTPUT));
+        new CommandSpec("get", "OPTION", "show one option", OUTPUT));
   }
 
   @Override

@@ -63,10 +63,11 @@ public final class DebuginfoCommand implements CommandGroup {
     return List.of(
         new CommandSpec(
             "",
-            "gathers what helps to find a fault, without secrets",
-            new Option("--file", "-f", "", "into an archive, a file for each part"),
-            new Option("--file-per-command", "", "as --file"),
-            new Option("--output-directory", "DIR", "where the archive goes; default here"),
+            "collect information for a bug report, without secrets",
+            new Option("--file", "-f", "", "write an archive with a file for each part"),
+            new Option("--file-per-command", "", "same as --file"),
+            new Option(
+                "--output-directory", "DIR", "folder of the archive; default: the current one"),
             new Option("--output", "-o", "FORMAT…", "json or text; default text")));
   }
 

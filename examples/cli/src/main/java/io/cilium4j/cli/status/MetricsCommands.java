@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/** {@code cilium metrics list}: the agent's counters and gauges. */
+/** {@code cilium metrics list}: lists the agent's metrics. */
 public final class MetricsCommands implements CommandGroup {
 
   @Override
@@ -26,8 +26,8 @@ public final class MetricsCommands implements CommandGroup {
     return List.of(
         new CommandSpec(
             "list",
-            "the agent's counters and gauges",
-            new Option("--match-pattern", "-p", "REGEX", "only those whose name matches"),
+            "list the agent's metrics",
+            new Option("--match-pattern", "-p", "REGEX", "only metrics whose name matches"),
             OUTPUT));
   }
 

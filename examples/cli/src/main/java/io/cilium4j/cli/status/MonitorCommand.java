@@ -43,19 +43,19 @@ public final class MonitorCommand implements CommandGroup {
     return List.of(
         new CommandSpec(
             "",
-            "flows, drops and the agent's events as they happen, until interrupted",
-            new Option("--from", "ID…", "only from these endpoints"),
-            new Option("--to", "ID…", "only to these endpoints"),
-            new Option("--related-to", "ID…", "only from, to or about these endpoints"),
+            "print flows, drops and events of the agent as they happen",
+            new Option("--from", "ID…", "only flows from these endpoints"),
+            new Option("--to", "ID…", "only flows to these endpoints"),
+            new Option("--related-to", "ID…", "only flows and events of these endpoints"),
             new Option("--type", "-t", "TYPE…", String.join(", ", SENT)),
-            new Option("--json", "-j", "", "a JSON object a line"),
-            new Option("--numeric", "-n", "", "identities as numbers"),
-            new Option("--verbose", "-v", "", "with labels and the rule that decided"),
-            new Option("--hex", "", "payloads in hexadecimal; this version keeps none"),
+            new Option("--json", "-j", "", "print JSON, one object a line"),
+            new Option("--numeric", "-n", "", "show identities as numbers"),
+            new Option("--verbose", "-v", "", "show labels and the rule that decided"),
+            new Option("--hex", "", "payloads in hexadecimal; not supported"),
             new Option(
                 "--monitor-socket",
                 "PATH",
-                "default monitor1_2.sock beside the API's, or the variable CILIUM_MONITOR_SOCK")));
+                "the monitor's socket; default: CILIUM_MONITOR_SOCK, or monitor1_2.sock beside the API's")));
   }
 
   /** What is wanted of the events. */
@@ -111,7 +111,9 @@ public final class MonitorCommand implements CommandGroup {
     Filter filter = Filter.of(arguments);
     tellNeverSent(filter, session.console());
     if (arguments.has("--hex")) {
-      session.console().error("monitor --hex: payloads are not kept, so none is shown");
+      session
+          .console()
+          .error("monitor --hex: not supported, the datapath does not record payloads");
     }
     Path socket =
         arguments.find("--monitor-socket").map(Path::of).orElse(session.settings().monitorSocket());
@@ -145,7 +147,7 @@ public final class MonitorCommand implements CommandGroup {
       return;
     }
     String line =
-        "monitor --type %s: never sent by this version, which sends %s"
+        "monitor --type %s: not supported; this version sends %s"
             .formatted(String.join(",", types), String.join(", ", SENT));
     if (types.size() == filter.types().size()) {
       throw new CommandException(line);

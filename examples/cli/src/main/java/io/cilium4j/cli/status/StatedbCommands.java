@@ -16,7 +16,7 @@ public final class StatedbCommands implements CommandGroup {
 
   @Override
   public List<CommandSpec> commands() {
-    return List.of(new CommandSpec("dump", "every table of the agent as JSON", OUTPUT));
+    return List.of(new CommandSpec("dump", "dump all tables of the agent as JSON", OUTPUT));
   }
 
   @Override

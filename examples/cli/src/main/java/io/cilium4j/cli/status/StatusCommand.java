@@ -27,16 +27,16 @@ public final class StatusCommand implements CommandGroup {
     return List.of(
         new CommandSpec(
             "",
-            "how the agent is; 1 if it is not well",
-            new Option("--brief", "", "one line"),
-            new Option("--verbose", "", "everything, as all the --all options together"),
-            new Option("--all-addresses", "", "each allocated address"),
-            new Option("--all-clusters", "", "each cluster"),
-            new Option("--all-controllers", "", "each controller, not only those that fail"),
-            new Option("--all-health", "", "each way to each node, not only who is not reached"),
-            new Option("--all-nodes", "", "each node"),
-            new Option("--all-redirects", "", "each redirect to a proxy"),
-            new Option("--timeout", "DURATION", "how long the agent may take; default 30s"),
+            "show the status of the agent; exits with 1 unless it is OK",
+            new Option("--brief", "", "print one line"),
+            new Option("--verbose", "", "all details; implies all --all-… options"),
+            new Option("--all-addresses", "", "show all allocated addresses"),
+            new Option("--all-clusters", "", "show all clusters"),
+            new Option("--all-controllers", "", "show all controllers, not only failing ones"),
+            new Option("--all-health", "", "show all paths to all nodes, not only failing ones"),
+            new Option("--all-nodes", "", "show all nodes"),
+            new Option("--all-redirects", "", "show all proxy redirects"),
+            new Option("--timeout", "DURATION", "timeout; default 30s"),
             OUTPUT));
   }
 

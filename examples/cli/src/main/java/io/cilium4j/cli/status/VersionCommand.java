@@ -22,7 +22,8 @@ public final class VersionCommand implements CommandGroup {
 
   @Override
   public List<CommandSpec> commands() {
-    return List.of(new CommandSpec("", "the versions of this command and of the agent", OUTPUT));
+    return List.of(
+        new CommandSpec("", "show the versions of this command and of the agent", OUTPUT));
   }
 
   /** The version of this program, which its module carries; a mere class path has none. */

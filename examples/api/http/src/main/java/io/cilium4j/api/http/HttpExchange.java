@@ -138,7 +138,7 @@ public final class HttpExchange implements AutoCloseable {
   private int readHead() throws IOException {
     String first = line();
     if (!first.matches("HTTP/1\\.[01] [1-5][0-9]{2}( .*)?")) {
-      throw new ProtocolException("what listens there does not speak HTTP");
+      throw new ProtocolException("the server does not speak HTTP");
     }
     int status = Integer.parseInt(first.substring(9, 12));
     for (int i = 0; i < MAX_HEADERS; i++) {
