@@ -31,7 +31,7 @@ class NoCyclesTest {
   private static final Pattern DESCRIPTOR = Pattern.compile("L([\\w/$]+);");
 
   @ParameterizedTest
-  @ValueSource(strings = "../cli")
+  @ValueSource(strings = {"../cli", "../agent"})
   void classes_ofDifferentFiles_needEachOtherInOneDirectionOnly(String module) throws IOException {
     Map<String, Set<String>> needs = needs(Path.of(module, "target/classes"));
     int count = needs.values().stream().mapToInt(Set::size).sum();
