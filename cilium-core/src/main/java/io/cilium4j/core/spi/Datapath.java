@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core.spi;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
@@ -64,6 +65,13 @@ public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
 
   /** What else is counted since the start, by name. */
   Map<String, Long> counters();
+
+  /**
+   * The numbers by which it knows other nodes, each with an address of the node; none by default.
+   */
+  default Map<Integer, IpAddress> nodeNumbers() {
+    return Map.of();
+  }
 
   /**
    * How full the tables are, and who fills them, as far as the implementation knows. What is

@@ -27,6 +27,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -234,20 +235,27 @@ final class ChangeWriter implements TunnelEnds {
     }
   }
 
-  @Override
-  public Set<IpAddress> known() {
+  /** The known nodes' numbers. */
+  Map<Integer, IpAddress> nodeNumbers() {
     lock.lock();
     try {
-      Set<IpAddress> known = new HashSet<>();
-      for (NodeRecord row : nodes.rows().values()) {
-        if (row.known() && row.address() != null) {
-          known.add(row.address());
-        }
-      }
-      return known;
+      Map<Integer, IpAddress> numbers = new TreeMap<>();
+      nodes
+          .rows()
+          .forEach((number, row) -> {
+            if (row.known() && row.address() != null) {
+              numbers.put(number, row.address());
+            }
+          });
+      return numbers;
     } finally {
       lock.unlock();
     }
+  }
+
+  @Override
+  public Set<IpAddress> known() {
+    return Set.copyOf(nodeNumbers().values());
   }
 
   @Override

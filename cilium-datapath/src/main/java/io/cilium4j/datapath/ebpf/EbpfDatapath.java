@@ -463,6 +463,11 @@ final class EbpfDatapath implements Datapath {
   }
 
   @Override
+  public Map<Integer, IpAddress> nodeNumbers() {
+    return writer.nodeNumbers();
+  }
+
+  @Override
   public void close() {
     synchronized (pods) {
       if (!closed) {

@@ -8,6 +8,7 @@ import io.cilium4j.api.model.RecorderSpec;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
@@ -459,6 +460,11 @@ public final class Agent implements AutoCloseable {
   }
 
   // ---- the datapath ----
+
+  /** The numbers by which the datapath knows other nodes. */
+  public Map<Integer, IpAddress> nodeNumbers() {
+    return running().datapath().datapath().nodeNumbers();
+  }
 
   /** The name of the datapath that runs: {@code ebpf}, {@code memory}. */
   public String datapathName() {

@@ -77,9 +77,13 @@ final class NetworkOperations {
         : new IPListEntryMetadata("local", endpoint.namespace(), endpoint.name());
   }
 
-  /** The datapath gives nodes no numbers. */
+  /** The numbers by which the datapath knows other nodes. */
   Response nodeIds(Request request) {
-    return Response.ok(List.<NodeID>of());
+    List<NodeID> ids = new ArrayList<>();
+    agent
+        .nodeNumbers()
+        .forEach((number, address) -> ids.add(new NodeID(number, List.of(address.toString()))));
+    return Response.ok(ids);
   }
 
   /** The agent does not look at the control groups of its pods. */

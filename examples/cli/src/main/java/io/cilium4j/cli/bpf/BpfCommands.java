@@ -46,9 +46,7 @@ public final class BpfCommands implements CommandGroup {
           Map.entry("lb maglev list", "cilium_lb4_maglev"),
           Map.entry("nat list", "cilium_snat_v4_external"),
           Map.entry("nat flush", "cilium_snat_v4_external"),
-          Map.entry("nodeid list", "cilium_node_map_v2"),
-          Map.entry("recorder list", "cilium_capture4_rules"),
-          Map.entry("tunnel list", "cilium_tunnel_map"));
+          Map.entry("recorder list", "cilium_capture4_rules"));
 
   private static final String ONE_PROGRAM =
       "not supported, endpoints share the programs of the node";
@@ -119,6 +117,8 @@ public final class BpfCommands implements CommandGroup {
     specs.add(
         new CommandSpec("config list", "show the configuration of the programs", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("fs show", "show the folder of the maps", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("nodeid list", "list the numbers of other nodes", INSTANCE, OUTPUT));
+    specs.add(new CommandSpec("tunnel list", "list the tunnels to other nodes", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("sha list", "list the programs by checksum", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("sha get", "SHA", "show a program by checksum", INSTANCE, OUTPUT));
     WITHOUT_MAP.keySet().stream()
@@ -174,6 +174,8 @@ public final class BpfCommands implements CommandGroup {
         case "metrics list" -> tables.metrics();
         case "config list" -> tables.config();
         case "fs show" -> tables.fileSystem();
+        case "nodeid list" -> tables.nodeIds();
+        case "tunnel list" -> tables.tunnels();
         default -> throw new IllegalArgumentException(command);
       };
     } catch (BpfException e) {

@@ -18,6 +18,7 @@ import io.cilium4j.datapath.ebpf.ConntrackRow.Flag;
 import io.cilium4j.datapath.ebpf.MapDump;
 import io.cilium4j.datapath.ebpf.MapDump.EndpointRow;
 import io.cilium4j.datapath.ebpf.MapDump.IpcacheRow;
+import io.cilium4j.datapath.ebpf.MapDump.NodeRow;
 import io.cilium4j.datapath.ebpf.MapDump.PolicyRow;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -190,7 +191,10 @@ final class BpfTables {
     var table = new TextTable("IP PREFIX/ADDRESS", "IDENTITY");
     Map<String, Json> rows = new LinkedHashMap<>();
     for (IpcacheRow row : maps.ipcache()) {
-      String info = "identity=" + row.identity();
+      String info =
+          "identity="
+              + row.identity()
+              + row.tunnelEndpoint().map(node -> " tunnelendpoint=" + node).orElse("");
       table.row(row.prefix(), info);
       rows.put(row.prefix().toString(), Json.ofTexts(List.of(info)));
     }
@@ -215,6 +219,32 @@ final class BpfTables {
         arguments,
         Json.object("prefix", Json.of(prefix.toString())).with("identity", Json.of(identity)),
         () -> address + " maps to identity " + identity + " (" + prefix + ")\n");
+  }
+
+  // ---- nodes ----
+
+  int nodeIds() {
+    var table = new TextTable("NODE ID", "IP ADDRESSES");
+    Map<String, Json> rows = new LinkedHashMap<>();
+    for (NodeRow row : maps.nodes()) {
+      table.row(row.number(), row.address());
+      rows.put(String.valueOf(row.number()), Json.ofTexts(List.of(row.address().toString())));
+    }
+    return show(rows, table);
+  }
+
+  int tunnels() {
+    var table = new TextTable("TUNNEL ENDPOINT", "VALUE");
+    Map<String, Json> rows = new LinkedHashMap<>();
+    for (NodeRow row : maps.nodes()) {
+      String info =
+          "node="
+              + row.number()
+              + (row.known() ? " mtu=" + row.mtuBytes() : " unknown: packets to it are dropped");
+      table.row(row.address(), info);
+      rows.put(row.address().toString(), Json.ofTexts(List.of(info)));
+    }
+    return show(rows, table);
   }
 
   // ---- policy ----
