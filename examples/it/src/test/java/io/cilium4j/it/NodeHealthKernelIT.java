@@ -229,9 +229,14 @@ class NodeHealthKernelIT {
     List<Socket> sockets = new ArrayList<>();
     try {
       for (int i = 0; i < 300; i++) {
-        Socket socket = end.netns().call(Socket::new);
+        Socket socket =
+            end.netns()
+                .call(() -> {
+                  var made = new Socket();
+                  made.setSoTimeout(30_000); // Which is what opens it, in the namespace.
+                  return made;
+                });
         sockets.add(socket);
-        socket.setSoTimeout(30_000);
         end.netns()
             .call(() -> {
               socket.connect(new InetSocketAddress("192.168.77.1", 4240), 10_000);
