@@ -123,13 +123,18 @@ final class BenchNode implements AutoCloseable {
   }
 
   static Endpoint endpoint(int id, int identity, EndpointInterface device) {
+    return endpoint(id, identity, device, addresses(id));
+  }
+
+  static Endpoint endpoint(
+      int id, int identity, EndpointInterface device, List<IpAddress> addresses) {
     return new Endpoint(
         id,
         "default",
         "pod" + id,
         Labels.EMPTY,
         identity,
-        addresses(id),
+        addresses,
         device,
         Map.of(),
         EndpointState.READY);
