@@ -11,53 +11,25 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.policy.controller.ApiRules;
 import io.cilium4j.policy.controller.PolicyRevision;
 import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Whether a change of policies is enforced when the call returns: packets say it. */
-class ApplyPolicyTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+class ApplyPolicyTest extends AgentFixture {
 
   private static final ResourceKey RULE = new ResourceKey("CiliumNetworkPolicy", "default", "rule");
 
-  @TempDir private Path temp;
   private final DecidingDatapath datapath = new DecidingDatapath();
-  private Agent agent;
 
-  @BeforeEach
-  void start() throws Exception {
-    Files.createDirectory(temp.resolve("manifests"));
-    agent = newAgent();
-    agent.start();
+  @Override
+  DecidingDatapath datapath() {
+    return datapath;
   }
 
-  @AfterEach
-  void stop() {
-    agent.stop();
-  }
-
-  private Agent newAgent() {
-    return Agent.builder()
-        .instance("t")
-        .datapath(datapath)
-        .stateFolder(temp.resolve("state"))
-        .manifests(temp.resolve("manifests"))
-        .podCidrs("10.1.0.0/24")
-        .build();
-  }
-
-  private Endpoint create(String pod) throws Exception {
-    Path netns = Files.createFile(temp.resolve("netns-" + pod));
-    return agent.createEndpoint(
-        new EndpointRequest("default", pod, Map.of("app", pod), netns.toString()));
+  @Override
+  AgentBuilder<Agent> builder() {
+    return super.builder().podCidrs("10.1.0.0/24");
   }
 
   /** Who may reach bob on this port, and no other. */
@@ -137,8 +109,7 @@ class ApplyPolicyTest {
     Files.delete(temp.resolve("manifests/rule.yaml"));
     write(onlyPort(85));
     // The source follows its folder in its own time; a second object tells when it is through.
-    Files.writeString(temp.resolve("last.yaml"), onlyPort(9).replace("name: rule", "name: last"));
-    Files.move(temp.resolve("last.yaml"), temp.resolve("manifests/last.yaml"));
+    writeManifest("last.yaml", onlyPort(9).replace("name: rule", "name: last"));
     agent.awaitPolicy(new ResourceKey("CiliumNetworkPolicy", "default", "last"), PATIENCE);
     assertFalse(datapath.passes(alice, bob, 85), "the program's still counts");
     assertTrue(agent.deletePolicy(RULE).isPresent());
@@ -147,9 +118,7 @@ class ApplyPolicyTest {
   }
 
   private void write(String yaml) throws Exception {
-    Path file = temp.resolve("rule.yaml");
-    Files.writeString(file, yaml);
-    Files.move(file, temp.resolve("manifests/rule.yaml"), StandardCopyOption.REPLACE_EXISTING);
+    writeManifest("rule.yaml", yaml);
   }
 
   @Test

@@ -10,65 +10,37 @@ import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.policy.controller.EnforcementStatus;
+import io.cilium4j.policy.controller.PolicyProgress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who may say what of an endpoint, and what it is while nobody has said enough. */
-class EndpointLabelsTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+class EndpointLabelsTest extends AgentFixture {
   private static final int TCP = 6;
   private static final String NAMESPACE_LABEL = "io.cilium.k8s.namespace.labels.";
 
-  @TempDir Path temp;
   private final RecordingDatapath datapath = new RecordingDatapath();
-  private Agent agent;
+
+  @Override
+  RecordingDatapath datapath() {
+    return datapath;
+  }
+
   private int lastDevice = 40;
-
-  @BeforeEach
-  void start() throws Exception {
-    Files.createDirectory(temp.resolve("manifests"));
-    agent = newAgent();
-    agent.start();
-  }
-
-  @AfterEach
-  void stop() {
-    agent.stop();
-  }
-
-  private Agent newAgent() {
-    return Agent.builder()
-        .instance("t")
-        .datapath(datapath)
-        .stateFolder(temp.resolve("state"))
-        .manifests(temp.resolve("manifests"))
-        .podCidrs("10.1.0.0/24", "fd00:1::/112")
-        .build();
-  }
-
-  private void restart() {
-    agent.stop();
-    agent = newAgent();
-    agent.start();
-  }
 
   /** Makes an endpoint as a CNI plugin does. */
   private Endpoint attach(String namespace, String name, String... labels) {
@@ -88,21 +60,15 @@ class EndpointLabelsTest {
         Wait.UNTIL_READY);
   }
 
-  private void write(String name, String yaml) throws Exception {
-    Path file = temp.resolve(name);
-    Files.writeString(file, yaml);
-    Files.move(file, temp.resolve("manifests/" + name), StandardCopyOption.REPLACE_EXISTING);
-  }
-
   private void writeNamespace(String name, String labels) throws Exception {
-    write(
+    writeManifest(
         "ns-" + name + ".yaml",
         "{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {%s}}}\n"
             .formatted(name, labels));
   }
 
   private void writePod(String namespace, String name, String labels) throws Exception {
-    write(
+    writeManifest(
         "pod-" + name + ".yaml",
         "{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: %s, labels: {%s}},"
                 .formatted(name, namespace, labels)
@@ -220,15 +186,28 @@ class EndpointLabelsTest {
     await(web.id(), labels -> value(labels, NAMESPACE_LABEL + "team").equals("none"));
   }
 
-  private void assertInitAndClosed(int id) {
+  /** A restarted agent compiles anew; the datapath enforces what it had meanwhile. */
+  private PolicyProgress awaitReady(int id) throws InterruptedException {
+    try (var watch = agent.endpoints().watch()) {
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      while (System.nanoTime() - end < 0) {
+        var endpoint = watch.take(PATIENCE).snapshot().get(id);
+        if (endpoint.filter(each -> each.state() == EndpointState.READY).isPresent()) {
+          return agent.policyProgress(endpoint.get()).orElseThrow();
+        }
+      }
+    }
+    throw new AssertionError("not ready: " + agent.endpoints().get(id));
+  }
+
+  private void assertInitAndClosed(int id) throws InterruptedException {
     assertEquals(Labels.parse("reserved:init"), labelsOf(id));
     var row = Objects.requireNonNull(datapath.endpoints.get(id));
     assertEquals(5, row.endpoint().identity());
     for (TrafficDirection direction : TrafficDirection.values()) {
       assertEquals(Verdict.DENIED, row.policy().verdict(direction, 2, TCP, 80));
     }
-    var progress = agent.policyProgress(agent.endpoints().get(id).orElseThrow()).orElseThrow();
-    assertEquals(EnforcementStatus.BOTH, progress.enforcement());
+    assertEquals(EnforcementStatus.BOTH, awaitReady(id).enforcement());
   }
 
   @Test
@@ -247,7 +226,7 @@ class EndpointLabelsTest {
   }
 
   @Test
-  void podNamedBeforeItsObject_labelledByItsRuntimeOrByHand_isInitNoMore() {
+  void podNamedBeforeItsObject_labelledByItsRuntimeOrByHand_isInitNoMore() throws Exception {
     Endpoint web = attach("shop", "web");
     assertTrue(agent.setRuntimeLabels(web.id(), Labels.parse("k8s:app=web")));
     assertEquals("web", value(labelsOf(web.id()), "app"));

@@ -13,53 +13,20 @@ import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.policy.controller.AppliedPolicy;
 import io.cilium4j.policy.controller.EnforcementStatus;
 import io.cilium4j.policy.controller.PolicyProgress;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Of rules that contradict each other nothing passes, whatever came before and in which order. */
-class PolicyConflictTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+class PolicyConflictTest extends AgentFixture {
   private static final int TCP = 6;
 
-  @TempDir Path temp;
   private final RecordingDatapath datapath = new RecordingDatapath();
-  private Agent agent;
 
-  @BeforeEach
-  void start() throws Exception {
-    Files.createDirectory(temp.resolve("manifests"));
-    agent = newAgent();
-    agent.start();
-  }
-
-  @AfterEach
-  void stop() {
-    agent.stop();
-  }
-
-  private Agent newAgent() {
-    return Agent.builder()
-        .instance("t")
-        .datapath(datapath)
-        .stateFolder(temp.resolve("state"))
-        .manifests(temp.resolve("manifests"))
-        .podCidrs("10.1.0.0/24", "fd00:1::/112")
-        .build();
-  }
-
-  private Endpoint create(String pod) throws Exception {
-    Path netns = Files.createFile(temp.resolve("netns-" + pod));
-    return agent.createEndpoint(
-        new EndpointRequest("default", pod, Map.of("app", pod), netns.toString()));
+  @Override
+  RecordingDatapath datapath() {
+    return datapath;
   }
 
   private static ResourceKey key(String name) {
@@ -83,9 +50,8 @@ class PolicyConflictTest {
   }
 
   private void write(String name, String mode) throws Exception {
-    Path file = temp.resolve(name + ".yaml");
-    Files.writeString(
-        file,
+    writeManifest(
+        name + ".yaml",
         """
         apiVersion: cilium.io/v2
         kind: CiliumNetworkPolicy
@@ -97,8 +63,6 @@ class PolicyConflictTest {
             authentication: {mode: %s}
         """
             .formatted(name, mode));
-    Files.move(
-        file, temp.resolve("manifests/" + name + ".yaml"), StandardCopyOption.REPLACE_EXISTING);
   }
 
   private PolicyMapState enforced(Endpoint endpoint) {

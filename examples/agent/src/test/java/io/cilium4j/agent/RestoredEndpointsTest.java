@@ -20,62 +20,28 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Which endpoints of an earlier run are believed, and what becomes of those that are not. */
-class RestoredEndpointsTest {
+class RestoredEndpointsTest extends AgentFixture {
 
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
-
-  @TempDir Path temp;
   private final RecordingDatapath datapath = new RecordingDatapath();
-  private Agent agent;
 
-  @BeforeEach
-  void start() {
-    agent = newAgent();
-    agent.start();
+  @Override
+  RecordingDatapath datapath() {
+    return datapath;
   }
 
-  @AfterEach
-  void stop() {
-    agent.stop();
-  }
-
-  private Agent newAgent() {
-    return newAgent("10.1.0.0/24", "fd00:1::/112");
-  }
-
-  private Agent newAgent(String... podCidrs) {
+  /** Without a source: nothing but the state folder tells of endpoints. */
+  @Override
+  AgentBuilder<Agent> builder() {
     return Agent.builder()
         .instance("t")
         .datapath(datapath)
         .stateFolder(temp.resolve("state"))
-        .podCidrs(podCidrs)
-        .build();
-  }
-
-  /** A new agent object, as a new process has. */
-  private void restart() {
-    agent.stop();
-    agent = newAgent();
-    agent.start();
-  }
-
-  private Path state(String name) {
-    return temp.resolve("state").resolve(name);
-  }
-
-  private Endpoint create(String pod) throws Exception {
-    Path netns = temp.resolve("netns-" + pod);
-    Files.createFile(netns);
-    return agent.createEndpoint(
-        new EndpointRequest("default", pod, Map.of("app", pod), netns.toString()));
+        .podCidrs("10.1.0.0/24", "fd00:1::/112");
   }
 
   private Set<String> files(String folder) throws Exception {
@@ -167,7 +133,7 @@ class RestoredEndpointsTest {
       create("pod-" + i);
     }
     agent.stop();
-    agent = newAgent(podCidrs.split(" ", -1));
+    agent = builder().podCidrs(podCidrs.split(" ", -1)).build();
     var refused = assertThrows(AgentException.class, agent::start);
     assertTrue(
         String.valueOf(refused.getMessage()).contains("allow-lost-endpoints"),
