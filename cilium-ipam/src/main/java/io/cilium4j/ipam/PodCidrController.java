@@ -58,6 +58,7 @@ public final class PodCidrController implements AutoCloseable {
   private @Nullable Watch<String, Stored<ClusterNode>> watch;
   private boolean isListed;
   private boolean retryIsSet;
+  private boolean isFailing;
   private volatile boolean closed;
 
   /**
@@ -98,11 +99,13 @@ public final class PodCidrController implements AutoCloseable {
       // A copy: those that fail are due again, later.
       var now = new ArrayList<>(due);
       due.clear();
+      boolean isWell = true;
       for (int i = 0; i < now.size() && !isDone(); i++) {
-        look(now.get(i));
+        isWell &= look(now.get(i));
       }
+      isFailing = !isWell;
     } catch (ClusterStoreException e) {
-      LOG.warn("pod CIDRs not given error=\"{}\"", e.getMessage());
+      failed("", e);
       retryLater();
     }
     if (!due.isEmpty()) {
@@ -142,7 +145,16 @@ public final class PodCidrController implements AutoCloseable {
     }
   }
 
-  private void look(String name) {
+  /** One line for all that fail, and not at each try. */
+  private void failed(String node, ClusterStoreException e) {
+    if (!isFailing) {
+      isFailing = true;
+      LOG.warn("pod CIDRs not given node={} error=\"{}\"", node, e.getMessage());
+    }
+  }
+
+  /** Returns whether the store answered. */
+  private boolean look(String name) {
     try {
       Optional<Stored<ClusterNode>> stored = nodes.read(name);
       if (stored.isEmpty()) {
@@ -150,9 +162,11 @@ public final class PodCidrController implements AutoCloseable {
       } else {
         give(stored.get());
       }
+      return true;
     } catch (ClusterStoreException e) {
-      LOG.warn("pod CIDRs not given node={} error=\"{}\"", name, e.getMessage());
+      failed(name, e);
       due.add(name);
+      return false;
     }
   }
 

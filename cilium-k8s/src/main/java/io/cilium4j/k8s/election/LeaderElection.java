@@ -111,6 +111,7 @@ public final class LeaderElection implements AutoCloseable {
   private long seenNanos;
   private volatile @Nullable OwnTerm term;
   private volatile String leader = "";
+  private String lastError = "";
   private volatile boolean closed;
 
   /**
@@ -159,8 +160,13 @@ public final class LeaderElection implements AutoCloseable {
     endIfOver();
     try {
       acquireOrRenew();
+      lastError = "";
     } catch (ClusterStoreException e) {
-      LOG.warn("lease not read or written lease={} error=\"{}\"", name, e.getMessage());
+      // Once, and not at each look.
+      if (!String.valueOf(e.getMessage()).equals(lastError)) {
+        lastError = String.valueOf(e.getMessage());
+        LOG.warn("lease not read or written lease={} error=\"{}\"", name, lastError);
+      }
     }
     endIfOver();
     scheduler.schedule(timing.retry(), this::look);

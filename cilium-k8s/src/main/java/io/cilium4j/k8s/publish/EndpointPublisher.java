@@ -62,6 +62,7 @@ public final class EndpointPublisher implements AutoCloseable {
   private @Nullable Watch<Integer, Endpoint> ours;
   private @Nullable Watch<String, Stored<PublishedEndpoint>> theirs;
   private boolean retryIsSet;
+  private boolean isFailing;
   private volatile boolean closed;
 
   /**
@@ -101,14 +102,19 @@ public final class EndpointPublisher implements AutoCloseable {
     }
     var now = new ArrayList<>(due);
     due.clear();
+    int failed = 0;
     for (String key : now) {
       try {
         publish(key);
       } catch (ClusterStoreException e) {
-        LOG.warn("endpoint not published endpoint={} error=\"{}\"", key, e.getMessage());
+        // One line for all that fail, and not at each try.
+        if (failed++ == 0 && !isFailing) {
+          LOG.warn("endpoint not published endpoint={} error=\"{}\"", key, e.getMessage());
+        }
         due.add(key);
       }
     }
+    isFailing = failed > 0;
     if (!due.isEmpty()) {
       retryLater();
     }

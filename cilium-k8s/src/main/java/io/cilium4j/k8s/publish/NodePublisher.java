@@ -46,6 +46,7 @@ public final class NodePublisher implements AutoCloseable {
   private @Nullable Watch<String, Stored<ClusterNode>> watch;
   private @Nullable ClusterNode told;
   private boolean retryIsSet;
+  private String lastError = "";
   private volatile boolean closed;
 
   /**
@@ -100,8 +101,13 @@ public final class NodePublisher implements AutoCloseable {
     }
     try {
       write();
+      lastError = "";
     } catch (ClusterStoreException e) {
-      LOG.warn("node not published node={} error=\"{}\"", wanted.name(), e.getMessage());
+      // Once, and not at each try.
+      if (!String.valueOf(e.getMessage()).equals(lastError)) {
+        lastError = String.valueOf(e.getMessage());
+        LOG.warn("node not published node={} error=\"{}\"", wanted.name(), lastError);
+      }
       retryLater();
     }
   }
