@@ -24,10 +24,11 @@ static __always_inline bool is_disturbed(const struct scratch *s)
 enum known {
 	NOTHING,   /* the flow is unknown */
 	REMAINS,   /* an entry that is over */
+	OTHERS,    /* one of endpoints that had the addresses before */
 	LIVE,
 };
 
-/* Looks the flow up and copies what is known of it to s->fresh. */
+/* Looks the flow up and copies what is known of it to s->fresh. The parties are known. */
 static __always_inline enum known load_flow(struct scratch *s)
 {
 	const struct ct_entry *entry = s->no_entry ? NULL : ct_lookup(&s->key[THIS_PACKET]);
@@ -35,7 +36,16 @@ static __always_inline enum known load_flow(struct scratch *s)
 	if (!entry)
 		return NOTHING;
 	s->fresh = *entry;
-	return s->fresh.expires > s->now ? LIVE : REMAINS;
+	if (s->fresh.expires <= s->now)
+		return REMAINS;
+	return is_flow_of_others(THIS_PACKET) ? OTHERS : LIVE;
+}
+
+/* Whether an end of s->fresh may be another pod's than when its last packet passed. */
+static __always_inline bool may_be_anothers_flow(const struct scratch *s, __u32 sender)
+{
+	return may_be_anothers(s->fresh.identity[sender], &s->party[SOURCE]) ||
+	       may_be_anothers(s->fresh.identity[!sender], &s->party[DESTINATION]);
 }
 
 /* What is asked of a packet. */
@@ -47,6 +57,12 @@ enum question {
 	ASK_REVOKED, /* it is of a flow that stays closed */
 };
 
+/* A TCP segment that begins nothing. */
+static __always_inline bool is_midst(const struct packet *p)
+{
+	return p->protocol == IPPROTO_TCP && !is_opening(p);
+}
+
 static __always_inline enum question question_of(const struct ct_entry *entry, const struct packet *p,
 						 bool original, enum known *known)
 {
@@ -57,7 +73,8 @@ static __always_inline enum question question_of(const struct ct_entry *entry, c
 	}
 	if (*known == LIVE)
 		return entry->flags & CT_REVOKED ? ASK_REVOKED : ASK_AGAIN;
-	return p->protocol == IPPROTO_TCP && !is_opening(p) ? ASK_MIDST : ASK_NEW;
+	/* Endpoints that came later have no connection here that they did not begin. */
+	return is_midst(p) && *known != OTHERS ? ASK_MIDST : ASK_NEW;
 }
 
 /* Whether a revoked flow begins anew where policy allows it again. */
@@ -87,9 +104,20 @@ static __always_inline void describe_side(struct ct_side *side, const struct par
 	__builtin_memcpy(side->mac, party->mac, ETH_ALEN);
 }
 
+/* What comes from the stack goes back there, whoever's it is. */
+static __always_inline void describe_sender(struct scratch *s, __u32 sender, __u32 origin)
+{
+	struct ct_side *side = &s->fresh.side[sender];
+
+	describe_side(side, &s->party[SOURCE]);
+	if (origin == FROM_NODE)
+		side->ifindex = PLACE_STACK;
+	s->fresh.identity[sender] = s->party[SOURCE].identity;
+}
+
 /* Makes s->fresh the entry of a flow that begins. */
 static __always_inline void begin_flow(struct scratch *s, const struct packet *p, __u32 origin,
-				       enum known known, __u32 reading, bool in_midst)
+				       enum known known, __u32 reading)
 {
 	const struct party *source = &s->party[SOURCE], *destination = &s->party[DESTINATION];
 	__u32 sender = s->key[THIS_PACKET].sender & 1;
@@ -97,22 +125,22 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 	__u16 flags;
 
 	/* What takes the place of an entry counts as that did. */
-	if (known == REMAINS)
+	if (known != NOTHING)
 		flags = fresh->flags & CT_OVERFLOW;
 	else
 		flags = ct_charge(device_of(origin == FROM_POD ? source : destination), p->family);
 	if (reading == FORWARD ? sender : !sender)
 		flags |= CT_INITIATOR_HIGH;
-	if (in_midst)
+	if (is_midst(p))
 		flags |= CT_NO_SYN;
 	/* What the stack translated, it must translate back. */
 	if (origin == FROM_NODE && source->policy)
 		flags |= CT_VIA_STACK;
 	__builtin_memset(fresh, 0, sizeof(*fresh));
 	fresh->flags = flags;
-	if (origin != FROM_NODE)
-		describe_side(&fresh->side[sender], source);
+	describe_sender(s, sender, origin);
 	describe_side(&fresh->side[!sender], destination);
+	fresh->identity[!sender] = destination->identity;
 }
 
 /* Brings a flow that is still allowed up to the present places. */
@@ -121,10 +149,8 @@ static __always_inline void renew_sides(struct scratch *s, __u32 origin)
 	__u32 sender = s->key[THIS_PACKET].sender & 1;
 	struct ct_entry *fresh = &s->fresh;
 
-	if (origin != FROM_NODE)
-		describe_side(&fresh->side[sender], &s->party[SOURCE]);
-	else
-		__builtin_memset(&fresh->side[sender], 0, sizeof(fresh->side[sender]));
+	describe_sender(s, sender, origin);
+	fresh->identity[!sender] = s->party[DESTINATION].identity;
 	if (fresh->flags & CT_VIA_STACK && fresh->side[!sender].ifindex == PLACE_STACK)
 		s->to.ifindex = PLACE_STACK;
 	else
@@ -137,17 +163,11 @@ static __always_inline void renew_sides(struct scratch *s, __u32 origin)
 __noinline int put_flow(void)
 {
 	struct scratch *s = scratch();
-	const struct ct_key *key;
-	__u32 sender;
 
 	if (!s)
 		return DROP_SCRATCH_MISSING;
-	key = &s->key[THIS_PACKET];
-	sender = key->sender & 1;
 	s->fresh.stamp = stamp_of(s->epoch, s->near);
-	s->fresh.identity[sender] = s->party[SOURCE].identity;
-	s->fresh.identity[!sender] = s->party[DESTINATION].identity;
-	return ct_put(key, &s->fresh) ? DROP_CT_INSERT_FAILED : 0;
+	return ct_put(&s->key[THIS_PACKET], &s->fresh) ? DROP_CT_INSERT_FAILED : 0;
 }
 
 /* A flow that policy allows no more stays known as that for as long as its entry would live: else the next
@@ -168,6 +188,12 @@ static __always_inline int keep_closed(struct scratch *s, const struct packet *p
 	s->trace.cookie = 0;
 	s->trace.verdict = POLICY_VERDICT_DENY;
 	return DROP_CONNECTION_REVOKED;
+}
+
+/* What is asked for an answer to what somebody else was asked. */
+static __always_inline __u32 l4_of_answer(const struct packet *p)
+{
+	return p->icmp_kind == ICMP_ANSWER ? pack_l4(0, p->protocol, p->icmp_type) : l4_of(p, FORWARD);
 }
 
 /* Steps 4 and 5: the packet's parties are known. 0, or the reason of a drop, or DECIDE_AGAIN. */
@@ -193,6 +219,14 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	original = ct_began_at(&s->fresh, sender);
 	question = question_of(&s->fresh, p, original, &known);
 	reason = answer(&s->fresh, p, question, original, &reading);
+	if (question == ASK_AGAIN && !reason && !original && may_be_anothers_flow(s, sender) &&
+	    !(is_midst(p) && midst_reading(p) == REPLY)) {
+		/* What one pod may answer, another one may not for that. */
+		reason = evaluate(FORWARD, l4_of_answer(p), REPORT_PASSED);
+		reading = FORWARD;
+		if (reason || p->icmp_kind != ICMP_ANSWER)
+			question = ASK_NEW;
+	}
 	if (is_disturbed(s))
 		return DECIDE_AGAIN;
 	if (question == ASK_REVOKED && (reason || !may_resume(p, original)))
@@ -200,7 +234,8 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	if (question == ASK_AGAIN && reason)
 		return keep_closed(s, p, reason);
 	/* The end of a connection that is not known leaves nothing to know. */
-	if (reason || question == ASK_BESIDE || (question == ASK_MIDST && p->tcp_flags & TCP_RST))
+	if (reason || question == ASK_BESIDE ||
+	    (question <= ASK_MIDST && is_midst(p) && p->tcp_flags & TCP_RST))
 		return reason;
 	if (question == ASK_AGAIN) {
 		renew_sides(s, origin);
@@ -208,8 +243,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 		if (origin == FROM_NODE && s->to.ifindex == PLACE_STACK)
 			return DROP_NO_LOCAL_ENDPOINT;
 	} else {
-		begin_flow(s, p, origin, question == ASK_REVOKED ? REMAINS : known, reading,
-			   question == ASK_MIDST);
+		begin_flow(s, p, origin, known, reading);
 	}
 	ct_touch(&s->fresh, p, sender, s->now);
 	return put_flow();

@@ -222,3 +222,56 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 	s->trace.destination_identity = s->party[DESTINATION].identity;
 	return check_place(s, origin);
 }
+
+/* ---- whose flow an entry is --------------------------------------------------------------------- */
+
+static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
+{
+	for (int i = 0; i < ETH_ALEN; i++) {
+		if (a[i] != b[i])
+			return false;
+	}
+	return true;
+}
+
+/* Whether an end of a flow is another endpoint's by now, or nobody's, or was nobody's before. An endpoint
+ * keeps its flows when its labels change or its device does, but an address and a number may both be given
+ * to somebody else. What the flow began with tells: the device's own Ethernet address.
+ */
+static __always_inline bool is_others(const struct ct_side *side, __u32 identity,
+				      const struct party *party)
+{
+	if (side->endpoint != party->endpoint)
+		return true;
+	return side->endpoint && identity != party->identity && !same_mac(side->mac, party->mac);
+}
+
+/* Whether s->fresh, the entry of this packet's key, is a flow of other endpoints than those that have the
+ * addresses now. Verified once: see scratch.h.
+ */
+__noinline int is_flow_of_others(__u32 which)
+{
+	const struct scratch *s = scratch();
+	__u32 sender;
+
+	if (!s)
+		return true;
+	sender = s->key[which & 1].sender & 1;
+	return is_others(&s->fresh.side[sender], s->fresh.identity[sender], &s->party[SOURCE]) ||
+	       is_others(&s->fresh.side[!sender], s->fresh.identity[!sender], &s->party[DESTINATION]);
+}
+
+/* A pod's identity, on whatever node. */
+static __always_inline bool is_pods(__u32 identity)
+{
+	return identity >= IDENTITY_MIN_AGGREGATED && !(identity >> 24);
+}
+
+/* Whether an address beyond this node may be another pod's by now. Whether it is, or its pod has other
+ * labels, nobody can say. What is outside the cluster stays who it is, whichever prefix names it.
+ */
+static __always_inline bool may_be_anothers(__u32 identity, const struct party *party)
+{
+	return !party->endpoint && identity != party->identity &&
+	       (is_pods(identity) || is_pods(party->identity));
+}

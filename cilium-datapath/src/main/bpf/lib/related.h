@@ -73,6 +73,8 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	}
 	if (!entry || entry->expires <= s->now || entry->flags & CT_REVOKED)
 		return false;
+	s->fresh = *entry;
+	entry = &s->fresh;
 	sender = key->sender & 1;
 	reading = ct_began_at(entry, sender) ? FORWARD : REPLY;
 	in_midst = entry->flags & CT_NO_SYN;
@@ -89,6 +91,8 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	/* The error's receiver sent the quoted packet, to somebody who may not be the error's sender. */
 	find_party(SOURCE, QUOTED_PACKET);
 	find_party(DESTINATION, QUOTED_PACKET);
+	if (is_flow_of_others(QUOTED_PACKET))
+		return false;
 	/* Whoever sent the error, it is about the quoted packet's ends. */
 	if (in_midst ? evaluate_midst(quoted, REPORT_NOTHING, &reading)
 		     : evaluate(reading, l4_of(quoted, reading), REPORT_NOTHING))

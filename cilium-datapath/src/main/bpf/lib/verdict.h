@@ -138,10 +138,16 @@ static __always_inline __u32 presumed_reading(const struct packet *p)
 	return source == destination ? NOBODY_KNOWS : source > destination ? FORWARD : REPLY;
 }
 
+/* How a segment of a connection of which nothing is known is read. */
+static __always_inline __u32 midst_reading(const struct packet *p)
+{
+	return p->tcp_flags & TCP_SYN ? REPLY : presumed_reading(p);
+}
+
 /* A segment in the midst of a connection that is not known. *reading gets how it was read. */
 static __always_inline int evaluate_midst(const struct packet *p, __u32 report, __u32 *reading)
 {
-	__u32 presumed = p->tcp_flags & TCP_SYN ? REPLY : presumed_reading(p);
+	__u32 presumed = midst_reading(p);
 
 	*reading = presumed == REPLY ? REPLY : FORWARD;
 	if (presumed == NOBODY_KNOWS) {

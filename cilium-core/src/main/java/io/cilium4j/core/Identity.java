@@ -45,6 +45,11 @@ public record Identity(int id, Labels labels) {
     return (id & SCOPE_MASK) != 0;
   }
 
+  /** Whether the number is that of pods, of whatever node. */
+  public static boolean isOfPods(int id) {
+    return id >= MIN_AGGREGATED && !isLocal(id);
+  }
+
   /** The cluster that a cluster-wide number belongs to. */
   public static int clusterId(int id) {
     return (id >>> 16) & 0xff;

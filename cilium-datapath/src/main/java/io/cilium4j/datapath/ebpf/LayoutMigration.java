@@ -13,7 +13,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -57,6 +59,7 @@ final class LayoutMigration {
   // struct ct_entry of layout 1; the sides are as they were.
   private static final int SIDES = 8;
   private static final int SIDE_BYTES = 12;
+  private static final int SIDE_ENDPOINT = 10;
   private static final int EXPIRES = 32;
   private static final int FLAGS = 36;
   private static final int PROXY_PORT = 38;
@@ -146,10 +149,10 @@ final class LayoutMigration {
     if (isKept(KernelMaps.IPCACHE)) {
       copyIpcache();
     }
-    Set<IpAddress> local;
-    try (var addresses =
-        BpfMap.openPinned(pins.pin(KernelMaps.ADDRESSES), AddressKey.CODEC, Codec.u32())) {
-      local = Set.copyOf(addresses.keys());
+    Map<IpAddress, EndpointRecord> local = new HashMap<>();
+    try (var endpoints =
+        BpfMap.openPinned(pins.pin(KernelMaps.ENDPOINTS), Codec.u32(), EndpointRecord.CODEC)) {
+      endpoints.forEach((_, row) -> row.addresses().forEach(address -> local.put(address, row)));
     }
     if (isKept(KernelMaps.CONNTRACK4)) {
       copyFlows(KernelMaps.CONNTRACK4, IpFamily.IPV4, local);
@@ -182,7 +185,7 @@ final class LayoutMigration {
     }
   }
 
-  private void copyFlows(String table, IpFamily family, Set<IpAddress> local) {
+  private void copyFlows(String table, IpFamily family, Map<IpAddress, EndpointRecord> local) {
     try (var from =
             BpfMap.openPinned(
                 kept(table),
@@ -224,29 +227,39 @@ final class LayoutMigration {
             fromHigh ? 2 : 1));
   }
 
-  /** With a stamp of no epoch, so that policy is asked about the flow's next packet. */
-  private static byte[] entry(ConntrackKey key, ByteBuffer old, Set<IpAddress> local) {
+  /**
+   * With a stamp of no epoch, so that policy is asked about the flow's next packet, and of the
+   * endpoints that have its addresses.
+   */
+  private static byte[] entry(
+      ConntrackKey key, ByteBuffer old, Map<IpAddress, EndpointRecord> local) {
     int flags = old.getShort(FLAGS) & KNOWN_FLAGS;
-    if (isStackOf(key.low(), old.getInt(SIDES), local)
-        || isStackOf(key.high(), old.getInt(SIDES + SIDE_BYTES), local)) {
-      flags |= ConntrackRecord.VIA_STACK;
+    ByteBuffer entry =
+        ByteBuffer.allocate(Math.toIntExact(ConntrackRecord.CODEC.byteSize()))
+            .order(ByteOrder.nativeOrder())
+            .put(offset("side"), old, SIDES, 2 * SIDE_BYTES)
+            .putInt(offset("expires"), old.getInt(EXPIRES))
+            .putShort(offset("proxy_port"), old.getShort(PROXY_PORT));
+    List<IpAddress> ends = List.of(key.low(), key.high());
+    for (int end = 0; end < ends.size(); end++) {
+      EndpointRecord row = local.get(ends.get(end));
+      int ifindex = old.getInt(SIDES + end * SIDE_BYTES);
+      if (row == null || (ifindex != 0 && ifindex != row.ifindex())) {
+        continue;
+      }
+      if (ifindex == 0) {
+        // The endpoint's packets went by the stack, which translated addresses.
+        flags |= ConntrackRecord.VIA_STACK;
+      }
+      entry
+          .putShort(offset("side") + end * SIDE_BYTES + SIDE_ENDPOINT, (short) row.id())
+          .putInt(offset("identity") + end * Integer.BYTES, row.after().identity());
     }
-    return ByteBuffer.allocate(Math.toIntExact(ConntrackRecord.CODEC.byteSize()))
-        .order(ByteOrder.nativeOrder())
-        .put(offset("side"), old, SIDES, 2 * SIDE_BYTES)
-        .putInt(offset("expires"), old.getInt(EXPIRES))
-        .putShort(offset("flags"), (short) flags)
-        .putShort(offset("proxy_port"), old.getShort(PROXY_PORT))
-        .array();
+    return entry.putShort(offset("flags"), (short) flags).array();
   }
 
   private static int offset(String field) {
     return Math.toIntExact(Fields.offset(ConntrackRecord.CODEC.layout(), field));
-  }
-
-  /** Whether a local endpoint's packets went by the stack, which translated addresses. */
-  private static boolean isStackOf(IpAddress end, int ifindex, Set<IpAddress> local) {
-    return ifindex == 0 && local.contains(end);
   }
 
   /** After the copy: the old maps go. */

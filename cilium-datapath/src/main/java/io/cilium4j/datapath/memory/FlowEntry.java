@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.memory;
 
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.MacAddress;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,8 +51,8 @@ final class FlowEntry extends FlowKey {
   /** Policy closed it, and it stays closed for as long as it would have lived. */
   boolean revoked;
 
-  private int placeA;
-  private int placeB;
+  private final Party a = new Party();
+  private final Party b = new Party();
   private long expiresNanos;
   private boolean replied;
   private boolean finA;
@@ -75,17 +77,68 @@ final class FlowEntry extends FlowKey {
     this.viaStack = beginning.viaStack;
   }
 
-  /** What stands at an end. */
-  int place(boolean endA) {
-    return endA ? placeA : placeB;
+  /** Who was at an end when the last packet passed. */
+  private static final class Party {
+    private int place;
+
+    /** The endpoint that has the address; 0 for none of this node. */
+    private int endpoint;
+
+    private @Nullable MacAddress mac;
+    private int identity;
+
+    void set(int newPlace, @Nullable LocalEndpoint local, int newIdentity) {
+      place = newPlace;
+      endpoint = local == null ? 0 : local.id();
+      mac = local == null ? null : local.endpoint().device().podMac();
+      identity = newIdentity;
+    }
+
+    /**
+     * An endpoint keeps its flows when its labels change or its device does; an address and a
+     * number may both be given to somebody else.
+     */
+    boolean isAnother(@Nullable LocalEndpoint now, int newIdentity) {
+      if (endpoint != (now == null ? 0 : now.id())) {
+        return true;
+      }
+      return now != null
+          && identity != newIdentity
+          && !now.endpoint().device().podMac().equals(mac);
+    }
+
+    /**
+     * Whether it may be another pod of another node by now, or has other labels: nobody can say.
+     * What is outside the cluster stays who it is, whichever prefix names it.
+     */
+    boolean mayBeAnother(int newIdentity) {
+      return endpoint == 0
+          && identity != newIdentity
+          && (Identity.isOfPods(identity) || Identity.isOfPods(newIdentity));
+    }
   }
 
-  void setPlace(boolean endA, int place) {
-    if (endA) {
-      placeA = place;
-    } else {
-      placeB = place;
-    }
+  /** What stands at an end. */
+  int place(boolean endA) {
+    return (endA ? a : b).place;
+  }
+
+  /** Takes note of who is at either end now, and where. */
+  void setParties(Trial trial, boolean sourceIsA, int receiver) {
+    (sourceIsA ? a : b).set(trial.origin.ifindex(), trial.source, trial.sourceIdentity);
+    (sourceIsA ? b : a).set(receiver, trial.destination, trial.destinationIdentity);
+  }
+
+  /** Whether other endpoints have the addresses now. */
+  boolean isOfOthers(Trial trial, boolean sourceIsA) {
+    return (sourceIsA ? a : b).isAnother(trial.source, trial.sourceIdentity)
+        || (sourceIsA ? b : a).isAnother(trial.destination, trial.destinationIdentity);
+  }
+
+  /** Whether another pod of another node may have one of the addresses now. */
+  boolean mayBeOfOthers(Trial trial, boolean sourceIsA) {
+    return (sourceIsA ? a : b).mayBeAnother(trial.sourceIdentity)
+        || (sourceIsA ? b : a).mayBeAnother(trial.destinationIdentity);
   }
 
   /**

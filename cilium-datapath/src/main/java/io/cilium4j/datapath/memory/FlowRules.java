@@ -45,6 +45,24 @@ final class FlowRules {
    */
   @Nullable DropReason decide(@Nullable FlowEntry live, Conntrack conntrack) {
     place = trial.destinationPlace();
+    if (live != null && live.isOfOthers(trial, conntrack.sourceIsA())) {
+      return decideBesideOthers(conntrack);
+    }
+    return decideOwn(live, conntrack);
+  }
+
+  /** The flow of the packet's key was of endpoints that had the addresses before. */
+  private @Nullable DropReason decideBesideOthers(Conntrack conntrack) {
+    Packet packet = trial.packet;
+    if (packet.icmp == IcmpKind.ANSWER) {
+      // Nobody asked the one who answers.
+      packet.becomeMessage();
+      return decide(conntrack.find(packet, trial.nowNanos), conntrack);
+    }
+    return begin(conntrack);
+  }
+
+  private @Nullable DropReason decideOwn(@Nullable FlowEntry live, Conntrack conntrack) {
     boolean opening = trial.packet.isOpening();
     if (live == null || (opening && live.mayBeginAnew())) {
       return decideNew(conntrack);
@@ -61,36 +79,40 @@ final class FlowRules {
 
   private @Nullable DropReason decideNew(Conntrack conntrack) {
     Packet packet = trial.packet;
-    if (packet.protocol != Packet.TCP || packet.isOpening()) {
-      DropReason denied = questions.ask(packet, true, Report.PASSED);
-      if (denied == null) {
-        enter(conntrack, true, false);
-      }
-      return denied;
+    if (!packet.isMidst()) {
+      return begin(conntrack);
     }
     DropReason denied = questions.askUnseen(packet, Report.PASSED);
     // The end of a connection that is not known leaves nothing to know.
     if (denied == null && !packet.hasFlags(Packet.RST)) {
-      enter(conntrack, PolicyQuestions.reading(packet) != Reading.REPLY, true);
+      enter(conntrack, PolicyQuestions.reading(packet) != Reading.REPLY);
     }
     return denied;
   }
 
-  private void enter(Conntrack conntrack, boolean sourceIsInitiator, boolean withoutSyn) {
+  /** The packet's sender begins a flow, whatever there was. */
+  private @Nullable DropReason begin(Conntrack conntrack) {
+    DropReason denied = questions.ask(trial.packet, true, Report.PASSED);
+    if (denied == null && !(trial.packet.isMidst() && trial.packet.hasFlags(Packet.RST))) {
+      enter(conntrack, true);
+    }
+    return denied;
+  }
+
+  private void enter(Conntrack conntrack, boolean sourceIsInitiator) {
     boolean sourceIsA = conntrack.sourceIsA();
     boolean viaStack = !trial.origin.isPod() && trial.source != null;
     FlowEntry flow =
         conntrack.add(
             trial.origin.isPod() ? trial.origin.ifindex() : place,
-            new Beginning(sourceIsA, sourceIsInitiator, withoutSyn, viaStack));
+            new Beginning(sourceIsA, sourceIsInitiator, trial.packet.isMidst(), viaStack));
     renew(flow, sourceIsA, place);
   }
 
   private void renew(FlowEntry flow, boolean sourceIsA, int receiver) {
     flow.epoch = trial.state.epoch();
     flow.proxyPort = trial.proxyPort;
-    flow.setPlace(sourceIsA, trial.origin.ifindex());
-    flow.setPlace(!sourceIsA, receiver);
+    flow.setParties(trial, sourceIsA, receiver);
     flow.see(trial.packet, sourceIsA, trial.nowNanos);
   }
 
@@ -107,6 +129,16 @@ final class FlowRules {
       return denied;
     }
     boolean sourceIsA = conntrack.sourceIsA();
+    if (!original && flow.mayBeOfOthers(trial, sourceIsA) && !isReadAsReply(trial.packet)) {
+      // What one pod may answer, another one may not for that.
+      if (trial.packet.icmp != IcmpKind.ANSWER) {
+        return begin(conntrack);
+      }
+      denied = questions.ask(trial.packet, true, Report.PASSED);
+      if (denied != null) {
+        return denied;
+      }
+    }
     place = flow.placeOfReceiver(!sourceIsA, place);
     if (!trial.origin.isPod() && place == FlowEntry.STACK) {
       // It would come out of the stack again and again.
@@ -116,13 +148,17 @@ final class FlowRules {
     return null;
   }
 
+  private static boolean isReadAsReply(Packet packet) {
+    return packet.isMidst() && PolicyQuestions.reading(packet) == Reading.REPLY;
+  }
+
   private @Nullable DropReason decideRevoked(
       FlowEntry flow, boolean original, Conntrack conntrack) {
     boolean mayBegin = original && trial.packet.protocol != Packet.TCP;
     DropReason denied =
         questions.ask(trial.packet, original, mayBegin ? Report.PASSED : Report.NOTHING);
     if (denied == null && mayBegin) {
-      enter(conntrack, true, false);
+      enter(conntrack, true);
       return null;
     }
     conntrack.touch(flow);

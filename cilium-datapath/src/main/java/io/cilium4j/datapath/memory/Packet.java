@@ -127,11 +127,15 @@ final class Packet {
   }
 
   /**
-   * What policy is asked for: the responder's port, or the ICMP type of the request.
+   * What policy is asked for: the responder's port, or the ICMP type of the request; of an answer
+   * that is asked as if nobody had asked for it, its own type.
    *
    * @param original whether the packet goes the way its flow began
    */
   int policyPort(boolean original) {
+    if (original && icmp == IcmpKind.ANSWER) {
+      return icmpType;
+    }
     return original ? destinationPort : sourcePort;
   }
 
@@ -147,6 +151,11 @@ final class Packet {
   /** Whether it opens a TCP connection. */
   boolean isOpening() {
     return protocol == TCP && (tcpFlags & (SYN | ACK)) == SYN;
+  }
+
+  /** Whether it is TCP and opens nothing. */
+  boolean isMidst() {
+    return protocol == TCP && !isOpening();
   }
 
   boolean isIpv6() {

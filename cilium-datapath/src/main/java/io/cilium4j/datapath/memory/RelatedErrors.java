@@ -73,6 +73,9 @@ final class RelatedErrors {
   /** Asks again for the flow that an error quotes, whose parties are not the error's own. */
   private boolean isStillAllowed(FlowEntry flow, boolean quotedFromA) {
     trial.identifyQuoted(quoted);
+    if (flow.isOfOthers(trial, quotedFromA)) {
+      return false;
+    }
     return (flow.withoutSyn
             ? questions.askUnseen(quoted, Report.NOTHING)
             : questions.ask(quoted, quotedFromA == flow.initiatorIsA, Report.NOTHING))

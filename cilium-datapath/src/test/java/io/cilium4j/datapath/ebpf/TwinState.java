@@ -41,7 +41,10 @@ final class TwinState {
   private static final int OTHER = PacketsUnderChange.OTHER;
 
   private static final List<Integer> IDENTITIES =
-      List.of(PacketsUnderChange.A, PacketsUnderChange.B, GUEST, OTHER, 1, 2, 0, 13);
+      List.of(PacketsUnderChange.A, PacketsUnderChange.B, GUEST, OTHER, 1777, 1, 2, 0, 13);
+
+  /** Of what is beyond this node: of prefixes, and of pods. */
+  private static final List<Integer> BEYOND = List.of(GUEST, OTHER, 1777, 1778);
 
   private static final List<Integer> PROTOCOLS = List.of(6, 6, 17, 1, 58, 132, 50);
   private static final List<Integer> PORTS = List.of(80, 443, 53, 40000, 8, 128, 13, 3, 1, 2);
@@ -83,7 +86,7 @@ final class TwinState {
 
   private List<Change<RowKey, Row>> step() {
     return switch (random.nextInt(6)) {
-      case 0 -> RowChanges.put(new IpcacheRow(prefix(), any(List.of(GUEST, OTHER))));
+      case 0 -> RowChanges.put(new IpcacheRow(prefix(), any(BEYOND)));
       case 1 -> RowChanges.remove(new IpcacheRow(prefix(), 0));
       default -> RowChanges.put(row(any(pods), policy(), random.nextInt(10) == 0));
     };

@@ -161,8 +161,16 @@ final class PacketNode implements AutoCloseable {
   }
 
   Station pod(String name, int id, int mtuBytes) {
+    return pod(name, id, List.of(NODE4.plus(id - 1), NODE6.plus(id - 1)), mtuBytes);
+  }
+
+  /** Connects a pod that gets the addresses of one that ended. */
+  Station heir(String name, int id, Station of) {
+    return pod(name, id, of.addresses(), MTU_BYTES);
+  }
+
+  private Station pod(String name, int id, List<IpAddress> addresses, int mtuBytes) {
     Netns inside = namespace();
-    List<IpAddress> addresses = List.of(NODE4.plus(id - 1), NODE6.plus(id - 1));
     var request = new ConnectRequest(id, inside.path().toString(), "eth0", addresses, mtuBytes);
     EndpointInterface device = netns.call(() -> datapath.connect(request));
     try (Netlink links = Netlink.open(inside)) {
@@ -174,6 +182,7 @@ final class PacketNode implements AutoCloseable {
           new Station(
               name,
               Place.POD,
+              id,
               addresses,
               inside,
               socket,
@@ -231,6 +240,7 @@ final class PacketNode implements AutoCloseable {
             new Station(
                 (place == Place.NODE ? "node" : "outside") + i,
                 place,
+                0,
                 addresses,
                 far,
                 sender,

@@ -16,6 +16,7 @@ import java.util.Optional;
  *
  * @param name tells it apart
  * @param place what kind of place it is
+ * @param endpointId a pod's number; 0 for what is none
  * @param addresses one of each family
  * @param netns where its frames come in, and from which they are sent unless it is the node
  * @param sender token of the socket that sends
@@ -27,6 +28,7 @@ import java.util.Optional;
 record Station(
     String name,
     Place place,
+    int endpointId,
     List<IpAddress> addresses,
     Netns netns,
     int sender,
@@ -58,10 +60,6 @@ record Station(
   /** Frames from here under another source address. */
   Frames from(IpAddress source, IpAddress destination) {
     return Frames.between(source, destination).ethernet(mac, nextHopMac);
-  }
-
-  int endpointId() {
-    return addresses.getFirst().bytes()[3];
   }
 
   int ifindex() {
