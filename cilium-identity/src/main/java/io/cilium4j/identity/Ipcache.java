@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.identity;
 
-import io.cilium4j.core.CidrLabels;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
@@ -10,7 +9,6 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -150,9 +148,9 @@ public final class Ipcache {
     update(batch -> batch.removeLabels(prefix, owner));
   }
 
-  /** Makes these the prefixes that the owner's rules name, each with its own CIDR label. */
-  public void replaceCidrs(String owner, Collection<IpPrefix> prefixes) {
-    update(batch -> batch.replaceCidrs(owner, prefixes));
+  /** Makes these the prefixes that the owner puts labels on, and no others. */
+  public void replaceLabels(String owner, Map<IpPrefix, Labels> labels) {
+    update(batch -> batch.replaceLabels(owner, labels));
   }
 
   /** The statements of one {@link #update}; of no use after it. */
@@ -208,13 +206,11 @@ public final class Ipcache {
       touchWithin(prefix);
     }
 
-    /** See {@link Ipcache#replaceCidrs}. */
-    public void replaceCidrs(String owner, Collection<IpPrefix> prefixes) {
+    /** See {@link Ipcache#replaceLabels}. */
+    public void replaceLabels(String owner, Map<IpPrefix, Labels> labels) {
       var gone = new HashSet<>(labelOwners.getOrDefault(owner, Set.of()));
-      for (IpPrefix prefix : prefixes) {
-        gone.remove(prefix);
-        putLabels(prefix, owner, Labels.of(CidrLabels.of(prefix).stream().toList()));
-      }
+      gone.removeAll(labels.keySet());
+      labels.forEach((prefix, its) -> putLabels(prefix, owner, its));
       gone.forEach(prefix -> removeLabels(prefix, owner));
     }
 

@@ -3,6 +3,7 @@ package io.cilium4j.identity;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.cilium4j.core.CidrLabels;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -105,7 +107,14 @@ class IpcacheScenarioTest {
             ipcache.putLabels(IpPrefix.parse(words[1]), words[2], Labels.parse(rest(words, 3)));
         case "no-labels" -> ipcache.removeLabels(IpPrefix.parse(words[1]), words[2]);
         case "cidrs" ->
-            ipcache.replaceCidrs(words[1], rest(words, 2).stream().map(IpPrefix::parse).toList());
+            ipcache.replaceLabels(
+                words[1],
+                rest(words, 2).stream()
+                    .map(IpPrefix::parse)
+                    .collect(
+                        Collectors.toMap(
+                            prefix -> prefix,
+                            prefix -> Labels.of(CidrLabels.of(prefix).stream().toList()))));
         case "rows:" ->
             assertEquals(
                 block,

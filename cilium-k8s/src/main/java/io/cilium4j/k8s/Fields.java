@@ -75,7 +75,7 @@ final class Fields {
       return List.of();
     }
     if (!(value instanceof List<?> list)) {
-      throw wanted(path + "." + field, "a list", value);
+      throw wanted(path.isEmpty() ? field : path + "." + field, "a list", value);
     }
     return list.stream().<Object>map(item -> item == null ? Map.of() : item).toList();
   }
@@ -92,10 +92,16 @@ final class Fields {
   /** The labels of a document, each of a form that Kubernetes would take. */
   static Map<String, String> labels(Map<String, @Nullable Object> metadata)
       throws ManifestException {
+    return labels(metadata, "metadata", "labels");
+  }
+
+  /** As {@link #labels(Map)}, in another field. */
+  static Map<String, String> labels(
+      Map<String, @Nullable Object> parent, String parentPath, String field)
+      throws ManifestException {
     var labels = new LinkedHashMap<String, String>();
-    for (Map.Entry<String, @Nullable Object> label :
-        object(metadata, "metadata", "labels").entrySet()) {
-      String path = "metadata.labels[" + label.getKey() + "]";
+    for (Map.Entry<String, @Nullable Object> label : object(parent, parentPath, field).entrySet()) {
+      String path = parentPath + "." + field + "[" + label.getKey() + "]";
       if (!QUALIFIED_NAME.matcher(label.getKey()).matches()) {
         throw new ManifestException(path + ": not a label's key");
       }

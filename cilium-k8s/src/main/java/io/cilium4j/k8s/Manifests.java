@@ -214,6 +214,29 @@ final class Manifests {
     }
   }
 
+  /** What policies mean by a service must be readable; else it is as it was. */
+  private static void checkService(Object document, Map<String, @Nullable Object> metadata)
+      throws ManifestException {
+    var _ = Fields.labels(metadata);
+    Map<String, @Nullable Object> spec = Fields.object(document, "", "spec");
+    var _ = Fields.labels(spec, "spec", "selector");
+  }
+
+  private static void checkSlice(Object document, Map<String, @Nullable Object> metadata)
+      throws ManifestException {
+    var _ = Fields.labels(metadata);
+    boolean areNames = Fields.text(document, "", "addressType").orElse("").equals("FQDN");
+    for (Object endpoint : Fields.list(document, "", "endpoints")) {
+      for (Object address : Fields.list(endpoint, "endpoints[]", "addresses")) {
+        boolean isRight =
+            address instanceof String text && (areNames || IpAddress.tryParse(text).isPresent());
+        if (!isRight) {
+          throw Fields.wanted("endpoints[].addresses[]", "an address", address);
+        }
+      }
+    }
+  }
+
   private static Manifest raw(
       String apiVersion,
       String kind,
@@ -223,6 +246,11 @@ final class Manifests {
       throws ManifestException {
     String namespace = Kinds.isNamespaced(kind) ? Fields.namespace(metadata) : "";
     var key = new ResourceKey(kind, namespace, Fields.name(metadata));
+    switch (kind) {
+      case "Service" -> checkService(document, metadata);
+      case "EndpointSlice" -> checkSlice(document, metadata);
+      default -> {} // Who reads such an object says what is wrong with it.
+    }
     return new Manifest.RawManifest(new RawResource(key, apiVersion, Trees.map(document), file));
   }
 }

@@ -43,6 +43,9 @@ class ManifestsTest {
           {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{ports: [{name: web, containerPort: 80, protocol: ICMP}]}]}} | spec.containers[].ports[].protocol "ICMP": wanted TCP, UDP or SCTP
           {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {hostNetwork: yes}} | spec.hostNetwork: wanted true or false, not "yes"
           {apiVersion: cilium.io/v2, kind: CiliumNode, metadata: {name: a}, spec: {ipam: {podCIDRs: [10.0.0.0]}}} | CiliumNode: prefix "10.0.0.0": wanted ADDRESS/LENGTH
+          {apiVersion: v1, kind: Service, metadata: {name: a}, spec: {selector: [x]}} | spec.selector: wanted an object, not ["x"]
+          {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: a}, endpoints: {}} | endpoints: wanted a list, not {}
+          {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: a}, endpoints: [{addresses: [10.1]}]} | endpoints[].addresses[]: wanted an address, not 10.1
           {apiVersion: cilium.io/v1, kind: CiliumNode, metadata: {name: a}} | apiVersion "cilium.io/v1": wanted cilium.io/v2 for a CiliumNode
           """)
   void convert_wrongDocument_saysWhatAndWhere(String yaml, String message) throws Exception {

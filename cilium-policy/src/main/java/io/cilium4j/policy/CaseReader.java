@@ -60,6 +60,7 @@ final class CaseReader {
     var document = new Field.Document(source, "", config.referenceCompat());
     var root = new Field(document, "", documents.getFirst());
     root.only(FIELDS);
+    config = config.toBuilder().externalGroups(true).build(); // A case lists them all.
     Field options = root.find("config");
     if (options != null) {
       config = new CaseOptions(options).over(config);

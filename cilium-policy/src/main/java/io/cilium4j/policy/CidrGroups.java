@@ -49,17 +49,23 @@ public final class CidrGroups {
   public CidrGroups with(Collection<CidrGroup> groups) {
     var all = new ArrayList<>(members);
     for (CidrGroup group : groups) {
-      var labels = new ArrayList<Label>();
-      labels.add(label(Selectors.CIDR_GROUP_NAME + group.resource().name(), ""));
-      group
-          .labels()
-          .forEach((key, value) -> {
-            labels.add(label(key, value));
-            labels.add(label(key + "+" + value, ""));
-          });
+      List<Label> labels = labels(group);
       group.prefixes().forEach(prefix -> all.add(new Member(prefix, labels)));
     }
     return new CidrGroups(all);
+  }
+
+  /** The labels that a group gives each of its prefixes. */
+  static List<Label> labels(CidrGroup group) {
+    var labels = new ArrayList<Label>();
+    labels.add(label(Selectors.CIDR_GROUP_NAME + group.resource().name(), ""));
+    group
+        .labels()
+        .forEach((key, value) -> {
+          labels.add(label(key, value));
+          labels.add(label(key + "+" + value, ""));
+        });
+    return labels;
   }
 
   /** These groups and, beside them, what {@code provider} says of the external ones. */

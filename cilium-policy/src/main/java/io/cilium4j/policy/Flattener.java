@@ -241,7 +241,13 @@ final class Flattener {
           items.forEach(each -> behind(each).forEach(to::add));
         }
       }
-      case Peers.Groups(var items) -> items.forEach(each -> to.add(selectors.externalGroup(each)));
+      case Peers.Groups(var items) -> {
+        if (config.externalGroups() || section.action != Action.DENY) {
+          items.forEach(each -> to.add(selectors.externalGroup(each)));
+        } else if (!items.isEmpty()) {
+          to.add(selectors.entity(Peers.Entity.WORLD)); // Its members are not known.
+        }
+      }
     }
   }
 

@@ -22,6 +22,9 @@ import java.util.Set;
  * @param extendedProtocols whether a rule on a protocol without ports may leave the port empty
  * @param nonDefaultDeny whether {@code enableDefaultDeny} is heeded; if not, every rule restricts
  *     each direction that it has items for
+ * @param externalGroups whether something provides the addresses of groups outside the cluster
+ *     ({@code fromGroups}, {@code toGroups}). If not, an allow rule with such a group selects no
+ *     peer, and a deny rule denies everything outside the cluster, since its members are not known
  * @param referenceCompat whether to answer as the field's reference implementation does also where
  *     this engine differs on purpose ({@code docs/policy.md} says where), and to pass over unknown
  *     fields as it does
@@ -41,6 +44,7 @@ public record PolicyConfig(
     boolean l7Proxy,
     boolean extendedProtocols,
     boolean nonDefaultDeny,
+    boolean externalGroups,
     boolean referenceCompat) {
 
   /** A dual-stack cluster named {@code default}, as Kubernetes sets it up. */
@@ -102,6 +106,7 @@ public record PolicyConfig(
     builder.l7Proxy = l7Proxy;
     builder.extendedProtocols = extendedProtocols;
     builder.nonDefaultDeny = nonDefaultDeny;
+    builder.externalGroups = externalGroups;
     builder.referenceCompat = referenceCompat;
     return builder;
   }
@@ -122,6 +127,7 @@ public record PolicyConfig(
     private boolean l7Proxy = true;
     private boolean extendedProtocols;
     private boolean nonDefaultDeny = true;
+    private boolean externalGroups;
     private boolean referenceCompat;
 
     private Builder() {}
@@ -188,6 +194,11 @@ public record PolicyConfig(
       return this;
     }
 
+    public Builder externalGroups(boolean on) {
+      externalGroups = on;
+      return this;
+    }
+
     public Builder referenceCompat(boolean on) {
       referenceCompat = on;
       return this;
@@ -210,6 +221,7 @@ public record PolicyConfig(
           l7Proxy,
           extendedProtocols,
           nonDefaultDeny,
+          externalGroups,
           referenceCompat);
     }
   }

@@ -65,8 +65,12 @@ public final class PolicyRepository {
     return publish(edit);
   }
 
-  /** Replaces all services that {@code toServices} may mean, and reads the rules that do anew. */
-  public synchronized RulesSnapshot setServices(Collection<PolicyService> all) {
+  /**
+   * Replaces all services that {@code toServices} may mean, and reads the rules that do anew.
+   *
+   * @return the objects that have such rules
+   */
+  public synchronized List<PolicyResource> setServices(Collection<PolicyService> all) {
     services = List.copyOf(all);
     var edit = new Edit(snapshot);
     var affected = new ArrayList<PolicyResource>();
@@ -75,8 +79,11 @@ public final class PolicyRepository {
         affected.add(stored.resource());
       }
     });
-    affected.forEach(edit::put);
-    return publish(edit);
+    if (!affected.isEmpty()) {
+      affected.forEach(edit::put);
+      var _ = publish(edit);
+    }
+    return affected;
   }
 
   private static boolean namesServices(PolicyResource resource) {

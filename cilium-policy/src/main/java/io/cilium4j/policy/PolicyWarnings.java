@@ -14,6 +14,9 @@ public final class PolicyWarnings {
   /** Longest text for the access log that the CRD's schema lets through. */
   private static final int MAX_LOG_CHARS = 32;
 
+  private static final String ALLOWS_NOBODY = "selects no peer";
+  private static final String DENIES_WORLD = "denies everything outside the cluster";
+
   private final ResourceName resource;
   private final List<String> warnings = new ArrayList<>();
 
@@ -28,6 +31,36 @@ public final class PolicyWarnings {
       cilium.rules().forEach(warnings::rule);
     }
     return List.copyOf(warnings.warnings);
+  }
+
+  /**
+   * The parts of a policy that cannot be enforced as written, one line each: groups outside the
+   * cluster, if nothing provides their addresses.
+   */
+  public static List<String> unmet(PolicyResource policy, PolicyConfig config) {
+    var unmet = new PolicyWarnings(policy.resource());
+    if (policy instanceof CiliumPolicy cilium && !config.externalGroups()) {
+      for (Rule rule : cilium.rules()) {
+        unmet.groups(rule.ingress(), rule.path() + ".ingress", "fromGroups", ALLOWS_NOBODY);
+        unmet.groups(rule.ingressDeny(), rule.path() + ".ingressDeny", "fromGroups", DENIES_WORLD);
+        unmet.groups(rule.egress(), rule.path() + ".egress", "toGroups", ALLOWS_NOBODY);
+        unmet.groups(rule.egressDeny(), rule.path() + ".egressDeny", "toGroups", DENIES_WORLD);
+      }
+    }
+    return List.copyOf(unmet.warnings);
+  }
+
+  private void groups(List<Item> items, String section, String field, String outcome) {
+    for (int i = 0; i < items.size(); i++) {
+      boolean named =
+          items.get(i).peers().stream()
+              .anyMatch(peers -> peers instanceof Peers.Groups && !peers.items().isEmpty());
+      if (named) {
+        warn(
+            section + "[" + i + "]." + field,
+            "nothing provides the addresses of the group, so the rule " + outcome);
+      }
+    }
   }
 
   private void warn(String path, String what) {

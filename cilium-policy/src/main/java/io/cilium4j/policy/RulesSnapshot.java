@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
+import io.cilium4j.core.CidrLabels;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Label;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.state.PersistentMap;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -122,6 +126,24 @@ public final class RulesSnapshot {
       }
     }
     return prefixes;
+  }
+
+  /**
+   * The labels that an object puts on prefixes: on those that its {@link #prefixes rules name} the
+   * CIDR's, on those in a CIDR group the group's beside it.
+   */
+  public Map<IpPrefix, Labels> labels(ResourceName name) {
+    var labels = new TreeMap<IpPrefix, Labels>();
+    prefixes(name).forEach(prefix -> labels.put(prefix, cidr(prefix)));
+    if (get(name).orElse(null) instanceof CidrGroup group) {
+      List<Label> members = CidrGroups.labels(group);
+      group.prefixes().forEach(prefix -> labels.put(prefix, cidr(prefix).with(members)));
+    }
+    return labels;
+  }
+
+  private static Labels cidr(IpPrefix prefix) {
+    return Labels.of(CidrLabels.of(prefix).stream().toList());
   }
 
   /** The selectors by which rules name their peers, and whom each selects among these. */

@@ -57,6 +57,34 @@ class PolicySetTest {
           .build();
 
   @Test
+  void isAllowed_groupWithoutProvider_deniesTheWorldAndAllowsNobody() {
+    PolicySet groups =
+        PolicySet.parse(
+            """
+            apiVersion: cilium.io/v2
+            kind: CiliumNetworkPolicy
+            metadata: {name: groups, namespace: shop}
+            spec:
+              endpointSelector: {matchLabels: {app: backend}}
+              ingress: [{fromEntities: [all]}]
+              ingressDeny: [{fromGroups: [{aws: {region: here}}]}]
+              egress: [{toGroups: [{aws: {region: here}}]}]
+            """,
+            "groups.yaml");
+    for (String address : List.of("203.0.113.9", "2001:db8::9")) {
+      Party world = Party.addresses(address);
+      assertFalse(groups.isAllowed(world, BACKEND, PortProtocol.tcp(80)));
+      assertFalse(groups.isAllowed(BACKEND, world, PortProtocol.tcp(80)));
+    }
+    assertTrue(groups.isAllowed(FRONTEND, BACKEND, PortProtocol.tcp(80)));
+    assertEquals(
+        2,
+        groups.policies().stream()
+            .mapToInt(each -> PolicyWarnings.unmet(each, groups.config()).size())
+            .sum());
+  }
+
+  @Test
   void explain_flowThatARuleAllows_namesTheRuleAndBothSides() {
     FlowExplanation why = policies.explain(FRONTEND, BACKEND, PortProtocol.tcp(8080));
 

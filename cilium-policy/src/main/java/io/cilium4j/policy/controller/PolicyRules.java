@@ -2,6 +2,7 @@
 package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.RuleOrigin;
@@ -21,6 +22,8 @@ import io.cilium4j.policy.PolicyParseException;
 import io.cilium4j.policy.PolicyParser;
 import io.cilium4j.policy.PolicyRepository;
 import io.cilium4j.policy.PolicyResource;
+import io.cilium4j.policy.PolicyServices;
+import io.cilium4j.policy.PolicyWarnings;
 import io.cilium4j.policy.ResourceName;
 import io.cilium4j.policy.RulesSnapshot;
 import io.cilium4j.policy.controller.PolicyRevision.Input;
@@ -59,6 +62,7 @@ public final class PolicyRules {
 
   private final PolicyConfig config;
   private final PolicyRepository repository;
+  private final PolicyServices services = new PolicyServices();
   private final PrefixIdentities prefixes;
 
   /** The objects that the program applied, which count before Kubernetes' of the same name. */
@@ -129,7 +133,32 @@ public final class PolicyRules {
   boolean takeManifests(Changes<ResourceKey, RawResource> changes) {
     Predicate<ResourceKey> mine =
         key -> !ApiRules.isApiRule(key.name()) && !ofProgram.contains(key);
-    return take(changes, new Origin(Input.MANIFESTS, mine, mine, _ -> Optional.empty()));
+    boolean servicesChanged = takeServices(changes);
+    return take(changes, new Origin(Input.MANIFESTS, mine, mine, _ -> Optional.empty()))
+        || servicesChanged;
+  }
+
+  /** Takes over what changed of services; whether any rule that is in force means another peer. */
+  private boolean takeServices(Changes<ResourceKey, RawResource> changes) {
+    boolean changed = false;
+    if (changes.fromScratch()) {
+      changed = services.retain(changes.snapshot()::contains);
+    }
+    for (Change<ResourceKey, RawResource> change : changes.list()) {
+      if (PolicyServices.reads(change.key().kind())) {
+        changed |=
+            switch (change) {
+              case Change.Put<ResourceKey, RawResource> put -> services.put(put.value());
+              case Change.Removed<ResourceKey, RawResource> gone -> services.remove(gone.key());
+            };
+      }
+    }
+    if (!changed) {
+      return false;
+    }
+    List<PolicyResource> affected = repository.setServices(services.all());
+    putPrefixes(affected, List.of(), repository.snapshot());
+    return !affected.isEmpty();
   }
 
   /** As {@link #takeProgram}, of rules given through the API. */
@@ -226,8 +255,7 @@ public final class PolicyRules {
         acceptedPolicies.accept(raw);
       }
       LOG.info("policy taken object={} revision={}", raw.key(), revision.number());
-      return new AppliedPolicy(
-          raw.key(), revision, read.stream().findFirst(), Optional.empty(), List.of());
+      return applied(raw.key(), revision, read.stream().findFirst(), Optional.empty());
     } catch (PolicyParseException e) {
       LOG.warn("policy refused object={} error=\"{}\"", raw.key(), e.getMessage());
       Optional<PolicyResource> inForce =
@@ -236,9 +264,19 @@ public final class PolicyRules {
               .get(raw.key())
               .flatMap(AppliedPolicy::inForce)
               .or(() -> ofEarlierRun(raw.key(), added));
-      return new AppliedPolicy(
-          raw.key(), revision, inForce, Optional.of(String.valueOf(e.getMessage())), List.of());
+      return applied(raw.key(), revision, inForce, Optional.of(String.valueOf(e.getMessage())));
     }
+  }
+
+  private AppliedPolicy applied(
+      ResourceKey key,
+      PolicyRevision revision,
+      Optional<PolicyResource> inForce,
+      Optional<String> problem) {
+    List<String> unmet =
+        inForce.map(policy -> PolicyWarnings.unmet(policy, config)).orElse(List.of());
+    unmet.forEach(line -> LOG.warn("policy is not enforced as written: {}", line));
+    return new AppliedPolicy(key, revision, inForce, problem, unmet, List.of());
   }
 
   private List<PolicyResource> parse(RawResource raw) {
@@ -285,11 +323,11 @@ public final class PolicyRules {
   /** Gives every prefix that a rule names, and every member of a group, its identity. */
   private void putPrefixes(
       List<PolicyResource> added, List<ResourceName> removed, RulesSnapshot snapshot) {
-    Map<String, Set<IpPrefix>> byObject = new HashMap<>();
-    removed.forEach(name -> byObject.put(name.slashed(), Set.of()));
+    Map<String, Map<IpPrefix, Labels>> byObject = new HashMap<>();
+    removed.forEach(name -> byObject.put(name.slashed(), Map.of()));
     for (PolicyResource resource : added) {
       ResourceName name = resource.resource();
-      byObject.put(name.slashed(), snapshot.prefixes(name));
+      byObject.put(name.slashed(), snapshot.labels(name));
     }
     prefixes.replace(byObject);
   }

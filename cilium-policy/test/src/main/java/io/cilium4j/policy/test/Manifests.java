@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy.test;
 
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.documents.DocumentException;
 import io.cilium4j.documents.DocumentReader;
 import io.cilium4j.documents.Trees;
@@ -8,6 +10,7 @@ import io.cilium4j.policy.Party;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParser;
 import io.cilium4j.policy.PolicyResource;
+import io.cilium4j.policy.PolicyServices;
 import io.cilium4j.policy.PortProtocol;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -26,11 +29,13 @@ import org.jspecify.annotations.Nullable;
  * make, and the labels of its namespaces. Everything else in it is passed over.
  *
  * @param policies the policies
+ * @param services the services, which {@code toServices} may mean
  * @param pods the pods by {@code namespace/name} of their workload
  * @param namespaces the labels of each namespace that has an object of its own
  */
 record Manifests(
     List<PolicyResource> policies,
+    PolicyServices services,
     Map<String, Party.Pod> pods,
     Map<String, Map<String, String>> namespaces) {
 
@@ -40,7 +45,8 @@ record Manifests(
    * @throws IllegalArgumentException if one cannot be understood, or if there is no policy at all
    */
   static Manifests read(Path folder) {
-    var manifests = new Manifests(new ArrayList<>(), new TreeMap<>(), new TreeMap<>());
+    var manifests =
+        new Manifests(new ArrayList<>(), new PolicyServices(), new TreeMap<>(), new TreeMap<>());
     List<Path> files;
     try (Stream<Path> all = Files.walk(folder)) {
       files = all.filter(Files::isRegularFile).filter(Manifests::isManifest).sorted().toList();
@@ -76,6 +82,7 @@ record Manifests(
     switch (kind) {
       case "List" -> Trees.items(object, "items").forEach(item -> add(item, file));
       case "Namespace" -> namespaces.put(text(object, "metadata", "name"), labels(object));
+      case "Service", "EndpointSlice" -> services.put(resource(kind, object));
       case "Pod" -> add(object, object, file);
       case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController" ->
           add(object, Trees.at(object, "spec", "template"), file);
@@ -87,6 +94,14 @@ record Manifests(
         }
       }
     }
+  }
+
+  private static RawResource resource(String kind, @Nullable Object object) {
+    String namespace = text(object, "metadata", "namespace");
+    var key =
+        new ResourceKey(
+            kind, namespace.isEmpty() ? "default" : namespace, text(object, "metadata", "name"));
+    return new RawResource(key, text(object, "apiVersion"), Trees.map(object));
   }
 
   /** Whatever may be meant as a policy is the parser's to read, or to refuse. */

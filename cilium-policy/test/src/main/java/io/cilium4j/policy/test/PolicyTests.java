@@ -81,7 +81,11 @@ public final class PolicyTests implements AfterAllCallback {
   /** As {@link #policies(Path)}, for agents of this configuration. */
   public static PolicyTests policies(Path folder, PolicyConfig config) {
     Manifests manifests = Manifests.read(folder);
-    PolicySet.Builder set = PolicySet.builder().config(config).policies(manifests.policies());
+    PolicySet.Builder set =
+        PolicySet.builder()
+            .config(config)
+            .policies(manifests.policies())
+            .services(manifests.services().all());
     manifests.namespaces().forEach(set::namespace);
     return new PolicyTests(folder, set.build(), new TreeMap<>(manifests.pods()));
   }

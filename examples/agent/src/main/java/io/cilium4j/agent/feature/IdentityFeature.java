@@ -3,6 +3,7 @@ package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
@@ -83,9 +84,9 @@ public final class IdentityFeature implements Feature {
     return labels;
   }
 
-  /** Gives prefixes that rules name their identities, by the object that names them. */
-  void replaceCidrs(Map<String, Set<IpPrefix>> byObject) {
-    ipcache.update(batch -> byObject.forEach(batch::replaceCidrs));
+  /** Puts labels on the prefixes that policy objects name, by the object that names them. */
+  void replaceLabels(Map<String, Map<IpPrefix, Labels>> byObject) {
+    ipcache.update(batch -> byObject.forEach(batch::replaceLabels));
   }
 
   @Override

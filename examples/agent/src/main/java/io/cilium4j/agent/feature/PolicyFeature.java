@@ -73,7 +73,7 @@ public final class PolicyFeature implements Feature {
       DatapathFeature datapath) {
     PolicyConfig config = config(context, addresses.allocator().families());
     var accepted = context.opened().add(new AcceptedPolicies(context.folder().policies()));
-    this.rules = new PolicyRules(config, identity::replaceCidrs, accepted);
+    this.rules = new PolicyRules(config, identity::replaceLabels, accepted);
     this.apiRules = new ApiRules(config, context.folder().apiRules());
     this.programPolicies = new ProgramPolicies(config, context.folder().programPolicies());
     this.thread = context.thread("controller");
@@ -248,11 +248,12 @@ public final class PolicyFeature implements Feature {
                     + identity
                     + ", whose rules contradict each other: "
                     + conflict));
-    rules
-        .applied()
-        .snapshot()
-        .forEach(
-            row -> row.value().problem().ifPresent(text -> all.put(row.key().toString(), text)));
+    for (var row : rules.applied().snapshot()) {
+      List<String> problems = row.value().problems();
+      if (!problems.isEmpty()) {
+        all.put(row.key().toString(), String.join("; ", problems));
+      }
+    }
     return all;
   }
 }

@@ -74,6 +74,7 @@ final class ExplainCommand {
     Identity from = labelled(peer(arguments, "--from", SENDER, files), groups);
     Identity to = labelled(peer(arguments, "--to", RECEIVER, files), groups);
     var repository = new PolicyRepository(config);
+    repository.setServices(files.services().all());
     repository.add(files.policies());
     IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(from).with(to);
     var compiler = new PolicyCompiler(config);

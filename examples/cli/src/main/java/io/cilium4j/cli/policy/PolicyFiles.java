@@ -9,6 +9,7 @@ import io.cilium4j.k8s.ManifestFolder;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParser;
 import io.cilium4j.policy.PolicyResource;
+import io.cilium4j.policy.PolicyServices;
 import io.cilium4j.policy.PolicyWarnings;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * What the files of a path say, read as the agent reads its folder of manifests; a file by itself
@@ -23,12 +25,14 @@ import java.util.Set;
  *
  * @param policies those that are right
  * @param namespaces the namespaces among the objects
+ * @param services the services among the objects, which {@code toServices} may mean
  * @param errors what is wrong, a line each
  * @param warnings what its author may not have meant, and what nobody reads, a line each
  */
 record PolicyFiles(
     List<PolicyResource> policies,
     List<Namespace> namespaces,
+    PolicyServices services,
     List<String> errors,
     List<String> warnings) {
 
@@ -55,8 +59,13 @@ record PolicyFiles(
     if (PolicyParser.isRules(text)) {
       PolicyParser.Checked checked = PolicyParser.check(text, name, config);
       var files =
-          new PolicyFiles(new ArrayList<>(), List.of(), new ArrayList<>(), new ArrayList<>());
-      files.add(checked, name);
+          new PolicyFiles(
+              new ArrayList<>(),
+              List.of(),
+              new PolicyServices(),
+              new ArrayList<>(),
+              new ArrayList<>());
+      files.add(checked, name, config);
       return files;
     }
     return of(ManifestFolder.parse(name, text), config);
@@ -71,14 +80,17 @@ record PolicyFiles(
   }
 
   private static PolicyFiles of(ManifestFolder folder, PolicyConfig config) {
+    var services = new PolicyServices();
     var files =
         new PolicyFiles(
-            new ArrayList<>(), folder.namespaces(), new ArrayList<>(), new ArrayList<>());
+            new ArrayList<>(), folder.namespaces(), services, new ArrayList<>(), new ArrayList<>());
     folder.problems().forEach((where, what) -> files.errors.add(line(where + ": " + what)));
     folder.notes().forEach((where, what) -> files.warnings.add(line(where + ": warning: " + what)));
     for (RawResource raw : folder.resources()) {
       if (KINDS.contains(raw.key().kind())) {
-        files.add(PolicyParser.checkTree(raw.object(), raw.origin(), config), raw.origin());
+        files.add(PolicyParser.checkTree(raw.object(), raw.origin(), config), raw.origin(), config);
+      } else if (PolicyServices.reads(raw.key().kind())) {
+        services.put(raw);
       }
     }
     for (RawResource raw : folder.shadowed()) {
@@ -91,11 +103,12 @@ record PolicyFiles(
     return files;
   }
 
-  private void add(PolicyParser.Checked checked, String origin) {
+  private void add(PolicyParser.Checked checked, String origin, PolicyConfig config) {
     checked.errors().forEach(error -> errors.add(line(error.getMessage())));
     policies.addAll(checked.resources());
     for (PolicyResource resource : checked.resources()) {
-      PolicyWarnings.of(resource)
+      Stream.of(PolicyWarnings.of(resource), PolicyWarnings.unmet(resource, config))
+          .flatMap(List::stream)
           .forEach(each -> warnings.add(line(origin + ": warning: " + each)));
     }
   }
