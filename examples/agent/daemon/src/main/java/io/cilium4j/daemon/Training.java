@@ -6,6 +6,8 @@ import io.cilium4j.api.ApiClient;
 import io.cilium4j.daemon.log.LogSetup;
 import io.cilium4j.policy.PolicyTraining;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -69,7 +71,7 @@ public final class Training {
             List.of(
                 // Not to meet anybody's agent, devices or addresses: documentation has these.
                 "--instance=training",
-                "--ipv4-range=192.0.2.0/24",
+                "--ipv4-range=" + freePrefix(),
                 "--ipv6-range=2001:db8::/112",
                 "--state-dir=" + folder.resolve("state"),
                 "--socket-path=" + socket,
@@ -92,6 +94,20 @@ public final class Training {
       }
       remove(folder);
     }
+  }
+
+  /** One of the three prefixes of documentation, in which the machine has no address. */
+  private static String freePrefix() throws IOException {
+    List<String> own =
+        NetworkInterface.networkInterfaces()
+            .flatMap(NetworkInterface::inetAddresses)
+            .map(InetAddress::getHostAddress)
+            .toList();
+    return Stream.of("192.0.2.", "198.51.100.", "203.0.113.")
+        .filter(prefix -> own.stream().noneMatch(each -> each.startsWith(prefix)))
+        .map(prefix -> prefix + "0/24")
+        .findFirst()
+        .orElseThrow(() -> new IOException("an address in each prefix of documentation"));
   }
 
   private static void remove(Path folder) throws IOException {
