@@ -17,6 +17,7 @@ import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyParseException;
 import io.cilium4j.policy.PolicyParser;
+import io.cilium4j.policy.controller.CopiedFile.Restored;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -36,7 +37,7 @@ import org.slf4j.LoggerFactory;
  * their labels.
  *
  * <p>They outlive the process: a restart that forgot them would let pass what they deny. All are in
- * one file, so that a change of several is there as a whole or not at all.
+ * one file with a copy, so that a change of several is there as a whole or not at all.
  *
  * <p>Safe for use by several threads.
  */
@@ -56,7 +57,7 @@ public final class ApiRules {
   private static final int VERSION = 1;
 
   private final PolicyConfig config;
-  private final StateFile file;
+  private final CopiedFile file;
   private final TableWriter<ResourceKey, RawResource> objects = TableWriter.create("api-rules");
 
   /** The rules as they were given. Written together with the objects, under this object's lock. */
@@ -74,49 +75,44 @@ public final class ApiRules {
    */
   private record Rule(Object tree, List<Label> labels) {}
 
-  /** Reads what an earlier run kept; a rule that cannot be read costs itself and no more. */
-  public ApiRules(PolicyConfig config, StateFile file) {
+  /**
+   * Reads what an earlier run kept; a rule that cannot be read costs itself and no more.
+   *
+   * @param copy holds the same, for where the file is damaged
+   */
+  public ApiRules(PolicyConfig config, StateFile file, StateFile copy) {
     this.config = config;
-    this.file = file;
-    this.problem = restore();
+    this.file = new CopiedFile(file, copy);
+    Restored<Map<RawResource, Rule>> restored = this.file.restore(this::read);
+    restored.value().orElse(Map.of()).forEach((object, rule) -> rules.put(object.key(), rule));
+    var _ = objects.write(batch ->
+        restored.value().orElse(Map.of()).keySet().forEach(each -> batch.put(each.key(), each)));
+    LOG.info("rules restored rules={}", rules.size());
+    this.problem =
+        restored.problems().isEmpty()
+            ? Optional.empty()
+            : Optional.of("rules given by hand are lost: " + String.join("; ", restored.problems()));
+    problem.ifPresent(text -> LOG.error("{} file={}", text, file));
   }
 
-  private Optional<String> restore() {
+  private Restored<Map<RawResource, Rule>> read(byte[] content) {
+    Object root = DocumentReader.readKept(content);
+    if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
+      throw new IllegalArgumentException("wanted version " + VERSION);
+    }
+    Map<RawResource, Rule> read = new LinkedHashMap<>();
     List<String> problems = new ArrayList<>();
-    try {
-      Optional<byte[]> content = file.read();
-      if (content.isEmpty()) {
-        return Optional.empty();
+    for (Map.Entry<String, ?> entry : Trees.map(Trees.at(root, "rules")).entrySet()) {
+      try {
+        long number = Long.parseLong(entry.getKey());
+        Object rule = Objects.requireNonNullElse(entry.getValue(), Map.of());
+        read.put(object(rule, number, entry.getKey()), new Rule(rule, labelsOf(rule)));
+        lastNumber = Math.max(lastNumber, number);
+      } catch (IllegalArgumentException e) {
+        problems.add(String.valueOf(e.getMessage()));
       }
-      Object root = DocumentReader.readKept(content.get());
-      if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
-        throw new IllegalArgumentException("wanted version " + VERSION);
-      }
-      List<RawResource> restored = new ArrayList<>();
-      for (Map.Entry<String, ?> entry : Trees.map(Trees.at(root, "rules")).entrySet()) {
-        try {
-          long number = Long.parseLong(entry.getKey());
-          Object rule = Objects.requireNonNullElse(entry.getValue(), Map.of());
-          RawResource object = object(rule, number, entry.getKey());
-          rules.put(object.key(), new Rule(rule, labelsOf(rule)));
-          restored.add(object);
-          lastNumber = Math.max(lastNumber, number);
-        } catch (IllegalArgumentException e) {
-          problems.add(e.getMessage());
-        }
-      }
-      var _ = objects.write(batch -> restored.forEach(each -> batch.put(each.key(), each)));
-      LOG.info("rules restored rules={}", restored.size());
-    } catch (IOException | IllegalArgumentException e) {
-      problems.add(e.getMessage());
-      file.setAside();
     }
-    if (problems.isEmpty()) {
-      return Optional.empty();
-    }
-    String text = "rules given by hand are lost: " + String.join("; ", problems);
-    LOG.error("{} file={}", text, file);
-    return Optional.of(text);
+    return new Restored<>(Optional.of(read), problems);
   }
 
   /** Why rules of an earlier run are not in force any more; absent if all are. */

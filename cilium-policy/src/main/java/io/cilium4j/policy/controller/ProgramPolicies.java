@@ -17,6 +17,7 @@ import io.cilium4j.policy.PolicyParser;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.PolicyWriter;
 import io.cilium4j.policy.ResourceName;
+import io.cilium4j.policy.controller.CopiedFile.Restored;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,8 +30,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The policy objects that the embedding program applied, beside those of Kubernetes; of one name
- * the program's counts. They outlive the process, all in one file, so that a change of several is
- * there as a whole or not at all.
+ * the program's counts. They outlive the process, all in one file with a copy, so that a change of
+ * several is there as a whole or not at all.
  *
  * <p>Safe for use by several threads.
  */
@@ -47,41 +48,42 @@ public final class ProgramPolicies {
   private static final String SOURCE = "applied policy";
 
   private final PolicyConfig config;
-  private final StateFile file;
+  private final CopiedFile file;
   private final TableWriter<ResourceKey, RawResource> objects =
       TableWriter.create("program-policies");
   private final Optional<String> problem;
 
-  /** Reads what an earlier run kept. */
-  public ProgramPolicies(PolicyConfig config, StateFile file) {
+  /**
+   * Reads what an earlier run kept.
+   *
+   * @param copy holds the same, for where the file is damaged
+   */
+  public ProgramPolicies(PolicyConfig config, StateFile file, StateFile copy) {
     this.config = config;
-    this.file = file;
-    this.problem = restore();
+    this.file = new CopiedFile(file, copy);
+    Restored<List<RawResource>> restored = this.file.restore(this::read);
+    List<RawResource> policies = restored.value().orElse(List.of());
+    var _ = objects.write(batch -> policies.forEach(each -> batch.put(each.key(), each)));
+    LOG.info("policies of the program restored policies={}", policies.size());
+    this.problem =
+        restored.problems().isEmpty()
+            ? Optional.empty()
+            : Optional.of(
+                "policies applied by the program are lost: "
+                    + String.join("; ", restored.problems()));
+    problem.ifPresent(text -> LOG.error("{} file={}", text, file));
   }
 
-  private Optional<String> restore() {
-    try {
-      Optional<byte[]> content = file.read();
-      if (content.isEmpty()) {
-        return Optional.empty();
-      }
-      Object root = DocumentReader.readKept(content.get());
-      if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
-        throw new IllegalArgumentException("wanted version " + VERSION);
-      }
-      List<RawResource> restored = new ArrayList<>();
-      for (Object object : Trees.items(root, "policies")) {
-        restored.addAll(objects(PolicyParser.parseTree(object, SOURCE, config)));
-      }
-      var _ = objects.write(batch -> restored.forEach(each -> batch.put(each.key(), each)));
-      LOG.info("policies of the program restored policies={}", restored.size());
-      return Optional.empty();
-    } catch (IOException | IllegalArgumentException | PolicyParseException e) {
-      file.setAside();
-      String text = "policies applied by the program are lost: " + e.getMessage();
-      LOG.error("{} file={}", text, file);
-      return Optional.of(text);
+  private Restored<List<RawResource>> read(byte[] content) {
+    Object root = DocumentReader.readKept(content);
+    if (!Objects.equals(Trees.at(root, "version"), VERSION)) {
+      throw new IllegalArgumentException("wanted version " + VERSION);
     }
+    List<RawResource> read = new ArrayList<>();
+    for (Object object : Trees.items(root, "policies")) {
+      read.addAll(objects(PolicyParser.parseTree(object, SOURCE, config)));
+    }
+    return new Restored<>(Optional.of(read), List.of());
   }
 
   /** Why policies of an earlier run are not in force any more; absent if all are. */

@@ -152,10 +152,68 @@ class RestartTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"", "{", "[]", "{\"version\": 2, \"rules\": {}}", "\u0000\u0001"})
-  void apiRules_fileIsDamaged_isToldAndSetAside(String content) throws Exception {
+  void apiRules_fileIsDamaged_areReadFromItsCopy(String content) throws Exception {
+    create("alice");
+    create("bob");
+    create("eve");
+    addRules(FROM_ALICE);
+    addRules(FROM_ALICE.replace("bob", "eve"));
+    agent.stop();
+    Files.writeString(state("given-rules.json"), content);
+    restart();
+    assertEquals(2, agent.apiRules().size());
+    assertFalse(reaches("eve", "bob"));
+    assertEquals(null, agent.problems().get("given-rules"));
+    assertTrue(Files.exists(state("given-rules.json.damaged")));
+    agent.stop();
+    Files.writeString(state("given-rules.json.copy"), content);
+    restart();
+    assertEquals(2, agent.apiRules().size(), "the file was mended");
+  }
+
+  @Test
+  void apiRules_oneIsDamagedInTheFile_isReadFromItsCopy() throws Exception {
+    addRules(FROM_ALICE);
+    addRules(FROM_ALICE.replace("alice", "carol"));
+    agent.stop();
+    Path file = state("given-rules.json");
+    Files.writeString(
+        file, Files.readString(file).replaceFirst("endpointSelector", "endpointSelektor"));
+    restart();
+    assertEquals(2, agent.apiRules().size());
+    assertEquals(null, agent.problems().get("given-rules"));
+  }
+
+  @Test
+  void programPolicies_fileIsDamaged_areReadFromItsCopy() throws Exception {
+    create("alice");
+    create("bob");
+    var _ =
+        agent.applyPolicy(
+            """
+            apiVersion: cilium.io/v2
+            kind: CiliumNetworkPolicy
+            metadata: {name: bob, namespace: default}
+            spec:
+              endpointSelector: {matchLabels: {app: bob}}
+              ingress: [{fromEndpoints: [{matchLabels: {app: carol}}]}]
+            """);
+    agent.stop();
+    Files.writeString(state("program-policies.json"), "{");
+    restart();
+    assertFalse(reaches("alice", "bob"));
+    assertEquals(null, agent.problems().get("program-policies"));
+    agent.destroy();
+    assertFalse(Files.exists(temp.resolve("state")));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{", "[]", "{\"version\": 2, \"rules\": {}}", "\u0000\u0001"})
+  void apiRules_fileAndCopyAreDamaged_isToldAndSetAside(String content) throws Exception {
     addRules(FROM_ALICE);
     agent.stop();
     Files.writeString(state("given-rules.json"), content);
+    Files.writeString(state("given-rules.json.copy"), content);
     restart();
     assertEquals(0, agent.apiRules().size());
     assertTrue(
@@ -171,9 +229,11 @@ class RestartTest {
     addRules(FROM_ALICE);
     addRules(FROM_ALICE.replace("alice", "carol"));
     agent.stop();
-    Path file = state("given-rules.json");
-    Files.writeString(
-        file, Files.readString(file).replaceFirst("endpointSelector", "endpointSelektor"));
+    for (String name : List.of("given-rules.json", "given-rules.json.copy")) {
+      Path file = state(name);
+      Files.writeString(
+          file, Files.readString(file).replaceFirst("endpointSelector", "endpointSelektor"));
+    }
     restart();
     assertEquals(1, agent.apiRules().size());
     assertTrue(agent.problems().containsKey("given-rules"));
@@ -189,6 +249,10 @@ class RestartTest {
     assertTrue(String.valueOf(refused.getMessage()).startsWith("write rules given by hand: "));
     assertThrows(StorageException.class, () -> agent.apiRules().delete(List.of()));
     assertEquals(1, agent.apiRules().size());
+    assertEquals(
+        Files.readString(state("given-rules.json")),
+        Files.readString(state("given-rules.json.copy")),
+        "the copy does not know what was refused");
   }
 
   // ---- numbers of prefixes ----

@@ -2,14 +2,15 @@
 package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.AgentException;
+import io.cilium4j.agent.state.FolderFile;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.metrics.MetricFamily;
-import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
@@ -74,8 +75,10 @@ public final class PolicyFeature implements Feature {
     PolicyConfig config = config(context, addresses.allocator().families());
     var accepted = context.opened().add(new AcceptedPolicies(context.folder().policies()));
     this.rules = new PolicyRules(config, identity::replaceLabels, accepted);
-    this.apiRules = new ApiRules(config, context.folder().apiRules());
-    this.programPolicies = new ProgramPolicies(config, context.folder().programPolicies());
+    FolderFile rulesFile = context.folder().apiRules();
+    this.apiRules = new ApiRules(config, rulesFile, rulesFile.copy());
+    FolderFile policiesFile = context.folder().programPolicies();
+    this.programPolicies = new ProgramPolicies(config, policiesFile, policiesFile.copy());
     this.thread = context.thread("controller");
     this.regenerations = new Regenerations(thread::nanoTime);
     this.controller =

@@ -19,6 +19,12 @@ import java.util.function.BooleanSupplier;
 public record FolderFile(Path path, long maxBytes, BooleanSupplier missingIsLoss)
     implements StateFile {
 
+  /** A second place for the same content; its absence is no loss. */
+  public FolderFile copy() {
+    return new FolderFile(
+        path.resolveSibling(path.getFileName() + ".copy"), maxBytes, () -> false);
+  }
+
   @Override
   public Optional<byte[]> read() throws IOException {
     try {

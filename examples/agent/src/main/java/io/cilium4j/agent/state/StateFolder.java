@@ -27,7 +27,8 @@ import org.slf4j.LoggerFactory;
  *   FOLDER/lock               held while the agent runs
  *   FOLDER/endpoints/ID.json  one file an endpoint
  *   FOLDER/specs/NAME/ID.json one file a service, recorder, address without endpoint, …
- *   FOLDER/given-rules.json   the rules that users gave by hand
+ *   FOLDER/given-rules.json   the rules that users gave by hand, with a .copy
+ *   FOLDER/program-policies.json  what the embedding program applied, with a .copy
  *   FOLDER/manifests.json     the manifests as they were last good
  *   FOLDER/policies.json      the policy objects that were accepted last
  *   FOLDER/datapath-name      which datapath enforces
