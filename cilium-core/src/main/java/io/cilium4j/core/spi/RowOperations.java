@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core.spi;
 
+import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -19,6 +21,10 @@ import java.util.Set;
  * <p>Rows that must change together stand in one table: they reach the datapath in one batch. All
  * other kinds have a table and a reconciler of their own, so that a row that fails in one kind
  * never holds up another kind.
+ *
+ * <p>An endpoint whose row the datapath refuses, such as one whose policy does not fit its tables,
+ * gets {@link PolicyMapState#DENY_ALL} until its row is accepted: the policy that was in force may
+ * allow what the new one denies. In audit mode that denies nothing, as any policy.
  */
 public final class RowOperations implements Operations<RowKey, Row> {
   private final Datapath datapath;
@@ -42,7 +48,29 @@ public final class RowOperations implements Operations<RowKey, Row> {
 
   @Override
   public void update(RowKey key, Row value) {
+    try {
+      put(key, value);
+    } catch (DatapathException e) {
+      if (value instanceof EndpointRow row) {
+        close(row, e);
+      }
+      throw e;
+    }
+  }
+
+  private void put(RowKey key, Row value) {
     datapath.apply(List.of(new Change.Put<>(key, value, 0)));
+  }
+
+  private void close(EndpointRow row, DatapathException cause) {
+    var closed =
+        new EndpointRow(
+            row.endpoint(), PolicyMapState.DENY_ALL, row.policyRevision(), row.audited());
+    try {
+      put(row.key(), closed);
+    } catch (DatapathException e) {
+      cause.addSuppressed(e);
+    }
   }
 
   @Override
@@ -56,14 +84,15 @@ public final class RowOperations implements Operations<RowKey, Row> {
    */
   @Override
   public Map<RowKey, Exception> applyBatch(List<Change<RowKey, Row>> changes) {
-    try {
-      datapath.apply(changes);
-      return Map.of();
-    } catch (DatapathException e) {
-      return changes.size() == 1
-          ? Map.of(changes.getFirst().key(), e)
-          : Operations.super.applyBatch(changes);
+    if (changes.size() > 1) {
+      try {
+        datapath.apply(changes);
+        return Map.of();
+      } catch (DatapathException _) {
+        // Each row says why for itself.
+      }
     }
+    return Operations.super.applyBatch(changes);
   }
 
   @Override

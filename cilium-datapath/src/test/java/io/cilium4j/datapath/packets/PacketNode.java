@@ -308,8 +308,7 @@ final class PacketNode implements AutoCloseable {
     }
     wanted.putAll(state.prefixes());
     List<Row> rows = new ArrayList<>();
-    pods.forEach(pod ->
-        rows.add(new EndpointRow(endpoint(pod, state.identityOf(pod)), state.policyOf(pod), 1)));
+    pods.forEach(pod -> rows.add(row(pod, state)));
     wanted.forEach((prefix, identity) -> rows.add(new IpcacheRow(prefix, identity)));
     List<Row> gone = new ArrayList<>();
     ipcache.keySet().stream()
@@ -322,6 +321,11 @@ final class PacketNode implements AutoCloseable {
     ipcache.clear();
     ipcache.putAll(wanted);
     pods.forEach(this::meet);
+  }
+
+  /** A pod's row in a state. */
+  EndpointRow row(Station pod, NodeState state) {
+    return new EndpointRow(endpoint(pod, state.identityOf(pod)), state.policyOf(pod), 1);
   }
 
   /**
@@ -451,6 +455,15 @@ final class PacketNode implements AutoCloseable {
     long now = drops(reason);
     Long before = taken.put(reason, now);
     return now - (before == null ? 0 : before);
+  }
+
+  /** Waits until more packets than so many were dropped for a reason. */
+  void awaitDrop(DropReason reason, long before) {
+    long end = System.nanoTime() + Wire.PATIENCE_MILLIS * 1_000_000L;
+    while (drops(reason) <= before) {
+      Assertions.assertTrue(System.nanoTime() - end < 0, () -> "no drop: " + reason + dropped());
+      Thread.onSpinWait();
+    }
   }
 
   private String dropped() {
