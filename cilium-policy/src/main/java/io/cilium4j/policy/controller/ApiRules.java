@@ -85,13 +85,19 @@ public final class ApiRules {
     this.file = new CopiedFile(file, copy);
     Restored<Map<RawResource, Rule>> restored = this.file.restore(this::read);
     restored.value().orElse(Map.of()).forEach((object, rule) -> rules.put(object.key(), rule));
-    var _ = objects.write(batch ->
-        restored.value().orElse(Map.of()).keySet().forEach(each -> batch.put(each.key(), each)));
+    var _ =
+        objects.write(batch ->
+            restored
+                .value()
+                .orElse(Map.of())
+                .keySet()
+                .forEach(each -> batch.put(each.key(), each)));
     LOG.info("rules restored rules={}", rules.size());
     this.problem =
         restored.problems().isEmpty()
             ? Optional.empty()
-            : Optional.of("rules given by hand are lost: " + String.join("; ", restored.problems()));
+            : Optional.of(
+                "rules given by hand are lost: " + String.join("; ", restored.problems()));
     problem.ifPresent(text -> LOG.error("{} file={}", text, file));
   }
 

@@ -21,8 +21,7 @@ public record FolderFile(Path path, long maxBytes, BooleanSupplier missingIsLoss
 
   /** A second place for the same content; its absence is no loss. */
   public FolderFile copy() {
-    return new FolderFile(
-        path.resolveSibling(path.getFileName() + ".copy"), maxBytes, () -> false);
+    return new FolderFile(path.resolveSibling(path.getFileName() + ".copy"), maxBytes, () -> false);
   }
 
   @Override
