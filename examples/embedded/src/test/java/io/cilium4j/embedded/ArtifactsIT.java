@@ -40,7 +40,7 @@ class ArtifactsIT {
       datapath [ebpf, memory]
       flow-sink [file, log]
       ipam [cluster-pool, static]
-      identity-backend [memory]
+      identity-backend [crd, memory]
       source [directory]
       running on memory
       enforced PROGRAM
