@@ -69,6 +69,7 @@ final class EbpfDatapath implements Datapath {
   /** How long after a change of the node's network it is looked at whether something is undone. */
   private static final Duration SETTLE = Duration.ofMillis(500);
 
+  private final Runnable release;
   private final InstanceNames names;
   private final Pins pins;
   private final Hooks hooks;
@@ -94,7 +95,19 @@ final class EbpfDatapath implements Datapath {
   private volatile boolean isOpen;
   private boolean closed;
 
+  /** Opens an instance that nobody else can have. */
   EbpfDatapath(Config config, Recording recording) {
+    this(config, recording, () -> {});
+  }
+
+  /**
+   * Opens an instance.
+   *
+   * @param release run once this datapath touches nothing of the instance any more; not where
+   *     opening fails
+   */
+  EbpfDatapath(Config config, Recording recording, Runnable release) {
+    this.release = release;
     this.names = new InstanceNames(config.instance());
     this.manifest = new DeviceManifest(config.runFolder(), NAME);
     boolean isFirst = !Files.exists(BpfFs.DEFAULT_MOUNT.resolve(names.pinFolder()));
@@ -471,16 +484,21 @@ final class EbpfDatapath implements Datapath {
   public void close() {
     synchronized (pods) {
       if (!closed) {
-        closed = true;
-        scheduler.close();
-        watch.close();
-        flows.close();
-        reclaimer.close();
-        node.close();
-        keptPins.close();
-        programs.close();
+        end();
+        release.run();
       }
     }
+  }
+
+  private void end() {
+    closed = true;
+    scheduler.close();
+    watch.close();
+    flows.close();
+    reclaimer.close();
+    node.close();
+    keptPins.close();
+    programs.close();
   }
 
   @Override
@@ -490,9 +508,13 @@ final class EbpfDatapath implements Datapath {
         throw new DatapathException("the datapath is closed");
       }
       PodDevices.deleteAll(node, manifest);
-      close();
-      networkDevices.leaveAll();
-      pins.remove();
+      try {
+        end();
+        networkDevices.leaveAll();
+        pins.remove();
+      } finally {
+        release.run();
+      }
     }
   }
 

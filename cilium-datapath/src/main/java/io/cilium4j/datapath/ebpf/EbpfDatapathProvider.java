@@ -7,6 +7,7 @@ import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probe;
 import io.cilium4j.datapath.bpf.Probes;
+import io.cilium4j.datapath.net.InstanceClaim;
 import java.util.List;
 
 /** The kernel's eBPF as a datapath. */
@@ -52,6 +53,12 @@ public final class EbpfDatapathProvider implements DatapathProvider {
     if (!availability.usable()) {
       throw new DatapathException("no eBPF datapath: " + availability.reason());
     }
-    return new EbpfDatapath(config, Recording.OFF);
+    InstanceClaim claim = InstanceClaim.take(config);
+    try {
+      return new EbpfDatapath(config, Recording.OFF, claim::close);
+    } catch (RuntimeException e) {
+      claim.close();
+      throw e;
+    }
   }
 }

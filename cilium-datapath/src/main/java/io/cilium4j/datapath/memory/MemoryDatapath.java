@@ -16,6 +16,7 @@ import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.net.FrameKind;
+import io.cilium4j.datapath.net.InstanceClaim;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HashSet;
@@ -83,6 +84,7 @@ public final class MemoryDatapath implements Datapath {
       LOG.debug("no network devices here instance={}", config.instance(), e);
       return;
     }
+    InstanceClaim.take(config).close(); // One that has pods lets no other begin.
     PodNetwork.requireFreePrefixes(config);
     if (left) {
       network = new PodNetwork(config, decider);

@@ -11,6 +11,7 @@ import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.datapath.net.DeviceManifest;
 import io.cilium4j.datapath.net.IngressBarrier;
+import io.cilium4j.datapath.net.InstanceClaim;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
@@ -43,6 +44,7 @@ import java.util.Set;
  */
 final class PodNetwork implements AutoCloseable {
 
+  private final InstanceClaim claim;
   private final InstanceNames names;
   private final Netlink node;
   private final NodeDevices devices;
@@ -61,9 +63,10 @@ final class PodNetwork implements AutoCloseable {
 
   /** Makes what is missing, and takes over what an earlier process left. */
   PodNetwork(Config config, PacketDecider decider) {
+    this.claim = InstanceClaim.take(config);
     this.names = new InstanceNames(config.instance());
     this.manifest = new DeviceManifest(config.runFolder(), "memory");
-    this.node = Netlink.open();
+    this.node = openNode(claim);
     this.barrier = new IngressBarrier(names);
     try {
       // Where what the manifest said is lost, a pair of our names and settings is ours.
@@ -85,6 +88,16 @@ final class PodNetwork implements AutoCloseable {
     } catch (RuntimeException e) {
       barrier.close();
       node.close();
+      claim.close();
+      throw e;
+    }
+  }
+
+  private static Netlink openNode(InstanceClaim claim) {
+    try {
+      return Netlink.open();
+    } catch (RuntimeException e) {
+      claim.close();
       throw e;
     }
   }
@@ -366,6 +379,7 @@ final class PodNetwork implements AutoCloseable {
     forwarder.close();
     barrier.close();
     node.close();
+    claim.close();
   }
 
   /** Removes everything this instance made; with a device go its twin and its routes. */
@@ -378,5 +392,6 @@ final class PodNetwork implements AutoCloseable {
     barrier.remove();
     barrier.close();
     node.close();
+    claim.close();
   }
 }

@@ -288,6 +288,13 @@ final class PacketNode implements AutoCloseable {
     return netns;
   }
 
+  /** Opens the instance once more, as an agent with a state folder of its own would. */
+  Datapath openAnother(Path runFolder) {
+    return kind.open(
+        netns,
+        new Config(config.instance(), runFolder, config.nodeAddresses(), 0, config.limits()));
+  }
+
   Datapath datapath() {
     return datapath;
   }
