@@ -133,7 +133,7 @@ final class AgentLife {
 
   /** An instance stays with its datapath: what the other one enforces would go on beside it. */
   private void settleOn(DatapathChoice choice) {
-    Optional<String> former = formerDatapath();
+    Optional<String> former = formerDatapath(choice);
     if (former.isPresent() && !former.get().equals(choice.provider().name())) {
       throw new AgentException(
           "instance "
@@ -172,8 +172,7 @@ final class AgentLife {
           removeFolder();
           return;
         }
-        Optional<String> former = formerDatapath();
-        ended = failing("removal", () -> openToDestroy(former));
+        ended = failing("removal", this::openToDestroy);
       }
       ended.destroy(folder);
     } finally {
@@ -187,8 +186,11 @@ final class AgentLife {
   }
 
   /** What the folder says, or where it does not know, the kernel. */
-  private Optional<String> formerDatapath() {
-    return folder.datapathName().or(() -> hasPins() ? Optional.of(PINNING) : Optional.empty());
+  private Optional<String> formerDatapath(DatapathChoice configured) {
+    return folder
+        .datapathName(
+            name -> name.equals(configured.provider().name()) || DatapathChoice.isInstalled(name))
+        .or(() -> hasPins() ? Optional.of(PINNING) : Optional.empty());
   }
 
   private boolean hasPins() {
@@ -205,13 +207,13 @@ final class AgentLife {
     }
   }
 
-  private AgentRuntime openToDestroy(Optional<String> formerDatapath) {
+  private AgentRuntime openToDestroy() {
     folder.create();
     var held = InstanceLock.take(folder.lock(), config.instance());
     try {
       DatapathChoice configured = config.datapath().get();
       DatapathChoice former =
-          formerDatapath
+          formerDatapath(configured)
               .filter(name -> !configured.provider().name().equals(name))
               .map(DatapathChoice::of)
               .orElse(configured);

@@ -231,7 +231,8 @@ class RestoredEndpointsTest extends AgentFixture {
   // ---- which datapath ----
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "recordin", "\u0000\u0001", "recording\nrecording\n", "REC\n"})
+  @ValueSource(
+      strings = {"", "recordin", "garbage\n", "\u0000\u0001", "recording\nrecording\n", "REC\n"})
   void start_nameOfTheDatapathIsDamaged_costsNothing(String content) throws Exception {
     Endpoint alice = create("alice");
     agent.stop();
@@ -239,6 +240,17 @@ class RestoredEndpointsTest extends AgentFixture {
     restart();
     assertEquals(alice.id(), agent.endpoint("default", "alice").orElseThrow().id());
     assertEquals("recording\n", Files.readString(state("datapath-name")));
+  }
+
+  @Test
+  void destroy_nameOfTheDatapathIsDamaged_removesEverything() throws Exception {
+    create("alice");
+    agent.stop();
+    Files.writeString(state("datapath-name"), "garbage\n");
+    agent = newAgent();
+    agent.destroy();
+    assertFalse(Files.exists(temp.resolve("state")));
+    assertEquals(Set.of(), datapath.devices);
   }
 
   @Test

@@ -43,6 +43,12 @@ public record DatapathChoice(DatapathProvider provider, String reason) {
     return ofUsable(provider);
   }
 
+  /** Whether a datapath of this name is installed. */
+  public static boolean isInstalled(String name) {
+    return ServiceLoader.load(DatapathProvider.class).stream()
+        .anyMatch(each -> each.get().name().equals(name));
+  }
+
   /** The datapath of a provider that the caller brings. */
   public static DatapathChoice ofUsable(DatapathProvider provider) {
     Availability availability = provider.probe();

@@ -13,6 +13,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -130,14 +131,16 @@ public final class StateFolder {
   /**
    * The name of the datapath that an earlier run used; absent if none did, or if nothing says
    * which. Where the file is damaged, the one that left a list of devices is it.
+   *
+   * @param isKnown whether there is a datapath of a name; a file that says another is damaged
    */
-  public Optional<String> datapathName() {
+  public Optional<String> datapathName(Predicate<String> isKnown) {
     String problem;
     try {
       Matcher name =
           DATAPATH_NAME.matcher(
               new String(AtomicFiles.read(datapathNameFile()), StandardCharsets.UTF_8));
-      if (name.matches()) {
+      if (name.matches() && isKnown.test(name.group(1))) {
         return Optional.of(name.group(1));
       }
       problem = "no name of a datapath";
@@ -149,6 +152,7 @@ public final class StateFolder {
     List<String> lists =
         AtomicFiles.list(datapath(), DEVICES).stream()
             .map(file -> file.getFileName().toString())
+            .filter(file -> isKnown.test(file.substring(0, file.length() - DEVICES.length())))
             .toList();
     LOG.warn("state lost file={} error=\"{}\" devices={}", datapathNameFile(), problem, lists);
     return lists.size() == 1
