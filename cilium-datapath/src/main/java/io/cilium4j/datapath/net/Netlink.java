@@ -251,6 +251,15 @@ public final class Netlink implements AutoCloseable {
     return List.copyOf(routes);
   }
 
+  /** The addresses that routes go over, of whichever table: the node's gateways. */
+  public Set<IpAddress> listGateways() {
+    var gateways = new HashSet<IpAddress>();
+    for (IpFamily family : IpFamily.values()) {
+      socket.dump(RouteMessages.list(family), RouteMessages::gateways).forEach(gateways::addAll);
+    }
+    return Set.copyOf(gateways);
+  }
+
   /** Where the main table's routes lead that drop or refuse packets, and so have no device. */
   public List<IpPrefix> listDeviceless() {
     var prefixes = new ArrayList<IpPrefix>();

@@ -5,6 +5,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +36,7 @@ final class RouteMessages {
   private static final int RTA_METRICS = 8;
   private static final int RTA_MULTIPATH = 9;
   private static final int RTA_TABLE = 15;
+  private static final int RTA_VIA = 18;
 
   /** Within METRICS: which of them nobody may change, bit n for type n, and the largest packet. */
   private static final int RTAX_LOCK = 1;
@@ -195,6 +197,45 @@ final class RouteMessages {
       int length = Short.toUnsignedInt(hops.getShort(position));
       position += NetlinkAttributes.align(Math.max(length, HOP_BYTES));
     }
+  }
+
+  /** The addresses that a unicast route of any table goes over; null for another route. */
+  static @Nullable Set<IpAddress> gateways(ByteBuffer payload) {
+    int type = Byte.toUnsignedInt(payload.get(7));
+    if (type != TYPE_UNICAST || (payload.getInt(FLAGS_OFFSET) & CLONED) != 0) {
+      return null;
+    }
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    Set<IpAddress> gateways = new HashSet<>();
+    addGateway(attributes, gateways);
+    attributes.get(RTA_MULTIPATH).ifPresent(hops -> readGateways(hops, gateways));
+    return gateways;
+  }
+
+  private static void readGateways(ByteBuffer hops, Set<IpAddress> gateways) {
+    int position = 0;
+    while (hops.limit() - position >= HOP_BYTES) {
+      int length = Math.max(Short.toUnsignedInt(hops.getShort(position)), HOP_BYTES);
+      int end = Math.min(position + length, hops.limit());
+      addGateway(
+          NetlinkAttributes.read(
+              hops.duplicate()
+                  .order(hops.order())
+                  .limit(end)
+                  .position(Math.min(position + HOP_BYTES, end))),
+          gateways);
+      position += NetlinkAttributes.align(length);
+    }
+  }
+
+  /** In {@code RTA_VIA}, of a gateway of the other family, a u16 of the family stands before it. */
+  private static void addGateway(NetlinkAttributes attributes, Set<IpAddress> gateways) {
+    attributes.address(RTA_GATEWAY).ifPresent(gateways::add);
+    attributes
+        .bytes(RTA_VIA)
+        .map(via -> Arrays.copyOfRange(via, Math.min(2, via.length), via.length))
+        .filter(address -> address.length == 4 || address.length == 16)
+        .ifPresent(address -> gateways.add(IpAddress.ofBytes(address)));
   }
 
   /** Reads where a route leads that drops or refuses; null for any other, and for a default one. */

@@ -18,8 +18,10 @@ import java.net.Socket;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -187,6 +189,9 @@ class NetlinkKernelIT {
     assertTrue(
         routes.containsAll(List.of(sourced, v4Default, v6Default, v6OnLink)), routes.toString());
     assertFalse(routes.contains(plain));
+    assertEquals(
+        Set.of("169.254.1.1", "fe80::1", "fe80::2"),
+        hostLink.listGateways().stream().map(IpAddress::toString).collect(Collectors.toSet()));
     for (Route route : List.of(sourced, v4Default, v6Default, v6OnLink)) {
       assertTrue(hostLink.deleteRoute(route));
       assertFalse(hostLink.deleteRoute(route));

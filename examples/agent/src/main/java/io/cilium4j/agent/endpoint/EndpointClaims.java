@@ -181,7 +181,8 @@ public final class EndpointClaims {
   /**
    * An address that others keep: they must not bring one that stands for something else here.
    *
-   * @throws AgentException if it is no pod's, the node's own, or one that this agent gives out
+   * @throws AgentException if it is no pod's, the node's own or its gateway, or one that this agent
+   *     gives out
    */
   private void requireForeign(IpAddress address, String pod) {
     Optional<String> unusable = UnusablePrefixes.reason(IpPrefix.host(address));
@@ -190,7 +191,9 @@ public final class EndpointClaims {
             ? unusable.get()
             : reservations.podCidrs().stream().anyMatch(prefix -> prefix.contains(address))
                 ? "it is of the pod CIDRs " + reservations.podCidrs() + " of this node"
-                : NodeAddresses.has(address) ? "it is the node's own" : "";
+                : NodeAddresses.has(address)
+                    ? "it is the node's own"
+                    : NodeAddresses.isGateway(address) ? "it is a gateway of the node" : "";
     if (!problem.isEmpty()) {
       throw new UnfitAddressException("endpoint " + pod + ": address " + address + ": " + problem);
     }
