@@ -303,7 +303,7 @@ final class DirectorySource implements KubernetesSource {
       settled = true;
     }
     boolean isComplete = folderProblem.isEmpty() && !scanner.hasUnfinished();
-    if (past == Past.LOST && isComplete && store.problems().isEmpty()) {
+    if (past == Past.LOST && isComplete && store.isReadable()) {
       past = Past.KNOWN;
       memoryProblem = Optional.empty();
     }

@@ -54,6 +54,9 @@ final class ManifestStore {
   /** Files that may hold objects of which we know nothing. */
   private final Set<String> unsure = new HashSet<>();
 
+  /** Definitions that do not count since their file has another of the object; by place. */
+  private final TreeMap<String, String> repeated = new TreeMap<>();
+
   /** By place, {@code FILE} or {@code FILE document N KEY}. */
   private final TreeMap<String, String> problems = new TreeMap<>();
 
@@ -83,9 +86,15 @@ final class ManifestStore {
     return Map.copyOf(notes);
   }
 
+  /** Whether every file can be read; of an object that is defined twice one definition counts. */
+  boolean isReadable() {
+    return problems.isEmpty();
+  }
+
   /** What is wrong with any file now, by place. */
   Map<String, String> problems() {
     var all = new TreeMap<>(problems);
+    all.putAll(repeated);
     for (ResourceKey key : contested) {
       TreeMap<String, Entry> candidates = byKey.get(key);
       if (candidates != null) {
@@ -123,9 +132,10 @@ final class ManifestStore {
         if (manifest.isEmpty()) {
           notes.put(place, "passed over: nothing here reads this kind");
         } else if (!seen.add(manifest.get().key())) {
-          throw new ManifestException("defined twice in this file; the first counts");
+          repeated.put(place, "defined twice in this file; the first counts");
+        } else {
+          enter(file, new Entry(manifest.get(), document.tree()), touched);
         }
-        manifest.ifPresent(good -> enter(file, new Entry(good, document.tree()), touched));
       } catch (ManifestException e) {
         problems.put(place, String.valueOf(e.getMessage()));
         // A mistake in the kind or name makes it look like another object.
@@ -176,6 +186,7 @@ final class ManifestStore {
     problems.remove(file);
     unsure.remove(file);
     problems.subMap(documents, end).clear();
+    repeated.subMap(documents, end).clear();
     notes.subMap(documents, end).clear();
   }
 

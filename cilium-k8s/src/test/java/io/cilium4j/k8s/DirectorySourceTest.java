@@ -425,6 +425,17 @@ class DirectorySourceTest {
   }
 
   @Test
+  void start_memoryLostAndAnObjectDefinedTwice_waitsForNothing() throws Exception {
+    write("a.yaml", policy());
+    write("b.yaml", policy() + "---\n" + policy());
+    memory.isLost = true;
+    source.start();
+    assertTrue(source.resources().isInitialised());
+    assertTrue(source.resources().get(POLICY).isPresent());
+    assertEquals(Set.of("b.yaml " + POLICY, "b.yaml document 2 " + POLICY), problems().keySet());
+  }
+
+  @Test
   void start_firstEver_oneFileWrong_takesTheOthers() throws Exception {
     write("a.yaml", policy());
     write("b.yaml", "kind: [unclosed");
