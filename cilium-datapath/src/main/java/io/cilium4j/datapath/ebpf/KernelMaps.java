@@ -112,9 +112,15 @@ record KernelMaps(
   /**
    * Sizes the maps of an object that is not yet loaded, and has them pinned or found by pin. An
    * object has those maps that its program needs.
+   *
+   * @param sizes the capacities that are not those of the object
    */
-  static void declare(BpfObject object, BpfFs pins, Limits limits, Recording recording) {
-    Map<String, Integer> sizes = sizes(limits);
+  static void declare(
+      BpfObject object,
+      BpfFs pins,
+      Limits limits,
+      Map<String, Integer> sizes,
+      Recording recording) {
     for (MapSpec spec : object.mapSpecs()) {
       String name = spec.name();
       if (PINNED.contains(name)) {
@@ -135,7 +141,7 @@ record KernelMaps(
   }
 
   /** The capacities that are not those of the object. */
-  private static Map<String, Integer> sizes(Limits limits) {
+  static Map<String, Integer> sizes(Limits limits) {
     int flows = limits.conntrackEntries();
     return Map.of(
         POLICY,

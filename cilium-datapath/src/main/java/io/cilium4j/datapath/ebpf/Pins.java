@@ -34,6 +34,7 @@ record Pins(BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs) {
     }
     KernelMaps.PINNED.forEach(maps::remove);
     LayoutMigration.removeKept(maps);
+    MapResizing.removeKept(maps);
     maps.remove(KernelMaps.TEST);
     maps.removeIfEmpty();
   }

@@ -52,20 +52,21 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
 
   /**
    * Loads those that the configuration needs; the maps are those of an earlier process where it
-   * left some, or have what is in those where their layout was another.
+   * left some, or have what is in those where their layout or capacity was another.
    *
    * @param tunnelDevice the index of the tunnel's device; 0 where there is none
    */
   static Programs load(Config config, BpfFs pins, Recording recording, int tunnelDevice) {
     Map<Entry, BpfProgram> loaded = new EnumMap<>(Entry.class);
     KernelMaps maps = null;
+    MapResizing resizing = MapResizing.begin(pins, KernelMaps.sizes(config.limits()));
     LayoutMigration migration = LayoutMigration.begin(pins);
     try {
       for (Entry entry : Entry.values()) {
         if (entry == Entry.FROM_OVERLAY && config.routing().tunnel().isEmpty()) {
           continue;
         }
-        try (BpfObject object = open(entry.object, config, pins, recording)) {
+        try (BpfObject object = open(entry.object, config, pins, resizing.sizes(), recording)) {
           config.routing().tunnel().ifPresent(tunnel -> setTunnel(object, tunnel, tunnelDevice));
           object.load();
           loaded.put(entry, object.program(entry.program));
@@ -74,6 +75,7 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
           }
         }
       }
+      resizing.end();
       migration.copy();
       migration.end();
       return new Programs(loaded, Objects.requireNonNull(maps));
@@ -83,6 +85,7 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
         maps.close();
       }
       migration.undo(e);
+      resizing.undo(e);
       throw e;
     }
   }
@@ -92,13 +95,14 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     return Objects.requireNonNull(byEntry.get(entry));
   }
 
-  private static BpfObject open(String name, Config config, BpfFs pins, Recording recording) {
+  private static BpfObject open(
+      String name, Config config, BpfFs pins, Map<String, Integer> sizes, Recording recording) {
     BpfObject object = BpfObject.open(read(name), name);
     object
         .setConst("cfg_cluster_id", config.localClusterId())
         .setConst("cfg_redirect_peer", supported(Feature.HELPER_REDIRECT_PEER))
         .setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
-    KernelMaps.declare(object, pins, config.limits(), recording);
+    KernelMaps.declare(object, pins, config.limits(), sizes, recording);
     return object;
   }
 

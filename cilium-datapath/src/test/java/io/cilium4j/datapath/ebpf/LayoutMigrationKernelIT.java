@@ -235,7 +235,8 @@ class LayoutMigrationKernelIT extends PacketsUnderChange {
     for (String name : new String[] {"bpf_lxc", "bpf_host", "bpf_netdev"}) {
       try (InputStream in = Programs.class.getResourceAsStream(name + ".bpf.o");
           BpfObject object = BpfObject.open(in.readAllBytes(), name)) {
-        KernelMaps.declare(object, pins, TestNode.LIMITS, Recording.OFF);
+        KernelMaps.declare(
+            object, pins, TestNode.LIMITS, KernelMaps.sizes(TestNode.LIMITS), Recording.OFF);
         object.load();
       }
     }

@@ -56,6 +56,10 @@ final class TestNode implements AutoCloseable {
   private final Routing routing;
   private final List<Pod> pods = new ArrayList<>();
   final List<Flow> flows = new CopyOnWriteArrayList<>();
+
+  /** Of the next datapath that is opened. */
+  Limits limits = LIMITS;
+
   EbpfDatapath datapath;
 
   /** A pod: its namespace, and its row as last applied. */
@@ -105,7 +109,7 @@ final class TestNode implements AutoCloseable {
                 RUN_FOLDER,
                 List.of(NODE4, NODE6),
                 0,
-                LIMITS,
+                limits,
                 devices,
                 List.of(),
                 routing),
