@@ -41,7 +41,8 @@ class InstanceClaimTest {
   void take_folderTooLongForAName_isRefusedAllTheSame(int chars) {
     try (var _ = InstanceClaim.take(config("/" + "x".repeat(chars)))) {
       var e = assertThrows(DatapathException.class, () -> InstanceClaim.take(config("/state/two")));
-      assertTrue(e.getMessage().contains("process " + ProcessHandle.current().pid()));
+      assertTrue(
+          String.valueOf(e.getMessage()).contains("process " + ProcessHandle.current().pid()));
     }
   }
 }
