@@ -276,10 +276,13 @@ final class EbpfDatapath implements Datapath {
         || manifest.holds(link.name(), link.index());
   }
 
-  private void acceptNodePackets() {
-    looseDevices.keep(nodeDevices.host().index(), nodeDevices.host().name());
-    NodeDevices.acceptPackets(nodeDevices.host().name());
-    nodeDevices.acceptPodPackets(nodeDevices.net().name(), nodeDevices.net().index(), looseDevices);
+  private List<String> acceptNodePackets() {
+    Link host = nodeDevices.host();
+    Link net = nodeDevices.net();
+    looseDevices.keep(host.index(), host.name());
+    List<String> mended = new ArrayList<>(NodeDevices.acceptPackets(host.name()));
+    mended.addAll(nodeDevices.acceptPodPackets(net.name(), net.index(), looseDevices));
+    return mended;
   }
 
   /** Where the manifest was lost, links that are pinned say which devices are ours. */
@@ -346,6 +349,7 @@ final class EbpfDatapath implements Datapath {
       if (!closed) {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
+        mender.attempt("forwarding", nodeDevices::requireForwarding);
         mender.attempt("tunnel", () -> mendTunnel(mender));
         mender.attempt(
             "routes to nodes",
@@ -369,8 +373,14 @@ final class EbpfDatapath implements Datapath {
   }
 
   private void mendNode(Mender mender) {
-    nodeDevices.mend().forEach(mender::mended);
-    acceptNodePackets();
+    // Where IPv6 is off there can be no address of it.
+    for (Link link : List.of(nodeDevices.host(), nodeDevices.net())) {
+      NodeDevices.acceptPackets(link.name()).forEach(mender::mended);
+    }
+    List<String> devices = nodeDevices.mend();
+    List<String> settings = acceptNodePackets();
+    // A device that is new or was down has lost them.
+    (devices.isEmpty() ? settings : devices).forEach(mender::mended);
     Link net = nodeDevices.net();
     if (hooks.mend(programs.at(Entry.FROM_HOST), net.index(), net.name())) {
       mender.detached(net.name());

@@ -130,8 +130,8 @@ final class PodDevices implements EndpointDevices {
     hook.hooks.attach(hook.program, ifindex, name);
   }
 
-  private void acceptPackets(int ifindex, String name) {
-    node.devices.acceptPodPackets(name, ifindex, node.loose);
+  private List<String> acceptPackets(int ifindex, String name) {
+    return node.devices.acceptPodPackets(name, ifindex, node.loose);
   }
 
   /** The device before its hook: without one it would hand its packets to the node's stack. */
@@ -226,8 +226,10 @@ final class PodDevices implements EndpointDevices {
     if (hook.hooks.mend(hook.program, link.index(), link.name())) {
       mender.detached(link.name());
     }
-    if (!link.isUp()) {
-      acceptPackets(link.index(), link.name());
+    List<String> settings = acceptPackets(link.index(), link.name());
+    if (link.isUp()) {
+      settings.forEach(mender::mended);
+    } else {
       node.links.setUp(link.index());
       mender.mended("device " + link.name() + " was down");
     }

@@ -279,6 +279,8 @@ final class PodNetwork implements AutoCloseable {
     List<String> mended = new ArrayList<>();
     List<String> problems = new ArrayList<>();
     try {
+      // Where IPv6 is off there can be no address of it.
+      mended.addAll(NodeDevices.acceptPackets(devices.host().name()));
       mended.addAll(devices.mend());
       NodeDevices.acceptPackets(devices.host().name());
       makeDeaf(devices.net().index(), devices.net().name());
@@ -293,6 +295,7 @@ final class PodNetwork implements AutoCloseable {
           mended.add("device " + link.name() + " was down");
         }
       }
+      devices.requireForwarding();
     } catch (RuntimeException e) {
       problems.add(String.valueOf(e.getMessage()));
     }

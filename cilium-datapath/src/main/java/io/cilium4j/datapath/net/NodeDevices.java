@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +47,7 @@ public final class NodeDevices {
   private final List<IpAddress> addresses;
   private final DeviceManifest manifest;
   private final String alias;
+  private final List<String> forwardedBy = forwarding();
   private volatile Link host;
   private volatile Link net;
   private int mtuBytes;
@@ -212,13 +214,19 @@ public final class NodeDevices {
    * larger of the device's and the one for all counts; it passes such packets at 0, and at 2 if the
    * device has any IPv4 address. So the device gets 2, which no value for all overrides, and the
    * node's own address in the pod network, valid on the link alone so that nobody speaks from it.
+   *
+   * @return what was not so, one line each
    */
-  public void acceptPodPackets(String device, int ifindex, ReversePathFilter loose) {
-    addresses.stream()
-        .filter(IpAddress::isV4)
-        .forEach(address -> node.ensureLinkAddress(ifindex, InterfaceAddress.host(address)));
+  public List<String> acceptPodPackets(String device, int ifindex, ReversePathFilter loose) {
+    List<String> mended = new ArrayList<>();
+    for (IpAddress address : addresses) {
+      if (address.isV4() && node.ensureLinkAddress(ifindex, InterfaceAddress.host(address))) {
+        mended.add("address " + address + " of device " + device + " was gone");
+      }
+    }
     loose.keep(ifindex, device);
-    acceptPackets(device);
+    mended.addAll(acceptPackets(device));
+    return mended;
   }
 
   /** Takes back the address, for a device that is its maker's again; no error if it is gone. */
@@ -231,11 +239,49 @@ public final class NodeDevices {
     }
   }
 
-  /** Lets a device forward packets of both families. */
-  public static void acceptPackets(String device) {
-    Sysctl.writeIfPresent("net/ipv4/conf/" + device + "/forwarding", "1");
-    Sysctl.writeIfPresent("net/ipv6/conf/" + device + "/disable_ipv6", "0");
-    Sysctl.writeIfPresent("net/ipv6/conf/" + device + "/forwarding", "1");
+  /**
+   * Lets a device forward packets of both families.
+   *
+   * @return what was not so, one line each
+   */
+  public static List<String> acceptPackets(String device) {
+    List<String> mended = new ArrayList<>();
+    set("net/ipv4/conf/" + device + "/forwarding", "1", mended);
+    // Before the others, which are the kernel's defaults again afterwards.
+    set("net/ipv6/conf/" + device + "/disable_ipv6", "0", mended);
+    set("net/ipv6/conf/" + device + "/forwarding", "1", mended);
+    return mended;
+  }
+
+  private static void set(String key, String wanted, List<String> mended) {
+    Optional<String> found = Sysctl.read(key);
+    if (found.isPresent() && !found.get().equals(wanted)) {
+      Sysctl.write(key, wanted);
+      mended.add(key + " was " + found.get());
+    }
+  }
+
+  /** Settings by which a node forwards packets, whatever its devices say. */
+  private static List<String> forwarding() {
+    return Stream.of("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
+        .filter(key -> Sysctl.read(key).filter("0"::equals).isEmpty())
+        .toList();
+  }
+
+  /**
+   * Sees that the node forwards packets if it did when this began, which is its administrator's to
+   * say.
+   *
+   * @throws DatapathException if it does not
+   */
+  public void requireForwarding() {
+    List<String> present = forwarding();
+    for (String key : forwardedBy) {
+      if (!present.contains(key)) {
+        throw new DatapathException(
+            key + " is 0 by now: nothing is forwarded from other networks to pods");
+      }
+    }
   }
 
   /** The node's own addresses in the pod network. */
