@@ -41,6 +41,11 @@ public record MacAddress(long bits) {
     }
   }
 
+  /** Whether one device may have it: it is not zero, and of no group. */
+  public boolean isOfADevice() {
+    return bits != 0 && (bits >>> 40 & 1) == 0;
+  }
+
   /** The six bytes, in the order of the wire. */
   public byte[] bytes() {
     var bytes = new byte[6];

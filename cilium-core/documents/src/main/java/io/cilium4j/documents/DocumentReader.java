@@ -8,6 +8,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -59,6 +61,9 @@ public final class DocumentReader {
 
   private static final JsonFactory JSON =
       JsonFactory.builder().streamReadConstraints(LIMITS).build();
+
+  /** Where YAML's parser found something. */
+  private static final Pattern PLACE = Pattern.compile("line ([0-9]{1,9}), column");
 
   /** A program that reads JSON alone does without the classes of the other. */
   private static final class Yaml {
@@ -170,29 +175,30 @@ public final class DocumentReader {
   }
 
   private static DocumentException syntax(JacksonException e, TokenStreamFactory format) {
+    String message = String.valueOf(e.getOriginalMessage());
     int line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
-    return new DocumentException(
-        Math.max(line, 0),
-        plain(String.valueOf(e.getOriginalMessage())),
-        format.getFormatName(),
-        e);
+    // YAML's parser is a token further than its location, and says so in its message.
+    for (Matcher place = PLACE.matcher(message); place.find(); ) {
+      line = Integer.parseInt(place.group(1));
+    }
+    return new DocumentException(Math.max(line, 0), plain(message), format.getFormatName(), e);
   }
 
-  /** YAML's parser tells its context and its place before what is wrong, in words of its own. */
+  /**
+   * YAML's parser tells its context and its place before what is wrong, in words of its own; places
+   * and excerpts stand in lines that begin with a blank.
+   */
   private static String plain(String message) {
-    String[] lines = message.strip().split("\n", -1);
-    String problem = lines[0];
-    for (int i = 1; i < lines.length; i++) {
-      // " in reader, line 3, column 5:" and the excerpt below it; what follows is the problem.
-      if (lines[i].strip().startsWith("in ")
-          && i + 3 < lines.length
-          && !lines[i + 3].isBlank()
-          && !lines[i + 3].startsWith(" ")) {
-        problem = lines[i + 3];
+    String problem = message;
+    for (String line : message.split("\n", -1)) {
+      if (!line.isBlank() && !line.startsWith(" ")) {
+        problem = line;
       }
     }
     return problem
-        .replaceAll("\\(code [0-9]+\\)|\\(0x[0-9a-fA-F]+\\)|<[a-z ]+>", "")
+        .replaceAll("'?<(stream|document) end>'?", "the end of the $1")
+        .replaceAll("'?<([a-z ]+)>'?", "the $1")
+        .replaceAll("\\(code [0-9]+\\)|\\(0x[0-9a-fA-F]+\\)", "")
         .replaceAll("[\\p{Cntrl}\\s]+", " ")
         .strip();
   }

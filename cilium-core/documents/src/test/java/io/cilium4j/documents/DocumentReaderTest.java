@@ -87,6 +87,8 @@ class DocumentReaderTest {
           {"a": 1,\\n "a": 2}         | line 2: "a" twice in one map: wanted each key once
           {a: 1,\\n a: 2}             | line 2: "a" twice in one map: wanted each key once
           a: .inf                     | line 1: .inf: wanted a number
+          garbage: [                  | line 1: expected the node content, but found the end of the stream: wanted YAML
+          a: 1\\n- b                  | line 2: expected the block end, but found '-': wanted YAML
           """)
   void read_notOneMeaning_saysLineAndRule(String text, String message) {
     var e =

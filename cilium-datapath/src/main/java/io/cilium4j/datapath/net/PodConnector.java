@@ -110,6 +110,15 @@ public final class PodConnector {
                         + " with index "
                         + device.hostIfindex()
                         + ": there is no such end of a veth pair"));
+    if (device.hostMac().bits() != 0 && !device.hostMac().equals(host.mac())) {
+      throw new DatapathException(
+          "device "
+              + host.name()
+              + " has the Ethernet address "
+              + host.mac()
+              + " and not "
+              + device.hostMac());
+    }
     var adopted =
         new EndpointInterface(
             host.name(), host.index(), host.mac(), device.podMac(), device.netns());

@@ -143,13 +143,21 @@ final class AttachmentReader {
     return new EndpointInterface(
         wanted.interfaceName(),
         (int) wanted.interfaceIndex(),
-        mac(wanted.hostMac()),
-        mac(wanted.mac()),
+        mac("host-mac", wanted.hostMac()),
+        mac("mac", wanted.mac()),
         "");
   }
 
-  private static MacAddress mac(String text) {
-    return text.isEmpty() ? NO_MAC : MacAddress.parse(text);
+  private static MacAddress mac(String field, String text) {
+    if (text.isEmpty()) {
+      return NO_MAC;
+    }
+    MacAddress mac = MacAddress.parse(text);
+    if (!mac.isOfADevice()) {
+      throw new IllegalArgumentException(
+          field + " " + mac + ": wanted the address of one device, neither zero nor multicast");
+    }
+    return mac;
   }
 
   private static List<IpAddress> addresses(@Nullable AddressPair pair) {

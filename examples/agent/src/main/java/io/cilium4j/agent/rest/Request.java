@@ -4,14 +4,19 @@ package io.cilium4j.agent.rest;
 import io.cilium4j.api.ApiJson;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.InputCoercionException;
+import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.databind.JavaType;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.exc.MismatchedInputException;
 
 /**
  * A request, as an operation reads it. What cannot be read is refused with 400.
@@ -139,7 +144,7 @@ record Request(
     return value;
   }
 
-  /** One line, without our classes' names and with nothing of the body repeated at length. */
+  /** One line that says where, and what is wanted there; nothing of the body is repeated. */
   private static String reason(JacksonException e) {
     String where =
         e.getPath().stream()
@@ -147,11 +152,41 @@ record Request(
             .reduce((a, b) -> a + "." + b)
             .map(path -> path + ": ")
             .orElse("");
-    String what = String.valueOf(e.getOriginalMessage()).replaceAll("\\p{Cntrl}+", " ");
-    what = what.replaceAll("`[^`]*\\.([A-Za-z0-9]+)`", "$1");
-    return where + (what.length() > MAX_REASON_CHARS ? what.substring(0, MAX_REASON_CHARS) : what);
+    String message = String.valueOf(e.getOriginalMessage());
+    if (message.startsWith("Trailing token")) {
+      return where + "wanted one JSON value, found more";
+    }
+    if (message.startsWith("Duplicate")) {
+      return where + "wanted each key once, found one twice" + place(e);
+    }
+    return switch (e) {
+      case MismatchedInputException mismatch -> where + "wanted " + word(mismatch.getTargetType());
+      case InputCoercionException overflow -> where + "wanted " + word(overflow.getTargetType());
+      case StreamReadException _ -> where + "wanted JSON, found something else" + place(e);
+      default -> where + "wanted another value";
+    };
   }
 
-  /** Longest reason given for a body that cannot be read, in characters. */
-  private static final int MAX_REASON_CHARS = 200;
+  private static String place(JacksonException e) {
+    var at = e.getLocation();
+    return at == null || at.getLineNr() < 1
+        ? ""
+        : " in line " + at.getLineNr() + ", column " + at.getColumnNr();
+  }
+
+  private static String word(@Nullable Class<?> type) {
+    if (type == null) {
+      return "another value";
+    }
+    if (type == boolean.class || type == Boolean.class) {
+      return "true or false";
+    }
+    if (type.isPrimitive() || Number.class.isAssignableFrom(type)) {
+      return "a number of its range";
+    }
+    if (CharSequence.class.isAssignableFrom(type) || type.isEnum()) {
+      return "text";
+    }
+    return type.isArray() || Collection.class.isAssignableFrom(type) ? "a list" : "an object";
+  }
 }

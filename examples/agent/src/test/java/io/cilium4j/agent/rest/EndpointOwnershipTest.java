@@ -30,6 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.node.ObjectNode;
@@ -306,6 +307,23 @@ class EndpointOwnershipTest {
     }
     ObjectNode good = foreign("ipv4", "192.0.2.77");
     assertEquals(201, put(good).status());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "mac, ff:ff:ff:ff:ff:ff",
+    "mac, 00:00:00:00:00:00",
+    "mac, 01:00:5e:00:00:01",
+    "mac, 33:33:00:00:00:01",
+    "host-mac, ff:ff:ff:ff:ff:ff",
+    "host-mac, 00:00:00:00:00:00"
+  })
+  void put_addressOfNoDevice_isRefused(String field, String mac) {
+    ObjectNode request = wanted("mac");
+    request.put(field, mac);
+    ApiResponse refused = put(request);
+    assertEquals(400, refused.status(), refused.text());
+    assertTrue(Objects.requireNonNull(refused.text()).contains(field + " " + mac), refused.text());
   }
 
   private ObjectNode foreign(String family, String address) {

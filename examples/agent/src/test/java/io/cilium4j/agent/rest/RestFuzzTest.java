@@ -137,6 +137,9 @@ class RestFuzzTest {
     int body = answer.indexOf("\r\n\r\n") + 4;
     if (body < answer.length()) {
       assertTrue(ApiJson.mapper().readTree(answer.substring(body)).isString(), answer);
+      for (String inner : List.of("Request", "Source", "Feature", "java", "token", "construct")) {
+        assertFalse(answer.substring(body).contains(inner), answer);
+      }
     }
   }
 
