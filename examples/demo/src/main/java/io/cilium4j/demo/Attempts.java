@@ -10,13 +10,14 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Function;
 
 /** Lets every pod try to reach every other, over both families, all at the same time. */
 final class Attempts {
   private Attempts() {}
 
   /** Tries these pairs; gives the attempts in their order, IPv4 before IPv6. */
-  static List<Attempt> tryAll(Stage stage, List<Pair> pairs) {
+  static List<Attempt> tryAll(Function<Cast, Pod> pods, List<Pair> pairs) {
     // Each attempt waits in a thread of its own, so that dropped ones take no longer than one.
     try (ExecutorService threads = Executors.newCachedThreadPool()) {
       List<CompletableFuture<Attempt>> running = new ArrayList<>();
@@ -24,7 +25,7 @@ final class Attempts {
         for (IpFamily family : IpFamily.values()) {
           running.add(
               CompletableFuture.supplyAsync(
-                  () -> attempt(stage.pod(pair.from()), stage.pod(pair.to()), family), threads));
+                  () -> attempt(pods.apply(pair.from()), pods.apply(pair.to()), family), threads));
         }
       }
       return running.stream().map(CompletableFuture::join).toList();

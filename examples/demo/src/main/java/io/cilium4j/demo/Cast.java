@@ -5,21 +5,30 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 
-/** The five pods, with the labels of their manifests. */
+/**
+ * The five pods, with the labels of their manifests and, of two nodes, the one that they are on.
+ */
 enum Cast {
-  TIEFIGHTER("org=empire,class=tiefighter"),
-  XWING("org=alliance,class=xwing"),
-  DEATHSTAR("org=empire,class=deathstar"),
-  CURL("app=curl"),
-  HTTPBIN("app=httpbin");
+  TIEFIGHTER("org=empire,class=tiefighter", 1),
+  XWING("org=alliance,class=xwing", 1),
+  DEATHSTAR("org=empire,class=deathstar", 2),
+  CURL("app=curl", 1),
+  HTTPBIN("app=httpbin", 2);
 
   /** The Kubernetes namespace that all of them are in. */
   static final String NAMESPACE = "default";
 
   private final String labels;
+  private final int node;
 
-  Cast(String labels) {
+  Cast(String labels, int node) {
     this.labels = labels;
+    this.node = node;
+  }
+
+  /** On which of two nodes it is: 1 or 2. */
+  int node() {
+    return node;
   }
 
   /** The pod's name. */

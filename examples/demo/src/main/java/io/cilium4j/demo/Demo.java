@@ -2,20 +2,29 @@
 package io.cilium4j.demo;
 
 import io.cilium4j.agent.AgentException;
+import io.cilium4j.api.ApiException;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.state.Lifecycle.LifecycleException;
 import java.util.List;
 
-/** {@code ./demo}: five pods, one policy, real packets. */
+/** {@code ./demo}: five pods, one policy, real packets; on one node or two. */
 public final class Demo {
   private Demo() {}
 
   /** Runs the demo and ends the process with its exit code. */
   public static void main(String... args) {
+    // The agent's own log is among the jars as well: it is for the processes that are agents.
+    System.setProperty("slf4j.provider", "org.slf4j.simple.SimpleServiceProvider");
+    System.setProperty("slf4j.internal.verbosity", "WARN");
     int exitCode;
     try {
       exitCode = run(args);
-    } catch (DemoException | AgentException | DatapathException | LifecycleException e) {
+    } catch (DemoException
+        | AgentException
+        | ApiException
+        | DatapathException
+        | LifecycleException e) {
       System.err.println("demo: " + e.getMessage());
       exitCode = 1;
     }
@@ -51,9 +60,13 @@ public final class Demo {
     if (options.action() == Options.Action.SERVE) {
       return Keeper.serve(stage, venue);
     }
+    Cluster.clearNodes(venue.folder());
     stage.clearEarlierRun();
     if (options.action() == Options.Action.CLEAN) {
       return 0;
+    }
+    if (options.nodes().areSeveral()) {
+      return playOnCluster(options.nodes(), policy, venue);
     }
     // Ctrl-C ends the process through this hook; the normal end passes through it too.
     Runtime.getRuntime().addShutdownHook(new Thread(stage::clear, "clear"));
@@ -66,11 +79,40 @@ public final class Demo {
     return wrong == 0 ? 0 : 1;
   }
 
+  private static int playOnCluster(Options.Nodes nodes, Policy rule1, Venue venue) {
+    if (!venue.packets()) {
+      throw new DemoException("--nodes 2: " + venue.because());
+    }
+    DatapathProvider datapath = venue.datapathOnNodes();
+    boolean tunnels = datapath.name().equals("ebpf");
+    if (!tunnels && !nodes.routings().contains(Routing.NATIVE)) {
+      throw new DemoException("--routing vxlan: it takes the ebpf datapath");
+    }
+    System.out.println("Two nodes. " + venue.firstLine(datapath.name(), datapath.probe().reason()));
+    int wrong = 0;
+    for (Routing routing : nodes.routings()) {
+      if (!tunnels && routing == Routing.VXLAN) {
+        System.out.println("\nRouting vxlan is not shown: it takes the ebpf datapath.");
+        continue;
+      }
+      var cluster = new Cluster(venue.folder(), datapath.name(), routing);
+      Runtime.getRuntime().addShutdownHook(new Thread(cluster::clear, "clear"));
+      wrong +=
+          cluster.orInterrupted(() -> {
+            cluster.open();
+            return new ClusterShow(cluster, System.out).play(rule1);
+          });
+      cluster.clear();
+    }
+    return wrong == 0 ? 0 : 1;
+  }
+
   /** Gives the number of rows that are not as expected. */
   private static int show(Stage stage, Venue venue, Policy policy) {
     stage.open();
     stage.enter();
-    System.out.println(venue.firstLine(stage.agent()));
+    System.out.println(
+        venue.firstLine(stage.agent().datapathName(), stage.agent().datapathDescription()));
     return new Show(stage, venue.packets(), System.out).play(policy);
   }
 }

@@ -3,14 +3,19 @@ package io.cilium4j.demo;
 
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -21,9 +26,15 @@ import java.util.stream.Stream;
  *   FOLDER/manifests/    the folder that the agent watches
  *   FOLDER/netns/        names of network namespaces, where /run/netns is not ours to write to
  *   FOLDER/keeper        the process that keeps a run alive after ./demo --keep
+ *   FOLDER/cluster/      what the agents and the operator of a cluster share
+ *   FOLDER/node1/        state, sockets and log of a node's agent
+ *   FOLDER/operator.log
  * </pre>
  */
 final class DemoFolder {
+  private static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
   private final Path root;
   private final Path netns;
 
@@ -62,6 +73,21 @@ final class DemoFolder {
     return root.resolve("manifests");
   }
 
+  /** What the agents and the operator of a cluster share. */
+  Path cluster() {
+    return root.resolve("cluster");
+  }
+
+  /** The option by which they are told; no other process has it. */
+  String clusterOption() {
+    return "--cluster-store=" + cluster();
+  }
+
+  /** A node's own folder. */
+  Path node(int number) {
+    return root.resolve("node" + number);
+  }
+
   Path netns() {
     return netns;
   }
@@ -75,9 +101,7 @@ final class DemoFolder {
   void create() {
     try {
       try {
-        Files.createDirectory(
-            root,
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Files.createDirectory(root, PRIVATE);
       } catch (FileAlreadyExistsException _) {
         checkOwn();
       }
@@ -85,6 +109,18 @@ final class DemoFolder {
       Files.createDirectories(netns);
     } catch (IOException e) {
       throw new DemoException("make folder " + root + ": " + e, e);
+    }
+  }
+
+  /** Makes the folders of a cluster. */
+  void createCluster(int nodes) {
+    try {
+      Files.createDirectory(cluster(), PRIVATE);
+      for (int number = 1; number <= nodes; number++) {
+        Files.createDirectory(node(number), PRIVATE);
+      }
+    } catch (IOException e) {
+      throw new DemoException("make folder " + cluster() + ": " + e, e);
     }
   }
 
@@ -140,23 +176,15 @@ final class DemoFolder {
     }
     try {
       checkOwn();
-      for (Path folder : List.of(manifests(), root.resolve("netns"), root)) {
-        removeFiles(folder);
-        Files.deleteIfExists(folder);
+      List<Path> all;
+      try (Stream<Path> files = Files.walk(root)) { // Does not follow links.
+        all = files.sorted(Comparator.reverseOrder()).toList();
       }
-    } catch (IOException e) {
+      for (Path file : all) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException | UncheckedIOException e) {
       throw new DemoException("remove folder " + root + ": " + e, e);
-    }
-  }
-
-  private static void removeFiles(Path folder) throws IOException {
-    if (!Files.isDirectory(folder)) {
-      return;
-    }
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.filter(Files::isRegularFile).toList()) {
-        Files.delete(file);
-      }
     }
   }
 }

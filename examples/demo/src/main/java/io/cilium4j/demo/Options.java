@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param action what to do
  * @param datapath the wanted datapath's name, or {@code auto}
  * @param policy a policy file to apply in place of rule1
+ * @param nodes on how many nodes
  * @param enter the folder to use, in the first process of a user namespace
  * @param inside the folder to use, in any later process of it
  */
@@ -21,6 +22,7 @@ record Options(
     Action action,
     String datapath,
     Optional<Path> policy,
+    Nodes nodes,
     Optional<Path> enter,
     Optional<Path> inside) {
 
@@ -38,6 +40,22 @@ record Options(
     HELP
   }
 
+  /**
+   * On how many nodes the pods are.
+   *
+   * @param count 1, or {@link Cluster#NODES}
+   * @param routings how these reach each other's pods, one after the other
+   */
+  record Nodes(int count, List<Routing> routings) {
+    Nodes {
+      routings = List.copyOf(routings);
+    }
+
+    boolean areSeveral() {
+      return count > 1;
+    }
+  }
+
   static final String HELP =
       """
       ./demo shows a Kubernetes policy enforced on the real packets of five pods.
@@ -46,6 +64,9 @@ record Options(
         ./demo --keep             leave pods, servers and enforcement running, and say how to look
         ./demo --clean            remove what --keep or a crashed run left
         ./demo --policy FILE      apply this policy in place of rule1
+        ./demo --nodes 2          the pods on two nodes, each with an agent process of its own,
+                                  once through VXLAN and once by native routing
+        ./demo --nodes 2 --routing NAME    native or vxlan alone
         ./demo --datapath NAME    auto (the default), ebpf or memory
         ./demo --help             this text
 
@@ -66,6 +87,8 @@ record Options(
     Action action = Action.SHOW;
     String datapath = "auto";
     Optional<Path> policy = Optional.empty();
+    int nodes = 1;
+    Optional<Routing> routing = Optional.empty();
     Optional<Path> enter = Optional.empty();
     Optional<Path> inside = Optional.empty();
     Deque<String> left = new ArrayDeque<>(Arrays.asList(args));
@@ -80,11 +103,29 @@ record Options(
         case INSIDE -> inside = Optional.of(Path.of(valueOf(option, left)));
         case "--policy" -> policy = Optional.of(Path.of(valueOf(option, left)));
         case "--datapath" -> datapath = datapathNamed(valueOf(option, left));
+        case "--nodes" -> nodes = nodes(valueOf(option, left));
+        case "--routing" -> routing = Optional.of(Routing.named(valueOf(option, left)));
         default ->
             throw new DemoException("option " + option + ": unknown; ./demo --help lists them");
       }
     }
-    return new Options(action, datapath, policy, enter, inside);
+    if (nodes == 1 && routing.isPresent()) {
+      throw new DemoException("option --routing " + routing.get() + ": wanted --nodes 2 as well");
+    }
+    if (nodes > 1 && (action == Action.KEEP || policy.isPresent())) {
+      throw new DemoException(
+          "option --nodes " + nodes + ": goes neither with --keep nor with --policy");
+    }
+    List<Routing> routings = routing.map(List::of).orElse(List.of(Routing.values()));
+    return new Options(action, datapath, policy, new Nodes(nodes, routings), enter, inside);
+  }
+
+  private static int nodes(String count) {
+    return switch (count) {
+      case "1" -> 1;
+      case "2" -> Cluster.NODES;
+      default -> throw new DemoException("option --nodes " + count + ": wanted 1 or 2");
+    };
   }
 
   private static String valueOf(String option, Deque<String> left) {

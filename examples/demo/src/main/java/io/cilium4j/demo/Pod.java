@@ -8,28 +8,37 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.datapath.net.Netns;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
 
-/** A pod: a network namespace, an endpoint of the agent, and the HTTP server inside. */
+/** A pod: a network namespace, its addresses, and the HTTP server inside. */
 final class Pod implements AutoCloseable {
 
-  /** What stands before the pod's name in that of its network namespace. */
-  private static final String NETNS_PREFIX = "cilium4j-demo-";
+  /** What the name of every network namespace of the demo begins with. */
+  static final String NETNS_PREFIX = "cilium4j-demo-";
 
   private final Cast role;
   private final Netns netns;
-  private final Endpoint endpoint;
+  private final List<IpAddress> addresses;
   private final PodServer server;
 
-  private Pod(Cast role, Netns netns, Endpoint endpoint, PodServer server) {
+  private Pod(Cast role, Netns netns, List<IpAddress> addresses, PodServer server) {
     this.role = role;
     this.netns = netns;
-    this.endpoint = endpoint;
+    this.addresses = List.copyOf(addresses);
     this.server = server;
   }
 
   /** The path of a pod's network namespace. */
   static Path netnsPath(Path folder, Cast role) {
     return folder.resolve(NETNS_PREFIX + role.podName());
+  }
+
+  /** Removes the pods' network namespaces, if there are some. */
+  static void deleteAll(Path folder) {
+    for (Cast role : Cast.values()) {
+      Netns.delete(netnsPath(folder, role));
+    }
   }
 
   /** What the agent is told of a pod. */
@@ -39,13 +48,22 @@ final class Pod implements AutoCloseable {
 
   /** Makes a pod. */
   static Pod create(Agent agent, Path netnsFolder, Cast role) {
-    Path path = netnsPath(netnsFolder, role);
-    Netns netns =
-        netnsFolder.equals(Netns.DEFAULT_FOLDER)
-            ? Netns.create(path.getFileName().toString())
-            : Netns.create(netnsFolder, path.getFileName().toString());
+    Netns netns = makeNetns(netnsPath(netnsFolder, role));
     Endpoint endpoint = agent.createEndpoint(request(role, netns.path()));
-    return new Pod(role, netns, endpoint, PodServer.start(netns, role.podName(), Script.PORT));
+    return serve(role, netns, endpoint.addresses());
+  }
+
+  /** Makes a network namespace with a name. */
+  static Netns makeNetns(Path path) {
+    String name = path.getFileName().toString();
+    return Netns.DEFAULT_FOLDER.equals(path.getParent())
+        ? Netns.create(name)
+        : Netns.create(Objects.requireNonNull(path.toAbsolutePath().getParent()), name);
+  }
+
+  /** Serves in a namespace that is joined to a node already. */
+  static Pod serve(Cast role, Netns netns, List<IpAddress> addresses) {
+    return new Pod(role, netns, addresses, PodServer.start(netns, role.podName(), Script.PORT));
   }
 
   /** Goes on with a pod that another process made. */
@@ -55,7 +73,7 @@ final class Pod implements AutoCloseable {
             .endpoint(Cast.NAMESPACE, role.podName())
             .orElseThrow(() -> new DemoException("pod " + role.podName() + " is gone"));
     Netns netns = Netns.open(netnsPath(netnsFolder, role));
-    return new Pod(role, netns, endpoint, PodServer.start(netns, role.podName(), Script.PORT));
+    return serve(role, netns, endpoint.addresses());
   }
 
   Cast role() {
@@ -66,13 +84,14 @@ final class Pod implements AutoCloseable {
     return netns;
   }
 
-  Endpoint endpoint() {
-    return endpoint;
+  List<IpAddress> addresses() {
+    return addresses;
   }
 
   IpAddress address(IpFamily family) {
-    return endpoint
-        .address(family)
+    return addresses.stream()
+        .filter(each -> each.family() == family)
+        .findFirst()
         .orElseThrow(() -> new DemoException("pod " + role.podName() + " has no " + family));
   }
 

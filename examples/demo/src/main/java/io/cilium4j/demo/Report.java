@@ -110,7 +110,8 @@ final class Report {
     return names.getOrDefault(address, "?") + " " + host + ":" + port + " (" + identity + ")";
   }
 
-  private void print(List<List<String>> cells) {
+  /** Prints lines of cells, the headings first, in columns. */
+  void print(List<List<String>> cells) {
     int columns = cells.getFirst().size();
     int[] widths = new int[columns];
     for (List<String> line : cells) {

@@ -105,7 +105,7 @@ final class Show {
 
   private List<Attempt> attempts(List<Pair> pairs) {
     if (packets) {
-      return Attempts.tryAll(stage, pairs);
+      return Attempts.tryAll(stage::pod, pairs);
     }
     List<Attempt> asked = new ArrayList<>();
     for (Pair pair : pairs) {

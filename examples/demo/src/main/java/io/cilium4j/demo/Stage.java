@@ -6,7 +6,6 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.datapath.net.InstanceNames;
-import io.cilium4j.datapath.net.Netns;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.time.Duration;
@@ -152,9 +151,7 @@ final class Stage {
 
   private static void clearLeftovers(DemoFolder folder, Agent agent) {
     agent.destroy();
-    for (Cast role : Cast.values()) {
-      Netns.delete(Pod.netnsPath(folder.netns(), role));
-    }
+    Pod.deleteAll(folder.netns());
     folder.remove();
   }
 

@@ -110,17 +110,27 @@ enum Surroundings {
 
   /** The command by which this very program was started, without its arguments. */
   static List<String> ownCommand() {
+    return javaCommand("io.cilium4j.demo", Demo.class.getName(), List.of());
+  }
+
+  /**
+   * The command that starts a program of the project as this one was started, from the same jars.
+   *
+   * @param flags of the JVM
+   */
+  static List<String> javaCommand(String module, String mainClass, List<String> flags) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(flags);
     String modulePath = System.getProperty("jdk.module.path");
     if (modulePath == null) {
       command.add("--enable-native-access=ALL-UNNAMED");
       command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-      command.add(Demo.class.getName());
+      command.add(mainClass);
     } else {
       command.add("--enable-native-access=io.cilium4j.datapath");
       command.addAll(List.of("-p", modulePath));
-      command.addAll(List.of("-m", "io.cilium4j.demo/" + Demo.class.getName()));
+      command.addAll(List.of("-m", module + "/" + mainClass));
     }
     return command;
   }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.demo;
 
-import io.cilium4j.agent.Agent;
+import io.cilium4j.core.spi.DatapathProvider;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceLoader;
 
 /**
  * Where a run takes place.
@@ -41,16 +44,36 @@ record Venue(DemoFolder folder, String datapath, boolean packets, String because
         "this user is not root, and the kernel gives him no user namespace");
   }
 
+  /**
+   * The datapath of several nodes, whose agents are processes of their own and are told by name.
+   *
+   * @throws DemoException if it cannot run here
+   */
+  DatapathProvider datapathOnNodes() {
+    List<DatapathProvider> usable =
+        ServiceLoader.load(DatapathProvider.class).stream()
+            .map(ServiceLoader.Provider::get)
+            .filter(each -> !each.name().equals(AskedDatapathProvider.NAME))
+            .filter(each -> datapath.equals("auto") || each.name().equals(datapath))
+            .filter(each -> each.probe().usable())
+            .sorted(Comparator.comparing(DatapathProvider::name)) // ebpf before memory
+            .toList();
+    if (usable.isEmpty()) {
+      throw new DemoException("datapath " + datapath + ": it cannot run here");
+    }
+    return usable.getFirst();
+  }
+
   /** Which datapath runs, and why. */
-  String firstLine(Agent agent) {
+  String firstLine(String name, String description) {
     if (!packets) {
       return "No packet is sent: " + because + ". The policy engine is asked instead.";
     }
     return "Datapath "
-        + agent.datapathName()
+        + name
         + (because.isEmpty() ? "" : ", " + because)
         + ": "
-        + agent.datapathDescription()
+        + description
         + ".";
   }
 }

@@ -10,6 +10,7 @@ import io.cilium4j.demo.Script.Outcome;
 import io.cilium4j.demo.Script.Pair;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -46,6 +47,46 @@ class ScriptTest {
   void parse_wrongOption_isOneLine(String option) {
     var refusal = assertThrows(DemoException.class, () -> Options.parse(option));
     assertTrue(String.valueOf(refusal.getMessage()).startsWith("option "), refusal.getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--nodes 3",
+        "--nodes two",
+        "--routing native",
+        "--nodes 2 --routing geneve",
+        "--nodes 2 --keep",
+        "--nodes 2 --policy /some"
+      })
+  void parse_wrongNodes_isOneLine(String line) {
+    var refusal = assertThrows(DemoException.class, () -> Options.parse(line.split(" ", -1)));
+    assertTrue(String.valueOf(refusal.getMessage()).startsWith("option "), refusal.getMessage());
+  }
+
+  @Test
+  void parse_twoNodes_everyRoutingUnlessOneIsNamed() {
+    assertEquals(1, Options.parse().nodes().count());
+    var both = Options.parse("--nodes", "2").nodes();
+    assertEquals(2, both.count());
+    assertEquals(List.of(Routing.VXLAN, Routing.NATIVE), both.routings());
+    assertEquals(
+        List.of(Routing.NATIVE),
+        Options.parse("--routing", "native", "--nodes", "2").nodes().routings());
+  }
+
+  @Test
+  void node_ofEachPod_bothVerdictsAcrossNodesAndOnOne() {
+    for (Outcome outcome : Outcome.values()) {
+      for (boolean across : new boolean[] {true, false}) {
+        assertTrue(
+            Script.EXPECTED.stream()
+                .filter(line -> line.expected() == outcome)
+                .map(Line::pair)
+                .anyMatch(pair -> across == (pair.from().node() != pair.to().node())),
+            outcome + " across=" + across);
+      }
+    }
   }
 
   @Test
