@@ -77,7 +77,7 @@ class TwoNodesKernelIT {
   }
 
   @Test
-  void nodes2_told_toEnd_leavesNothing() throws Exception {
+  void nodes2_toldToEnd_leavesNothing() throws Exception {
     Process demo = startUntilPodsReachEachOther("--routing", "vxlan");
     demo.destroy();
     assertTrue(demo.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
@@ -99,11 +99,13 @@ class TwoNodesKernelIT {
     all.addAll(List.of(options));
     Process demo = start(all);
     BufferedReader out = demo.inputReader(UTF_8);
+    var said = new StringBuilder();
     String line = out.readLine();
     while (line != null && !line.startsWith("Before the policy 20 of 20")) {
+      said.append(line).append('\n');
       line = out.readLine();
     }
-    assertTrue(line != null, "the demo has ended");
+    assertTrue(line != null, () -> "the demo has ended:\n" + said);
     return demo;
   }
 
