@@ -6,11 +6,11 @@
 #include "party.h"
 
 /* One hop less. The checksum of IPv4 follows (RFC 1624): the TTL is the upper byte of its word. */
-static __always_inline int decrement_hop_limit(struct __sk_buff *skb, const struct packet *p)
+static __always_inline int decrement_hop_limit(struct __sk_buff *skb, __u8 family)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 
-	if (p->family == 4) {
+	if (family == 4) {
 		struct iphdr *ip = data + ETH_HLEN;
 		__u32 sum;
 
@@ -49,18 +49,34 @@ static __always_inline int fail(struct __sk_buff *skb, const struct packet *p, _
 	return drop(skb, reason);
 }
 
-/* Into the tunnel. */
-static __always_inline int deliver_to_node(struct __sk_buff *skb, const struct packet *p, __u32 number,
-					   __u32 identity, __u32 origin)
+/* What send_to_node must know of a packet, in one number. */
+static __always_inline __u32 pack_hop(const struct packet *p, __u32 origin)
 {
-	int reason;
+	return origin << 16 | (__u32)p->hop_limit << 8 | p->family;
+}
 
-	/* The stack says what is too large. What comes from there has been looked at. */
-	if (origin == FROM_POD && exceeds_mtu(skb, number))
+#define NOT_SENT (-3) /* no answer to the kernel */
+
+/* Into the tunnel: what the kernel is told, or NOT_SENT where it leads nowhere. Verified once: see
+ * scratch.h.
+ */
+__noinline int send_to_node(struct __sk_buff *skb, __u32 number, __u32 identity, __u32 hop)
+{
+	const struct node *node = known_node(number);
+	__u32 origin = hop >> 16;
+	bool to_stack;
+
+	if (!node)
+		return NOT_SENT;
+	/* The stack answers what is too large or has no hops left. What comes from there has been looked at. */
+	to_stack = origin == FROM_POD && (exceeds_mtu(skb, node) || (__u8)(hop >> 8) <= 1);
+	if (!to_stack && set_tunnel_key(skb, node, identity))
+		return NOT_SENT;
+	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
+	if (to_stack)
 		return deliver_to_stack();
-	reason = set_tunnel_key(skb, number, identity);
-	if (reason)
-		return fail(skb, p, origin, reason);
+	if (origin == FROM_POD && decrement_hop_limit(skb, hop))
+		return TC_ACT_SHOT;
 	record(TEST_NODE, number, 0, told_identity(identity));
 	return bpf_redirect(cfg_tunnel_device, 0);
 }
@@ -79,6 +95,11 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 		s->packet[THIS_PACKET] = *p;
 		frag_learn(origin == FROM_POD ? skb->ifindex : 0);
 	}
+	if (cfg_tunnel_device && origin != FROM_OVERLAY && to->ifindex == PLACE_OVERLAY) {
+		int result = send_to_node(skb, node_of(to->mac), identity, pack_hop(p, origin));
+
+		return result == NOT_SENT ? fail(skb, p, origin, DROP_NO_TUNNEL_ENDPOINT) : result;
+	}
 	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
 	if (origin == FROM_OVERLAY && skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
@@ -88,11 +109,9 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 		/* A router answers a packet whose hops are used up; the node's stack is that router. */
 		if (p->hop_limit <= 1)
 			return deliver_to_stack();
-		if (decrement_hop_limit(skb, p))
+		if (decrement_hop_limit(skb, p->family))
 			return TC_ACT_SHOT;
 	}
-	if (cfg_tunnel_device && origin != FROM_OVERLAY && to->ifindex == PLACE_OVERLAY)
-		return deliver_to_node(skb, p, node_of(to->mac), identity, origin);
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;
 	if (data + ETH_HLEN > end)

@@ -58,17 +58,12 @@ static __always_inline __u32 told_identity(__u32 identity)
 	return may_be_told(identity) ? identity : IDENTITY_WORLD;
 }
 
-/* Says where the packet goes and whose it is. 0, or the reason of a drop. Not static, so that what it needs
- * of the stack is not its callers'.
- */
-__noinline int set_tunnel_key(struct __sk_buff *skb, __u32 number, __u32 identity)
+/* Says where the packet goes and whose it is. 0, or an error of the kernel's. */
+static __always_inline long set_tunnel_key(struct __sk_buff *skb, const struct node *node, __u32 identity)
 {
-	const struct node *node = known_node(number);
 	struct bpf_tunnel_key key = {};
 	__u64 flags = BPF_F_ZERO_CSUM_TX;
 
-	if (!node)
-		return DROP_NO_TUNNEL_ENDPOINT;
 	key.tunnel_id = told_identity(identity);
 	key.tunnel_ttl = 64;
 	if (cfg_tunnel_ipv6) {
@@ -77,17 +72,15 @@ __noinline int set_tunnel_key(struct __sk_buff *skb, __u32 number, __u32 identit
 	} else {
 		key.remote_ipv4 = bpf_ntohl(node->address.word[3]);
 	}
-	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), flags) ? DROP_NO_TUNNEL_ENDPOINT : 0;
+	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), flags);
 }
 
 /* Whether the packet is larger than what may go to this node. Segments of merged ones are as large as their
  * sender was told.
  */
-static __always_inline bool exceeds_mtu(const struct __sk_buff *skb, __u32 number)
+static __always_inline bool exceeds_mtu(const struct __sk_buff *skb, const struct node *node)
 {
-	const struct node *node = known_node(number);
-
-	return node && node->mtu && !skb->gso_size && skb->len > node->mtu + ETH_HLEN;
+	return node->mtu && !skb->gso_size && skb->len > node->mtu + ETH_HLEN;
 }
 
 /* Reads what the tunnel said of a packet that came out of it. 0, or the reason of a drop. */

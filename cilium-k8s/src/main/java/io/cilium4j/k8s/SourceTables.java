@@ -9,6 +9,11 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.k8s.Manifest.CiliumNodeManifest;
+import io.cilium4j.k8s.Manifest.NamespaceManifest;
+import io.cilium4j.k8s.Manifest.NodeManifest;
+import io.cilium4j.k8s.Manifest.PodManifest;
+import io.cilium4j.k8s.Manifest.RawManifest;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Map;
@@ -81,59 +86,53 @@ final class SourceTables {
                 put(
                     batch,
                     key.name(),
-                    present
-                        .apply(key)
-                        .map(Manifest.NamespaceManifest.class::cast)
-                        .map(Manifest.NamespaceManifest::namespace))));
+                    present.apply(key),
+                    NamespaceManifest.class,
+                    NamespaceManifest::namespace)));
     nodes.write(batch ->
         ofKind(touched, "Node")
             .forEach(key ->
                 put(
                     batch,
                     key.name(),
-                    present
-                        .apply(key)
-                        .map(Manifest.NodeManifest.class::cast)
-                        .map(Manifest.NodeManifest::node))));
+                    present.apply(key),
+                    NodeManifest.class,
+                    NodeManifest::node)));
     ciliumNodes.write(batch ->
         ofKind(touched, "CiliumNode")
             .forEach(key ->
                 put(
                     batch,
                     key.name(),
-                    present
-                        .apply(key)
-                        .map(Manifest.CiliumNodeManifest.class::cast)
-                        .map(Manifest.CiliumNodeManifest::node))));
+                    present.apply(key),
+                    CiliumNodeManifest.class,
+                    CiliumNodeManifest::node)));
     resources.write(batch ->
         touched.stream()
             .filter(key -> !Kinds.TYPED.contains(key.kind()))
             .forEach(key ->
-                put(
-                    batch,
-                    key,
-                    present
-                        .apply(key)
-                        .map(Manifest.RawManifest.class::cast)
-                        .map(Manifest.RawManifest::resource))));
+                put(batch, key, present.apply(key), RawManifest.class, RawManifest::resource)));
     pods.write(batch ->
         ofKind(touched, "Pod")
-            .forEach(key ->
-                put(
-                    batch,
-                    key,
-                    present
-                        .apply(key)
-                        .map(Manifest.PodManifest.class::cast)
-                        .map(Manifest.PodManifest::pod))));
+            .forEach(
+                key -> put(batch, key, present.apply(key), PodManifest.class, PodManifest::pod)));
   }
 
   private static Iterable<ResourceKey> ofKind(Collection<ResourceKey> keys, String kind) {
     return keys.stream().filter(key -> key.kind().equals(kind)).toList();
   }
 
-  private static <K, V> void put(TableWriter.Batch<K, V> batch, K key, Optional<V> value) {
-    value.ifPresentOrElse(row -> batch.put(key, row), () -> batch.remove(key));
+  /** Puts the row of an object that is there, or takes that of one that is gone. */
+  private static <K, V, M extends Manifest> void put(
+      TableWriter.Batch<K, V> batch,
+      K key,
+      Optional<Manifest> object,
+      Class<M> kind,
+      Function<M, V> row) {
+    object
+        .map(kind::cast)
+        .map(row)
+        .ifPresentOrElse(value -> batch.put(key, value), () -> batch.remove(key));
   }
 
   /** Puts what is wrong now in place of what was wrong before, by where it is wrong. */

@@ -10,8 +10,6 @@ import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
-import io.cilium4j.core.spi.Row.NodeKey;
-import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -407,17 +405,11 @@ final class EbpfDatapath implements Datapath {
   /** An address is routed as long as a row has it. */
   @Override
   public void apply(List<Change<RowKey, Row>> changes) {
-    for (Change<RowKey, Row> change : changes) {
-      if (change instanceof Change.Put<RowKey, Row>(_, NodeRow row, _)) {
-        nodes.put(row);
-      }
-    }
+    nodes.apply(changes);
     routes.remove(writer.apply(changes));
     for (Change<RowKey, Row> change : changes) {
       if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)) {
         routes.add(row.endpoint().addresses());
-      } else if (change instanceof Change.Removed<RowKey, Row>(NodeKey(String name), _, _)) {
-        nodes.remove(name);
       }
     }
   }

@@ -4,10 +4,10 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.datapath.bpf.BpfMap;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The rows of {@code cilium_nodes}, and the numbers by which other rows and flows name them: one
@@ -26,6 +26,9 @@ final class NodeNumbers {
   private final Map<IpAddress, Integer> numbers = new HashMap<>();
   private final Map<Integer, NodeRecord> rows = new TreeMap<>();
 
+  /** The numbers of rows. */
+  private final BitSet taken = new BitSet();
+
   /** How many prefixes name a number. */
   private final Map<Integer, Integer> uses = new HashMap<>();
 
@@ -37,6 +40,7 @@ final class NodeNumbers {
       if (row.address() != null) {
         numbers.put(row.address(), number);
         rows.put(number, row);
+        taken.set(number);
       }
     });
   }
@@ -57,10 +61,7 @@ final class NodeNumbers {
       return present;
     }
     // 0 stands for no node.
-    int number = 1;
-    while (rows.containsKey(number)) {
-      number++;
-    }
+    int number = taken.nextClearBit(1);
     if (number >= capacity) {
       throw new DatapathException(
           "node " + address + ": all " + (capacity - 1) + " numbers of nodes are taken");
@@ -68,12 +69,6 @@ final class NodeNumbers {
     write(number, new NodeRecord(address, false, 0));
     numbers.put(address, number);
     return number;
-  }
-
-  /** The address of a number, or null. */
-  @Nullable IpAddress address(int number) {
-    NodeRecord row = rows.get(number);
-    return row == null ? null : row.address();
   }
 
   /** A prefix names the number, or does so no more. */
@@ -107,6 +102,7 @@ final class NodeNumbers {
     if (row != null && !row.known() && !uses.containsKey(number)) {
       map.put(number, NodeRecord.NONE);
       rows.remove(number);
+      taken.clear(number);
       if (row.address() != null) {
         numbers.remove(row.address());
       }
@@ -116,5 +112,6 @@ final class NodeNumbers {
   private void write(int number, NodeRecord row) {
     map.put(number, row);
     rows.put(number, row);
+    taken.set(number);
   }
 }

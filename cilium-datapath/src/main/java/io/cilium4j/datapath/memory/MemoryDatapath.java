@@ -10,8 +10,6 @@ import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
-import io.cilium4j.core.spi.Row.NodeKey;
-import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -177,7 +175,7 @@ public final class MemoryDatapath implements Datapath {
     checkOpen();
     State before = decider.state();
     enforce(before, before.after(changes, config.limits()));
-    changes.forEach(this::followNode);
+    followNodes(changes);
     // Also where no row is new: the batch may be a second try after this failed.
     if (network != null) {
       for (Change<RowKey, Row> change : changes) {
@@ -189,15 +187,11 @@ public final class MemoryDatapath implements Datapath {
     }
   }
 
-  /** Routes to another node where that is this datapath's to do; packets then go by the stack. */
-  private void followNode(Change<RowKey, Row> change) {
-    if (config.routing().directRoutes()) {
-      switch (change) {
-        case Change.Put<RowKey, Row>(_, NodeRow row, _) -> network().nodes().put(row);
-        case Change.Removed<RowKey, Row>(NodeKey(String name), _, _) ->
-            network().nodes().remove(name);
-        default -> {}
-      }
+  /** Routes to other nodes where that is this datapath's to do; packets then go by the stack. */
+  private void followNodes(List<Change<RowKey, Row>> changes) {
+    if (config.routing().directRoutes()
+        && changes.stream().anyMatch(change -> change.key().kind() == RowKind.NODE)) {
+      network().nodes().apply(changes);
     }
   }
 

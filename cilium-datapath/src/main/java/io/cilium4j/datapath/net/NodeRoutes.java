@@ -60,8 +60,8 @@ public final class NodeRoutes {
    * @param podCidrs its pods' prefixes
    * @param former the prefixes that it had
    * @param mtuBytes the largest packet that may go there; 0 for what the device takes
-   * @throws DatapathException if the node is no neighbour; what it had before is not routed any
-   *     more
+   * @throws DatapathException if the node is no neighbour; none of its prefixes is routed then, nor
+   *     what it had before
    */
   public synchronized void route(
       String name,
@@ -75,13 +75,19 @@ public final class NodeRoutes {
     if (way == Way.NETWORK) {
       return;
     }
-    for (IpPrefix prefix : podCidrs) {
-      Route wanted =
-          way == Way.TUNNEL ? tunnelled(prefix, mtuBytes) : direct(name, prefix, addresses);
-      if (!wanted.equals(routed.get(prefix))) {
-        node.replaceRouteToNode(wanted);
-        routed.put(prefix, wanted);
+    try {
+      for (IpPrefix prefix : podCidrs) {
+        Route wanted =
+            way == Way.TUNNEL ? tunnelled(prefix, mtuBytes) : direct(name, prefix, addresses);
+        if (!wanted.equals(routed.get(prefix))) {
+          node.replaceRouteToNode(wanted);
+          routed.put(prefix, wanted);
+        }
       }
+    } catch (RuntimeException e) {
+      // A route by an address that the node had before leads to whoever has it now.
+      unroute(podCidrs);
+      throw e;
     }
   }
 

@@ -4,9 +4,11 @@ package io.cilium4j.datapath.net;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.NodeKey;
 import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Change;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -63,12 +65,31 @@ public final class RemoteNodes {
   }
 
   /**
+   * Carries out what a batch says of nodes. Those that leave go first: another one of the batch may
+   * have their addresses and prefixes.
+   *
+   * @throws DatapathException as {@link #put}
+   */
+  public synchronized void apply(List<Change<RowKey, Row>> changes) {
+    for (Change<RowKey, Row> change : changes) {
+      if (change instanceof Change.Removed<RowKey, Row>(NodeKey(String name), _, _)) {
+        remove(name);
+      }
+    }
+    for (Change<RowKey, Row> change : changes) {
+      if (change instanceof Change.Put<RowKey, Row>(_, NodeRow row, _)) {
+        put(row);
+      }
+    }
+  }
+
+  /**
    * Writes a node.
    *
-   * @throws DatapathException if another node has something of it, or it cannot be routed to; what
-   *     it had before is gone then
+   * @throws DatapathException if another node has something of it: then it stays as it was; or if
+   *     it cannot be routed to: then nothing is routed to it
    */
-  public synchronized void put(NodeRow node) {
+  private void put(NodeRow node) {
     nodes.values().stream()
         .filter(other -> !other.name().equals(node.name()))
         .forEach(other -> requireApart(node, other));
@@ -110,7 +131,7 @@ public final class RemoteNodes {
   }
 
   /** Removes a node; no error for one that is not there. */
-  public synchronized void remove(String name) {
+  private void remove(String name) {
     NodeRow gone = nodes.remove(name);
     if (gone != null) {
       routes.unroute(gone.podCidrs());

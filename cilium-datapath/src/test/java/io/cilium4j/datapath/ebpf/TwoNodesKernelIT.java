@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.DropReason;
@@ -15,13 +16,18 @@ import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
+import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.NodeRow;
+import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TwoNodes.Node;
 import io.cilium4j.datapath.ebpf.TwoNodes.Pod;
 import io.cilium4j.datapath.memory.Frames;
+import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -44,6 +50,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Pods of two nodes, with real packets between them: through tunnels, and by direct routes. */
 @KernelTest
@@ -302,10 +309,12 @@ class TwoNodesKernelIT {
         nodes.second.flows.clear();
         send(client, new byte[10], b.address(family));
         await(nodes.second, DropReason.UNKNOWN_SENDER);
+        long forwarded = sentByPods(nodes.second);
         server.send(
             new DatagramPacket(
                 new byte[10], 10, new InetSocketAddress(a.address(family).toInetAddress(), 4000)));
         await(nodes.second, DropReason.NO_TUNNEL_ENDPOINT);
+        assertEquals(forwarded, sentByPods(nodes.second), "what is dropped was not forwarded");
         assertFalse(receive(client, SHORT_MILLIS).isPresent());
         nodes.second.apply(nodes.first.row());
         exchange(client, server, 100);
@@ -328,6 +337,50 @@ class TwoNodesKernelIT {
         send(forger, new byte[10], b.address(family));
       }
       await(nodes.second, DropReason.INVALID_SOURCE_IP);
+    }
+  }
+
+  /** Packets of the node's pods that passed. */
+  private static long sentByPods(Node node) {
+    return node.datapath.traffic().stream()
+        .filter(each -> each.drop().isEmpty() && each.direction() == TrafficDirection.EGRESS)
+        .mapToLong(Traffic::packets)
+        .sum();
+  }
+
+  /** Its former address may be another's by now: nothing goes there. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void nodeThatIsNoNeighbourAnyMore_isRoutedToNoMore(boolean inUserSpace) {
+    try (var nodes = new TwoNodes(folder, Routing.DIRECT, inUserSpace);
+        var links = Netlink.open(nodes.second.netns)) {
+      NodeRow row = nodes.first.row();
+      assertEquals(2, links.listRoutesToNodes().size());
+      List<IpAddress> elsewhere =
+          List.of(IpAddress.parse("198.51.100.1"), IpAddress.parse("2001:db8:1::1"));
+      var moved = new NodeRow(row.name(), elsewhere, row.podCidrs(), Optional.empty(), 0);
+      var refused = assertThrows(DatapathException.class, () -> nodes.second.apply(moved));
+      assertTrue(
+          String.valueOf(refused.getMessage()).contains("198.51.100.1 is not on a link"),
+          refused.toString());
+      assertEquals(List.of(), links.listRoutesToNodes());
+      nodes.second.apply(row);
+      assertEquals(2, links.listRoutesToNodes().size());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void nodeThatTakesAnothersPlace_inOneBatch_isThere(boolean inUserSpace) {
+    try (var nodes = new TwoNodes(folder, Routing.DIRECT, inUserSpace);
+        var links = Netlink.open(nodes.second.netns)) {
+      NodeRow row = nodes.first.row();
+      var heir = new NodeRow("heir", row.addresses(), row.podCidrs(), Optional.empty(), 0);
+      nodes.second.netns.call(() -> {
+        nodes.second.datapath.apply(RowChanges.of(List.of(heir), List.of(row)));
+        return true;
+      });
+      assertEquals(2, links.listRoutesToNodes().size());
     }
   }
 
