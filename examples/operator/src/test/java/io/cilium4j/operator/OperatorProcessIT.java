@@ -49,13 +49,22 @@ class OperatorProcessIT {
     String ask(String path) throws IOException {
       var connection = (HttpURLConnection) address.resolve(path).toURL().openConnection();
       connection.setReadTimeout((int) PATIENCE.toMillis());
-      try (var body = connection.getInputStream()) {
-        return connection.getResponseCode()
-            + " "
-            + new String(body.readAllBytes(), StandardCharsets.UTF_8);
+      int status = connection.getResponseCode();
+      try (var body = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
+        return status + " " + new String(body.readAllBytes(), StandardCharsets.UTF_8);
       } finally {
         connection.disconnect();
       }
+    }
+
+    /** What it says of its health, once it has read the store and knows who leads. */
+    String awaitHealth() throws IOException {
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      String health = ask("/healthz");
+      while (!health.startsWith("200 ok\nleader: ") && System.nanoTime() < end) {
+        health = ask("/healthz");
+      }
+      return health;
     }
   }
 
@@ -136,7 +145,7 @@ class OperatorProcessIT {
           .forEach(node -> before.put(node.value().name(), node.value().podCidrs()));
       List<Running> leaders = new ArrayList<>();
       for (Running each : operators) {
-        String health = each.ask("/healthz");
+        String health = each.awaitHealth();
         assertTrue(health.startsWith("200 ok\nleader: "), health);
         if (health.contains("(this one)")) {
           leaders.add(each);
