@@ -3,7 +3,6 @@ package io.cilium4j.daemon;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
-import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.util.ArrayList;
@@ -11,6 +10,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Where other nodes reach this one, as options say or as its devices have it. */
 final class NodeAddressOptions {
@@ -44,23 +44,30 @@ final class NodeAddressOptions {
     return addresses;
   }
 
-  /** The first of the device with the lowest index that has one others can reach. */
+  /**
+   * The first of the device with the lowest index that has one others can reach. A device without a
+   * carrier comes last but counts: the kernel tells of a carrier up to a second late, and a cable
+   * may be plugged in after the agent's start.
+   */
   private static Optional<IpAddress> found(IpFamily family) {
     try {
+      var carrying = new ArrayList<IpAddress>();
+      var others = new ArrayList<IpAddress>();
       List<NetworkInterface> devices = Collections.list(NetworkInterface.getNetworkInterfaces());
       devices.sort(Comparator.comparingInt(NetworkInterface::getIndex));
       for (NetworkInterface device : devices) {
-        if (!device.isUp() || device.isLoopback() || isOurs(device)) {
+        if (device.isLoopback() || isOurs(device)) {
           continue;
         }
-        for (InetAddress each : Collections.list(device.getInetAddresses())) {
-          IpAddress address = IpAddress.of(each);
-          if (address.family() == family && !each.isLinkLocalAddress()) {
-            return Optional.of(address);
-          }
-        }
+        List<IpAddress> all = device.isUp() ? carrying : others;
+        device
+            .inetAddresses()
+            .filter(each -> !each.isLinkLocalAddress())
+            .map(IpAddress::of)
+            .filter(each -> each.family() == family)
+            .forEach(all::add);
       }
-      return Optional.empty();
+      return Stream.concat(carrying.stream(), others.stream()).findFirst();
     } catch (SocketException e) {
       throw new OptionException("ipv4-node: auto: devices cannot be listed: " + e.getMessage());
     }
