@@ -47,7 +47,7 @@ final class NodeAddressOptions {
   /**
    * The first of the device with the lowest index that has one others can reach. A device without a
    * carrier comes last but counts: the kernel tells of a carrier up to a second late, and a cable
-   * may be plugged in after the agent's start.
+   * may be plugged in after the agent's start. The JDK does not tell it from one that is set down.
    */
   private static Optional<IpAddress> found(IpFamily family) {
     try {
