@@ -347,17 +347,7 @@ final class ClusterIdentityBackend implements IdentityBackend {
     lock.lock();
     try {
       Changes<String, Stored<ClusterIdentity>> changes = watch.poll();
-      if (changes.fromScratch()) {
-        stored.clear();
-      }
       writer.write(batch -> {
-        if (changes.fromScratch()) {
-          for (Row<Integer, Identity> row : batch.snapshot()) {
-            if (!changes.snapshot().contains(Integer.toString(row.key()))) {
-              gone(row.value(), batch);
-            }
-          }
-        }
         for (Change<String, Stored<ClusterIdentity>> change : changes.list()) {
           switch (change) {
             case Change.Put<String, Stored<ClusterIdentity>> put ->

@@ -69,10 +69,6 @@ public final class ClusterPrefixes {
   /** The nodes of the cluster changed. */
   public void followNodes(Changes<String, Stored<ClusterNode>> changes) {
     Set<String> names = new LinkedHashSet<>();
-    if (changes.fromScratch()) {
-      names.addAll(nodes.keySet());
-      nodes.clear();
-    }
     for (Change<String, Stored<ClusterNode>> change : changes.list()) {
       names.add(change.key());
       switch (change) {
@@ -105,11 +101,6 @@ public final class ClusterPrefixes {
   /** The endpoints of the cluster changed. */
   public void followEndpoints(Changes<String, Stored<PublishedEndpoint>> changes) {
     Set<String> keys = new LinkedHashSet<>();
-    if (changes.fromScratch()) {
-      keys.addAll(endpoints.keySet());
-      endpoints.clear();
-      endpointsByNode.clear();
-    }
     for (Change<String, Stored<PublishedEndpoint>> change : changes.list()) {
       keys.add(change.key());
       forget(change.key());

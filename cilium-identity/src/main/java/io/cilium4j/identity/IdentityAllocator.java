@@ -7,7 +7,6 @@ import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
-import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
@@ -192,13 +191,6 @@ public final class IdentityAllocator implements AutoCloseable {
     try {
       Changes<Integer, Identity> changes = watch.poll();
       writer.write(batch -> {
-        if (changes.fromScratch()) {
-          for (Row<Integer, Identity> row : batch.snapshot()) {
-            if (isForeign(row.key()) && !changes.snapshot().contains(row.key())) {
-              batch.remove(row.key());
-            }
-          }
-        }
         for (Change<Integer, Identity> change : changes.list()) {
           switch (change) {
             case Change.Put<Integer, Identity> put -> batch.put(put.key(), put.value());

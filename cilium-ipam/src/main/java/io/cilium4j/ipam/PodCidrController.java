@@ -10,7 +10,6 @@ import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
-import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
@@ -135,11 +134,6 @@ public final class PodCidrController implements AutoCloseable {
       return;
     }
     Changes<String, Stored<ClusterNode>> changes = watch.poll();
-    if (changes.fromScratch()) {
-      for (Row<String, Node> row : pool.nodes().snapshot()) {
-        due.add(row.key());
-      }
-    }
     for (Change<String, Stored<ClusterNode>> change : changes.list()) {
       due.add(change.key());
     }

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -101,19 +100,6 @@ public final class PolicyServices {
           return names.isEmpty() ? null : names;
         });
     return resolve(slice.service());
-  }
-
-  /** Forgets every object but these ones; whether any service is another by it. */
-  public boolean retain(Predicate<ResourceKey> present) {
-    boolean changed = false;
-    var known = new HashSet<>(definitions.keySet());
-    known.addAll(slices.keySet());
-    for (ResourceKey key : known) {
-      if (!present.test(key)) {
-        changed |= remove(key);
-      }
-    }
-    return changed;
   }
 
   private boolean resolve(ResourceKey key) {

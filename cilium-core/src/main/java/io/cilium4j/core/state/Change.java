@@ -14,10 +14,10 @@ public sealed interface Change<K, V> {
   record Put<K, V>(K key, V value, long revision) implements Change<K, V> {}
 
   /**
-   * The row is gone. A reader that never saw the row may be told so too: carrying out a removal
-   * must be no error when there is nothing to remove.
+   * The row is gone; the reader saw it.
    *
    * @param last the value it had
+   * @param revision the one of the removal, or a later one where that is forgotten
    */
   record Removed<K, V>(K key, V last, long revision) implements Change<K, V> {}
 }

@@ -100,6 +100,7 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
   // What follows is used in rounds only, under roundLock.
   private final WorkList<K, V> work;
   private @Nullable Watch<K, V> watch;
+  private boolean begun;
   private boolean stopped;
 
   /** The oldest revision whose removals a prune has yet to carry out; 0 for no prune wanted. */
@@ -298,10 +299,10 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
     long now = scheduler.nanoTime();
     // A row may have changed at any revision since the last look; only the newest is listed.
     long since = polled + 1;
-    if (changes.fromScratch()) {
-      forgetVanished(changes.snapshot());
-      pruneSince = pruneSince == 0 ? since : pruneSince;
-      pruneAttempts = 0;
+    if (!begun) {
+      // Nobody knows what the target holds from earlier.
+      begun = true;
+      pruneSince = since;
       pruneDueNanos = now;
     }
     statuses.write(batch -> {
@@ -311,18 +312,6 @@ public final class Reconciler<K, V> implements Lifecycle.Part {
       }
     });
     polled = changes.snapshot().revision();
-  }
-
-  /** Rows that went while nobody remembered: the prune that follows removes them. */
-  private void forgetVanished(Snapshot<K, V> desired) {
-    statuses.write(batch -> {
-      for (Row<K, RowStatus> row : batch.snapshot()) {
-        if (!desired.contains(row.key())) {
-          batch.remove(row.key());
-          work.close(row.key());
-        }
-      }
-    });
   }
 
   private void queueRefresh() {

@@ -2,6 +2,7 @@
 package io.cilium4j.core.state;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A {@link Table} as it was at one revision. It never changes, so any thread may read it for as
@@ -33,6 +35,9 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
 
   private final Set<String> pendingInputs;
 
+  /** The second ways to the rows; one for each index of the table. */
+  private final List<Index.Entries<?, K, V>> indexes;
+
   private Snapshot(
       PersistentMap<K, Row<K, V>> rows,
       PersistentMap<Long, Row<K, V>> log,
@@ -40,7 +45,8 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
       PersistentMap<K, Long> graves,
       long revision,
       long forgotten,
-      Set<String> pendingInputs) {
+      Set<String> pendingInputs,
+      List<Index.Entries<?, K, V>> indexes) {
     this.rows = rows;
     this.log = log;
     this.tombstones = tombstones;
@@ -48,9 +54,13 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
     this.revision = revision;
     this.forgotten = forgotten;
     this.pendingInputs = pendingInputs;
+    this.indexes = indexes;
   }
 
-  static <K, V> Snapshot<K, V> empty(Comparator<? super K> order, Set<String> pendingInputs) {
+  static <K, V> Snapshot<K, V> empty(
+      Comparator<? super K> order, Set<String> pendingInputs, Collection<Index<?, V>> indexes) {
+    List<Index.Entries<?, K, V>> entries = new ArrayList<>();
+    indexes.forEach(index -> entries.add(index.empty(order)));
     return new Snapshot<>(
         PersistentMap.empty(order),
         PersistentMap.empty(Comparator.naturalOrder()),
@@ -58,7 +68,8 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
         PersistentMap.empty(order),
         0,
         0,
-        Set.copyOf(pendingInputs));
+        Set.copyOf(pendingInputs),
+        List.copyOf(entries));
   }
 
   /** The number of changes that the table had seen; 0 for a table that never had a row. */
@@ -88,6 +99,27 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
   /** Whether there is a row of this key. */
   public boolean contains(K key) {
     return rows.get(key) != null;
+  }
+
+  /** The rows of something, by an index of this table, in the order of keys. */
+  public <I extends Comparable<? super I>> List<Row<K, V>> rows(Index<I, V> index, I thing) {
+    PersistentMap<K, Row<K, V>> found = entriesOf(index).byThing().get(thing);
+    if (found == null) {
+      return List.of();
+    }
+    List<Row<K, V>> list = new ArrayList<>(found.size());
+    found.forEach(node -> list.add(node.value));
+    return list;
+  }
+
+  @SuppressWarnings("unchecked") // Entries are found by the index that made them.
+  private <I extends Comparable<? super I>> Index.Entries<I, K, V> entriesOf(Index<I, V> index) {
+    for (Index.Entries<?, K, V> entries : indexes) {
+      if (entries.index().equals(index)) {
+        return (Index.Entries<I, K, V>) entries;
+      }
+    }
+    throw new IllegalArgumentException("index " + index.name() + " is not of this table");
   }
 
   /** The rows in the order of keys. */
@@ -123,30 +155,34 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
   }
 
   /**
-   * What changed behind {@code since}, in time proportional to the number of changes. Who keeps no
-   * {@link Watch} open may be told to begin from scratch, because removals are not remembered for
-   * him.
+   * What became of the rows of a former state of this table, and what is new since: in time
+   * proportional to the number of changes, or to the size of both where removals since then are
+   * forgotten.
    */
-  public Changes<K, V> changesSince(long since) {
-    if (since >= revision) {
-      return new Changes<>(List.of(), false, this);
-    }
-    if (since < forgotten) {
-      return fromScratch();
+  Changes<K, V> changesSince(Snapshot<K, V> before) {
+    if (before.revision >= revision) {
+      return new Changes<>(List.of(), before, this);
     }
     var list = new ArrayList<Change<K, V>>();
-    log.above(since).forEachRemaining(entry -> list.add(asPut(entry.value)));
-    tombstones.above(since).forEachRemaining(entry -> list.add(entry.value));
+    if (before.revision < forgotten) {
+      for (Row<K, V> row : before) {
+        if (!contains(row.key())) {
+          list.add(new Change.Removed<>(row.key(), row.value(), forgotten));
+        }
+      }
+    } else {
+      tombstones
+          .above(before.revision)
+          .forEachRemaining(entry -> {
+            if (before.contains(entry.value.key())) {
+              list.add(entry.value);
+            }
+          });
+    }
+    log.above(before.revision).forEachRemaining(entry -> list.add(asPut(entry.value)));
     // Two sorted runs: the sort merges them in one pass.
     list.sort(Comparator.comparingLong(Change::revision));
-    return new Changes<>(list, false, this);
-  }
-
-  /** Every row, as a reader takes it that knows nothing. */
-  Changes<K, V> fromScratch() {
-    var all = new ArrayList<Change<K, V>>(rows.size());
-    log.iterator().forEachRemaining(entry -> all.add(asPut(entry.value)));
-    return new Changes<>(all, true, this);
+    return new Changes<>(list, before, this);
   }
 
   private static <K, V> Change<K, V> asPut(Row<K, V> row) {
@@ -173,7 +209,21 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
         grave == null ? graves : graves.remove(key),
         row.revision(),
         forgotten,
-        pendingInputs);
+        pendingInputs,
+        reindexed(old, row));
+  }
+
+  private List<Index.Entries<?, K, V>> reindexed(
+      @Nullable Row<K, V> old, @Nullable Row<K, V> next) {
+    if (indexes.isEmpty()) {
+      return indexes;
+    }
+    List<Index.Entries<?, K, V>> all = new ArrayList<>(indexes.size());
+    for (Index.Entries<?, K, V> entries : indexes) {
+      Index.Entries<?, K, V> left = old == null ? entries : entries.without(old);
+      all.add(next == null ? left : left.with(next));
+    }
+    return all;
   }
 
   /** This table, one removal on; the same object when there is no such row. */
@@ -190,7 +240,8 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
         graves.put(key, next),
         next,
         forgotten,
-        pendingInputs);
+        pendingInputs,
+        reindexed(old, null));
   }
 
   /** This table, forgetting the removals up to {@code seen} and all but the last {@code most}. */
@@ -208,14 +259,15 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
     }
     return newest == forgotten
         ? this
-        : new Snapshot<>(rows, log, fewer, fewerGraves, revision, newest, pendingInputs);
+        : new Snapshot<>(rows, log, fewer, fewerGraves, revision, newest, pendingInputs, indexes);
   }
 
   /** This table with one input fewer to wait for. */
   Snapshot<K, V> synced(String input) {
     var rest = new TreeSet<>(pendingInputs);
     return rest.remove(input)
-        ? new Snapshot<>(rows, log, tombstones, graves, revision, forgotten, Set.copyOf(rest))
+        ? new Snapshot<>(
+            rows, log, tombstones, graves, revision, forgotten, Set.copyOf(rest), indexes)
         : this;
   }
 }

@@ -26,12 +26,16 @@ public final class Table<K, V> {
 
   private final Condition published = lock.newCondition();
 
+  /** Without a row, as a reader has it that has not looked yet. */
+  private final Snapshot<K, V> beginning;
+
   private volatile Snapshot<K, V> current;
 
-  Table(String name, Comparator<? super K> order, Snapshot<K, V> first) {
+  Table(String name, Comparator<? super K> order, Snapshot<K, V> beginning) {
     this.name = name;
     this.order = order;
-    this.current = first;
+    this.beginning = beginning;
+    this.current = beginning;
   }
 
   /** The table's name, for people. */
@@ -42,6 +46,10 @@ public final class Table<K, V> {
   /** The order of keys. */
   Comparator<? super K> order() {
     return order;
+  }
+
+  Snapshot<K, V> beginning() {
+    return beginning;
   }
 
   /** The table as it is now. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.core.state;
 
+import java.util.Collection;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
@@ -16,8 +18,8 @@ import java.util.function.Consumer;
 public final class TableWriter<K, V> {
 
   /**
-   * Most removals remembered for readers that lag behind, 65,536: at about 200 bytes each, 13 MB. A
-   * reader further behind is told to begin from scratch.
+   * Most removals remembered for readers that lag behind, 65,536: at about 200 bytes each, 13 MB.
+   * To tell a reader further behind what became of its rows, the whole table is looked through.
    */
   public static final int MAX_TOMBSTONES = 65_536;
 
@@ -48,10 +50,20 @@ public final class TableWriter<K, V> {
     return create(name, Comparator.naturalOrder(), Set.of());
   }
 
+  /** A new table whose rows are found by these indexes too. */
+  public static <K, V> TableWriter<K, V> create(
+      String name,
+      Comparator<? super K> order,
+      Set<String> inputs,
+      Collection<Index<?, V>> indexes) {
+    return new TableWriter<>(
+        new Table<>(name, order, Snapshot.empty(order, inputs, indexes)), MAX_TOMBSTONES);
+  }
+
   static <K, V> TableWriter<K, V> create(
       String name, Comparator<? super K> order, Set<String> inputs, int maxTombstones) {
     return new TableWriter<>(
-        new Table<>(name, order, Snapshot.empty(order, inputs)), maxTombstones);
+        new Table<>(name, order, Snapshot.empty(order, inputs, List.of())), maxTombstones);
   }
 
   /** The readers' side. */

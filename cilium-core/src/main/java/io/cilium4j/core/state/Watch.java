@@ -4,45 +4,45 @@ package io.cilium4j.core.state;
 import java.time.Duration;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One reader's place in a {@link Table}. As long as it is open the table remembers the removals
- * that this reader has not seen, up to a bound; so close it when done.
+ * One reader's place in a {@link Table}. It holds the table as it was at the reader's last look, so
+ * that the next one tells what became of each row since, however long ago that was. As long as it
+ * is open the table remembers the removals that this reader has not seen, up to a bound; beyond it
+ * a look takes time in proportion to the table. So close it when done.
  *
  * <p>For one reading thread at a time.
  */
 public final class Watch<K, V> implements AutoCloseable {
-
-  /** The position of a reader that has not looked yet: it needs no removal to be remembered. */
-  private static final long NOT_BEGUN = Long.MAX_VALUE;
 
   private final Table<K, V> table;
   private final Runnable wakeUp;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition woken = lock.newCondition();
 
-  private volatile long position = NOT_BEGUN;
-  private volatile boolean closed;
+  /** The table at the last look; null before the first. */
+  private volatile @Nullable Snapshot<K, V> seen;
 
-  /** Whether the reader knew the table to be initialised; becoming so is news as well. */
-  private boolean knewInitialised;
+  private volatile boolean closed;
 
   Watch(Table<K, V> table, Runnable wakeUp) {
     this.table = table;
     this.wakeUp = wakeUp;
   }
 
+  /** The revision from which removals must be remembered for this reader. */
   long position() {
-    return position;
+    Snapshot<K, V> last = seen;
+    return last == null ? Long.MAX_VALUE : last.revision(); // A first look sees no removal.
   }
 
   /** What changed since the last look; does not wait. */
   public Changes<K, V> poll() {
+    Snapshot<K, V> last = seen;
     Snapshot<K, V> now = table.snapshot();
-    Changes<K, V> changes = position == NOT_BEGUN ? now.fromScratch() : now.changesSince(position);
-    position = now.revision();
-    knewInitialised = now.isInitialised();
-    return changes;
+    seen = now;
+    return now.changesSince(last == null ? table.beginning() : last);
   }
 
   /**
@@ -66,9 +66,11 @@ public final class Watch<K, V> implements AutoCloseable {
 
   private boolean hasNews() {
     Snapshot<K, V> now = table.snapshot();
-    return position == NOT_BEGUN
-        || now.revision() > position
-        || now.isInitialised() != knewInitialised;
+    Snapshot<K, V> last = seen;
+    // Becoming initialised is news as well.
+    return last == null
+        || now.revision() > last.revision()
+        || now.isInitialised() != last.isInitialised();
   }
 
   void wake() {

@@ -17,6 +17,9 @@
  * rest is who may touch it when. Then {@code TableWriter}, {@code Watch} and {@code Reconciler}. A
  * whole of several parts is started and stopped by a {@link io.cilium4j.core.state.Lifecycle}.
  *
+ * <p>Rows are found by something else than their key through an {@link
+ * io.cilium4j.core.state.Index}.
+ *
  * <p>Two rules carry the safety of a restart. A table is not <em>initialised</em> before all its
  * inputs have delivered what existed already, and a reconciler touches nothing before that; so an
  * agent that comes back never removes what it has merely not heard of yet. And operations are

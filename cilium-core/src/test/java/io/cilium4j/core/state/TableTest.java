@@ -3,6 +3,8 @@ package io.cilium4j.core.state;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -78,11 +80,11 @@ class TableTest {
   }
 
   @Test
-  void poll_firstTime_isFromScratch() {
+  void poll_firstTime_givesEveryRow() {
     writer.put("a", 1);
     try (Watch<String, Integer> watch = table.watch()) {
       Changes<String, Integer> first = watch.poll();
-      assertTrue(first.fromScratch());
+      assertEquals(0, first.before().size());
       assertEquals(List.of(new Change.Put<>("a", 1, 1)), first.list());
       assertTrue(watch.poll().isEmpty());
     }
@@ -101,7 +103,6 @@ class TableTest {
       writer.put("b", 1);
       assertEquals(1, table.snapshot().tombstoneCount(), "the slow one has not seen it");
       Changes<String, Integer> late = slow.poll();
-      assertFalse(late.fromScratch());
       assertEquals(2, late.list().size());
       assertEquals(removed.getFirst(), late.list().getFirst());
       writer.put("b", 2);
@@ -126,11 +127,10 @@ class TableTest {
     writer.put("a", 1);
     writer.remove("a");
     assertEquals(0, table.snapshot().tombstoneCount());
-    assertTrue(table.snapshot().changesSince(1).fromScratch(), "removals are not remembered");
   }
 
   @Test
-  void poll_moreRemovalsThanRemembered_isFromScratch() {
+  void poll_moreRemovalsThanRemembered_givesThemAllTheSame() {
     TableWriter<Integer, Integer> bounded =
         TableWriter.create("bounded", Comparator.naturalOrder(), Set.of(), 10);
     try (Watch<Integer, Integer> watch = bounded.table().watch()) {
@@ -138,28 +138,36 @@ class TableTest {
         bounded.put(i, i);
       }
       watch.poll();
-      for (int i = 0; i < 10; i++) {
+      for (int i = 0; i < 11; i++) {
         bounded.remove(i);
       }
-      assertFalse(bounded.table().snapshot().changesSince(30).fromScratch());
-      bounded.remove(10);
+      bounded.put(11, 5);
+      bounded.put(30, 30);
+      bounded.remove(30);
       assertEquals(10, bounded.table().snapshot().tombstoneCount());
       Changes<Integer, Integer> changes = watch.poll();
-      assertTrue(changes.fromScratch());
-      assertEquals(19, changes.list().size());
-      bounded.remove(11);
-      assertFalse(watch.poll().fromScratch(), "having caught up, it follows again");
+      assertEquals(30, changes.before().size());
+      assertEquals(12, changes.list().size(), "what came and went between is not told");
+      for (int i = 0; i < 11; i++) {
+        var removed = assertInstanceOf(Change.Removed.class, changes.list().get(i));
+        assertEquals(i, removed.key());
+        assertEquals(i, removed.last());
+      }
+      assertEquals(new Change.Put<>(11, 5, 42), changes.list().getLast());
     }
   }
 
   @Test
-  void changesSince_keyChangedOften_isListedOnce() {
-    writer.put("a", 1);
-    writer.put("b", 1);
-    for (int i = 2; i < 100; i++) {
-      writer.put("a", i);
+  void poll_keyChangedOften_isListedOnce() {
+    try (Watch<String, Integer> watch = table.watch()) {
+      writer.put("a", 1);
+      writer.put("b", 1);
+      watch.poll();
+      for (int i = 2; i < 100; i++) {
+        writer.put("a", i);
+      }
+      assertEquals(List.of(new Change.Put<>("a", 99, 100)), watch.poll().list());
     }
-    assertEquals(List.of(new Change.Put<>("a", 99, 100)), table.snapshot().changesSince(2).list());
   }
 
   @Test
@@ -259,13 +267,11 @@ class TableTest {
 
   private static void follow(Watch<Integer, Integer> watch, Map<Integer, Integer> copy) {
     Changes<Integer, Integer> changes = watch.poll();
-    if (changes.fromScratch()) {
-      copy.clear();
-    }
     for (Change<Integer, Integer> change : changes.list()) {
       switch (change) {
         case Change.Put<Integer, Integer> put -> copy.put(put.key(), put.value());
-        case Change.Removed<Integer, Integer> removed -> copy.remove(removed.key());
+        case Change.Removed<Integer, Integer> removed ->
+            assertNotNull(copy.remove(removed.key()), "it was told of what it knew");
       }
     }
   }

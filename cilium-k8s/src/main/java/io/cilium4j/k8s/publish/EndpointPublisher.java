@@ -17,7 +17,6 @@ import io.cilium4j.core.state.Watch;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -121,9 +120,6 @@ public final class EndpointPublisher implements AutoCloseable {
   }
 
   private void follow(Changes<Integer, Endpoint> changes) {
-    if (changes.fromScratch()) {
-      List.copyOf(keys.keySet()).forEach(this::forget);
-    }
     for (Change<Integer, Endpoint> change : changes.list()) {
       forget(change.key());
       if (change instanceof Change.Put<Integer, Endpoint> put) {
@@ -170,9 +166,6 @@ public final class EndpointPublisher implements AutoCloseable {
   }
 
   private void followStore(Changes<String, Stored<PublishedEndpoint>> changes) {
-    if (changes.fromScratch()) {
-      due.addAll(wanted.keySet());
-    }
     for (Change<String, Stored<PublishedEndpoint>> change : changes.list()) {
       PublishedEndpoint value =
           switch (change) {

@@ -33,13 +33,9 @@ final class IdentityView {
   boolean take(Changes<Integer, Identity> changes) {
     List<Peer> added = new ArrayList<>();
     Set<Integer> removed = new HashSet<>();
-    if (changes.fromScratch()) {
-      removed.addAll(known.keySet());
-    }
     for (Change<Integer, Identity> change : changes.list()) {
       switch (change) {
         case Change.Put<Integer, Identity> put -> {
-          removed.remove(put.key());
           if (!put.value().equals(known.put(put.key(), put.value()))) {
             added.add(peer(put.value()));
           }

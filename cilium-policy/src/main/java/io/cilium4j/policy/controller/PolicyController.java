@@ -29,7 +29,6 @@ import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicyConflict;
 import java.time.Duration;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -269,9 +268,6 @@ public final class PolicyController implements Lifecycle.Part {
     rulesChanged |= modeChanged.getAndSet(false);
     Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
     Set<Integer> dirty = policies.take(endpointChanges);
-    if (endpointChanges.fromScratch()) {
-      dirty.addAll(desiredEndpoints()); // Also those that went unseen.
-    }
     Changes<Integer, Identity> identityChanges = watches.identities().poll();
     identityMemory.keep(identityChanges);
     boolean identitiesChanged = identities.take(identityChanges);
@@ -310,16 +306,6 @@ public final class PolicyController implements Lifecycle.Part {
             revision));
   }
 
-  private Set<Integer> desiredEndpoints() {
-    Set<Integer> ids = new HashSet<>();
-    for (var row : desired.table().snapshot()) {
-      if (row.key() instanceof EndpointKey key) {
-        ids.add(key.endpointId());
-      }
-    }
-    return ids;
-  }
-
   private void put(int id, TableWriter.Batch<RowKey, Row> batch) {
     policies
         .row(id, audited)
@@ -328,13 +314,6 @@ public final class PolicyController implements Lifecycle.Part {
 
   private static void putIpcache(
       Changes<IpPrefix, IpcacheEntry> changes, TableWriter.Batch<RowKey, Row> batch) {
-    if (changes.fromScratch()) {
-      for (var row : batch.snapshot()) {
-        if (row.key() instanceof IpcacheKey key && !changes.snapshot().contains(key.prefix())) {
-          batch.remove(key);
-        }
-      }
-    }
     for (Change<IpPrefix, IpcacheEntry> change : changes.list()) {
       switch (change) {
         case Change.Put<IpPrefix, IpcacheEntry> put ->

@@ -123,10 +123,9 @@ public final class PolicyRules {
    */
   boolean takeProgram(
       Changes<ResourceKey, RawResource> changes, Snapshot<ResourceKey, RawResource> manifests) {
-    Predicate<ResourceKey> wasOfProgram = Set.copyOf(ofProgram)::contains;
     ofProgram.clear();
     changes.snapshot().forEach(row -> ofProgram.add(row.key()));
-    return take(changes, new Origin(Input.PROGRAM, _ -> true, wasOfProgram, manifests::get));
+    return take(changes, new Origin(Input.PROGRAM, _ -> true, manifests::get));
   }
 
   /** As {@link #takeProgram}, of Kubernetes' objects. */
@@ -134,16 +133,13 @@ public final class PolicyRules {
     Predicate<ResourceKey> mine =
         key -> !ApiRules.isApiRule(key.name()) && !ofProgram.contains(key);
     boolean servicesChanged = takeServices(changes);
-    return take(changes, new Origin(Input.MANIFESTS, mine, mine, _ -> Optional.empty()))
+    return take(changes, new Origin(Input.MANIFESTS, mine, _ -> Optional.empty()))
         || servicesChanged;
   }
 
   /** Takes over what changed of services; whether any rule that is in force means another peer. */
   private boolean takeServices(Changes<ResourceKey, RawResource> changes) {
     boolean changed = false;
-    if (changes.fromScratch()) {
-      changed = services.retain(changes.snapshot()::contains);
-    }
     for (Change<ResourceKey, RawResource> change : changes.list()) {
       if (PolicyServices.reads(change.key().kind())) {
         changed |=
@@ -164,7 +160,7 @@ public final class PolicyRules {
   /** As {@link #takeProgram}, of rules given through the API. */
   boolean takeApiRules(Changes<ResourceKey, RawResource> changes) {
     Predicate<ResourceKey> mine = key -> ApiRules.isApiRule(key.name());
-    return take(changes, new Origin(Input.API_RULES, mine, mine, _ -> Optional.empty()));
+    return take(changes, new Origin(Input.API_RULES, mine, _ -> Optional.empty()));
   }
 
   /**
@@ -172,13 +168,11 @@ public final class PolicyRules {
    *
    * @param input which
    * @param counts which of its objects count
-   * @param had which objects in force were its own
    * @param below what counts in the place of one that goes
    */
   private record Origin(
       Input input,
       Predicate<ResourceKey> counts,
-      Predicate<ResourceKey> had,
       Function<ResourceKey, Optional<RawResource>> below) {}
 
   private boolean take(Changes<ResourceKey, RawResource> changes, Origin origin) {
@@ -196,9 +190,6 @@ public final class PolicyRules {
                 parse(put.value(), new PolicyRevision(origin.input(), put.revision()), added));
         case Change.Removed<ResourceKey, RawResource> removal -> gone.add(removal.key());
       }
-    }
-    if (changes.fromScratch()) {
-      gone.addAll(vanished(changes, origin.had()));
     }
     for (ResourceKey key : gone) {
       Optional<RawResource> next = origin.below().apply(key);
@@ -306,18 +297,6 @@ public final class PolicyRules {
     return !acceptedPolicies.isLost()
         || applied.table().snapshot().stream()
             .noneMatch(row -> row.value().problem().isPresent() && row.value().inForce().isEmpty());
-  }
-
-  /** Objects that went while the reader was too far behind to be told. */
-  private List<ResourceKey> vanished(
-      Changes<ResourceKey, RawResource> changes, Predicate<ResourceKey> ofTable) {
-    List<ResourceKey> gone = new ArrayList<>();
-    for (Row<ResourceKey, AppliedPolicy> row : applied.table().snapshot()) {
-      if (ofTable.test(row.key()) && !changes.snapshot().contains(row.key())) {
-        gone.add(row.key());
-      }
-    }
-    return gone;
   }
 
   /** Gives every prefix that a rule names, and every member of a group, its identity. */

@@ -63,13 +63,6 @@ final class SubjectPolicies {
   /** The ids of endpoints that are new, gone, or different in more than their state. */
   Set<Integer> take(Changes<Integer, Endpoint> changes) {
     Set<Integer> dirty = new HashSet<>();
-    if (changes.fromScratch()) {
-      for (Integer id : Set.copyOf(endpoints.keySet())) {
-        if (!changes.snapshot().contains(id)) {
-          takeEndpoint(id, Optional.empty(), dirty);
-        }
-      }
-    }
     for (Change<Integer, Endpoint> change : changes.list()) {
       switch (change) {
         case Change.Put<Integer, Endpoint> put ->

@@ -2,7 +2,7 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.core.Endpoint;
+import io.cilium4j.agent.EndpointIndexes;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
@@ -10,23 +10,16 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.state.Snapshot;
+import io.cilium4j.core.state.Row;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.Locale;
-import java.util.Map;
 
 /** Writes flows as lines of JSON. */
 final class FlowText {
   private final Agent agent;
-
-  /** Local addresses as of a state of the endpoints. */
-  private record Owners(long revision, Map<IpAddress, Integer> ids) {}
-
-  private volatile Owners owners = new Owners(-1, Map.of());
 
   FlowText(Agent agent) {
     this.agent = agent;
@@ -75,7 +68,7 @@ final class FlowText {
 
   private void end(
       StringBuilder out, String name, IpAddress address, int port, int identity, int endpoint) {
-    int id = endpoint != 0 ? endpoint : owners().getOrDefault(address, 0);
+    int id = endpoint != 0 ? endpoint : owner(address);
     out.append(",\"").append(name).append("\":{\"endpoint\":").append(id);
     out.append(",\"identity\":").append(Integer.toUnsignedLong(identity));
     String host = address.isV4() ? address.toString() : "[" + address + "]";
@@ -94,18 +87,12 @@ final class FlowText {
     out.append('}');
   }
 
-  /** Read anew only when an endpoint has changed: flows are many, endpoints are few. */
-  private Map<IpAddress, Integer> owners() {
-    Snapshot<Integer, Endpoint> endpoints = agent.endpoints().snapshot();
-    Owners known = owners;
-    if (known.revision != endpoints.revision()) {
-      Map<IpAddress, Integer> ids = new HashMap<>();
-      endpoints.forEach(
-          row -> row.value().addresses().forEach(address -> ids.put(address, row.key())));
-      known = new Owners(endpoints.revision(), ids);
-      owners = known;
-    }
-    return known.ids;
+  /** The endpoint that has an address, of several the newest; 0 if none of this node has it. */
+  private int owner(IpAddress address) {
+    return agent.endpoints().snapshot().rows(EndpointIndexes.ADDRESS, address).stream()
+        .mapToInt(Row::key)
+        .max()
+        .orElse(0);
   }
 
   private static void field(StringBuilder out, String name, String value) {

@@ -19,12 +19,9 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.RowKey;
-import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
-import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.core.state.Scheduler;
-import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.PolicyResource;
@@ -243,52 +240,26 @@ public final class AgentEvents implements AutoCloseable {
    */
   private record Step<K, V>(K key, Optional<V> before, Optional<V> now) {}
 
-  /** A table and how it was at the last look; both are the look's thread's alone. */
+  /** A table whose rows at the beginning are no news. Used by the looking thread. */
   private static final class Followed<K, V> {
     private final Watch<K, V> watch;
-    private Snapshot<K, V> seen;
 
     Followed(Table<K, V> table, Runnable wakeUp) {
       this.watch = table.watch(wakeUp);
-      this.seen = watch.poll().snapshot();
+      watch.poll();
     }
 
     List<Step<K, V>> look() {
       if (watch.isClosed()) {
         return List.of();
       }
-      Snapshot<K, V> before = seen;
       Changes<K, V> changes = watch.poll();
-      seen = changes.snapshot();
-      List<Step<K, V>> steps = new ArrayList<>();
-      if (changes.fromScratch()) {
-        addVanished(before, steps);
-      }
-      for (Change<K, V> change : changes.list()) {
-        Optional<Row<K, V>> former = before.row(change.key());
-        Optional<V> value = former.map(Row::value);
-        switch (change) {
-          case Change.Put<K, V> put -> {
-            // A list from scratch has the rows that did not change, too.
-            if (former.isEmpty() || former.get().revision() != put.revision()) {
-              steps.add(new Step<>(put.key(), value, Optional.of(put.value())));
-            }
-          }
-          case Change.Removed<K, V> gone ->
-              value.ifPresent(
-                  last -> steps.add(new Step<>(gone.key(), Optional.of(last), Optional.empty())));
-        }
-      }
-      return steps;
-    }
-
-    /** Removals that were forgotten before we looked. */
-    private void addVanished(Snapshot<K, V> before, List<Step<K, V>> steps) {
-      for (Row<K, V> row : before) {
-        if (!seen.contains(row.key())) {
-          steps.add(new Step<>(row.key(), Optional.of(row.value()), Optional.empty()));
-        }
-      }
+      return changes.list().stream()
+          .map(change -> {
+            K key = change.key();
+            return new Step<>(key, changes.before().get(key), changes.snapshot().get(key));
+          })
+          .toList();
     }
 
     void close() {

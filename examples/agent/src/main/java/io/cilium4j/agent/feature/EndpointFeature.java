@@ -4,6 +4,7 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.AgentOption;
 import io.cilium4j.agent.AgentOptions;
 import io.cilium4j.agent.EndpointAttachment;
+import io.cilium4j.agent.EndpointIndexes;
 import io.cilium4j.agent.EndpointRequest;
 import io.cilium4j.agent.Wait;
 import io.cilium4j.agent.endpoint.EndpointClaims;
@@ -61,7 +62,10 @@ public final class EndpointFeature implements Feature {
   /** The table of endpoints, which waits for those of an earlier run. */
   public static TableWriter<Integer, Endpoint> newTable() {
     return TableWriter.create(
-        "endpoints", Comparator.naturalOrder(), Set.of(EndpointManager.RESTORED));
+        "endpoints",
+        Comparator.naturalOrder(),
+        Set.of(EndpointManager.RESTORED),
+        EndpointIndexes.ALL);
   }
 
   /**
@@ -200,9 +204,8 @@ public final class EndpointFeature implements Feature {
   /** The endpoint of a pod; of several one that has its device, and of these the newest. */
   public Optional<Endpoint> find(String namespace, String name) {
     Set<Integer> withoutDevice = manager.states().withoutDevice();
-    return table().snapshot().stream()
+    return table().snapshot().rows(EndpointIndexes.POD, namespace + "/" + name).stream()
         .map(Row::value)
-        .filter(each -> each.namespace().equals(namespace) && each.name().equals(name))
         .max(
             Comparator.comparing((Endpoint each) -> !withoutDevice.contains(each.id()))
                 .thenComparingInt(Endpoint::id));

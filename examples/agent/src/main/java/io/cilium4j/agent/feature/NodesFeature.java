@@ -82,9 +82,6 @@ public final class NodesFeature implements Feature {
   private void followNodes(Changes<String, Stored<ClusterNode>> changes) {
     prefixes.followNodes(changes);
     nodes.write(batch -> {
-      if (changes.fromScratch()) {
-        nodes.table().snapshot().forEach(row -> batch.remove(row.key()));
-      }
       for (Change<String, Stored<ClusterNode>> change : changes.list()) {
         switch (change) {
           case Change.Put<String, Stored<ClusterNode>> put ->
@@ -94,9 +91,6 @@ public final class NodesFeature implements Feature {
       }
     });
     rows.write(batch -> {
-      if (changes.fromScratch()) {
-        rows.table().snapshot().forEach(row -> batch.remove(row.key()));
-      }
       for (Change<String, Stored<ClusterNode>> change : changes.list()) {
         switch (change) {
           case Change.Put<String, Stored<ClusterNode>> put -> {

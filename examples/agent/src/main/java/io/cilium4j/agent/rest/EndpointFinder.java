@@ -4,9 +4,11 @@ package io.cilium4j.agent.rest;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointDetails.Names;
+import io.cilium4j.agent.EndpointIndexes;
 import io.cilium4j.api.EndpointId;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.state.Index;
 import io.cilium4j.core.state.Row;
 import java.util.Comparator;
 import java.util.List;
@@ -14,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /** Finds the endpoint that a client means. */
 final class EndpointFinder {
@@ -51,20 +54,24 @@ final class EndpointFinder {
       case LOCAL -> agent.endpoints().get(id.number());
       case GLOBAL -> Optional.empty();
       case CNI_ATTACHMENT ->
-          first(endpoint -> names(endpoint).attachment().filter(id.value()::equals).isPresent());
+          first(all(), each -> names(each).attachment().filter(id.value()::equals).isPresent());
       case CONTAINER_ID -> legacy(id, Names::containerId);
       case CONTAINER_NAME -> legacy(id, Names::containerName);
       case DOCKER_ENDPOINT -> legacy(id, Names::dockerEndpointId);
       case POD_NAME ->
-          first(each -> each.podName().equals(id.value()) && !names(each).attachmentOnly());
-      case CEP_NAME -> first(each -> each.podName().equals(id.value()));
-      case IPV4, IPV6 -> ofAddress(id.value());
+          first(of(EndpointIndexes.POD, id.value()), each -> !names(each).attachmentOnly());
+      case CEP_NAME -> first(of(EndpointIndexes.POD, id.value()), _ -> true);
+      case IPV4, IPV6 -> first(of(EndpointIndexes.ADDRESS, address(id.value())), _ -> true);
     };
   }
 
-  private Optional<Endpoint> ofAddress(String text) {
-    IpAddress address = address(text);
-    return first(each -> each.addresses().contains(address));
+  private Stream<Row<Integer, Endpoint>> all() {
+    return agent.endpoints().snapshot().stream();
+  }
+
+  private <I extends Comparable<? super I>> Stream<Row<Integer, Endpoint>> of(
+      Index<I, Endpoint> index, I thing) {
+    return agent.endpoints().snapshot().rows(index, thing).stream();
   }
 
   private static IpAddress address(String text) {
@@ -74,10 +81,12 @@ final class EndpointFinder {
 
   /** A name that stands for several endpoints once a pod has several devices. */
   private Optional<Endpoint> legacy(EndpointId id, Function<Names, String> nameOf) {
-    return first(each -> {
-      Names names = names(each);
-      return !names.attachmentOnly() && nameOf.apply(names).equals(id.value());
-    });
+    return first(
+        all(),
+        each -> {
+          Names names = names(each);
+          return !names.attachmentOnly() && nameOf.apply(names).equals(id.value());
+        });
   }
 
   /** Every endpoint of a container, those in the making included. */
@@ -118,10 +127,10 @@ final class EndpointFinder {
   }
 
   /** Of several the one that has its device, and of these the one with the highest id. */
-  private Optional<Endpoint> first(Predicate<Endpoint> wanted) {
+  private Optional<Endpoint> first(
+      Stream<Row<Integer, Endpoint>> rows, Predicate<Endpoint> wanted) {
     Set<Integer> withoutDevice = agent.endpointsWithoutDevice();
-    return agent.endpoints().snapshot().stream()
-        .map(Row::value)
+    return rows.map(Row::value)
         .filter(wanted)
         .max(
             Comparator.comparing((Endpoint each) -> !withoutDevice.contains(each.id()))
