@@ -6,6 +6,7 @@ module io.cilium4j.daemon {
   requires static transitive org.jspecify;
   requires io.cilium4j.agent;
   requires io.cilium4j.core;
+  requires io.cilium4j.datapath.observer;
   requires io.cilium4j.ipam;
   requires io.cilium4j.k8s;
   requires io.cilium4j.policy;

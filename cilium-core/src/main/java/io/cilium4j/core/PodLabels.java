@@ -4,6 +4,7 @@ package io.cilium4j.core;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -51,6 +52,11 @@ public final class PodLabels {
   /** Whether a key is one under which the cluster says where a pod comes from. */
   public static boolean isSystemKey(String key) {
     return key.startsWith(SYSTEM_PREFIX) || key.equals(NAMESPACE);
+  }
+
+  /** The namespace of the pod whose labels these are; absent for what is no pod. */
+  public static Optional<String> namespaceOf(Labels labels) {
+    return labels.value(LabelSource.K8S, NAMESPACE);
   }
 
   /**

@@ -2,47 +2,102 @@
 package io.cilium4j.datapath.flow;
 
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.FlowSink;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The last flows that the datapath reported. A flow's rule is looked up when the flow arrives,
- * since a rule's cookie means nothing any more once the rule is gone.
+ * The last flows that the datapath reported. What is known of a flow is looked up when it arrives:
+ * a rule's cookie means nothing once the rule is gone, and an address may be another pod's soon.
+ *
+ * <p>A ring with any number of readers, each of which keeps its place as the number of the flow
+ * that it wants next. A slow reader delays nobody: the ring goes on, and it is told how many flows
+ * it lost. Safe for use by several threads.
  */
 public final class FlowLog implements FlowSink {
   private static final Logger LOG = LoggerFactory.getLogger(FlowLog.class);
 
-  /** How many flows are kept: at about 300 bytes each, 1.2 MB. */
-  private static final int MAX_FLOWS = 4096;
+  /** How many flows are kept unless asked for otherwise: at about 400 bytes each, 1.6 MB. */
+  public static final int DEFAULT_CAPACITY = 4_095;
+
+  /** Most flows that can be kept, about 25 MB. */
+  public static final int MAX_CAPACITY = 65_535;
+
+  /** Says whose an address is at this moment. */
+  @FunctionalInterface
+  public interface Parties {
+    /**
+     * Who has an address.
+     *
+     * @param identity what the datapath took it for
+     * @param endpointId the endpoint of this node that it is known to be; 0 if that is not known
+     */
+    FlowParty of(IpAddress address, int identity, int endpointId);
+  }
+
+  /**
+   * What a reader gets.
+   *
+   * @param lost how many flows it wanted that are not kept any more
+   * @param flows what follows, the oldest first
+   */
+  public record Batch(long lost, List<ReportedFlow> flows) {
+    public Batch {
+      flows = List.copyOf(flows);
+    }
+  }
 
   private final IntFunction<Optional<RuleOrigin>> rules;
+  private final Parties parties;
+  private final Predicate<Flow> wanted;
   private final ReentrantLock lock = new ReentrantLock();
-
-  /** The oldest first. Guarded by the lock. */
-  private final Deque<ReportedFlow> flows = new ArrayDeque<>();
-
+  private final Condition arrived = lock.newCondition();
   private final List<Consumer<? super ReportedFlow>> listeners = new CopyOnWriteArrayList<>();
 
-  private final Predicate<Flow> wanted;
+  /** A flow's place is its number modulo the length. Guarded by the lock. */
+  private final @Nullable ReportedFlow[] ring;
+
+  /** Whether other programs can read it. */
+  private volatile boolean served;
+
+  /** The number of the flow reported last. Guarded by the lock. */
+  private long last;
 
   /**
    * @param rules finds the rule behind a cookie
+   * @param parties finds who has an address
    * @param wanted which flows anybody wants to hear of
+   * @param capacity how many flows are kept, 1 to {@link #MAX_CAPACITY}
    */
-  public FlowLog(IntFunction<Optional<RuleOrigin>> rules, Predicate<Flow> wanted) {
+  public FlowLog(
+      IntFunction<Optional<RuleOrigin>> rules,
+      Parties parties,
+      Predicate<Flow> wanted,
+      int capacity) {
+    if (capacity < 1 || capacity > MAX_CAPACITY) {
+      throw new IllegalArgumentException(
+          "flows to keep: " + capacity + ": wanted 1 to " + MAX_CAPACITY);
+    }
     this.rules = rules;
+    this.parties = parties;
     this.wanted = wanted;
+    this.ring = new ReportedFlow[capacity];
   }
 
   @Override
@@ -50,13 +105,21 @@ public final class FlowLog implements FlowSink {
     if (!wanted.test(flow)) {
       return;
     }
-    var reported = new ReportedFlow(flow, ruleOf(flow.cookie()));
+    // Flows have the kernel's monotonic clock, which is that of System.nanoTime.
+    long age = Math.max(0, System.nanoTime() - flow.timeNanos());
+    Instant time = Instant.now().minusNanos(age);
+    RuleOrigin rule = ruleOf(flow.cookie());
+    boolean egress = flow.direction() == TrafficDirection.EGRESS;
+    int id = flow.endpointId();
+    FlowParty source = parties.of(flow.source(), flow.sourceIdentity(), egress ? id : 0);
+    FlowParty destination =
+        parties.of(flow.destination(), flow.destinationIdentity(), egress ? 0 : id);
+    ReportedFlow reported;
     lock.lock();
     try {
-      if (flows.size() == MAX_FLOWS) {
-        flows.removeFirst();
-      }
-      flows.addLast(reported);
+      reported = new ReportedFlow(++last, time, flow, rule, source, destination);
+      ring[place(last)] = reported;
+      arrived.signalAll();
     } finally {
       lock.unlock();
     }
@@ -75,11 +138,69 @@ public final class FlowLog implements FlowSink {
         : rules.apply(cookie).orElseGet(() -> new RuleOrigin(cookie, "", "a rule that is gone"));
   }
 
+  private int place(long number) {
+    return (int) (number % ring.length);
+  }
+
   /** The flows that are kept, the oldest first. */
   public List<ReportedFlow> flows() {
+    return read(1, ring.length).flows();
+  }
+
+  /** Whether other programs can read it, for those who look whether they can. */
+  public boolean isServed() {
+    return served;
+  }
+
+  /** Notes that other programs can read it from now on, or no longer can. */
+  public void setServed(boolean isServed) {
+    this.served = isServed;
+  }
+
+  /** How many flows are kept at most. */
+  public int capacity() {
+    return ring.length;
+  }
+
+  /** How many flows were reported, which is the number of the last one. */
+  public long reported() {
     lock.lock();
     try {
-      return List.copyOf(flows);
+      return last;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Some flows from a number on; does not wait.
+   *
+   * @param number the first that is wanted, from 1
+   * @param atMost how many at most
+   */
+  public Batch read(long number, int atMost) {
+    lock.lock();
+    try {
+      long oldest = Math.max(1, last - ring.length + 1);
+      long from = Math.max(number, oldest);
+      var flows = new ArrayList<ReportedFlow>();
+      for (long each = from; each <= last && flows.size() < atMost; each++) {
+        flows.add(Objects.requireNonNull(ring[place(each)]));
+      }
+      return new Batch(from - number, flows);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits until the flow of this number was reported, but for no longer than that. */
+  public void await(long number, Duration atMost) throws InterruptedException {
+    long nanos = atMost.toNanos();
+    lock.lockInterruptibly();
+    try {
+      while (last < number && nanos > 0) {
+        nanos = arrived.awaitNanos(nanos);
+      }
     } finally {
       lock.unlock();
     }

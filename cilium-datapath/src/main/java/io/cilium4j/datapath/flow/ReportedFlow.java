@@ -3,11 +3,22 @@ package io.cilium4j.datapath.flow;
 
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.RuleOrigin;
+import java.time.Instant;
 
 /**
- * A flow as the datapath reported it, with the rule that decided.
+ * A flow as the datapath reported it, with all that was known of it at that moment.
  *
+ * @param number counts the reported flows, from 1
+ * @param time when it happened
  * @param flow the report
  * @param rule the rule that its cookie stands for
+ * @param source who sent
+ * @param destination who was to receive
  */
-public record ReportedFlow(Flow flow, RuleOrigin rule) {}
+public record ReportedFlow(
+    long number,
+    Instant time,
+    Flow flow,
+    RuleOrigin rule,
+    FlowParty source,
+    FlowParty destination) {}

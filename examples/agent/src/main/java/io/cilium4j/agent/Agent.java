@@ -483,7 +483,12 @@ public final class Agent implements AutoCloseable {
 
   /** The last flows that the datapath reported, the oldest first; some thousand are kept. */
   public List<ReportedFlow> flows() {
-    return running().flows().flows().flows();
+    return flowLog().flows();
+  }
+
+  /** The flows that the datapath reports, for readers that keep their place. */
+  public FlowLog flowLog() {
+    return running().flows().flows();
   }
 
   /**
@@ -491,7 +496,7 @@ public final class Agent implements AutoCloseable {
    * thread: a listener that may wait hands the flow on.
    */
   public Subscription onFlow(Consumer<? super ReportedFlow> listener) {
-    FlowLog flows = running().flows().flows();
+    FlowLog flows = flowLog();
     flows.listen(listener);
     return () -> flows.unlisten(listener);
   }

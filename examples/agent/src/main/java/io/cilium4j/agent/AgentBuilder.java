@@ -17,6 +17,7 @@ import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
@@ -58,6 +59,7 @@ public final class AgentBuilder<A> {
   private String clusterName = DEFAULT_CLUSTER;
   private int clusterId;
   private int mtuBytes = DEFAULT_MTU_BYTES;
+  private int flowsKept = FlowLog.DEFAULT_CAPACITY;
   private Limits limits = Limits.DEFAULT;
   private List<String> devices = List.of();
   private EnforcementMode enforcement = EnforcementMode.DEFAULT;
@@ -273,6 +275,12 @@ public final class AgentBuilder<A> {
     return this;
   }
 
+  /** How many flows are kept for readers that come later, 1 to 65,535; 4,095 by default. */
+  public AgentBuilder<A> flowsKept(int number) {
+    this.flowsKept = number;
+    return this;
+  }
+
   /** How much the datapath may hold. */
   public AgentBuilder<A> limits(Limits bounds) {
     this.limits = bounds;
@@ -340,6 +348,7 @@ public final class AgentBuilder<A> {
             clusterName,
             clusterId,
             mtuBytes,
+            flowsKept,
             limits,
             devices,
             enforcement,

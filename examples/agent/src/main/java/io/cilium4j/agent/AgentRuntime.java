@@ -95,7 +95,7 @@ final class AgentRuntime implements AutoCloseable {
     this.policy = new PolicyFeature(context, table.table(), source, addresses, identity, datapath);
     this.endpoints =
         new EndpointFeature(context, table, source, addresses, identity, datapath, policy);
-    this.flows = new FlowFeature(context, datapath, policy, endpoints);
+    this.flows = new FlowFeature(context, datapath, identity, policy, endpoints);
     this.services = new ServiceFeature(context);
     this.nodes = config.store().map(store -> new NodesFeature(context, store, identity, datapath));
     this.cluster =

@@ -93,13 +93,18 @@ final class Daemon implements AutoCloseable {
     var monitor = MonitorServer.start(settings.path("monitor-socket"), agent, queueSize(settings));
     parts.addFirst(monitor);
     if (!settings.text("prometheus-serve-addr").isEmpty()) {
-      parts.addFirst(MetricsServer.start(settings.text("prometheus-serve-addr"), agent.metrics()));
+      parts.addFirst(
+          MetricsServer.start(settings.address("prometheus-serve-addr"), agent.metrics()));
     }
     if (agent.nodeHealth().isPresent()) {
       parts.addFirst(RestServer.startHealth(agent, RestConfig.at(healthSocket(settings))));
     }
     // Last: whoever finds the socket finds an agent that works.
     parts.addFirst(RestServer.start(agent, RestConfig.at(settings.path("socket-path"))));
+    // Behind the API, which waits for nothing that only watches.
+    if (settings.isOn("enable-hubble")) {
+      parts.addFirst(HubbleServers.start(settings, agent));
+    }
     monitor.tell(new AgentEvent.Started(agent.facts().startedAt()));
     LOG.info(
         "agent ready instance={} datapath=\"{}\" after={}ms",
@@ -200,6 +205,7 @@ final class Daemon implements AutoCloseable {
             .clusterName(settings.text("cluster-name"))
             .clusterId(settings.number("cluster-id"))
             .mtuBytes(settings.number("mtu"))
+            .flowsKept(settings.number("hubble-event-buffer-capacity"))
             .enforcement(
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))

@@ -257,6 +257,31 @@ final class DaemonOptions {
         "/var/run/cilium/monitor1_2.sock",
         "the UNIX socket that sends flows and drops");
     add(group, "monitor-queue-size", Kind.NUMBER, "4096", "events kept for a slow reader");
+    add(group, "enable-hubble", Kind.TRUTH, "false", "serve flows to Hubble's clients");
+    add(
+        group,
+        "hubble-socket-path",
+        Kind.PATH,
+        "/var/run/cilium/hubble.sock",
+        "the UNIX socket for Hubble's clients");
+    add(
+        group,
+        "hubble-listen-address",
+        Kind.ADDRESS,
+        "",
+        "where else Hubble's clients are served, such as :4244");
+    add(
+        group,
+        "hubble-disable-tls",
+        Kind.TRUTH,
+        "false",
+        "serve hubble-listen-address without encryption");
+    add(
+        group,
+        "hubble-event-buffer-capacity",
+        Kind.NUMBER,
+        "4095",
+        "flows kept for readers that come later, 1 to 65535");
   }
 
   /** Switches of Cilium that are all off. */
@@ -277,7 +302,6 @@ final class DaemonOptions {
             "enable-gateway-api",
             "enable-host-firewall",
             "enable-host-port",
-            "enable-hubble",
             "enable-ingress-controller",
             "enable-ip-masq-agent",
             "enable-ipsec",

@@ -2,6 +2,7 @@
 package io.cilium4j.daemon;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -224,6 +225,19 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
       }
     }
     return pairs;
+  }
+
+  /** A {@code HOST:PORT}; without a host it is every address. */
+  InetSocketAddress address(String key) {
+    String text = text(key);
+    try {
+      int colon = text.lastIndexOf(':');
+      String host = text.substring(0, colon).replaceAll("^\\[(.*)]$", "$1");
+      int port = Integer.parseInt(text.substring(colon + 1));
+      return host.isEmpty() ? new InetSocketAddress(port) : new InetSocketAddress(host, port);
+    } catch (IllegalArgumentException e) {
+      throw new OptionException(key + ": " + text + ": " + e.getMessage());
+    }
   }
 
   Path path(String key) {

@@ -38,18 +38,14 @@ final class MetricsServer implements AutoCloseable {
   /**
    * Listens.
    *
-   * @param address {@code HOST:PORT}; without a host on every address
+   * @param address where
    */
-  static MetricsServer start(String address, Metrics metrics) throws IOException {
+  static MetricsServer start(InetSocketAddress address, Metrics metrics) throws IOException {
     BOUNDS.forEach(System::setProperty);
-    int colon = address.lastIndexOf(':');
-    String host = address.substring(0, colon).replaceAll("^\\[(.*)]$", "$1");
     HttpServer server;
     try {
-      int port = Integer.parseInt(address.substring(colon + 1));
-      var at = host.isEmpty() ? new InetSocketAddress(port) : new InetSocketAddress(host, port);
-      server = HttpServer.create(at, 0);
-    } catch (IOException | IllegalArgumentException e) {
+      server = HttpServer.create(address, 0);
+    } catch (IOException e) {
       throw new IOException("prometheus-serve-addr: " + address + ": " + e.getMessage(), e);
     }
     var text = new PrometheusText(metrics);

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,6 +64,45 @@ class DaemonTest {
     assertTrue(Files.notExists(folder.resolve("monitor.sock")));
     assertEquals(0, Cleanup.run(cleanup(), Map.of()));
     assertTrue(Files.notExists(folder.resolve("state")));
+  }
+
+  @Test
+  void start_withHubble_servesFlowsAndSaysSo() throws IOException {
+    Path socket = folder.resolve("hubble.sock");
+    try (var _ =
+        Daemon.start(
+            settings(
+                "--enable-hubble",
+                "--hubble-socket-path=" + socket,
+                "--hubble-event-buffer-capacity=1023"))) {
+      assertTrue(Files.exists(socket));
+      assertEquals(
+          "rw-rw----", PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)));
+      var status =
+          new ApiClient(folder.resolve("api.sock"), Duration.ofSeconds(10))
+              .get("/healthz", StatusResponse.class);
+      var hubble = Objects.requireNonNull(status.hubble());
+      assertEquals("Ok", hubble.state());
+      assertEquals(1023, Objects.requireNonNull(hubble.observer()).maxFlows());
+    }
+    assertTrue(Files.notExists(socket));
+  }
+
+  @Test
+  void start_hubbleAddressWithoutTls_mustBeAskedForByName() {
+    var refusal =
+        assertThrows(
+            OptionException.class,
+            () ->
+                Daemon.start(
+                    settings(
+                        "--enable-hubble",
+                        "--hubble-socket-path=" + folder.resolve("hubble.sock"),
+                        "--hubble-listen-address=:4244")));
+    assertEquals(
+        "hubble-listen-address: :4244: wants hubble-disable-tls, as TLS is not built yet",
+        refusal.getMessage());
+    assertTrue(Files.notExists(folder.resolve("hubble.sock")));
   }
 
   @Test

@@ -12,6 +12,7 @@ import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
+import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
@@ -34,6 +35,7 @@ import java.util.function.Supplier;
  * @param clusterName its cluster's name, a label of each endpoint
  * @param clusterId its cluster's id, 0 to 255
  * @param mtuBytes largest packet of the network between nodes
+ * @param flowsKept how many flows are kept for readers that come later
  * @param limits how much the datapath may hold
  * @param devices names of the devices that join the node to its networks, as {@link Config#devices}
  *     has them; empty to find them
@@ -58,6 +60,7 @@ public record AgentConfig(
     String clusterName,
     int clusterId,
     int mtuBytes,
+    int flowsKept,
     Limits limits,
     List<String> devices,
     EnforcementMode enforcement,
@@ -83,6 +86,10 @@ public record AgentConfig(
     }
     for (IpPrefix prefix : podCidrs) {
       PodPrefixes.require(prefix);
+    }
+    if (flowsKept < 1 || flowsKept > FlowLog.MAX_CAPACITY) {
+      throw new IllegalArgumentException(
+          "flows to keep: " + flowsKept + ": wanted 1 to " + FlowLog.MAX_CAPACITY);
     }
     if (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES) {
       throw new IllegalArgumentException(

@@ -17,11 +17,15 @@ public final class FlowFeature implements Feature {
   public FlowFeature(
       FeatureContext context,
       DatapathFeature datapath,
+      IdentityFeature identity,
       PolicyFeature policy,
       EndpointFeature endpoints) {
     this.flows =
         new FlowLog(
-            cookie -> policy.rules().snapshot().origin(cookie), endpoints.options()::isWanted);
+            cookie -> policy.rules().snapshot().origin(cookie),
+            new KnownParties(identity.allocator().identities(), endpoints.table()),
+            endpoints.options()::isWanted,
+            context.config().flowsKept());
     this.follower = new FlowFollower(datapath.datapath(), flows);
     for (Seam<FlowSinkProvider> wanted : context.config().flowSinks()) {
       FlowSink sink = context.opened().add(wanted.provider().get().open(wanted.options()));

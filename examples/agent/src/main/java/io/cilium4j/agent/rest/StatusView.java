@@ -32,6 +32,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.policy.controller.PolicyProgress;
 import java.time.Duration;
@@ -82,6 +83,21 @@ final class StatusView {
     return StatusResponse.builder().cilium(cilium(agent)).kubernetes(kubernetes(agent)).build();
   }
 
+  private static HubbleStatus hubble(Agent agent) {
+    FlowLog flows = agent.flowLog();
+    if (!flows.isServed()) {
+      return new HubbleStatus(DISABLED, "", null, null);
+    }
+    long seen = flows.reported();
+    Duration up = Duration.between(agent.facts().startedAt(), Instant.now());
+    return new HubbleStatus(
+        OK,
+        "",
+        new HubbleStatus.Observer(
+            flows.capacity(), Math.min(seen, flows.capacity()), seen, up.toSeconds() + "s"),
+        new HubbleStatus.Metrics(DISABLED));
+  }
+
   /** Of an agent that is not there yet. */
   static StatusResponse waiting(String why) {
     String version = Agent.version().orElse("");
@@ -99,7 +115,7 @@ final class StatusView {
         .kvstore(new Status(DISABLED, "no key-value store is configured"))
         .containerRuntime(new Status(DISABLED, "none is watched"))
         .hostFirewall(new HostFirewall(DISABLED, List.of()))
-        .hubble(new HubbleStatus(DISABLED, "", null, null))
+        .hubble(hubble(agent))
         .kubernetes(kubernetes(agent))
         .kubeProxyReplacement(
             KubeProxyReplacement.builder().mode("False").features(NO_SERVICES).build())
