@@ -52,7 +52,7 @@ class MonitorCommandTest extends CommandTest {
   @Test
   void socket_isThatBesideTheAgentsUnlessTheEnvironmentSaysOtherwise() {
     assertEquals(ExitCode.FAILED, run("monitor"));
-    String beside = folder.resolve("monitor1_2.sock").toString();
+    String beside = folder.resolve("monitor-json.sock").toString();
     assertTrue(err().contains("monitor at unix://" + beside + ": no such socket"), err());
     Path other = folder.resolve("other.sock");
     var environment = Map.of("CILIUM_MONITOR_SOCK", "unix://" + other);

@@ -26,6 +26,16 @@ final class AgentEventText {
   static byte[] of(AgentEvent event) {
     ObjectNode line = ApiJson.mapper().createObjectNode();
     line.put("type", "agent").put("subtype", subtype(event)).put("time", Instant.now().toString());
+    line.set("message", fill(event, line));
+    return (line + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** The message of an event alone. */
+  static String message(AgentEvent event) {
+    return fill(event, ApiJson.mapper().createObjectNode()).toString();
+  }
+
+  private static ObjectNode fill(AgentEvent event, ObjectNode line) {
     ObjectNode message = ApiJson.mapper().createObjectNode();
     switch (event) {
       case AgentEvent.Started(var time) -> message.put("time", time.toString());
@@ -53,8 +63,7 @@ final class AgentEventText {
       case AgentEvent.ServiceUpserted(var service) -> service(message, service);
       case AgentEvent.ServiceDeleted(var id) -> message.put("id", id);
     }
-    line.set("message", message);
-    return (line + "\n").getBytes(StandardCharsets.UTF_8);
+    return message;
   }
 
   /** Cilium's words, by which its clients tell events apart. */

@@ -90,8 +90,15 @@ final class Daemon implements AutoCloseable {
     ifFailed = isFirst ? agent::destroy : agent::stop;
     parts.addFirst(agent);
     member.ifPresent(each -> each.publish(agent.endpoints(), routers(agent)));
-    var monitor = MonitorServer.start(settings.path("monitor-socket"), agent, queueSize(settings));
-    parts.addFirst(monitor);
+    var monitors =
+        Monitors.start(
+            settings.path("monitor-socket"),
+            settings.text("monitor-json-socket").isEmpty()
+                ? settings.path("monitor-socket").resolveSibling("monitor-json.sock")
+                : settings.path("monitor-json-socket"),
+            agent,
+            queueSize(settings));
+    parts.addFirst(monitors);
     if (!settings.text("prometheus-serve-addr").isEmpty()) {
       parts.addFirst(
           MetricsServer.start(settings.address("prometheus-serve-addr"), agent.metrics()));
@@ -105,7 +112,7 @@ final class Daemon implements AutoCloseable {
     if (settings.isOn("enable-hubble")) {
       parts.addFirst(HubbleServers.start(settings, agent));
     }
-    monitor.tell(new AgentEvent.Started(agent.facts().startedAt()));
+    monitors.tell(new AgentEvent.Started(agent.facts().startedAt()));
     LOG.info(
         "agent ready instance={} datapath=\"{}\" after={}ms",
         settings.text("instance"),

@@ -255,7 +255,13 @@ final class DaemonOptions {
         "monitor-socket",
         Kind.PATH,
         "/var/run/cilium/monitor1_2.sock",
-        "the UNIX socket that sends flows and drops");
+        "the UNIX socket that sends flows and drops to Cilium's clients");
+    add(
+        group,
+        "monitor-json-socket",
+        Kind.PATH,
+        "",
+        "the UNIX socket that sends them as JSON; default monitor-json.sock beside that one");
     add(group, "monitor-queue-size", Kind.NUMBER, "4096", "events kept for a slow reader");
     add(group, "enable-hubble", Kind.TRUTH, "false", "serve flows to Hubble's clients");
     add(

@@ -4,7 +4,6 @@ package io.cilium4j.daemon;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
-import java.nio.charset.StandardCharsets;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
@@ -21,6 +20,7 @@ final class MonitorReader {
   private static final int SINK_BYTES = 512;
 
   private final ByteChannel channel;
+  private final MonitorFormat format;
   private final BlockingQueue<byte[]> queue;
   private final LongConsumer onLost;
   private final Consumer<MonitorReader> onEnd;
@@ -36,8 +36,13 @@ final class MonitorReader {
    * @param onEnd told that the reader is gone
    */
   MonitorReader(
-      ByteChannel channel, int queueSize, LongConsumer onLost, Consumer<MonitorReader> onEnd) {
+      ByteChannel channel,
+      MonitorFormat format,
+      int queueSize,
+      LongConsumer onLost,
+      Consumer<MonitorReader> onEnd) {
     this.channel = channel;
+    this.format = format;
     this.queue = new ArrayBlockingQueue<>(queueSize);
     this.onLost = onLost;
     this.onEnd = onEnd;
@@ -59,6 +64,7 @@ final class MonitorReader {
 
   private void write() {
     try (channel) {
+      write(format.greeting());
       while (true) {
         byte[] line = queue.take();
         long missing = lost.getAndSet(0);
@@ -67,8 +73,7 @@ final class MonitorReader {
         // early or late matters to nobody; telling the number does.
         if (missing > 0) {
           onLost.accept(missing);
-          write(
-              ("{\"type\":\"lost\",\"count\":" + missing + "}\n").getBytes(StandardCharsets.UTF_8));
+          write(format.lost(missing));
         }
       }
     } catch (IOException | InterruptedException e) {

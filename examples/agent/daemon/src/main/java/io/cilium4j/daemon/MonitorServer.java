@@ -4,7 +4,6 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.agent.rest.SocketFile;
-import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -23,8 +22,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends flows, drops and the agent's own events to whoever connects to a UNIX socket: JSON, an
- * event a line, as docs/monitor.md has it.
+ * Sends flows, drops and the agent's own events to whoever connects to a UNIX socket, in one of the
+ * formats of docs/monitor.md.
  *
  * <p>Readers do not know of each other. Each has a queue; when it is full the reader loses events,
  * itself alone, and is told how many as soon as it reads again. The threads on which events arrive
@@ -45,37 +44,43 @@ final class MonitorServer implements AutoCloseable {
   private final List<MonitorReader> readers = new CopyOnWriteArrayList<>();
   private final Subscription flows;
   private final Subscription events;
-  private final Subscription measured;
+  private final MonitorFormat format;
   private final LongAdder sent = new LongAdder();
   private final LongAdder lost = new LongAdder();
 
-  private MonitorServer(SocketFile file, ServerSocketChannel server, Agent agent, int queueSize) {
+  private MonitorServer(
+      SocketFile file,
+      ServerSocketChannel server,
+      Agent agent,
+      int queueSize,
+      MonitorFormat format) {
     this.file = file;
     this.server = server;
     this.queueSize = Math.max(1, queueSize);
-    var text = new FlowText(agent);
-    this.flows = agent.onFlow(flow -> send(() -> text.of(flow)));
+    this.format = format;
+    this.flows = agent.onFlow(flow -> send(() -> format.flow(flow)));
     this.events = agent.onEvent(this::tell);
-    this.measured = agent.metrics().add(this::metrics);
     Thread.ofVirtual().name("monitor-accept").start(this::accept);
   }
 
   /**
    * Opens the socket; one that nobody listens on is replaced.
    *
+   * @param queueSize events kept for a slow reader
    * @throws IOException if another listens there, or the socket cannot be made
    */
-  static MonitorServer start(Path path, Agent agent, int queueSize) throws IOException {
+  static MonitorServer start(Path path, Agent agent, int queueSize, MonitorFormat format)
+      throws IOException {
     var file = new SocketFile(path);
     file.prepare();
     var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     try {
       server.bind(UnixDomainSocketAddress.of(file.path()));
       file.open();
-      return new MonitorServer(file, server, agent, queueSize);
+      return new MonitorServer(file, server, agent, queueSize, format);
     } catch (IOException e) {
       server.close();
-      throw new IOException("monitor-socket: " + path + ": " + e.getMessage(), e);
+      throw new IOException("monitor socket: " + path + ": " + e.getMessage(), e);
     }
   }
 
@@ -98,14 +103,14 @@ final class MonitorServer implements AutoCloseable {
       client.close();
       return;
     }
-    var reader = new MonitorReader(client, queueSize, lost::add, readers::remove);
+    var reader = new MonitorReader(client, format, queueSize, lost::add, readers::remove);
     readers.add(reader);
     reader.start();
   }
 
   /** Sends an event of the agent. */
   void tell(AgentEvent event) {
-    send(() -> AgentEventText.of(event));
+    send(() -> format.event(event));
   }
 
   private void send(Supplier<byte[]> text) {
@@ -132,19 +137,10 @@ final class MonitorServer implements AutoCloseable {
     return readers.size();
   }
 
-  private List<MetricFamily> metrics() {
-    return List.of(
-        MetricFamily.counter("cilium_monitor_events_total", "Events told to somebody", sent()),
-        MetricFamily.counter(
-            "cilium_monitor_events_lost_total", "Events that slow readers lost", lost()),
-        MetricFamily.gauge("cilium_monitor_readers", "Readers of the monitor", readers()));
-  }
-
   @Override
   public void close() throws IOException {
     flows.close();
     events.close();
-    measured.close();
     server.close();
     readers.forEach(MonitorReader::close);
     file.remove();

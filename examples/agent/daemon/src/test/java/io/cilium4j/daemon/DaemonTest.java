@@ -57,6 +57,7 @@ class DaemonTest {
               .get("/healthz", StatusResponse.class);
       assertTrue(status.cilium() != null && status.cilium().state().equals("Ok"), status + "");
       assertTrue(Files.exists(folder.resolve("monitor.sock")));
+      assertTrue(Files.exists(folder.resolve("monitor-json.sock")));
       assertTrue(Files.exists(folder.resolve("health.sock")));
     }
     assertTrue(Files.notExists(folder.resolve("health.sock")));
@@ -268,9 +269,9 @@ class DaemonTest {
     try (var agent = Daemon.agent(settings())) {
       agent.start();
       assertTrue(agent.nodeHealth().orElseThrow().probeAll(Duration.ofSeconds(30)));
-      try (var monitor = MonitorServer.start(folder.resolve("m.sock"), agent, 10);
+      try (var _ =
+              Monitors.start(folder.resolve("m.sock"), folder.resolve("json.sock"), agent, 10);
           var rest = RestServer.start(agent, RestConfig.at(folder.resolve("api.sock")))) {
-        assertEquals(0, monitor.readers());
         List<Metric> listed =
             new ApiClient(rest.socket(), Duration.ofSeconds(10)).list("/metrics/", Metric.class);
         String text = new PrometheusText(agent.metrics()).scrape();

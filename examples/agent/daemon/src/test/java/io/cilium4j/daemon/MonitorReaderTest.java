@@ -4,6 +4,8 @@ package io.cilium4j.daemon;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.AgentEvent;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
@@ -16,6 +18,30 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class MonitorReaderTest {
+
+  /** Nothing but what it says of losses. */
+  private static final MonitorFormat FORMAT =
+      new MonitorFormat() {
+        @Override
+        public byte[] greeting() {
+          return new byte[0];
+        }
+
+        @Override
+        public byte[] flow(ReportedFlow flow) {
+          throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public byte[] event(AgentEvent event) {
+          throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public byte[] lost(long count) {
+          return ("{\"type\":\"lost\",\"count\":" + count + "}\n").getBytes(StandardCharsets.UTF_8);
+        }
+      };
 
   /** Takes nothing before it is told to. */
   private static final class SlowChannel implements ByteChannel {
@@ -72,7 +98,7 @@ class MonitorReaderTest {
   void offer_toSlowReader_losesAndTellsHowMany() throws InterruptedException {
     var channel = new SlowChannel();
     var counted = new AtomicLong();
-    var reader = new MonitorReader(channel, 10, counted::addAndGet, _ -> {});
+    var reader = new MonitorReader(channel, FORMAT, 10, counted::addAndGet, _ -> {});
     for (int i = 0; i < 15; i++) {
       reader.offer(("event " + i + "\n").getBytes(StandardCharsets.UTF_8));
     }
@@ -88,7 +114,7 @@ class MonitorReaderTest {
   void offer_afterAGap_isDeliveredAgain() throws InterruptedException {
     var channel = new SlowChannel();
     channel.open.countDown();
-    var reader = new MonitorReader(channel, 1, _ -> {}, _ -> {});
+    var reader = new MonitorReader(channel, FORMAT, 1, _ -> {}, _ -> {});
     reader.offer("a\n".getBytes(StandardCharsets.UTF_8));
     reader.offer("b\n".getBytes(StandardCharsets.UTF_8));
     reader.start();
@@ -101,7 +127,7 @@ class MonitorReaderTest {
   void reader_thatLeavesWhileNothingHappens_isGone() throws InterruptedException {
     var channel = new SlowChannel();
     var gone = new CountDownLatch(1);
-    new MonitorReader(channel, 10, _ -> {}, _ -> gone.countDown()).start();
+    new MonitorReader(channel, FORMAT, 10, _ -> {}, _ -> gone.countDown()).start();
     channel.left.countDown();
     assertTrue(gone.await(10, TimeUnit.SECONDS));
     assertTrue(channel.closed.await(10, TimeUnit.SECONDS));

@@ -71,7 +71,7 @@ class MonitorServerTest {
   }
 
   private MonitorServer serve(int queueSize) throws IOException {
-    return MonitorServer.start(folder.resolve("m.sock"), agent, queueSize);
+    return MonitorServer.start(folder.resolve("m.sock"), agent, queueSize, new JsonMonitor(agent));
   }
 
   /** One who reads. */
@@ -195,7 +195,8 @@ class MonitorServerTest {
     Path pipe = folder.resolve("pipe");
     assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
     for (Path each : List.of(file, pipe)) {
-      assertThrows(IOException.class, () -> MonitorServer.start(each, agent, 10));
+      assertThrows(
+          IOException.class, () -> MonitorServer.start(each, agent, 10, new BinaryMonitor()));
       assertTrue(Files.exists(each));
     }
     assertEquals("mine", Files.readString(file));
@@ -210,13 +211,14 @@ class MonitorServerTest {
       for (int i = 0; i < 2; i++) {
         waiting.add(SocketChannel.open(UnixDomainSocketAddress.of(path)));
       }
-      assertThrows(IOException.class, () -> MonitorServer.start(path, agent, 10));
+      assertThrows(
+          IOException.class, () -> MonitorServer.start(path, agent, 10, new BinaryMonitor()));
       assertTrue(Files.exists(path));
       for (SocketChannel each : waiting) {
         each.close();
       }
     }
-    MonitorServer.start(path, agent, 10).close(); // Nobody does any more.
+    MonitorServer.start(path, agent, 10, new BinaryMonitor()).close(); // Nobody does any more.
   }
 
   @Test

@@ -77,7 +77,7 @@ public record Settings(Path socket, Path healthSocket, Path monitorSocket, boole
     Path socket = socket(host);
     Path healthSocket = beside(socket, "health.sock", environment.get(HEALTH_SOCKET_VARIABLE));
     Path monitorSocket =
-        beside(socket, "monitor1_2.sock", environment.get(MONITOR_SOCKET_VARIABLE));
+        beside(socket, "monitor-json.sock", environment.get(MONITOR_SOCKET_VARIABLE));
     return new Found(
         new Settings(socket, healthSocket, monitorSocket, debug.equals("true")), words);
   }

@@ -55,7 +55,7 @@ public final class MonitorCommand implements CommandGroup {
             new Option(
                 "--monitor-socket",
                 "PATH",
-                "the monitor's socket; default: CILIUM_MONITOR_SOCK, or monitor1_2.sock beside the API's")));
+                "the monitor's socket; default: CILIUM_MONITOR_SOCK, or monitor-json.sock beside the API's")));
   }
 
   /** What is wanted of the events. */
