@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,7 +32,7 @@ final class NetworkDevices {
   /** Those with the present program, by index. */
   private final Map<Integer, String> attached = new HashMap<>();
 
-  private NodeNetwork network = new NodeNetwork(Map.of(), List.of(), Set.of());
+  private NodeNetwork network = NodeNetwork.NONE;
 
   /**
    * @param names the only ones to take, if there are any

@@ -14,9 +14,17 @@ import io.cilium4j.core.MacAddress;
  * @param flags {@code IFF_…} of linux/if.h
  * @param peerIndex index of the device it stands on or, for a veth, of its peer, in that device's
  *     namespace; 0 if there is none
+ * @param alias the text that somebody wrote to it; empty without one
  */
 public record Link(
-    int index, String name, String kind, MacAddress mac, int mtuBytes, int flags, int peerIndex) {
+    int index,
+    String name,
+    String kind,
+    MacAddress mac,
+    int mtuBytes,
+    int flags,
+    int peerIndex,
+    String alias) {
 
   /** The kind of a VXLAN device. */
   public static final String VXLAN = "vxlan";

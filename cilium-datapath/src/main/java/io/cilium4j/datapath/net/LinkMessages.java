@@ -3,8 +3,6 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.MacAddress;
 import java.nio.ByteBuffer;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Codec of device messages: {@code ifinfomsg} (family u8, pad u8, type u16, index i32, flags u32,
@@ -141,13 +139,6 @@ final class LinkMessages {
         .text(IFLA_IFALIAS, alias);
   }
 
-  /** Reads a device's alias; null where it has none. */
-  static Map.@Nullable Entry<Integer, String> decodeAlias(ByteBuffer payload) {
-    int ifindex = payload.getInt(INDEX_OFFSET);
-    String alias = NetlinkAttributes.read(payload.position(HEADER_BYTES)).text(IFLA_IFALIAS);
-    return alias.isEmpty() ? null : Map.entry(ifindex, alias);
-  }
-
   /** Asks by name; the kernel finds it without going through all devices. */
   static NetlinkRequest get(String name) {
     var request = new NetlinkRequest(RTM_GETLINK, 0, "RTM_GETLINK", "device " + name);
@@ -181,7 +172,8 @@ final class LinkMessages {
         mac,
         attributes.u32(IFLA_MTU, 0),
         payload.getInt(FLAGS_OFFSET),
-        attributes.u32(IFLA_LINK, 0));
+        attributes.u32(IFLA_LINK, 0),
+        attributes.text(IFLA_IFALIAS));
   }
 
   private static NetlinkRequest change(int ifindex, String what) {

@@ -10,10 +10,8 @@ import io.cilium4j.datapath.bpf.SystemCallException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * Devices, addresses, routes and neighbours of one network namespace, through a route netlink
@@ -143,15 +141,6 @@ public final class Netlink implements AutoCloseable {
     socket.execute(LinkMessages.setAlias(ifindex, alias));
   }
 
-  /** The texts that were written to devices, by index. */
-  public Map<Integer, String> listAliases() {
-    var aliases = new TreeMap<Integer, String>();
-    socket
-        .dump(LinkMessages.list(), LinkMessages::decodeAlias)
-        .forEach(each -> aliases.put(each.getKey(), each.getValue()));
-    return aliases;
-  }
-
   // ---- Addresses
 
   /** Gives a device an address; EEXIST if it has it. */
@@ -267,6 +256,15 @@ public final class Netlink implements AutoCloseable {
       prefixes.addAll(socket.dump(RouteMessages.list(family), RouteMessages::decodeDeviceless));
     }
     return List.copyOf(prefixes);
+  }
+
+  /** Where routes lead that somebody made for what is to end here, see {@link NodeNetwork}. */
+  public Set<IpPrefix> listLocal() {
+    Set<IpPrefix> prefixes = new HashSet<>();
+    for (IpFamily family : IpFamily.values()) {
+      prefixes.addAll(socket.dump(RouteMessages.list(family), RouteMessages::decodeLocal));
+    }
+    return prefixes;
   }
 
   // ---- Rules

@@ -97,9 +97,8 @@ public final class NodeDevices {
   private void settle() {
     node.setNoArp(host.index());
     node.setNoArp(net.index());
-    if (!alias.isEmpty()) {
-      node.setAlias(host.index(), alias);
-    }
+    node.setAlias(host.index(), alias);
+    node.setAlias(net.index(), PrefixUse.alias(names.instance(), List.of()));
   }
 
   private Link create() {
@@ -202,7 +201,7 @@ public final class NodeDevices {
     int index = device.hostIfindex();
     if (index == host.index()
         || index == net.index()
-        || PrefixUse.isOfAnInstance(node.listAliases().getOrDefault(index, ""))) {
+        || node.linkByIndex(index).filter(PrefixUse::isOfAnInstance).isPresent()) {
       throw new DatapathException(
           "device " + device.hostName() + ": it is the node's, by which an agent reaches its pods");
     }

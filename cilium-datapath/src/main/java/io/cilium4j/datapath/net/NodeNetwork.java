@@ -14,19 +14,32 @@ import java.util.function.Predicate;
  * @param links the devices by index
  * @param addresses their addresses
  * @param defaultRoutes the devices by which a default route of the main table leaves
+ * @param localRoutes where routes of the local table lead whose packets end at the node ({@code ip
+ *     route add local}), without those that the kernel makes for addresses, and without one to
+ *     everywhere: it would say of everybody outside that he is the node
  */
 public record NodeNetwork(
-    Map<Integer, Link> links, List<NodeAddress> addresses, Set<Integer> defaultRoutes) {
+    Map<Integer, Link> links,
+    List<NodeAddress> addresses,
+    Set<Integer> defaultRoutes,
+    Set<IpPrefix> localRoutes) {
+
+  /** Of a namespace of which nothing is known. */
+  public static final NodeNetwork NONE = new NodeNetwork(Map.of(), List.of(), Set.of(), Set.of());
 
   public NodeNetwork {
     links = Map.copyOf(links);
     addresses = List.copyOf(addresses);
     defaultRoutes = Set.copyOf(defaultRoutes);
+    localRoutes = Set.copyOf(localRoutes);
   }
 
-  /** Every prefix whose packets end at the node, see {@link NodeAddress#delivered}; sorted. */
+  /**
+   * Every prefix whose packets end at the node, by an address (see {@link NodeAddress#delivered})
+   * or by a local route; sorted.
+   */
   public Set<IpPrefix> delivered() {
-    Set<IpPrefix> all = new TreeSet<>();
+    Set<IpPrefix> all = new TreeSet<>(localRoutes);
     for (NodeAddress address : addresses) {
       Link link = links.get(address.ifindex());
       all.addAll(address.delivered(link != null && link.isLoopback()));
@@ -36,15 +49,15 @@ public record NodeNetwork(
 
   /**
    * The devices by which the node is joined to a network: those with a global address or a default
-   * route, but for loopback devices.
+   * route, but for loopback devices and those by which an instance, whichever, reaches its pods.
    *
    * @param names if there are any, only devices of these names, and those whether or not they have
    *     an address; a name that ends in {@code +} stands for all that begin so
-   * @param isOurs devices to leave out
+   * @param isOurs more devices to leave out
    */
   public List<Link> external(List<String> names, Predicate<Link> isOurs) {
     return links.values().stream()
-        .filter(link -> !link.isLoopback() && !isOurs.test(link))
+        .filter(link -> !link.isLoopback() && !PrefixUse.isOfAnInstance(link) && !isOurs.test(link))
         .filter(link ->
             names.isEmpty()
                 ? isJoined(link.index())

@@ -10,8 +10,10 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * The node's routes to the pods of other nodes: to the datapath, which tunnels, or straight to the
@@ -138,11 +140,14 @@ public final class NodeRoutes {
    * this one made.
    */
   public synchronized void prune() {
-    Map<Integer, String> aliases = node.listAliases();
+    Map<Integer, Link> links =
+        node.listLinks("").stream().collect(Collectors.toMap(Link::index, link -> link));
     for (Route route : node.listRoutesToNodes()) {
       boolean isAnothers =
           route.ifindex() != devices.host().index()
-              && PrefixUse.isOfAnInstance(aliases.getOrDefault(route.ifindex(), ""));
+              && Optional.ofNullable(links.get(route.ifindex()))
+                  .filter(PrefixUse::isOfAnInstance)
+                  .isPresent();
       if (!isAnothers && !routed.containsKey(route.destination())) {
         node.deleteRoute(route);
       }

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.HashMap;
@@ -10,6 +11,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,8 +23,9 @@ import org.slf4j.LoggerFactory;
  * <pre>
  *   RTM_NEWLINK, DELLINK           a device; with it go its addresses
  *   RTM_NEWADDR, DELADDR           an address
- *   RTM_NEWROUTE, DELROUTE of /0   default routes are listed anew, and also where a device goes up
- *                                  or down: it takes IPv4 routes along without a word
+ *   RTM_NEWROUTE, DELROUTE         default and local routes are listed anew, and also where a
+ *                                  device goes up or down: it takes IPv4 routes along without a
+ *                                  word
  *   RTM_NEWNETCONF                 rp_filter of a device was set
  *   ENOBUFS                        the socket's queue ran over: everything is listed anew
  * </pre>
@@ -68,6 +71,18 @@ public final class NodeWatch implements AutoCloseable {
     default void reversePathFilterSet(int ifindex) {}
   }
 
+  /** What is followed of a route. */
+  private record NodeRoute(Set<Integer> defaultDevices, Optional<IpPrefix> local) {
+
+    static NodeRoute decode(ByteBuffer payload) {
+      Set<Integer> devices =
+          RouteMessages.defaultDevices(payload.duplicate().order(payload.order()));
+      return new NodeRoute(
+          devices == null ? Set.of() : devices,
+          Optional.ofNullable(RouteMessages.decodeLocal(payload)));
+    }
+  }
+
   /** What tells an address from others. */
   private record AddressKey(int ifindex, IpAddress address, int length) {
     static AddressKey of(NodeAddress address) {
@@ -82,11 +97,12 @@ public final class NodeWatch implements AutoCloseable {
   private final Map<Integer, Link> links = new HashMap<>();
   private final Map<AddressKey, NodeAddress> addresses = new LinkedHashMap<>();
   private final Set<Integer> defaultRoutes = new HashSet<>();
+  private final Set<IpPrefix> localRoutes = new HashSet<>();
 
-  /** Whether default routes are to be listed anew. */
+  /** Whether routes are to be listed anew. */
   private boolean areRoutesStale;
 
-  private volatile NodeNetwork network = new NodeNetwork(Map.of(), List.of(), Set.of());
+  private volatile NodeNetwork network = NodeNetwork.NONE;
 
   /** What the listener took last without an error. */
   private NodeNetwork told = network;
@@ -170,7 +186,7 @@ public final class NodeWatch implements AutoCloseable {
         }
         isWhole = groups.receive(this::read);
         if (isWhole && areRoutesStale) {
-          listDefaultRoutes();
+          listRoutes();
         }
         tell();
       } catch (RuntimeException e) {
@@ -181,7 +197,7 @@ public final class NodeWatch implements AutoCloseable {
   }
 
   private void tell() {
-    var now = new NodeNetwork(links, List.copyOf(addresses.values()), defaultRoutes);
+    var now = new NodeNetwork(links, List.copyOf(addresses.values()), defaultRoutes, localRoutes);
     network = now;
     if (!now.equals(told)) {
       listener.networkChanged(now);
@@ -197,19 +213,25 @@ public final class NodeWatch implements AutoCloseable {
     allLinks.forEach(link -> links.put(link.index(), link));
     addresses.clear();
     allAddresses.forEach(address -> addresses.put(AddressKey.of(address), address));
-    listDefaultRoutes();
+    listRoutes();
   }
 
-  private void listDefaultRoutes() {
-    Set<Integer> found = new HashSet<>();
+  private void listRoutes() {
+    Set<Integer> devices = new HashSet<>();
+    Set<IpPrefix> local = new HashSet<>();
     for (IpFamily family : IpFamily.values()) {
       requests
-          .dump(RouteMessages.list(family), RouteMessages::defaultDevices)
-          .forEach(found::addAll);
+          .dump(RouteMessages.list(family), NodeRoute::decode)
+          .forEach(route -> {
+            devices.addAll(route.defaultDevices());
+            route.local().ifPresent(local::add);
+          });
     }
     areRoutesStale = false;
     defaultRoutes.clear();
-    defaultRoutes.addAll(found);
+    defaultRoutes.addAll(devices);
+    localRoutes.clear();
+    localRoutes.addAll(local);
   }
 
   private void read(int type, ByteBuffer payload) {
@@ -231,7 +253,7 @@ public final class NodeWatch implements AutoCloseable {
         }
       }
       case RouteMessages.RTM_NEWROUTE, RouteMessages.RTM_DELROUTE ->
-          areRoutesStale |= RouteMessages.isDefault(payload);
+          areRoutesStale |= RouteMessages.isDefault(payload) || RouteMessages.isLocal(payload);
       case RTM_NEWNETCONF -> readSetting(payload);
       default -> {
         // Nothing that is followed.
@@ -246,7 +268,7 @@ public final class NodeWatch implements AutoCloseable {
     } else {
       links.remove(link.index());
       addresses.keySet().removeIf(key -> key.ifindex() == link.index());
-      areRoutesStale |= defaultRoutes.contains(link.index());
+      areRoutesStale |= defaultRoutes.contains(link.index()) || !localRoutes.isEmpty();
     }
   }
 

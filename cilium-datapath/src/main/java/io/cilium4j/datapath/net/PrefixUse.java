@@ -22,16 +22,15 @@ public final class PrefixUse {
 
   private PrefixUse() {}
 
-  /** What stands on the device of an instance; empty where its prefixes are not known. */
+  /** What stands on the devices of an instance. */
   static String alias(String instance, List<IpPrefix> podCidrs) {
-    return podCidrs.isEmpty()
-        ? ""
-        : Stream.concat(Stream.of(MARK + instance), podCidrs.stream().map(IpPrefix::toString))
-            .collect(Collectors.joining(" "));
+    return Stream.concat(Stream.of(MARK + instance), podCidrs.stream().map(IpPrefix::toString))
+        .collect(Collectors.joining(" "));
   }
 
-  static boolean isOfAnInstance(String alias) {
-    return alias.startsWith(MARK);
+  /** Whether an instance, whichever, reaches its pods or other nodes by a device. */
+  static boolean isOfAnInstance(Link link) {
+    return link.alias().startsWith(MARK);
   }
 
   /**
@@ -47,10 +46,11 @@ public final class PrefixUse {
     }
     var names = new InstanceNames(config.instance());
     // Instances first: their devices have addresses and routes of the prefixes as well.
-    for (String alias : node.listAliases().values()) {
-      config.podCidrs().forEach(prefix -> requireApart(config.instance(), alias, prefix));
+    List<Link> links = node.listLinks("");
+    for (Link link : links) {
+      config.podCidrs().forEach(prefix -> requireApart(config.instance(), link, prefix));
     }
-    for (Link link : node.listLinks("")) {
+    for (Link link : links) {
       boolean isOwn =
           link.name().equals(names.hostDevice())
               || link.name().equals(names.netDevice())
@@ -65,11 +65,14 @@ public final class PrefixUse {
     for (IpPrefix route : node.listDeviceless()) {
       config.podCidrs().forEach(prefix -> requireApart(prefix, route, "a route of the node to "));
     }
+    for (IpPrefix route : node.listLocal()) {
+      config.podCidrs().forEach(prefix -> requireApart(prefix, route, "the local route "));
+    }
   }
 
-  private static void requireApart(String instance, String alias, IpPrefix prefix) {
-    String[] words = alias.split(" ", -1);
-    if (!isOfAnInstance(alias) || words[1].equals(instance)) {
+  private static void requireApart(String instance, Link link, IpPrefix prefix) {
+    String[] words = link.alias().split(" ", -1);
+    if (!isOfAnInstance(link) || words[1].equals(instance)) {
       return;
     }
     for (int i = 2; i < words.length; i++) {

@@ -44,6 +44,10 @@ final class RouteMessages {
   private static final int RTAX_MTU = 2;
 
   private static final int TABLE_MAIN = 254;
+  private static final int TABLE_LOCAL = 255;
+
+  /** {@code RTPROT_KERNEL}: follows from an address. */
+  private static final int PROTOCOL_KERNEL = 2;
 
   /** {@code RTPROT_STATIC}: made by an administrator's program. */
   private static final int PROTOCOL_STATIC = 4;
@@ -59,6 +63,8 @@ final class RouteMessages {
 
   private static final int TYPE_UNICAST = 1;
   private static final int TYPE_LOCAL = 2;
+  private static final int TYPE_BROADCAST = 3;
+  private static final int TYPE_ANYCAST = 4;
 
   /** {@code RTN_BLACKHOLE}, and by way of {@code RTN_UNREACHABLE} {@code RTN_PROHIBIT}. */
   private static final int TYPE_BLACKHOLE = 6;
@@ -167,6 +173,34 @@ final class RouteMessages {
   /** Whether a route is to everywhere. */
   static boolean isDefault(ByteBuffer payload) {
     return payload.get(1) == 0;
+  }
+
+  /** Whether a route is one that {@link #decodeLocal} reads. */
+  static boolean isLocal(ByteBuffer payload) {
+    return decodeLocal(payload.duplicate().order(payload.order())) != null;
+  }
+
+  /**
+   * Reads where a route of the local table leads whose packets end here, and which somebody made:
+   * the kernel's own follow from addresses. Null for any other, and for one to everywhere.
+   */
+  static @Nullable IpPrefix decodeLocal(ByteBuffer payload) {
+    int length = Byte.toUnsignedInt(payload.get(1));
+    int table = Byte.toUnsignedInt(payload.get(4));
+    int protocol = Byte.toUnsignedInt(payload.get(5));
+    int type = Byte.toUnsignedInt(payload.get(7));
+    boolean endsHere = type == TYPE_LOCAL || type == TYPE_BROADCAST || type == TYPE_ANYCAST;
+    if (!endsHere || protocol == PROTOCOL_KERNEL || length == 0) {
+      return null;
+    }
+    var attributes = NetlinkAttributes.read(payload.position(HEADER_BYTES));
+    if (attributes.u32(RTA_TABLE, table) != TABLE_LOCAL) {
+      return null;
+    }
+    return attributes
+        .address(RTA_DST)
+        .map(destination -> new IpPrefix(destination, length))
+        .orElse(null);
   }
 
   /** The devices that a default route of the main table leaves by; null for another route. */

@@ -6,7 +6,6 @@ import io.cilium4j.core.IpPrefix;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.zip.CRC32;
@@ -33,7 +32,7 @@ public final class SourceGuard {
   private final int owner;
 
   /** What is known, and the rules that follow; guarded by this. */
-  private NodeNetwork network = new NodeNetwork(Map.of(), List.of(), Set.of());
+  private NodeNetwork network = NodeNetwork.NONE;
 
   private Set<IpAddress> pods = Set.of();
   private Set<BlackholeRule> rules = Set.of();

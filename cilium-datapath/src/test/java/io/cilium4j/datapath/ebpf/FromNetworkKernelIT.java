@@ -11,6 +11,8 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -167,6 +169,36 @@ class FromNetworkKernelIT {
       links.deleteLink(second);
       await(() -> hooks().equals(List.of("uplink%7")));
     }
+  }
+
+  /** It leads to that instance's pods; what comes from there was decided by its programs. */
+  @Test
+  void device_ofAnotherInstance_isLeft() {
+    node.inNode(_ -> {
+      var config =
+          new Config(
+              "fnother",
+              folder.resolve("other"),
+              List.of(IpAddress.parse("10.78.0.1"), IpAddress.parse("fd78::1")),
+              0,
+              node.test().limits,
+              List.of(),
+              List.of(),
+              Routing.NETWORK);
+      try (var another = new EbpfDatapath(config, Recording.OFF);
+          Netlink links = Netlink.open()) {
+        Link host = links.linkByName("fnother_host").orElseThrow();
+        assertEquals(
+            IpAddress.parse("10.78.0.1"), links.listAddresses(host.index()).getFirst().address());
+        // What the watch tells of this device comes after what it told of the other.
+        int second = node.device("second");
+        var address = new InterfaceAddress(IpAddress.parse("198.51.100.1"), 24);
+        links.addAddress(second, address, DuplicateCheck.SKIP);
+        await(() -> hooks().contains("second"));
+        assertEquals(List.of("second", "uplink%7"), hooks());
+        another.destroy();
+      }
+    });
   }
 
   /** The device of a pod has the pods' program, whatever addresses somebody gave it. */

@@ -99,7 +99,7 @@ class DeviceManifestTest {
   private static final MacAddress MAC = MacAddress.parse("02:00:00:00:00:17");
 
   private static Link link(MacAddress mac) {
-    return new Link(17, "lxc5", "veth", mac, 1500, 0, 3);
+    return new Link(17, "lxc5", "veth", mac, 1500, 0, 3, "");
   }
 
   @Test

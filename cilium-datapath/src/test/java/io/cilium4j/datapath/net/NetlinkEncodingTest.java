@@ -194,7 +194,7 @@ class NetlinkEncodingTest {
             1000 1200 0900 0100 76657468 00 000000
             """);
     assertEquals(
-        new Link(5, "lxc1", "veth", MacAddress.parse("02:00:00:00:00:01"), 1400, 0x1043, 7),
+        new Link(5, "lxc1", "veth", MacAddress.parse("02:00:00:00:00:01"), 1400, 0x1043, 7, ""),
         LinkMessages.decode(payload));
   }
 

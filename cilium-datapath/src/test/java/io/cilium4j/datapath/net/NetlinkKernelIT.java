@@ -71,7 +71,7 @@ class NetlinkKernelIT {
     Link here = hostLink.createVeth(PAIR, pod);
     Link there = podLink.linkByName("eth0").orElseThrow();
     assertEquals(
-        new Link(here.index(), "lxc1", "veth", PAIR.mac(), 1400, here.flags(), there.index()),
+        new Link(here.index(), "lxc1", "veth", PAIR.mac(), 1400, here.flags(), there.index(), ""),
         here);
     assertEquals(PAIR.peerMac(), there.mac());
     assertEquals(1400, there.mtuBytes());

@@ -117,13 +117,36 @@ class NodeAddressTest {
                 address(3, "10.244.0.1", GLOBAL),
                 address(4, "10.244.0.1", NODE - 1),
                 address(6, "fe80::5", NODE - 1)),
-            Set.of(5));
+            Set.of(5),
+            Set.of());
     assertEquals(Set.of("eth0", "wan"), names(network, List.of()));
     assertEquals(Set.of("eth0", "wan", "cilium_host"), names(network, List.of(), ""));
     assertEquals(Set.of("idle"), names(network, List.of("idle", "lo", "cilium_host", "none")));
     assertEquals(Set.of("eth0", "idle"), names(network, List.of("eth+", "idl+")));
     assertEquals(Set.of("eth0", "wan", "idle", "lxc5"), names(network, List.of("+")));
     assertEquals(Set.of(), names(network, List.of("eth")));
+  }
+
+  /** By these it reaches its pods and not a network, under whichever name. */
+  @Test
+  void external_devicesOfAnotherInstance_areLeftOut() {
+    NodeNetwork network =
+        new NodeNetwork(
+            Map.of(
+                ETH,
+                link(ETH, "eth0", 0, "uplink"),
+                3,
+                link(3, "blue_host", 0, PrefixUse.alias("blue", List.of())),
+                4,
+                link(4, "green_host", 0)),
+            List.of(
+                address(ETH, "10.1.2.3", GLOBAL),
+                address(3, "10.245.0.1", GLOBAL),
+                address(4, "10.246.0.1", GLOBAL)),
+            Set.of(),
+            Set.of());
+    assertEquals(Set.of("eth0", "green_host"), names(network, List.of()));
+    assertEquals(Set.of("eth0", "green_host"), names(network, List.of("+")));
   }
 
   private static Set<String> names(NodeNetwork network, List<String> wanted) {
@@ -192,7 +215,11 @@ class NodeAddressTest {
   }
 
   private static Link link(int index, String name, int flags) {
-    return new Link(index, name, "", new MacAddress(index), 1500, flags, 0);
+    return link(index, name, flags, "");
+  }
+
+  private static Link link(int index, String name, int flags, String alias) {
+    return new Link(index, name, "", new MacAddress(index), 1500, flags, 0, alias);
   }
 
   private static String text(Set<IpPrefix> prefixes) {

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -167,6 +169,74 @@ class NodeWatchKernelIT {
       netlink.deleteRoute(Route.to(IpPrefix.parse("::/0"), far));
       seen.await(network -> network.defaultRoutes().isEmpty());
     }
+  }
+
+  /** AnyIP: all of a prefix ends at the node although no device has an address of it. */
+  @Test
+  void localRoutes_comeAndGo_areToldAtOnce() throws Exception {
+    ip("route add local 203.0.113.0/24 dev lo");
+    var seen = new Seen();
+    try (NodeWatch _ = watch(seen)) {
+      seen.awaitDelivered("127.0.0.0/8", "127.0.0.1/32", "::1/128", "203.0.113.0/24");
+      ip("-6 route add local 2001:db8:1::/64 dev lo");
+      seen.awaitDelivered(
+          "127.0.0.0/8", "127.0.0.1/32", "::1/128", "203.0.113.0/24", "2001:db8:1::/64");
+      ip("route delete local 203.0.113.0/24 dev lo");
+      ip("-6 route add anycast 2001:db8:2::/128 dev lo");
+      seen.awaitDelivered(
+          "127.0.0.0/8", "127.0.0.1/32", "::1/128", "2001:db8:1::/64", "2001:db8:2::/128");
+      ip("-6 route delete local 2001:db8:1::/64 dev lo");
+      ip("-6 route delete anycast 2001:db8:2::/128 dev lo");
+      seen.awaitDelivered("127.0.0.0/8", "127.0.0.1/32", "::1/128");
+    }
+  }
+
+  /** The kernel says nothing of IPv4 routes that a device takes along. */
+  @Test
+  void localRoutes_goWithTheirDevice_areMissed() throws Exception {
+    int eth = veth("eth0", "far");
+    ip("route add local 203.0.113.0/24 dev eth0");
+    ip("-6 route add local 2001:db8:1::/64 dev eth0");
+    var seen = new Seen();
+    try (NodeWatch watch = watch(seen)) {
+      assertEquals(
+          Set.of(IpPrefix.parse("203.0.113.0/24"), IpPrefix.parse("2001:db8:1::/64")),
+          watch.network().localRoutes());
+      netlink.deleteLink(eth);
+      seen.await(network -> network.localRoutes().isEmpty());
+    }
+  }
+
+  /** What a proxy makes for itself (table 100), and what would make everybody the node. */
+  @Test
+  void localRoutes_ofOtherTablesOrToEverywhere_doNotCount() throws Exception {
+    ip("route add local 0.0.0.0/0 dev lo table 100");
+    ip("-6 route add local ::/0 dev lo table 100");
+    ip("route add local 203.0.113.0/24 dev lo table 100");
+    ip("route add local default dev lo");
+    var seen = new Seen();
+    try (NodeWatch watch = watch(seen)) {
+      assertEquals(Set.of(), watch.network().localRoutes());
+      ip("-6 route add local default dev lo");
+      netlink.addAddress(LO, DNS, DuplicateCheck.SKIP);
+      seen.awaitDelivered("127.0.0.0/8", "127.0.0.1/32", "::1/128", "169.254.20.10/32");
+    }
+  }
+
+  /** Runs {@code ip} in the namespace. */
+  private void ip(String arguments) {
+    netns.call(() -> {
+      try {
+        var command = new ArrayList<>(List.of("ip"));
+        command.addAll(List.of(arguments.split(" ", -1)));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), said);
+        return true;
+      } catch (IOException | InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    });
   }
 
   @Test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.it;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -27,8 +28,10 @@ import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -200,6 +203,62 @@ class HostAddressesKernelIT {
     } finally {
       close(lab);
     }
+  }
+
+  /** AnyIP: all of a prefix ends at the node although no device has an address of it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"ebpf", "memory"})
+  void localRoute_isNoPartOfTheWorld(String datapath) throws Exception {
+    links.addAddress(eth, LAN, DuplicateCheck.SKIP);
+    links.addAddress(eth, LAN6, DuplicateCheck.SKIP);
+    Lab lab = lab(datapath);
+    try (var _ = new EchoServer(node, PORT)) {
+      node.call(() -> lab.pod("client"));
+      Netns client = lab.netns("client");
+      ip("route add local 203.0.113.0/24 dev lo");
+      ip("-6 route add local 2001:db8:1::/64 dev lo");
+      until(() -> hostRows(lab).containsAll(Set.of("203.0.113.0/24", "2001:db8:1::/64")));
+      var targets = List.of(IpAddress.parse("203.0.113.77"), IpAddress.parse("2001:db8:1::77"));
+      for (IpAddress each : targets) {
+        until(() -> Traffic.reaches(client, each, PORT, Way.TCP));
+      }
+      node.call(() -> {
+        lab.apply("world", WORLD);
+        return lab;
+      });
+      for (IpAddress each : targets) {
+        assertFalse(Traffic.reaches(client, each, PORT, Way.TCP), each.toString());
+      }
+      node.call(() -> {
+        lab.apply("host", HOST);
+        return lab;
+      });
+      for (IpAddress each : targets) {
+        assertTrue(Traffic.reaches(client, each, PORT, Way.TCP), each.toString());
+      }
+      ip("route delete local 203.0.113.0/24 dev lo");
+      ip("-6 route delete local 2001:db8:1::/64 dev lo");
+      until(() ->
+          hostRows(lab).stream().noneMatch(row -> row.contains("/24") || row.contains("/64")));
+    } finally {
+      close(lab);
+    }
+  }
+
+  /** Runs {@code ip} on the node. */
+  private void ip(String arguments) {
+    node.call(() -> {
+      try {
+        var command = new ArrayList<>(List.of("ip"));
+        command.addAll(List.of(arguments.split(" ", -1)));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), said);
+        return true;
+      } catch (IOException | InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    });
   }
 
   /** The node's end of a pod's devices has a link-local address, and sockets that listen there. */

@@ -411,6 +411,18 @@ class MendingKernelIT {
         node.addRoute(whole);
         refuse("itv", 50, "device itprefix has the route 10.99.0.0/16");
         node.deleteRoute(whole);
+        Process local =
+            new ProcessBuilder("ip", "route", "add", "local", "10.99.50.64/26", "dev", "lo")
+                .start();
+        assertEquals(0, local.waitFor());
+        try {
+          refuse("itv", 50, "the local route 10.99.50.64/26");
+        } finally {
+          local =
+              new ProcessBuilder("ip", "route", "delete", "local", "10.99.50.64/26", "dev", "lo")
+                  .start();
+          assertEquals(0, local.waitFor());
+        }
         try (var other = new Lab("itw", "ebpf", 50)) {
           other.agent().start();
           refuse("itv", 50, "instance itw has the prefix 10.99.50.0/24");
