@@ -71,8 +71,18 @@ class DirectorySourceTest {
     }
 
     @Override
-    public void setAside() {
+    public void delete() {
       kept = Optional.empty();
+    }
+
+    @Override
+    public void setAside() {
+      delete();
+    }
+
+    @Override
+    public Optional<String> aside() {
+      return Optional.empty();
     }
   }
 

@@ -19,7 +19,15 @@ public interface StateFile {
         public void write(byte[] content) {}
 
         @Override
+        public void delete() {}
+
+        @Override
         public void setAside() {}
+
+        @Override
+        public Optional<String> aside() {
+          return Optional.empty();
+        }
       };
 
   /**
@@ -37,6 +45,19 @@ public interface StateFile {
    */
   void write(byte[] content) throws IOException;
 
-  /** Moves content that makes no sense out of the way, for whoever looks into it; never fails. */
+  /**
+   * Removes what was written, as if nothing ever was; no error if there is nothing.
+   *
+   * @throws IOException if it cannot be removed
+   */
+  void delete() throws IOException;
+
+  /**
+   * Moves content that makes no sense out of the way, for whoever looks into it, in place of what
+   * was moved there before; never fails.
+   */
   void setAside();
+
+  /** Where content that was set aside lies until somebody removes it, also after a restart. */
+  Optional<String> aside();
 }

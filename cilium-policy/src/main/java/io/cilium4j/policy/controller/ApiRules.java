@@ -63,7 +63,8 @@ public final class ApiRules {
   /** The rules as they were given. Written together with the objects, under this object's lock. */
   private final TreeMap<ResourceKey, Rule> rules = new TreeMap<>();
 
-  private final Optional<String> problem;
+  /** What this start could not read. */
+  private final List<String> unread;
 
   private long lastNumber;
 
@@ -93,12 +94,8 @@ public final class ApiRules {
                 .keySet()
                 .forEach(each -> batch.put(each.key(), each)));
     LOG.info("rules restored rules={}", rules.size());
-    this.problem =
-        restored.problems().isEmpty()
-            ? Optional.empty()
-            : Optional.of(
-                "rules given by hand are lost: " + String.join("; ", restored.problems()));
-    problem.ifPresent(text -> LOG.error("{} file={}", text, file));
+    this.unread = restored.problems();
+    problem().ifPresent(text -> LOG.error("{} file={}", text, file));
   }
 
   private Restored<Map<RawResource, Rule>> read(byte[] content) {
@@ -123,7 +120,7 @@ public final class ApiRules {
 
   /** Why rules of an earlier run are not in force any more; absent if all are. */
   public Optional<String> problem() {
-    return problem;
+    return file.loss("rules given by hand", unread);
   }
 
   /** Which rules go when others come. */

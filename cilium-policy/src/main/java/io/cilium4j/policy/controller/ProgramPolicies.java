@@ -51,7 +51,9 @@ public final class ProgramPolicies {
   private final CopiedFile file;
   private final TableWriter<ResourceKey, RawResource> objects =
       TableWriter.create("program-policies");
-  private final Optional<String> problem;
+
+  /** What this start could not read. */
+  private final List<String> unread;
 
   /**
    * Reads what an earlier run kept.
@@ -65,13 +67,8 @@ public final class ProgramPolicies {
     List<RawResource> policies = restored.value().orElse(List.of());
     var _ = objects.write(batch -> policies.forEach(each -> batch.put(each.key(), each)));
     LOG.info("policies of the program restored policies={}", policies.size());
-    this.problem =
-        restored.problems().isEmpty()
-            ? Optional.empty()
-            : Optional.of(
-                "policies applied by the program are lost: "
-                    + String.join("; ", restored.problems()));
-    problem.ifPresent(text -> LOG.error("{} file={}", text, file));
+    this.unread = restored.problems();
+    problem().ifPresent(text -> LOG.error("{} file={}", text, file));
   }
 
   private Restored<List<RawResource>> read(byte[] content) {
@@ -88,7 +85,7 @@ public final class ProgramPolicies {
 
   /** Why policies of an earlier run are not in force any more; absent if all are. */
   public Optional<String> problem() {
-    return problem;
+    return file.loss("policies applied by the program", unread);
   }
 
   /** The policies. */

@@ -238,7 +238,10 @@ public final class Agent implements AutoCloseable {
     return running().endpoints().manager().log(id);
   }
 
-  /** How far an endpoint's policy is; absent until it is compiled. */
+  /**
+   * How far an endpoint's policy is; absent until it is compiled, and while something that policies
+   * follow from has not been read.
+   */
   public Optional<PolicyProgress> policyProgress(Endpoint endpoint) {
     return running().endpoints().policyProgress(endpoint);
   }

@@ -12,6 +12,7 @@ import io.cilium4j.agent.feature.Feature;
 import io.cilium4j.agent.feature.FeatureContext;
 import io.cilium4j.agent.feature.FlowFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
+import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
 import io.cilium4j.agent.feature.ServiceFeature;
@@ -105,6 +106,7 @@ final class AgentRuntime implements AutoCloseable {
     this.features =
         Stream.of(
                 Stream.of(addresses, datapath, flows, endpoints, identity, tasks, policy, services),
+                Stream.of(new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(cluster, source, endpoints.podFollower()))
             .flatMap(each -> each)

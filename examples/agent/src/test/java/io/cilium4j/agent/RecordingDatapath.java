@@ -57,6 +57,11 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   /** Counts down as an adoption comes to the gate. */
   public volatile CountDownLatch arrived = new CountDownLatch(0);
 
+  /** The same for removals of a device. */
+  public volatile CountDownLatch exitGate = new CountDownLatch(0);
+
+  public volatile CountDownLatch exiting = new CountDownLatch(0);
+
   /** One that holds nothing and refuses nothing. */
   public RecordingDatapath() {}
 
@@ -94,12 +99,16 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   @Override
   public EndpointInterface adopt(AdoptRequest request) {
     arrived.countDown();
+    await(gate);
+    return take(request);
+  }
+
+  private static void await(CountDownLatch gate) {
     try {
       gate.await();
     } catch (InterruptedException e) {
       throw new DatapathException("interrupted", e);
     }
-    return take(request);
   }
 
   private synchronized EndpointInterface take(AdoptRequest request) {
@@ -111,7 +120,13 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
-  public synchronized void disconnect(EndpointInterface device) {
+  public void disconnect(EndpointInterface device) {
+    exiting.countDown();
+    await(exitGate);
+    remove(device);
+  }
+
+  private synchronized void remove(EndpointInterface device) {
     if (stuckDevices.contains(device.hostIfindex())) {
       throw new DatapathException("device " + device.hostName() + " is stuck");
     }

@@ -18,6 +18,7 @@ import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.core.state.StorageException;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.ipam.AddressReservations.Term;
@@ -220,8 +221,72 @@ class RestartTest {
         Objects.requireNonNull(agent.problems().get("given-rules"))
             .startsWith("rules given by hand are lost: "));
     assertTrue(Files.exists(state("given-rules.json.damaged")));
+    addRules(FROM_ALICE);
+    restart();
+    assertEquals(1, agent.apiRules().size());
+    assertTrue(
+        String.valueOf(agent.problems().get("given-rules"))
+            .startsWith("rules given by hand are lost: "),
+        "told until somebody takes note");
+    assertEquals(1, lostFiles());
+    Files.delete(state("given-rules.json.copy.damaged"));
+    assertEquals(null, agent.problems().get("given-rules"));
+    assertEquals(0, lostFiles());
     agent.destroy();
     assertFalse(Files.exists(temp.resolve("state")));
+  }
+
+  private double lostFiles() {
+    return agent.metrics().read().stream()
+        .filter(family -> family.name().equals("cilium_agent_lost_state_files"))
+        .mapToDouble(family -> ((Sample.Value) family.samples().getFirst()).value())
+        .sum();
+  }
+
+  @Test
+  void programPolicies_fileAndCopyAreDamaged_isToldAfterEachStart() throws Exception {
+    agent.stop();
+    Files.writeString(state("program-policies.json"), "{");
+    restart();
+    restart();
+    assertTrue(
+        String.valueOf(agent.problems().get("program-policies"))
+            .startsWith("policies applied by the program are lost: "));
+    assertEquals(1, lostFiles());
+  }
+
+  @Test
+  void endpointState_isDamaged_isToldAfterEachStartUntilTheFileIsRemoved() throws Exception {
+    Endpoint alice = create("alice");
+    agent.stop();
+    Path file = state("endpoints/" + alice.id() + ".json");
+    Files.writeString(file, Files.readString(file).substring(0, 40));
+    for (int starts = 0; starts < 3; starts++) {
+      restart();
+      assertTrue(
+          String.valueOf(agent.problems().get("endpoint " + alice.id() + ".json"))
+              .startsWith("endpoint state lost: " + file),
+          agent.problems().toString());
+      assertEquals(1, lostFiles());
+    }
+    Files.delete(Path.of(file + ".damaged"));
+    assertEquals(Map.of(), agent.problems());
+  }
+
+  @Test
+  void endpointState_isNotRestored_isToldUntilItsPodIsMadeAgain() throws Exception {
+    Endpoint alice = create("alice");
+    agent.stop();
+    Files.move(
+        state("endpoints/" + alice.id() + ".json"),
+        state("endpoints/" + alice.id() + ".json.damaged"));
+    datapath.devices.clear();
+    restart();
+    assertTrue(
+        String.valueOf(agent.problems().get("endpoint default/alice")).contains("not restored"));
+    Files.delete(temp.resolve("netns-alice"));
+    create("alice");
+    assertEquals(null, agent.problems().get("endpoint default/alice"));
   }
 
   @Test

@@ -7,12 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.policy.PortProtocol;
 import io.cilium4j.policy.controller.PolicyProgress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -88,6 +90,16 @@ class UnreadablePolicyTest {
     return agent.explain(alice, bob, PortProtocol.tcp(80)).getLast().verdict();
   }
 
+  /** Of how many endpoints the metric says that policy decides in these directions. */
+  private double enforcement(String directions) {
+    return agent.metrics().read().stream()
+        .filter(family -> family.name().equals("cilium_policy_endpoint_enforcement_status"))
+        .flatMap(family -> family.samples().stream())
+        .filter(each -> each.labels().containsValue(directions))
+        .mapToDouble(each -> ((Sample.Value) each).value())
+        .sum();
+  }
+
   /** Nothing is before every input has said what there is. */
   private boolean isEnforced(Endpoint endpoint) {
     return agent.policyProgress(endpoint).filter(PolicyProgress::isEnforced).isPresent();
@@ -147,6 +159,12 @@ class UnreadablePolicyTest {
     agent.start();
     assertTrue(agent.source().orElseThrow().problems().snapshot().size() >= 2);
     assertTrue(!agent.source().orElseThrow().resources().isInitialised());
+    // What is in force is not known: neither "nothing is" nor what follows from the rest.
+    for (String pod : List.of("alice", "bob")) {
+      Endpoint endpoint = agent.endpoint("default", pod).orElseThrow();
+      assertTrue(agent.policyProgress(endpoint).isEmpty());
+    }
+    assertEquals(0, enforcement("none"));
     write(NOBODY_REACHES_BOB);
     agent.awaitPolicy(KEY, PATIENCE);
     assertEquals(Verdict.DENIED, aliceToBob());

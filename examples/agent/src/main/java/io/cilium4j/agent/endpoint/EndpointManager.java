@@ -149,14 +149,18 @@ public final class EndpointManager {
   }
 
   /**
-   * Takes what a new endpoint needs. What stands in its way and has lost its device is gone for
-   * good, and makes room: its container runtime may never come back to delete it.
+   * Takes what a new endpoint needs. What stands in its way and is on its way out is waited for:
+   * clients see no endpoint any more before all that it had is given back. What has lost its device
+   * is gone for good, and makes room: its container runtime may never come back to delete it.
    */
   private Holding own(Supplier<Holding> things) {
     while (true) {
       try {
         return things.get();
       } catch (EndpointExistsException e) {
+        if (claims.ownership().awaitGone(e.ownerId())) {
+          continue;
+        }
         Optional<Endpoint> owner = endpoints.table().get(e.ownerId());
         if (owner.isEmpty() || datapath.holds(owner.get().device())) {
           throw e;
@@ -219,6 +223,7 @@ public final class EndpointManager {
     } catch (RuntimeException e) {
       // Of one that is on its way out whoever deletes it gives everything back.
       if (published.isEmpty() || changes.leave(published.get().id()).isPresent()) {
+        holding.leave();
         undo.run(e);
       }
       throw e instanceof AgentException known
@@ -287,17 +292,19 @@ public final class EndpointManager {
       return Optional.empty();
     }
     try {
-      return deleteEntered(id);
+      return deleteEntered(entered.get());
     } finally {
       entered.get().settled();
     }
   }
 
-  private Optional<List<String>> deleteEntered(int id) {
+  private Optional<List<String>> deleteEntered(Holding entered) {
+    int id = entered.id();
     Optional<Endpoint> leaving = changes.leave(id);
     if (leaving.isEmpty()) {
       return Optional.empty();
     }
+    entered.leave();
     AddressOwner owner =
         details.table().get(id).map(EndpointDetails::addressOwner).orElse(AddressOwner.AGENT);
     Endpoint endpoint = leaving.get();
@@ -379,6 +386,11 @@ public final class EndpointManager {
   /** Endpoints that are not as they should be, one line each, by where it is wrong. */
   public Map<String, String> problems() {
     Map<String, String> problems = new TreeMap<>();
+    for (EndpointStore.LostEndpoint each : store.lost()) {
+      if (!each.podName().map(this::hasEndpoint).orElse(false)) {
+        problems.put("endpoint " + each.podName().orElse(each.file()), each.problem());
+      }
+    }
     unrestored.forEach((pod, problem) -> problems.put("endpoint " + pod, problem));
     for (int id : endpoints.withoutDevice()) {
       endpoints
@@ -391,6 +403,11 @@ public final class EndpointManager {
                       .formatted(id, each.podName(), each.device().hostName())));
     }
     return problems;
+  }
+
+  private boolean hasEndpoint(String podName) {
+    return endpoints.table().snapshot().stream()
+        .anyMatch(row -> row.value().podName().equals(podName));
   }
 
   /** What each endpoint has to itself, those in the making included. */

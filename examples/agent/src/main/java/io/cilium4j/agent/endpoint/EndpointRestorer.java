@@ -66,7 +66,6 @@ public final class EndpointRestorer {
     EndpointStore.Loaded loaded = store.load();
     // What cannot be read may have its device still, which is named after the id.
     claims.ownership().passOver(loaded.highestId());
-    problems.putAll(loaded.problems());
     if (lost == Lost.REFUSE) {
       requireReachable(loaded.kept(), claims.podCidrs(), each -> !isGone(each));
     }

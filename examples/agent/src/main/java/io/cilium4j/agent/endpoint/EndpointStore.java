@@ -15,9 +15,8 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.regex.Matcher;
@@ -28,6 +27,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The endpoints that outlive the process: one file each in the state folder. Which endpoint a file
  * holds is what stands in it, whatever it is called.
+ *
+ * <p>What cannot be read, or not be restored, is set aside, and {@link #lost} tells of it from then
+ * on, over restarts, until somebody removes the file.
  *
  * <p>Safe for use by several threads, each endpoint by one at a time.
  */
@@ -59,14 +61,18 @@ public final class EndpointStore {
    *
    * @param kept endpoints, one an id
    * @param aside endpoints that an earlier start had no prefixes for
-   * @param problems why others could not be read, by file
    * @param highestId the highest id that a file is named after, whether it could be read or not
    */
-  record Loaded(
-      List<StoredEndpoint> kept,
-      List<StoredEndpoint> aside,
-      Map<String, String> problems,
-      int highestId) {}
+  record Loaded(List<StoredEndpoint> kept, List<StoredEndpoint> aside, int highestId) {}
+
+  /**
+   * An endpoint that is none any more although nobody ended it.
+   *
+   * @param file the name of the file that was its own
+   * @param podName its pod; empty if the file cannot be read
+   * @param problem what is wrong, one line
+   */
+  record LostEndpoint(String file, Optional<String> podName, String problem) {}
 
   /** Keeps an endpoint, in place of what was kept of it before. */
   void put(Endpoint endpoint, EndpointDetails details) {
@@ -103,38 +109,58 @@ public final class EndpointStore {
    * told in the log and set aside, and so is the older of two files with one id.
    */
   Loaded load() {
-    Map<String, String> problems = new TreeMap<>();
     int highestId = 0;
     for (Path file : AtomicFiles.list(folder.endpoints(), "")) {
       Matcher name = FIRST_NUMBER.matcher(String.valueOf(file.getFileName()));
       int id = name.matches() ? Integer.parseInt(name.group(1)) : 0;
       highestId = id <= Endpoint.MAX_ID ? Math.max(highestId, id) : highestId;
     }
-    List<Found> all =
-        new ArrayList<>(read(SUFFIX, (file, problem) -> giveUp(file, problem, problems)));
+    List<Found> all = new ArrayList<>(read(SUFFIX, EndpointStore::giveUp));
     Set<Integer> ids = new HashSet<>();
     for (Iterator<Found> each = all.iterator(); each.hasNext(); ) {
       Found found = each.next();
       if (!ids.add(found.kept.endpoint().id())) {
-        String problem = "a newer file holds endpoint " + found.kept.endpoint().id();
-        giveUp(found.file, problem, problems);
+        giveUp(found.file, "a newer file holds endpoint " + found.kept.endpoint().id());
         each.remove();
       }
     }
     straighten(all);
     List<StoredEndpoint> aside =
-        read(ASIDE, (file, problem) -> giveUp(file, problem, problems)).stream()
+        read(ASIDE, EndpointStore::giveUp).stream()
             .filter(found -> ids.add(found.kept.endpoint().id()))
             .map(Found::kept)
             .toList();
-    return new Loaded(all.stream().map(Found::kept).toList(), aside, problems, highestId);
+    return new Loaded(all.stream().map(Found::kept).toList(), aside, highestId);
   }
 
-  private static void giveUp(Path file, String problem, Map<String, String> problems) {
+  private static void giveUp(Path file, String problem) {
     LOG.warn("endpoint state lost file={} error=\"{}\"", file, problem);
     AtomicFiles.setAside(file);
-    problems.put(
-        String.valueOf(file.getFileName()), "endpoint state lost: " + file + ": " + problem);
+  }
+
+  /** The endpoints that this or an earlier start could not read or restore, by file. */
+  List<LostEndpoint> lost() {
+    List<LostEndpoint> lost = new ArrayList<>();
+    for (Path file : AtomicFiles.list(folder.endpoints(), AtomicFiles.DAMAGED)) {
+      lost.add(lost(file));
+    }
+    return lost;
+  }
+
+  private static LostEndpoint lost(Path file) {
+    String name = String.valueOf(file.getFileName()).replace(AtomicFiles.DAMAGED, "");
+    String then = "; remove that file once its pod is gone or was made again";
+    try {
+      Endpoint endpoint = EndpointFile.read(AtomicFiles.read(file)).endpoint();
+      return new LostEndpoint(
+          name,
+          Optional.of(endpoint.podName()),
+          "endpoint %d (%s) was not restored, what was kept of it is in %s%s"
+              .formatted(endpoint.id(), endpoint.podName(), file, then));
+    } catch (IOException | IllegalArgumentException e) {
+      return new LostEndpoint(
+          name, Optional.empty(), "endpoint state lost: " + file + ": " + e.getMessage() + then);
+    }
   }
 
   private List<Found> read(String suffix, BiConsumer<Path, String> problem) {

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * refused with the name of the first. It is held until the endpoint is gone, and given back once.
  *
  * <p>An endpoint is made and deleted by one at a time: who deletes one in the making waits until it
- * is made or has failed.
+ * is made or has failed. Who wants what one on its way out still has waits until that is gone.
  *
  * <p>Safe for use by several threads.
  */
@@ -50,6 +50,9 @@ public final class Ownership {
 
     /** Taken while the endpoint is made or deleted, and so from the beginning. */
     private final Semaphore atWork = new Semaphore(0);
+
+    /** Whether all of it will be given back as soon as the work is done. */
+    private boolean leaves;
 
     private Holding(int id, String podName, Names names) {
       this.id = id;
@@ -83,6 +86,16 @@ public final class Ownership {
       try {
         things.forEach(thing -> owners.remove(thing, this));
         byId.remove(id, this);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Says that its endpoint is on its way out: from now on who wants its things waits. */
+    void leave() {
+      lock.lock();
+      try {
+        leaves = true;
       } finally {
         lock.unlock();
       }
@@ -206,6 +219,33 @@ public final class Ownership {
     }
     holding.settled();
     return Optional.empty();
+  }
+
+  /**
+   * Waits until an owner that is {@linkplain Holding#leave on its way out} is gone.
+   *
+   * @return whether it is gone by now; false at once of one that stays
+   */
+  boolean awaitGone(int id) {
+    Holding holding = holding(id);
+    if (holding == null) {
+      return id != 0;
+    }
+    if (!leaves(holding)) {
+      return false;
+    }
+    holding.atWork.acquireUninterruptibly();
+    holding.settled();
+    return holding(id) != holding;
+  }
+
+  private boolean leaves(Holding holding) {
+    lock.lock();
+    try {
+      return holding.leaves;
+    } finally {
+      lock.unlock();
+    }
   }
 
   private @Nullable Holding holding(int id) {

@@ -211,8 +211,14 @@ public final class EndpointFeature implements Feature {
                 .thenComparingInt(Endpoint::id));
   }
 
-  /** How far an endpoint's policy is; absent until it is compiled. */
+  /**
+   * How far an endpoint's policy is; absent until it is compiled, and while something that policies
+   * follow from has not been read: what follows from the rest is not what will be enforced.
+   */
   public Optional<PolicyProgress> policyProgress(Endpoint endpoint) {
+    if (!policy.controller().desired().isInitialised()) {
+      return Optional.empty();
+    }
     // The revision first: what is enforced after it was read is at least as new.
     long revision = policy.controller().rulesRevision();
     return policy
@@ -284,11 +290,8 @@ public final class EndpointFeature implements Feature {
     var present = table().snapshot();
     for (Row<Integer, Endpoint> row : present) {
       byState.merge(row.value().state(), 1, Integer::sum);
-      policy
-          .controller()
-          .policyOf(row.value())
-          .ifPresent(
-              compiled -> byEnforcement.merge(enforcement(row.key(), compiled), 1, Integer::sum));
+      policyProgress(row.value())
+          .ifPresent(progress -> byEnforcement.merge(progress.enforcement(), 1, Integer::sum));
     }
     return List.of(
         MetricFamily.gauge("cilium_endpoint", "Endpoints of this node", present.size()),

@@ -67,7 +67,7 @@ final class EndpointView {
                 agent
                     .policyProgress(endpoint)
                     .map(each -> PolicyView.of(endpoint, each))
-                    .orElse(null))
+                    .orElseGet(PolicyView::ofUnknown))
             .log(log)
             .state(endpoint.state().toString())
             .health(health(endpoint))

@@ -45,12 +45,21 @@ final class PolicyView {
                     ports(policy, TrafficDirection.EGRESS)))
             .cidrPolicy(new CIDRPolicy(List.of(), List.of()))
             .build();
-    return new EndpointPolicyStatus(shown, progress.isEnforced() ? shown : notYet(), 0, List.of());
+    return new EndpointPolicyStatus(shown, progress.isEnforced() ? shown : unknown(), 0, List.of());
   }
 
-  /** Of an endpoint of whose enforced policy nothing can be said; 0 is before every revision. */
-  private static EndpointPolicy notYet() {
-    return EndpointPolicy.builder().policyEnabled("none").build();
+  /** Of an endpoint whose policy is not known yet. */
+  static EndpointPolicyStatus ofUnknown() {
+    return new EndpointPolicyStatus(unknown(), unknown(), 0, List.of());
+  }
+
+  /**
+   * A policy of which nothing can be said: the datapath enforces what an earlier run told it, or
+   * drops everything. Without {@code policy-enabled}, which clients show as unknown; {@code none}
+   * would say that everything passes. 0 is before every revision.
+   */
+  private static EndpointPolicy unknown() {
+    return EndpointPolicy.builder().build();
   }
 
   /** The identities of which a verdict holds for every protocol and port. */

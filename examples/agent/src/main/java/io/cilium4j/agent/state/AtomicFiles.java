@@ -36,7 +36,7 @@ public final class AtomicFiles {
   static final String UNFINISHED = ".tmp";
 
   /** What a file is called from then on that could not be read. */
-  private static final String DAMAGED = ".damaged";
+  public static final String DAMAGED = ".damaged";
 
   /** Largest file that is read back, 1 MiB: an endpoint takes a few hundred bytes. */
   private static final long MAX_FILE_BYTES = 1L << 20;
@@ -124,13 +124,15 @@ public final class AtomicFiles {
   /** Moves a file that cannot be read aside, for whoever looks into it; no error if it stays. */
   public static void setAside(Path file) {
     try {
-      Files.move(
-          file,
-          file.resolveSibling(file.getFileName() + DAMAGED),
-          StandardCopyOption.REPLACE_EXISTING);
+      Files.move(file, aside(file), StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       LOG.warn("damaged file stays file={} error=\"{}\"", file, e.getMessage());
     }
+  }
+
+  /** Where a file goes that is {@linkplain #setAside set aside}. */
+  static Path aside(Path file) {
+    return file.resolveSibling(file.getFileName() + DAMAGED);
   }
 
   /** The finished files of a folder, in the order of their names. */

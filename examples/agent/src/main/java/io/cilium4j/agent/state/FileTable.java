@@ -15,7 +15,8 @@ import tools.jackson.core.JacksonException;
 
 /**
  * What users asked for by number: a table whose rows outlive the process, one file each. Whether a
- * row is carried out is another matter, and not told here.
+ * row is carried out is another matter, and not told here. A file that cannot be read is set aside,
+ * and {@link StateFolder#lost} tells of it from then on.
  *
  * <p>Safe for use by several threads.
  *
@@ -48,6 +49,7 @@ public final class FileTable<V> implements StoredTable<Long, V> {
         rows.put(id, ApiJson.mapper().readValue(AtomicFiles.read(file), type));
       } catch (IOException | JacksonException | IllegalArgumentException e) {
         LOG.warn("state lost table={} file={} error=\"{}\"", name, file, e.getMessage());
+        AtomicFiles.setAside(file);
       }
     }
   }

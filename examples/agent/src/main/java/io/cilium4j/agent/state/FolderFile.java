@@ -45,6 +45,17 @@ public record FolderFile(Path path, long maxBytes, BooleanSupplier missingIsLoss
   }
 
   @Override
+  public void delete() throws IOException {
+    AtomicFiles.delete(path);
+  }
+
+  @Override
+  public Optional<String> aside() {
+    Path aside = AtomicFiles.aside(path);
+    return Files.exists(aside) ? Optional.of(aside.toString()) : Optional.empty();
+  }
+
+  @Override
   public void setAside() {
     if (Files.exists(path)) {
       AtomicFiles.setAside(path);

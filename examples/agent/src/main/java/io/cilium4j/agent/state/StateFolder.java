@@ -123,6 +123,29 @@ public final class StateFolder {
     return root.resolve("specs");
   }
 
+  /**
+   * Files of rows that users or other programs gave, and of endpoints, that this or an earlier run
+   * could not read: what they said is lost. Each stays until somebody removes it.
+   */
+  public List<Path> lost() {
+    return Stream.of(
+            AtomicFiles.list(endpoints(), AtomicFiles.DAMAGED).stream(),
+            lostSpecs().stream(),
+            Stream.of(apiRules(), programPolicies())
+                .map(FolderFile::copy)
+                .flatMap(copy -> copy.aside().map(Path::of).stream()))
+        .flatMap(each -> each)
+        .toList();
+  }
+
+  /** Those of them that hold a service, a recorder, an address without endpoint, …. */
+  public List<Path> lostSpecs() {
+    return AtomicFiles.list(specs(), "").stream()
+        .filter(Files::isDirectory)
+        .flatMap(table -> AtomicFiles.list(table, AtomicFiles.DAMAGED).stream())
+        .toList();
+  }
+
   /** Whether an earlier run used a datapath, whether its name can be read or not. */
   public boolean hasDatapath() {
     return Files.exists(datapathNameFile());

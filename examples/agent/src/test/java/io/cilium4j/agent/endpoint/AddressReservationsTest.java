@@ -136,6 +136,20 @@ class AddressReservationsTest {
   }
 
   @Test
+  void restore_fileCannotBeRead_costsThatRowAndIsToldFromThenOn() throws Exception {
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT);
+    Path file = AtomicFiles.list(folder.specs("addresses"), ".json").getFirst();
+    Files.writeString(file, "{\"address\": ");
+    for (int i = 0; i < 2; i++) {
+      reopen();
+      assertEquals(1, allocations());
+      assertEquals(List.of(Path.of(file + ".damaged")), folder.lost());
+      assertEquals(folder.lost(), folder.lostSpecs());
+    }
+  }
+
+  @Test
   void allocate_thatCannotBeKept_takesNone() throws Exception {
     Files.createDirectories(folder.specs("addresses").resolve("1.json.tmp/full"));
     assertThrows(

@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -126,6 +127,10 @@ class EndpointStoreTest {
     assertEquals(List.of(KEPT), store.load().kept());
     assertFalse(Files.exists(damaged));
     assertTrue(Files.exists(folder.endpoints().resolve("9.json.damaged")));
+    var lost = store.lost();
+    assertEquals(List.of("9.json"), lost.stream().map(each -> each.file()).toList());
+    assertTrue(lost.getFirst().problem().startsWith("endpoint state lost: " + damaged));
+    assertTrue(lost.getFirst().podName().isEmpty());
   }
 
   private static StoredEndpoint kept(int id, String name) {
@@ -169,8 +174,10 @@ class EndpointStoreTest {
     put("9.json", kept(8, "present"), 6);
     var loaded = store.load();
     assertEquals(List.of(kept(8, "present")), loaded.kept());
-    assertEquals(List.of("8.json"), List.copyOf(loaded.problems().keySet()));
     assertEquals(List.of("8.json", "8.json.damaged"), files());
+    assertEquals(
+        List.of(Optional.of("default/former")),
+        store.lost().stream().map(each -> each.podName()).toList());
   }
 
   @Test

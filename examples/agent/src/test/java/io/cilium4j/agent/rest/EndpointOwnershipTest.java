@@ -2,6 +2,7 @@
 package io.cilium4j.agent.rest;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.api.ApiJson;
@@ -24,6 +25,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -52,6 +55,7 @@ class EndpointOwnershipTest {
   @AfterEach
   void stop() {
     bench.datapath.gate.countDown();
+    bench.datapath.exitGate.countDown();
     bench.close();
   }
 
@@ -201,6 +205,28 @@ class EndpointOwnershipTest {
     assertEquals(0, bench.agent.endpoints().snapshot().size());
     assertEquals(0, bench.agent.addresses().allocations().snapshot().size());
     assertEquals(0, bench.datapath.devices.size());
+  }
+
+  /** Its row is gone first of all: who sees none must not be told that it is there. */
+  @ParameterizedTest
+  @EnumSource(Shared.class)
+  void put_whileItsPredecessorLeaves_waitsForItAndIsMade(Shared shared) throws Exception {
+    ObjectNode first = wanted("web");
+    ObjectNode second = rival(first, shared);
+    Endpoint former = put(first).as(Endpoint.class);
+    bench.datapath.exitGate = new CountDownLatch(1);
+    bench.datapath.exiting = new CountDownLatch(1);
+    try (var threads = Executors.newThreadPerTaskExecutor(Thread.ofPlatform().factory())) {
+      var deleting = threads.submit(() -> bench.call("DELETE", "/endpoint/" + former.id(), null));
+      bench.datapath.exiting.await();
+      assertEquals(404, bench.get("/endpoint/" + former.id()).status());
+      var putting = threads.submit(() -> put(second));
+      assertThrows(TimeoutException.class, () -> putting.get(300, TimeUnit.MILLISECONDS));
+      bench.datapath.exitGate.countDown();
+      assertEquals(200, deleting.get().status());
+      ApiResponse made = putting.get();
+      assertEquals(201, made.status(), made.text());
+    }
   }
 
   @Test
