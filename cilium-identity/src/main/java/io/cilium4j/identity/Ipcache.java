@@ -66,6 +66,9 @@ public final class Ipcache {
   /** Prefixes whose row may have to change; empty between updates, unless one failed. */
   private final TreeSet<IpPrefix> touched = new TreeSet<>();
 
+  /** How many labels did not count, of prefixes with more than an identity can have. */
+  private final TreeMap<IpPrefix, Integer> crowded = new TreeMap<>();
+
   /** The prefixes of each owner, so that he can be replaced as a whole. */
   private final Map<String, Set<IpPrefix>> labelOwners = new HashMap<>();
 
@@ -110,6 +113,19 @@ public final class Ipcache {
       }
     }
     return Optional.empty();
+  }
+
+  /**
+   * Prefixes with more labels than {@link Labels#MAX_LABELS}, and how many of them do not count:
+   * rules that name these do not mean the prefix.
+   */
+  public Map<IpPrefix, Integer> crowded() {
+    lock.lock();
+    try {
+      return new TreeMap<>(crowded);
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Makes several statements; readers of the table see their outcome all at once. */
@@ -272,6 +288,7 @@ public final class Ipcache {
   }
 
   private Optional<IpcacheEntry> resolve(IpPrefix prefix, Map<IpPrefix, Integer> taken) {
+    crowded.remove(prefix);
     Known entry = known.get(prefix);
     if (entry == null) {
       return Optional.empty();
@@ -309,6 +326,10 @@ public final class Ipcache {
         shorter.labels.values().forEach(merged::overlay);
       }
     }
-    return merged.finish(prefix.family(), families);
+    Labels labels = merged.finish(prefix.family(), families);
+    if (merged.leftOut() > 0) {
+      crowded.put(prefix, merged.leftOut());
+    }
+    return labels;
   }
 }

@@ -9,6 +9,7 @@ import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.ReservedIdentity;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>What is the cluster's own (host, nodes, health, ingress) is not the world, and no rule
  *       about CIDRs or DNS names means it.
  *   <li>Everything else is the world's, also where nothing but a prefix is known.
+ *   <li>At most {@value Labels#MAX_LABELS} stay: reserved ones and the CIDR's first, then by key.
  * </ul>
  */
 final class PrefixLabels {
@@ -33,6 +35,7 @@ final class PrefixLabels {
 
   private final TreeMap<String, Label> byKey = new TreeMap<>();
   private @Nullable Label cidr;
+  private int leftOut;
 
   /** Every address of the family. */
   static IpPrefix all(IpFamily family) {
@@ -59,7 +62,10 @@ final class PrefixLabels {
       all.add(cidr);
     }
     all.removeIf(PrefixLabels::isWorld);
-    Labels merged = Labels.of(all);
+    all.sort(Comparator.comparing(label -> !label.isReserved() && !label.equals(cidr)));
+    int kept = Math.min(all.size(), Labels.MAX_LABELS - 1); // With room for the world's.
+    leftOut = all.size() - kept;
+    Labels merged = Labels.of(all.subList(0, kept));
     boolean clusters =
         Scope.has(merged, ReservedIdentity.HOST)
             || Scope.has(merged, ReservedIdentity.REMOTE_NODE)
@@ -70,6 +76,11 @@ final class PrefixLabels {
           merged.stream().filter(label -> !ADDRESS_SOURCES.contains(label.source())).toList());
     }
     return merged.with(Label.reserved(Scope.keyOf(world(family, clusterFamilies))));
+  }
+
+  /** How many labels the outcome had no room for. */
+  int leftOut() {
+    return leftOut;
   }
 
   private static boolean isWorld(Label label) {

@@ -2,6 +2,7 @@
 package io.cilium4j.policy;
 
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import java.util.List;
 import java.util.Locale;
@@ -116,11 +117,27 @@ final class KubernetesPolicyReader {
       }
     }
     Field spec = object.need("spec").only(Set.of("externalCIDRs"));
-    return new CidrGroup(
-        resource,
-        labels,
-        spec.each(
-            "externalCIDRs",
-            item -> item.parse(IpPrefix::parseLenient, "an address or ADDRESS/LENGTH")));
+    CidrGroup group =
+        new CidrGroup(
+            resource,
+            labels,
+            spec.each(
+                "externalCIDRs",
+                item -> item.parse(IpPrefix::parseLenient, "an address or ADDRESS/LENGTH")));
+    requireLabels(group, object.need("metadata"));
+    return group;
+  }
+
+  /** Its members are to have its labels, beside their CIDR's and the world's. */
+  private static void requireLabels(CidrGroup group, Field metadata) {
+    String wanted =
+        "labels that are at most " + (Labels.MAX_LABELS - 2) + " of its members, two a label";
+    try {
+      if (Labels.of(CidrGroups.labels(group)).sorted().size() > Labels.MAX_LABELS - 2) {
+        throw metadata.error(group.labels().size() + " labels", wanted);
+      }
+    } catch (IllegalArgumentException e) {
+      throw metadata.error(String.valueOf(e.getMessage()), wanted);
+    }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
+import static java.util.stream.Collectors.joining;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -219,6 +221,64 @@ class NamedPeersTest {
     agent.start();
     await(Verdict.DENIED, BAD);
     await(Verdict.ALLOWED, OTHERS);
+  }
+
+  /** More labels than its members can have, or one that no member can have. */
+  @ParameterizedTest
+  @ValueSource(strings = {"many", "wrong"})
+  void group_labelsCannotBeThoseOfAMember_isRefusedAndTheOthersGoOn(String what) throws Exception {
+    write("g", GROUP);
+    write("p", denying("{cidrGroupRef: bad}"));
+    await(Verdict.DENIED, BAD);
+    String labels =
+        what.equals("many")
+            ? IntStream.range(0, 600).mapToObj(i -> "k" + i + ": v").collect(joining(", "))
+            : "\"a=b\": v";
+    write("g", GROUP.replace("kind: bots", labels).replace("203.0.113.0/24", "203.0.113.9/32"));
+    awaitProblem("CiliumCIDRGroup/bad", "labels");
+    remove("p");
+    await(Verdict.ALLOWED, BAD);
+    write("g", GROUP);
+    write("p", denying("{cidrGroupRef: bad}"));
+    await(Verdict.DENIED, BAD);
+    assertEquals(Map.of(), agent.problems());
+  }
+
+  /** A prefix of more groups than an identity has room for costs neither rounds nor other rules. */
+  @Test
+  void prefix_ofTooManyGroups_keepsSomeAndIsTold() throws Exception {
+    write("p", denying("{cidrGroupRef: bad}"));
+    write("g", GROUP);
+    await(Verdict.DENIED, BAD);
+    for (int file = 0; file < 2; file++) {
+      write(
+          "many" + file,
+          IntStream.range(file * 600, file * 600 + 600)
+              .mapToObj(i -> GROUP.replace("bad, labels: {kind: bots}", "more" + i))
+              .collect(joining("---\n")));
+    }
+    awaitProblem("crowded prefixes", "203.0.113.0/24");
+    await(Verdict.DENIED, BAD);
+    write("p", allowing("{cidrGroupRef: bad}"));
+    await(Verdict.ALLOWED, BAD);
+    remove("many0");
+    awaitProblem("crowded prefixes", "");
+    await(Verdict.ALLOWED, BAD);
+  }
+
+  /** Waits until a problem says this, or is gone if it is empty. */
+  private void awaitProblem(String key, String text) throws Exception {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    try (var watch = agent.ipcache().watch()) {
+      while (true) {
+        String problem = agent.problems().getOrDefault(key, "");
+        if (text.isEmpty() ? problem.isEmpty() : problem.contains(text)) {
+          return;
+        }
+        assertTrue(System.nanoTime() < end, agent.problems().toString());
+        watch.take(Duration.ofMillis(20));
+      }
+    }
   }
 
   // ---- services

@@ -95,6 +95,21 @@ public final class IdentityFeature implements Feature {
   }
 
   @Override
+  public Map<String, String> problems() {
+    Map<IpPrefix, Integer> crowded = ipcache.crowded();
+    if (crowded.isEmpty()) {
+      return Map.of();
+    }
+    var first = crowded.entrySet().iterator().next();
+    return Map.of(
+        "crowded prefixes",
+        "%d prefixes have more than %d labels of CIDR groups and names; the others do not count: rules"
+                .formatted(crowded.size(), Labels.MAX_LABELS)
+            + " that name them do not mean the prefix. The first is %s, with %d too many"
+                .formatted(first.getKey(), first.getValue()));
+  }
+
+  @Override
   public List<MetricFamily> metrics() {
     return new IdentityMetrics(allocator.identities(), ipcache.table()).read();
   }
