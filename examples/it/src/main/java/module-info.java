@@ -8,6 +8,7 @@ module io.cilium4j.it {
   requires io.cilium4j.agent;
   // What tests start as a process of its own.
   requires io.cilium4j.daemon;
+  requires io.cilium4j.operator;
   // What the tests drive part by part.
   requires io.cilium4j.datapath;
   requires io.cilium4j.policy;

@@ -80,12 +80,9 @@ public final class ClusterPrefixes {
     names.remove(ownNode);
     Map<IpAddress, ClusterNode> before = Map.copyOf(nodesByAddress);
     nodesByAddress.clear();
-    nodes
-        .values()
-        .forEach(node ->
-            node.addresses().stream()
-                .filter(address -> address.type() != AddressType.EXTERNAL_IP)
-                .forEach(address -> nodesByAddress.put(address.ip(), node)));
+    nodes.values().forEach(this::index);
+    // Last: another node that claims an address of this one does not get its endpoints with it.
+    Optional.ofNullable(nodes.get(ownNode)).ifPresent(this::index);
     Set<String> moved = new HashSet<>();
     endpointsByNode.forEach((address, keys) -> {
       if (!tunnelEnd(before.get(address)).equals(tunnelEnd(nodesByAddress.get(address)))) {
@@ -96,6 +93,12 @@ public final class ClusterPrefixes {
       names.forEach(name -> tellNode(batch, name));
       moved.forEach(key -> tellEndpoint(batch, key));
     });
+  }
+
+  private void index(ClusterNode node) {
+    node.addresses().stream()
+        .filter(address -> address.type() != AddressType.EXTERNAL_IP)
+        .forEach(address -> nodesByAddress.put(address.ip(), node));
   }
 
   /** The endpoints of the cluster changed. */

@@ -151,6 +151,11 @@ final class TwoNodes implements AutoCloseable {
       for (IpFamily family : IpFamily.values()) {
         addresses.add(podCidr(family).address().plus(id));
       }
+      return pod(id, identity, policy, pod, addresses);
+    }
+
+    /** As above, in a namespace that is there and with addresses of whatever prefix. */
+    Pod pod(int id, int identity, PolicyMapState policy, Netns pod, List<IpAddress> addresses) {
       int mtu = LINK_MTU - routing.tunnel().map(Tunnel::overheadBytes).orElse(0);
       var device =
           netns.call(() ->
@@ -171,6 +176,15 @@ final class TwoNodes implements AutoCloseable {
       pods.add(row);
       enforce(row, policy);
       return row;
+    }
+
+    /** Ends a pod; its namespace stays. */
+    void end(Pod pod) {
+      remove(new EndpointRow(pod.endpoint(), PolicyMapState.ALLOW_ALL, 1));
+      netns.call(() -> {
+        datapath.disconnect(pod.endpoint().device());
+        return true;
+      });
     }
 
     void enforce(Pod pod, PolicyMapState policy) {

@@ -4,6 +4,7 @@ package io.cilium4j.it;
 import io.cilium4j.api.ApiClient;
 import io.cilium4j.api.ApiException;
 import io.cilium4j.api.model.AddressPair;
+import io.cilium4j.api.model.DaemonConfiguration;
 import io.cilium4j.api.model.Endpoint;
 import io.cilium4j.api.model.EndpointChangeRequest;
 import io.cilium4j.api.model.IPAMResponse;
@@ -30,19 +31,30 @@ import java.util.function.Supplier;
  */
 final class CniPlugin {
 
-  private static final int MTU_BYTES = 1500;
-
   private static final int NOT_FOUND = 404;
 
   private final Supplier<ApiClient> agent;
+  private final Supplier<Netlink> network;
   private final String devicePrefix;
 
   /**
+   * Of an agent in our own network namespace.
+   *
    * @param agent the client of the agent that runs now
    * @param devicePrefix begins the names of the node's side devices
    */
   CniPlugin(Supplier<ApiClient> agent, String devicePrefix) {
+    this(agent, Netlink::open, devicePrefix);
+  }
+
+  /**
+   * As above.
+   *
+   * @param network opens the network of the agent's node
+   */
+  CniPlugin(Supplier<ApiClient> agent, Supplier<Netlink> network, String devicePrefix) {
     this.agent = agent;
+    this.network = network;
     this.devicePrefix = devicePrefix;
   }
 
@@ -63,6 +75,16 @@ final class CniPlugin {
    *     #delete}
    */
   Endpoint add(int pod, String app, Netns netns) {
+    return add(pod, List.of("k8s:app=" + app), netns);
+  }
+
+  /**
+   * Makes a pod with these labels.
+   *
+   * @return as above
+   * @throws ApiException as above
+   */
+  Endpoint add(int pod, List<String> labels, Netns netns) {
     IPAMResponse addresses =
         agent
             .get()
@@ -73,7 +95,7 @@ final class CniPlugin {
     Devices devices = join(pod, netns, pair, Objects.requireNonNull(addresses.hostAddressing()));
     return agent
         .get()
-        .call("PUT", "/endpoint/cilium-local:0", request(pod, app, devices, pair))
+        .call("PUT", "/endpoint/cilium-local:0", request(pod, labels, devices, pair))
         .as(Endpoint.class);
   }
 
@@ -82,8 +104,8 @@ final class CniPlugin {
   private Devices join(int pod, Netns netns, AddressPair pair, NodeAddressing node) {
     var veth =
         new VethPair(
-            device(pod), "eth0", PodConnector.randomMac(), PodConnector.randomMac(), MTU_BYTES);
-    try (Netlink here = Netlink.open();
+            device(pod), "eth0", PodConnector.randomMac(), PodConnector.randomMac(), mtuBytes());
+    try (Netlink here = network.get();
         Netlink inside = Netlink.open(netns)) {
       Link host = here.createVeth(veth, netns);
       int eth0 = host.peerIndex();
@@ -92,6 +114,12 @@ final class CniPlugin {
       lead(inside, eth0, host, pair.ipv6(), Objects.requireNonNull(node.ipv6()).ip());
       return new Devices(host, veth.peerMac());
     }
+  }
+
+  /** Largest packet of a pod's device. */
+  private int mtuBytes() {
+    var configuration = agent.get().get("/config", DaemonConfiguration.class);
+    return Math.toIntExact(Objects.requireNonNull(configuration.status()).routeMTU());
   }
 
   private static void lead(Netlink inside, int eth0, Link host, String own, String router) {
@@ -104,7 +132,7 @@ final class CniPlugin {
   }
 
   private static EndpointChangeRequest request(
-      int pod, String app, Devices devices, AddressPair pair) {
+      int pod, List<String> labels, Devices devices, AddressPair pair) {
     return EndpointChangeRequest.builder()
         .containerId("container-" + pod)
         .containerInterfaceName("eth0")
@@ -115,7 +143,7 @@ final class CniPlugin {
         .mac(devices.podMac().toString())
         .k8sPodName(podName(pod))
         .k8sNamespace("default")
-        .labels(List.of("k8s:app=" + app))
+        .labels(labels)
         .state("waiting-for-identity")
         .syncBuildEndpoint(true)
         .addressing(pair)
@@ -134,7 +162,7 @@ final class CniPlugin {
     if (answer.status() != NOT_FOUND) {
       var _ = answer.orThrow();
     }
-    try (Netlink here = Netlink.open()) {
+    try (Netlink here = network.get()) {
       here.linkByName(device(pod)).ifPresent(link -> here.deleteLink(link.index()));
     }
   }

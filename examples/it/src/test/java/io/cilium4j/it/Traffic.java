@@ -81,13 +81,18 @@ final class Traffic {
 
   /** Whether an answer comes back. */
   static boolean reaches(Netns from, IpAddress to, int port, Way way) {
+    return reaches(from, to, port, way, PATIENCE_MILLIS);
+  }
+
+  /** As above, within so many milliseconds. */
+  static boolean reaches(Netns from, IpAddress to, int port, Way way, int millis) {
     return from.call(() -> {
       try {
         return switch (way) {
-          case TCP -> tcp(to, port);
-          case UDP -> udp(to, port);
+          case TCP -> tcp(to, port, millis);
+          case UDP -> udp(to, port, millis);
           // As root the JDK sends an echo request.
-          case ICMP -> to.toInetAddress().isReachable(PATIENCE_MILLIS);
+          case ICMP -> to.toInetAddress().isReachable(millis);
         };
       } catch (IOException e) {
         throw new UncheckedIOException(way + " to " + to, e);
@@ -95,10 +100,10 @@ final class Traffic {
     });
   }
 
-  private static boolean tcp(IpAddress to, int port) throws IOException {
+  private static boolean tcp(IpAddress to, int port, int millis) throws IOException {
     try (Socket socket = new Socket()) {
-      socket.connect(new InetSocketAddress(to.toInetAddress(), port), PATIENCE_MILLIS);
-      socket.setSoTimeout(PATIENCE_MILLIS);
+      socket.connect(new InetSocketAddress(to.toInetAddress(), port), millis);
+      socket.setSoTimeout(millis);
       socket.getOutputStream().write(PAYLOAD);
       return socket.getInputStream().readNBytes(PAYLOAD.length).length == PAYLOAD.length;
     } catch (SocketTimeoutException _) {
@@ -106,10 +111,10 @@ final class Traffic {
     }
   }
 
-  private static boolean udp(IpAddress to, int port) throws IOException {
+  private static boolean udp(IpAddress to, int port, int millis) throws IOException {
     try (DatagramSocket socket = new DatagramSocket()) {
       // Not connected: an ICMP error would otherwise count as an answer.
-      socket.setSoTimeout(PATIENCE_MILLIS);
+      socket.setSoTimeout(millis);
       var target = new InetSocketAddress(to.toInetAddress(), port);
       socket.send(new DatagramPacket(PAYLOAD, PAYLOAD.length, target));
       var answer = new DatagramPacket(new byte[64], 64);

@@ -45,7 +45,11 @@ final class ClusterMember implements AutoCloseable {
   private ClusterNode known;
 
   private ClusterMember(
-      ClusterStore store, String name, List<IpAddress> addresses, Set<IpFamily> families) {
+      ClusterStore store,
+      String name,
+      List<IpAddress> addresses,
+      Set<IpFamily> families,
+      List<IpPrefix> given) {
     this.store = store;
     this.name = name;
     this.addresses = List.copyOf(addresses);
@@ -54,7 +58,7 @@ final class ClusterMember implements AutoCloseable {
         new ClusterNode(
             name,
             addresses.stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)).toList(),
-            List.of());
+            given);
     this.publisher = new NodePublisher(store, known, thread, this::heard);
   }
 
@@ -64,10 +68,15 @@ final class ClusterMember implements AutoCloseable {
    * @param name this node's name in Kubernetes
    * @param addresses where other nodes reach it
    * @param families those that its pods are to have addresses of
+   * @param given its pod CIDRs where an option says them; empty where the operator does
    * @throws OptionException if the store may not be used
    */
   static ClusterMember join(
-      String folder, String name, List<IpAddress> addresses, Set<IpFamily> families) {
+      String folder,
+      String name,
+      List<IpAddress> addresses,
+      Set<IpFamily> families,
+      List<IpPrefix> given) {
     ClusterStoreProvider directory =
         ServiceLoader.load(ClusterStoreProvider.class).stream()
             .map(ServiceLoader.Provider::get)
@@ -81,7 +90,7 @@ final class ClusterMember implements AutoCloseable {
       throw new OptionException("cluster-store: " + e.getMessage());
     }
     try {
-      var member = new ClusterMember(store, name, addresses, families);
+      var member = new ClusterMember(store, name, addresses, families, given);
       member.publisher.start();
       return member;
     } catch (IllegalArgumentException e) {

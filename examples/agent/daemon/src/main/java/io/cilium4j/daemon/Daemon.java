@@ -130,15 +130,20 @@ final class Daemon implements AutoCloseable {
             settings.text("cluster-store"),
             nodeName(settings),
             NodeAddressOptions.read(settings),
-            families(settings)));
+            families(settings),
+            areCidrsGiven(settings) ? podCidrs(settings) : List.of()));
+  }
+
+  /** Whether options say the pod CIDRs, and not the operator. */
+  private static boolean areCidrsGiven(DaemonSettings settings) {
+    return !settings.text("ipam").equals("cluster-pool")
+        || Stream.of("ipv4-range", "ipv6-range").anyMatch(key -> !settings.text(key).equals(AUTO));
   }
 
   /** Those that the options name, or else the operator, who is waited for. */
   private static List<IpPrefix> podCidrs(DaemonSettings settings, Optional<ClusterMember> member)
       throws IOException {
-    boolean given =
-        Stream.of("ipv4-range", "ipv6-range").anyMatch(key -> !settings.text(key).equals(AUTO));
-    if (member.isEmpty() || given || !settings.text("ipam").equals("cluster-pool")) {
+    if (member.isEmpty() || areCidrsGiven(settings)) {
       return podCidrs(settings);
     }
     try {

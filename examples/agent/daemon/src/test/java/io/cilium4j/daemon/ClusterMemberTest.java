@@ -158,6 +158,29 @@ class ClusterMemberTest {
   }
 
   @Test
+  void start_cidrsGivenByOptions_areTold() throws Exception {
+    String[] ranges = {"--ipv4-range=" + CIDRS.getFirst(), "--ipv6-range=" + CIDRS.getLast()};
+    try (ClusterStore store = open();
+        Daemon _ = Daemon.start(settings(ranges))) {
+      Stored<ClusterNode> node = await(store, each -> !each.podCidrs().isEmpty());
+      assertEquals(CIDRS, node.value().podCidrs());
+      // The store says another one by now: pods keep theirs, and the status tells.
+      ClusterNode other = node.value().withPodCidrs(List.of(IpPrefix.parse("10.99.0.0/24")));
+      assertTrue(store.nodes().replace(node, other, Deadline.in(PATIENCE)).isPresent());
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      while (!state().endsWith("its pods have addresses of " + CIDRS)) {
+        assertTrue(System.nanoTime() < end, state());
+        Thread.onSpinWait();
+      }
+    }
+    assertEquals(
+        0,
+        Cleanup.run(
+            List.of("-f", "--instance=member", "--state-dir=" + folder.resolve("state")),
+            Map.of()));
+  }
+
+  @Test
   void start_operatorHasNone_saysWhy() throws Exception {
     try (ClusterStore store = open();
         ClusterMember member =
@@ -165,7 +188,8 @@ class ClusterMemberTest {
                 cluster.toString(),
                 "node-1",
                 List.of(IpAddress.parse("192.0.2.1")),
-                Set.of(IpFamily.IPV4))) {
+                Set.of(IpFamily.IPV4),
+                List.of())) {
       Stored<ClusterNode> node = await(store, _ -> true);
       assertTrue(
           store

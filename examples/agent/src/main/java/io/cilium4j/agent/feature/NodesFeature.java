@@ -4,6 +4,7 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterNode.AddressType;
@@ -31,6 +32,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
@@ -48,6 +50,10 @@ public final class NodesFeature implements Feature {
       TableWriter.create("cilium-nodes", Comparator.naturalOrder(), Set.of(INPUT));
   private final TableWriter<RowKey, Row> rows =
       TableWriter.create("nodes", Comparator.naturalOrder(), Set.of(INPUT));
+
+  /** By name: why a node is not among the rows. */
+  private final Map<String, String> refused = new ConcurrentHashMap<>();
+
   private final Reconciler<RowKey, Row> reconciler;
   private final TableFollower<?, ?> nodeFollower;
   private final TableFollower<?, ?> endpointFollower;
@@ -90,21 +96,68 @@ public final class NodesFeature implements Feature {
         }
       }
     });
+    // What is this node's own now may be what another one claims.
+    boolean all =
+        changes.list().stream().anyMatch(change -> change.key().equals(config.nodeName()));
     rows.write(batch -> {
+      if (all) {
+        rows.table().snapshot().forEach(row -> batch.remove(row.key()));
+        refused.clear();
+        store.nodes().table().snapshot().forEach(row -> put(batch, row.value().value()));
+        return;
+      }
       for (Change<String, Stored<ClusterNode>> change : changes.list()) {
         switch (change) {
-          case Change.Put<String, Stored<ClusterNode>> put -> {
-            if (!put.key().equals(config.nodeName())) {
-              NodeRow row = row(put.value().value());
-              batch.put(row.key(), row);
-            }
+          case Change.Put<String, Stored<ClusterNode>> put -> put(batch, put.value().value());
+          case Change.Removed<String, Stored<ClusterNode>> gone -> {
+            refused.remove(gone.key());
+            batch.remove(new NodeKey(gone.key()));
           }
-          case Change.Removed<String, Stored<ClusterNode>> gone ->
-              batch.remove(new NodeKey(gone.key()));
         }
       }
     });
     settle();
+  }
+
+  /** A node that claims what is this one's own is sent nothing and believed nothing. */
+  private void put(TableWriter.Batch<RowKey, Row> batch, ClusterNode node) {
+    if (node.name().equals(config.nodeName())) {
+      return;
+    }
+    NodeRow row = row(node);
+    Optional<String> conflict = conflict(row);
+    if (conflict.isPresent()) {
+      refused.put(node.name(), conflict.get());
+      batch.remove(row.key());
+    } else {
+      refused.remove(node.name());
+      batch.put(row.key(), row);
+    }
+  }
+
+  private Optional<String> conflict(NodeRow row) {
+    List<IpAddress> own =
+        store
+            .nodes()
+            .table()
+            .get(config.nodeName())
+            .map(node -> reached(node.value()))
+            .orElse(List.of());
+    String what = "node " + row.name() + ": its ";
+    for (IpAddress address : row.addresses()) {
+      if (own.contains(address)) {
+        return Optional.of(what + "address " + address + " is this node's");
+      }
+    }
+    for (IpPrefix theirs : row.podCidrs()) {
+      for (IpPrefix ours : config.podCidrs()) {
+        if (theirs.contains(ours) || ours.contains(theirs)) {
+          return Optional.of(
+              what + "pods' prefix " + theirs + " overlaps " + ours + " of this node");
+        }
+      }
+    }
+    return Optional.empty();
   }
 
   private void followEndpoints(Changes<String, Stored<PublishedEndpoint>> changes) {
@@ -159,6 +212,22 @@ public final class NodesFeature implements Feature {
         .problems()
         .snapshot()
         .forEach(row -> all.put("cluster-store: " + row.key(), row.key() + ": " + row.value()));
+    store
+        .nodes()
+        .table()
+        .get(config.nodeName())
+        .map(own -> own.value().podCidrs())
+        .filter(told -> !told.isEmpty() && !told.containsAll(config.podCidrs()))
+        .ifPresent(told ->
+            all.put(
+                new NodeKey(config.nodeName()).toString(),
+                "node "
+                    + config.nodeName()
+                    + ": the cluster's store has the pod CIDRs "
+                    + told
+                    + ", and its pods have addresses of "
+                    + config.podCidrs()));
+    refused.forEach((name, line) -> all.put(new NodeKey(name).toString(), line));
     for (var row : reconciler.statuses().snapshot()) {
       if (row.value() instanceof RowStatus.Failed failed) {
         all.put(row.key().toString(), failed.message());
@@ -175,7 +244,7 @@ public final class NodesFeature implements Feature {
                   "node "
                       + node.name()
                       + ": it has no "
-                      + tunnel.underlay()
+                      + (tunnel.underlay() == IpFamily.IPV4 ? "IPv4" : "IPv6")
                       + " address, by which tunnels run here; its pods cannot be reached");
             }
           }

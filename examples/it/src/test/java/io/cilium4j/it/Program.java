@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.it;
+
+import io.cilium4j.datapath.net.Netns;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** A program of the project as a process of its own, which can be killed without a word to it. */
+final class Program implements AutoCloseable {
+
+  /** How many of the last lines are told when something goes wrong. */
+  private static final int KEPT_LINES = 200;
+
+  private final String name;
+  private final Process process;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition said = lock.newCondition();
+  private final Deque<String> log = new ArrayDeque<>();
+  private boolean isSilent;
+
+  private Program(String name, Process process) {
+    this.name = name;
+    this.process = process;
+    Thread.ofPlatform().daemon().name("log of " + name).start(this::readLog);
+  }
+
+  /**
+   * Starts it; does not wait.
+   *
+   * @param network the namespace that it is in from its first instruction; empty for our own
+   * @param main MODULE/CLASS
+   */
+  static Program launch(Optional<Netns> network, String main, List<String> options)
+      throws IOException {
+    List<String> command = new ArrayList<>();
+    network.ifPresent(netns -> command.addAll(List.of("nsenter", "--net=" + netns.path(), "--")));
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // As short a start as can be: it is what the time of a kill goes by with.
+    command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.add("--enable-native-access=io.cilium4j.datapath");
+    command.addAll(List.of("-p", System.getProperty("jdk.module.path"), "-m", main));
+    command.addAll(options);
+    var builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().keySet().removeIf(variable -> variable.startsWith("CILIUM_"));
+    return new Program(main, builder.start());
+  }
+
+  private void readLog() {
+    try (BufferedReader reader = process.inputReader()) {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        keep(Optional.of(line));
+      }
+    } catch (IOException _) {
+      // Killed while it wrote.
+    }
+    keep(Optional.empty());
+  }
+
+  private void keep(Optional<String> line) {
+    lock.lock();
+    try {
+      if (log.size() == KEPT_LINES) {
+        log.removeFirst();
+      }
+      line.ifPresentOrElse(log::addLast, () -> isSilent = true);
+      said.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits until a line with this text is among the last that it wrote. */
+  void awaitLine(String text, Duration patience) throws InterruptedException {
+    long nanos = patience.toNanos();
+    lock.lock();
+    try {
+      while (log.stream().noneMatch(line -> line.contains(text))) {
+        if (isSilent || nanos <= 0) {
+          throw new AssertionError(name + " did not say \"" + text + "\":\n" + log());
+        }
+        nanos = said.awaitNanos(nanos);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits until it has ended by itself; gives its exit code. */
+  int awaitEnd(Duration patience) throws InterruptedException {
+    if (!process.waitFor(patience.toSeconds(), TimeUnit.SECONDS)) {
+      throw new AssertionError(name + " did not end:\n" + log());
+    }
+    lock.lock();
+    try {
+      while (!isSilent) {
+        said.await();
+      }
+    } finally {
+      lock.unlock();
+    }
+    return process.exitValue();
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
+  /** The last lines that it wrote. */
+  String log() {
+    lock.lock();
+    try {
+      return String.join("\n", log);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  /** Ends it by SIGKILL, and returns when it is gone. */
+  void kill() {
+    var _ = process.destroyForcibly().onExit().join();
+  }
+
+  @Override
+  public void close() {
+    kill();
+  }
+}
