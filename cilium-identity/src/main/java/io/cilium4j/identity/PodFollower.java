@@ -78,6 +78,12 @@ public final class PodFollower implements Lifecycle.Part {
   private volatile @Nullable Watch<String, Namespace> namespaceWatch;
   private volatile @Nullable Watch<Integer, Endpoint> endpointWatch;
 
+  /** Endpoints that could not be changed and are tried again, also back to what they were. */
+  private final Set<Integer> behind = new HashSet<>();
+
+  /** Those of them whose next try is planned. */
+  private final Set<Integer> retries = new HashSet<>();
+
   /** Whether all namespaces were told; a namespace not told before that may have labels. */
   private boolean namespacesKnown;
 
@@ -156,6 +162,7 @@ public final class PodFollower implements Lifecycle.Part {
     Optional<Endpoint> endpoint = endpoints.table().get(id);
     Optional<Told> told = endpoints.told(id);
     if (endpoint.isEmpty() || told.isEmpty()) {
+      behind.remove(id);
       return;
     }
     Optional<Pod> pod =
@@ -170,7 +177,8 @@ public final class PodFollower implements Lifecycle.Part {
     UnaryOperator<Labels> labelsNow =
         before -> pod.map(labels::of).orElseGet(() -> labels.inNamespace(namespace, before));
     Map<String, NamedPort> ports = pod.map(Pod::namedPorts).orElse(endpoint.get().namedPorts());
-    if (labelsNow.apply(told.get().labels()).equals(told.get().labels())
+    if (!behind.contains(id)
+        && labelsNow.apply(told.get().labels()).equals(told.get().labels())
         && endpoint.get().namedPorts().equals(ports)) {
       return;
     }
@@ -178,6 +186,7 @@ public final class PodFollower implements Lifecycle.Part {
       if (endpoints.change(id, labelsNow, before -> pod.map(Pod::namedPorts).orElse(before))) {
         LOG.info("endpoint follows its pod id={} pod={}", id, endpoint.get().podName());
       }
+      behind.remove(id);
     } catch (RuntimeException e) {
       LOG.warn(
           "endpoint does not follow its pod id={} pod={} retry-in={} error=\"{}\"",
@@ -185,7 +194,15 @@ public final class PodFollower implements Lifecycle.Part {
           endpoint.get().podName(),
           RETRY,
           e.getMessage());
-      scheduler.schedule(RETRY, () -> follow(id));
+      behind.add(id);
+      if (retries.add(id)) {
+        scheduler.schedule(
+            RETRY,
+            () -> {
+              retries.remove(id);
+              follow(id);
+            });
+      }
     }
   }
 }

@@ -164,9 +164,7 @@ class MovedAddressKernelIT {
     }
   }
 
-  private TwoNodes nodes;
-
-  private NodeRow row(Node node, boolean hasMoving) {
+  private static NodeRow row(Node node, boolean hasMoving) {
     NodeRow row = node.row();
     List<IpPrefix> cidrs = new ArrayList<>(row.podCidrs());
     if (hasMoving) {
@@ -176,7 +174,7 @@ class MovedAddressKernelIT {
   }
 
   /** Has the address move to a node, where a pod of this identity gets it. */
-  private Pod move(Node from, Pod before, Node to, Netns netns, int identity) {
+  private static Pod move(Node from, Pod before, Node to, Netns netns, int identity) {
     from.end(before);
     to.apply(row(from, false));
     Pod pod = to.pod(MOVING_ID, identity, PolicyMapState.ALLOW_ALL, netns, MOVING);
@@ -196,20 +194,19 @@ class MovedAddressKernelIT {
   @MethodSource("ways")
   void address_movesToAnotherNodeAndIdentity_isThatFromItsRowsOn(
       Routing routing, boolean inUserSpace) throws Exception {
-    try (var made = new TwoNodes(folder, routing, inUserSpace)) {
-      nodes = made;
-      Pod near = made.first.pod(10, OTHER, friendsOnly());
-      Pod far = made.second.pod(10, OTHER, friendsOnly());
-      made.announce(near);
-      made.announce(far);
+    try (var nodes = new TwoNodes(folder, routing, inUserSpace)) {
+      Pod near = nodes.first.pod(10, OTHER, friendsOnly());
+      Pod far = nodes.second.pod(10, OTHER, friendsOnly());
+      nodes.announce(near);
+      nodes.announce(far);
       List<IpAddress> bystanders = new ArrayList<>(near.endpoint().addresses());
       bystanders.addAll(far.endpoint().addresses());
       Netns friendsHome = Netns.create(folder, "friend");
       Netns strangersHome = Netns.create(folder, "stranger");
-      Pod owner = made.first.pod(MOVING_ID, FRIEND, PolicyMapState.ALLOW_ALL, friendsHome, MOVING);
-      made.first.apply(local(FRIEND));
-      made.second.apply(row(made.first, true));
-      made.second.apply(made.first.elsewhere(MOVING, FRIEND).toArray(Row[]::new));
+      Pod owner = nodes.first.pod(MOVING_ID, FRIEND, PolicyMapState.ALLOW_ALL, friendsHome, MOVING);
+      nodes.first.apply(local(FRIEND));
+      nodes.second.apply(row(nodes.first, true));
+      nodes.second.apply(nodes.first.elsewhere(MOVING, FRIEND).toArray(Row[]::new));
       try (var friend = new Speaker("friend", 1, friendsHome, bystanders);
           var stranger = new Speaker("stranger", 2, strangersHome, bystanders);
           var first = new Speaker("first", 3, near.netns(), MOVING);
@@ -217,7 +214,7 @@ class MovedAddressKernelIT {
         List<Speaker> all = List.of(friend, stranger, first, second);
         for (int round = 0; round < ROUNDS; round++) {
           assertHeard(friend, List.of(first, second));
-          owner = move(made.first, owner, made.second, strangersHome, STRANGER);
+          owner = move(nodes.first, owner, nodes.second, strangersHome, STRANGER);
           long[] begin = all.stream().mapToLong(Speaker::next).toArray();
           await(() ->
               all.stream()
@@ -225,7 +222,7 @@ class MovedAddressKernelIT {
           for (Speaker each : all) {
             each.forbidden.add(new Forbidden(begin[all.indexOf(each)], each.sent.get()));
           }
-          owner = move(made.second, owner, made.first, friendsHome, FRIEND);
+          owner = move(nodes.second, owner, nodes.first, friendsHome, FRIEND);
         }
         assertHeard(friend, List.of(first, second));
         assertEquals(List.of(), wronglyReceived(all));

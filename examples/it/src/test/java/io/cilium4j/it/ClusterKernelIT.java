@@ -15,6 +15,7 @@ import io.cilium4j.it.TestCluster.Node;
 import io.cilium4j.it.TestCluster.Pod;
 import io.cilium4j.it.TestCluster.Routing;
 import io.cilium4j.it.Traffic.EchoServer;
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.file.Files;
@@ -93,7 +94,7 @@ class ClusterKernelIT {
     private final Pod alice;
     private final List<Pod> bobs;
     private final List<Pod> pods;
-    private final List<AutoCloseable> open = new ArrayList<>();
+    private final List<Closeable> open = new ArrayList<>();
     private final List<PolicedPods> traffic = new ArrayList<>();
     private final List<CountedStream> streams = new ArrayList<>();
     private final List<CountedDatagrams> datagrams = new ArrayList<>();
@@ -116,14 +117,14 @@ class ClusterKernelIT {
       for (Pod intruder : List.of(eve, mallory)) {
         var tries = new PolicedPods(alice.netns(), intruder.netns());
         traffic.add(tries);
-        open.add(tries);
+        open.add(tries::close);
         for (Pod bob : bobs) {
           bob.addresses().forEach(tries::target);
         }
       }
       for (Pod bob : bobs) {
         traffic.getFirst().receiveIn(bob.netns());
-        open.add(new EchoServer(bob.netns(), PORT));
+        open.add(new EchoServer(bob.netns(), PORT)::close);
       }
       cluster.await(
           "intruders get in while no policy is there", () -> traffic.getFirst().intrusions() > 0);
@@ -239,8 +240,8 @@ class ClusterKernelIT {
     }
 
     @Override
-    public void close() throws Exception {
-      for (AutoCloseable each : open) {
+    public void close() throws IOException {
+      for (Closeable each : open) {
         each.close();
       }
     }
@@ -262,7 +263,7 @@ class ClusterKernelIT {
   @ParameterizedTest
   @EnumSource
   void kill_ofWhomeverUnderTraffic_losesNothingAndLetsNobodyIn(Routing routing) throws Exception {
-    var random = new Random(SEED + routing.ordinal());
+    var random = new Random(SEED + routing.name().hashCode());
     try (var cluster = new TestCluster("itc", routing);
         var scene = new Scene(cluster)) {
       for (int kills = 0; kills < KILLS; kills++) {

@@ -72,13 +72,15 @@ final class TestCluster implements AutoCloseable {
 
   /** How nodes reach each other's pods. */
   enum Routing {
-    VXLAN("tunnel", "false"),
-    NATIVE("native", "true");
+    VXLAN("tunnel", false),
+    NATIVE("native", true);
 
-    private final Map<String, String> options;
+    private final String mode;
+    private final boolean isDirect;
 
-    Routing(String mode, String direct) {
-      this.options = Map.of("routing-mode", mode, "auto-direct-node-routes", direct);
+    Routing(String mode, boolean isDirect) {
+      this.mode = mode;
+      this.isDirect = isDirect;
     }
   }
 
@@ -108,7 +110,8 @@ final class TestCluster implements AutoCloseable {
     Files.createDirectory(
         store(),
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    agentOptions.putAll(routing.options);
+    agentOptions.put("routing-mode", routing.mode);
+    agentOptions.put("auto-direct-node-routes", Boolean.toString(routing.isDirect));
     agentOptions.put("cluster-store", store().toString());
     agentOptions.put("identity-allocation-mode", "crd");
     agentOptions.put("static-cnp-path", manifests().toString());

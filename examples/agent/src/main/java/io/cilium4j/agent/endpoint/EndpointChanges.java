@@ -86,7 +86,8 @@ public final class EndpointChanges {
       }
       EndpointDetails changedDetails = change.apply(present.get());
       Identity next = claims.claimIdentity(changedDetails.relevantLabels());
-      UnaryOperator<Endpoint> step = endpoint -> alsoChanged.apply(endpoint.withIdentity(next));
+      UnaryOperator<Endpoint> step =
+          endpoint -> hasIdentity(alsoChanged.apply(endpoint.withIdentity(next)));
       try {
         before = keepChanged(id, changedDetails, step);
       } catch (RuntimeException e) {
@@ -106,10 +107,30 @@ public final class EndpointChanges {
     }
     try {
       enforced.await(changed, revision);
+      if (before.get().state() == EndpointState.WAITING_FOR_IDENTITY) {
+        // The datapath says nothing where nothing changed for it.
+        endpoints.reach(id, EndpointState.READY, Outcome.OK, "policy enforced");
+      }
     } finally {
       claims.releaseIdentity(before.get().identity());
     }
     return true;
+  }
+
+  private static Endpoint hasIdentity(Endpoint endpoint) {
+    return endpoint.state() == EndpointState.WAITING_FOR_IDENTITY
+        ? endpoint.withState(EndpointState.NOT_READY)
+        : endpoint;
+  }
+
+  /**
+   * Notes that there is no identity for the labels that an endpoint should have by now. What it had
+   * stays in force until {@link #changeLabels} succeeds.
+   *
+   * @param reason for people
+   */
+  public void lackIdentity(int id, String reason) {
+    endpoints.reach(id, EndpointState.WAITING_FOR_IDENTITY, Outcome.FAILED, reason);
   }
 
   /**

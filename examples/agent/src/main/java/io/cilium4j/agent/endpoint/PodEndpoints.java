@@ -5,6 +5,7 @@ import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.spi.IdentityException;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.identity.PodFollower;
 import io.cilium4j.identity.PodFollower.Told;
@@ -34,11 +35,16 @@ public record PodEndpoints(EndpointManager manager) implements PodFollower.Endpo
   @Override
   public boolean change(
       int id, UnaryOperator<Labels> labels, UnaryOperator<Map<String, NamedPort>> namedPorts) {
-    return manager
-        .changes()
-        .changeLabels(
-            id,
-            details -> details.withDerivedLabels(labels.apply(details.derivedLabels())),
-            endpoint -> endpoint.withNamedPorts(namedPorts.apply(endpoint.namedPorts())));
+    try {
+      return manager
+          .changes()
+          .changeLabels(
+              id,
+              details -> details.withDerivedLabels(labels.apply(details.derivedLabels())),
+              endpoint -> endpoint.withNamedPorts(namedPorts.apply(endpoint.namedPorts())));
+    } catch (IdentityException e) {
+      manager.changes().lackIdentity(id, String.valueOf(e.getMessage()));
+      throw e;
+    }
   }
 }
