@@ -12,6 +12,7 @@ public final class Benchmarks {
       switch (name) {
         case "packet" -> PacketBenchmark.run(System.out);
         case "flows" -> FlowsBenchmark.run(System.out);
+        case "churn" -> ChurnBenchmark.run(System.out);
         case "new-flow" -> NewFlowBenchmark.run(System.out);
         case "throughput" -> ThroughputBenchmark.run(System.out);
         case "nodes" -> NodesBenchmark.run(System.out);
