@@ -52,6 +52,20 @@ public interface EndpointDevices {
     // Nothing to take back where adopt takes over none.
   }
 
+  /**
+   * Gives endpoints' devices another MTU at both ends, because that of the node's network is
+   * another one now: those that have the former one, or a larger one than they may have now. One
+   * that was given a smaller one on purpose keeps it.
+   *
+   * @param formerBytes 0 if it is not known
+   * @param mtuBytes largest packet, 1280 to 65535
+   * @return those that stayed as they are since one end cannot be reached
+   */
+  default List<EndpointInterface> setMtu(
+      List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
+    return List.of();
+  }
+
   /** Whether the endpoint's devices are there; a pod that ended took them along. */
   boolean holds(EndpointInterface device);
 

@@ -331,6 +331,12 @@ final class EbpfDatapath implements Datapath {
   }
 
   @Override
+  public List<EndpointInterface> setMtu(
+      List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
+    return pods.setMtu(devices, formerBytes, mtuBytes);
+  }
+
+  @Override
   public void release(EndpointInterface device) {
     pods.release(device);
   }

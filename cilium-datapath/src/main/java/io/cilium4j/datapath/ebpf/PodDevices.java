@@ -11,6 +11,7 @@ import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.PodMtu;
 import io.cilium4j.datapath.net.ReversePathFilter;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -160,6 +161,12 @@ final class PodDevices implements EndpointDevices {
     hook.hooks.detach(ifindex, name);
     manifest.remove(name, ifindex);
     node.network.refresh();
+  }
+
+  @Override
+  public synchronized List<EndpointInterface> setMtu(
+      List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
+    return PodMtu.set(node.links, devices, formerBytes, mtuBytes);
   }
 
   @Override

@@ -146,6 +146,13 @@ public final class MemoryDatapath implements Datapath {
   }
 
   @Override
+  public synchronized List<EndpointInterface> setMtu(
+      List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
+    checkOpen();
+    return network == null ? List.of() : network.setMtu(devices, formerBytes, mtuBytes);
+  }
+
+  @Override
   public synchronized void release(EndpointInterface device) {
     checkOpen();
     if (network != null) {

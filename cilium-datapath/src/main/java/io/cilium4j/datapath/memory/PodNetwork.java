@@ -21,6 +21,7 @@ import io.cilium4j.datapath.net.NodeRoutes;
 import io.cilium4j.datapath.net.NodeRoutes.Way;
 import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
+import io.cilium4j.datapath.net.PodMtu;
 import io.cilium4j.datapath.net.PrefixUse;
 import io.cilium4j.datapath.net.RemoteNodes;
 import io.cilium4j.datapath.net.RemoteNodes.TunnelEnds;
@@ -243,6 +244,11 @@ final class PodNetwork implements AutoCloseable {
   void disconnect(EndpointInterface device) {
     connector.disconnect(device, link -> isIt(link, device));
     forget(device.hostName(), device.hostIfindex());
+  }
+
+  /** Gives endpoints' devices another MTU; those whose other end is not found stay as they are. */
+  List<EndpointInterface> setMtu(List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
+    return PodMtu.set(node, devices, formerBytes, mtuBytes);
   }
 
   /** Gives devices that were taken over back, down; the routes stay until {@link #settle}. */

@@ -38,9 +38,8 @@ import org.jspecify.annotations.Nullable;
 public final class AgentBuilder<A> {
 
   /** Largest packet of an Ethernet network. */
-  private static final int DEFAULT_MTU_BYTES = 1500;
-
   private String instance = Config.DEFAULT_INSTANCE;
+
   private Supplier<DatapathChoice> datapath = () -> DatapathChoice.of("auto");
   private @Nullable Path stateFolder;
   private Optional<Seam<KubernetesSourceProvider>> source = Optional.empty();
@@ -58,7 +57,7 @@ public final class AgentBuilder<A> {
 
   private String clusterName = DEFAULT_CLUSTER;
   private int clusterId;
-  private int mtuBytes = DEFAULT_MTU_BYTES;
+  private int mtuBytes;
   private int flowsKept = FlowLog.DEFAULT_CAPACITY;
   private Limits limits = Limits.DEFAULT;
   private List<String> devices = List.of();
@@ -267,8 +266,9 @@ public final class AgentBuilder<A> {
   }
 
   /**
-   * Largest packet of the network between nodes, in bytes; 1500 by default. Endpoints' devices take
-   * as much, less what a tunnel adds.
+   * Largest packet of the network between nodes, in bytes; 0, the default, for the least MTU of the
+   * node's devices, whose changes endpoints follow. Endpoints' devices take as much, less what a
+   * tunnel adds.
    */
   public AgentBuilder<A> mtuBytes(int bytes) {
     this.mtuBytes = bytes;

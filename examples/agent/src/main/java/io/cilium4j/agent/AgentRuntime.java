@@ -13,6 +13,7 @@ import io.cilium4j.agent.feature.FeatureContext;
 import io.cilium4j.agent.feature.FlowFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
+import io.cilium4j.agent.feature.MtuFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
 import io.cilium4j.agent.feature.ServiceFeature;
@@ -63,6 +64,7 @@ final class AgentRuntime implements AutoCloseable {
   private final AgentConfig config;
   private final AddressFeature addresses;
   private final DatapathFeature datapath;
+  private final MtuFeature mtu;
   private final SourceFeature source;
   private final IdentityFeature identity;
   private final PolicyFeature policy;
@@ -91,21 +93,24 @@ final class AgentRuntime implements AutoCloseable {
     TableWriter<Integer, Endpoint> table = EndpointFeature.newTable();
     this.addresses = new AddressFeature(context);
     this.datapath = new DatapathFeature(context, choice, addresses.routers());
+    this.mtu = new MtuFeature(context, datapath, table.table());
     this.source = new SourceFeature(context);
     this.identity = new IdentityFeature(context, addresses, source);
     this.policy = new PolicyFeature(context, table.table(), source, addresses, identity, datapath);
     this.endpoints =
-        new EndpointFeature(context, table, source, addresses, identity, datapath, policy);
+        new EndpointFeature(context, table, source, addresses, identity, datapath, policy, mtu);
     this.flows = new FlowFeature(context, datapath, identity, policy, endpoints);
     this.services = new ServiceFeature(context);
-    this.nodes = config.store().map(store -> new NodesFeature(context, store, identity, datapath));
+    this.nodes =
+        config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
     this.cluster =
         new ClusterFeature(
             context, nodes.map(NodesFeature::nodes).orElseGet(source::ciliumNodes), addresses);
     this.tasks = new TaskFeature(context);
     this.features =
         Stream.of(
-                Stream.of(addresses, datapath, flows, endpoints, identity, tasks, policy, services),
+                Stream.of(
+                    addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, services),
                 Stream.of(new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(cluster, source, endpoints.podFollower()))
@@ -198,6 +203,10 @@ final class AgentRuntime implements AutoCloseable {
 
   DatapathFeature datapath() {
     return datapath;
+  }
+
+  MtuFeature mtu() {
+    return mtu;
   }
 
   SourceFeature source() {

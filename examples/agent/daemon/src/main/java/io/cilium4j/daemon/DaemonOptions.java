@@ -96,7 +96,8 @@ final class DaemonOptions {
         "underlay-protocol",
         Kind.TEXT,
         "auto",
-        "by which nodes reach each other's tunnels; auto is ipv4 where this node has such an address",
+        "by which nodes reach each other's tunnels; auto is ipv4 where this node has such an"
+            + " address",
         "auto",
         "ipv4",
         "ipv6");
@@ -130,13 +131,15 @@ final class DaemonOptions {
         "ipv4-range",
         Kind.PREFIX,
         "auto",
-        "the endpoints' prefix, at most /30, in use by nothing else; auto is the operator's or 10.0.0.0/24");
+        "the endpoints' prefix, at most /30, in use by nothing else; auto is the operator's or"
+            + " 10.0.0.0/24");
     add(
         group,
         "ipv6-range",
         Kind.PREFIX,
         "auto",
-        "the endpoints' prefix, at most /126, in use by nothing else; auto is the operator's or fd00:10::/112");
+        "the endpoints' prefix, at most /126, in use by nothing else; auto is the operator's or"
+            + " fd00:10::/112");
     add(group, "ipv4-node", Kind.TEXT, "auto", "where other nodes reach this one; auto: found");
     add(group, "ipv6-node", Kind.TEXT, "auto", "where other nodes reach this one; auto: found");
     add(
@@ -145,7 +148,13 @@ final class DaemonOptions {
         Kind.TRUTH,
         "false",
         "start with prefixes that do not hold the addresses of earlier endpoints");
-    add(group, "mtu", Kind.NUMBER, "1500", "largest packet of the endpoints' devices, in bytes");
+    add(
+        group,
+        "mtu",
+        Kind.NUMBER,
+        "0",
+        "largest packet of the network between nodes, in bytes; 0 for the least of the node's"
+            + " devices");
   }
 
   private static void policy() {

@@ -7,7 +7,6 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
-import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
@@ -34,7 +33,7 @@ import java.util.function.Supplier;
  * @param podCidrs the prefixes of its endpoints' addresses, at most one a family
  * @param clusterName its cluster's name, a label of each endpoint
  * @param clusterId its cluster's id, 0 to 255
- * @param mtuBytes largest packet of the network between nodes
+ * @param mtuBytes largest packet of the network between nodes; 0 for that of the node's devices
  * @param flowsKept how many flows are kept for readers that come later
  * @param limits how much the datapath may hold
  * @param devices names of the devices that join the node to its networks, as {@link Config#devices}
@@ -91,16 +90,11 @@ public record AgentConfig(
       throw new IllegalArgumentException(
           "flows to keep: " + flowsKept + ": wanted 1 to " + FlowLog.MAX_CAPACITY);
     }
-    if (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES) {
+    if (mtuBytes != 0 && (mtuBytes < MIN_MTU_BYTES || mtuBytes > MAX_MTU_BYTES)) {
       throw new IllegalArgumentException(
-          "MTU " + mtuBytes + ": wanted " + MIN_MTU_BYTES + " to " + MAX_MTU_BYTES);
+          "MTU " + mtuBytes + ": wanted 0, or " + MIN_MTU_BYTES + " to " + MAX_MTU_BYTES);
     }
     // The datapath's own checks of name and id; made here, so that a wrong one fails at once.
     var _ = new Config(instance, stateFolder, List.of(), clusterId, limits);
-  }
-
-  /** Largest packet of the endpoints' devices. */
-  public int endpointMtuBytes() {
-    return mtuBytes - routing.tunnel().map(Tunnel::overheadBytes).orElse(0);
   }
 }

@@ -58,6 +58,7 @@ public final class EndpointFeature implements Feature {
   private final TableFollower<?, ?> states;
   private final TableFollower<?, ?> shown;
   private final Optional<PodFollower> pods;
+  private final MtuFeature mtu;
 
   /** The table of endpoints, which waits for those of an earlier run. */
   public static TableWriter<Integer, Endpoint> newTable() {
@@ -80,8 +81,10 @@ public final class EndpointFeature implements Feature {
       AddressFeature addresses,
       IdentityFeature identity,
       DatapathFeature datapath,
-      PolicyFeature policy) {
+      PolicyFeature policy,
+      MtuFeature mtu) {
     this.context = context;
+    this.mtu = mtu;
     this.addresses = addresses;
     this.policy = policy;
     this.labels = identity.labels();
@@ -137,7 +140,7 @@ public final class EndpointFeature implements Feature {
 
   /** Makes a pod that the program tells of an endpoint. */
   public Endpoint create(EndpointRequest request) {
-    return manager.create(request, labels.of(request.pod()), context.config().endpointMtuBytes());
+    return manager.create(request, labels.of(request.pod()), mtu.endpointBytes());
   }
 
   /** Makes a pod that is prepared an endpoint, by what Kubernetes knows of it where it does. */

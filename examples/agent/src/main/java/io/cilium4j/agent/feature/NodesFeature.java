@@ -23,6 +23,7 @@ import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.identity.ClusterPrefixes;
@@ -45,6 +46,7 @@ public final class NodesFeature implements Feature {
 
   private final AgentConfig config;
   private final ClusterStore store;
+  private final MtuFeature mtu;
   private final ClusterPrefixes prefixes;
   private final TableWriter<String, Node> nodes =
       TableWriter.create("cilium-nodes", Comparator.naturalOrder(), Set.of(INPUT));
@@ -63,8 +65,10 @@ public final class NodesFeature implements Feature {
       FeatureContext context,
       ClusterStore store,
       IdentityFeature identity,
-      DatapathFeature datapath) {
+      DatapathFeature datapath,
+      MtuFeature mtu) {
     this.config = context.config();
+    this.mtu = mtu;
     this.store = store;
     this.prefixes =
         new ClusterPrefixes(
@@ -75,6 +79,8 @@ public final class NodesFeature implements Feature {
             rows.table(),
             new RowOperations(datapath.datapath(), Set.of(RowKind.NODE)),
             context.thread("node-reconciler"));
+    // As large as the packets are that may be sent to them.
+    mtu.onChange(() -> thread.execute(this::writeAll));
     this.nodeFollower = new TableFollower<>(store.nodes().table(), thread, this::followNodes);
     this.endpointFollower =
         new TableFollower<>(store.endpoints().table(), thread, this::followEndpoints);
@@ -99,13 +105,12 @@ public final class NodesFeature implements Feature {
     // What is this node's own now may be what another one claims.
     boolean all =
         changes.list().stream().anyMatch(change -> change.key().equals(config.nodeName()));
+    if (all) {
+      writeAll();
+      settle();
+      return;
+    }
     rows.write(batch -> {
-      if (all) {
-        rows.table().snapshot().forEach(row -> batch.remove(row.key()));
-        refused.clear();
-        store.nodes().table().snapshot().forEach(row -> put(batch, row.value().value()));
-        return;
-      }
       for (Change<String, Stored<ClusterNode>> change : changes.list()) {
         switch (change) {
           case Change.Put<String, Stored<ClusterNode>> put -> put(batch, put.value().value());
@@ -117,6 +122,20 @@ public final class NodesFeature implements Feature {
       }
     });
     settle();
+  }
+
+  /** All rows anew: what they follow from besides the nodes themselves is another now. */
+  private void writeAll() {
+    Snapshot<String, Stored<ClusterNode>> now = store.nodes().table().snapshot();
+    refused.keySet().removeIf(name -> now.get(name).isEmpty());
+    rows.write(batch -> {
+      for (var row : rows.table().snapshot()) {
+        if (row.key() instanceof NodeKey(String name) && now.get(name).isEmpty()) {
+          batch.remove(row.key());
+        }
+      }
+      now.forEach(row -> put(batch, row.value().value()));
+    });
   }
 
   /** A node that claims what is this one's own is sent nothing and believed nothing. */
@@ -194,7 +213,7 @@ public final class NodesFeature implements Feature {
         reached(node),
         node.podCidrs(),
         tunnel.flatMap(each -> node.address(AddressType.INTERNAL_IP, each.underlay())),
-        tunnel.isPresent() ? config.endpointMtuBytes() : 0);
+        tunnel.isPresent() ? mtu.endpointBytes() : 0);
   }
 
   @Override
