@@ -5,6 +5,7 @@
 module io.cilium4j.agent {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.api;
+  requires transitive io.cilium4j.cni;
   requires transitive io.cilium4j.core;
   requires transitive io.cilium4j.policy;
   requires io.cilium4j.documents;

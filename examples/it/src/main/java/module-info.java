@@ -6,11 +6,13 @@ module io.cilium4j.it {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
   requires io.cilium4j.agent;
+  requires io.cilium4j.cni;
   // What tests start as a process of its own.
   requires io.cilium4j.daemon;
   requires io.cilium4j.operator;
   // What the tests drive part by part.
   requires io.cilium4j.datapath;
+  requires io.cilium4j.documents;
   requires io.cilium4j.policy;
 
   uses io.cilium4j.core.spi.DatapathProvider;

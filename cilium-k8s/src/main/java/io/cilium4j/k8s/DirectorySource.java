@@ -111,6 +111,11 @@ final class DirectorySource implements KubernetesSource {
   }
 
   @Override
+  public boolean hasEveryPod() {
+    return false;
+  }
+
+  @Override
   public Table<ResourceKey, Pod> pods() {
     return tables.pods();
   }

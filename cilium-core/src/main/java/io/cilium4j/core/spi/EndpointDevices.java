@@ -4,6 +4,7 @@ package io.cilium4j.core.spi;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The network devices of endpoints: made, taken over and given up. A device without a row passes
@@ -68,6 +69,24 @@ public interface EndpointDevices {
 
   /** Whether the endpoint's devices are there; a pod that ended took them along. */
   boolean holds(EndpointInterface device);
+
+  /**
+   * What of an endpoint's devices is not as {@link #connect} makes them, one line each: the pair,
+   * and on the endpoint's side its name and addresses.
+   *
+   * @param made what was asked for; the namespace's path may have changed
+   */
+  default List<String> examine(EndpointInterface device, ConnectRequest made) {
+    return holds(device) ? List.of() : List.of("device " + device.hostName() + " is gone");
+  }
+
+  /**
+   * The pair of which one end has this name in a namespace and the other is on the node; absent if
+   * there is none, or this datapath takes over none.
+   */
+  default Optional<EndpointInterface> pairOf(String netns, String podDeviceName) {
+    return Optional.empty();
+  }
 
   /**
    * Which devices to make.

@@ -24,6 +24,14 @@ public interface KubernetesSource extends Lifecycle.Part {
   /** The implementation's name: {@code directory}, {@code api-server}. */
   String name();
 
+  /**
+   * Whether each pod of this node is in {@link #pods} soon after it was bound to the node. Then who
+   * hears of a pod from its container runtime waits for it; a folder may do without pods.
+   */
+  default boolean hasEveryPod() {
+    return true;
+  }
+
   /** Pods, by object; their labels are their own, without those of their namespace. */
   Table<ResourceKey, Pod> pods();
 

@@ -42,6 +42,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
@@ -344,6 +345,16 @@ final class EbpfDatapath implements Datapath {
   @Override
   public boolean holds(EndpointInterface device) {
     return pods.holds(device);
+  }
+
+  @Override
+  public List<String> examine(EndpointInterface device, ConnectRequest made) {
+    return pods.examine(device, made);
+  }
+
+  @Override
+  public Optional<EndpointInterface> pairOf(String netns, String podDeviceName) {
+    return pods.pairOf(netns, podDeviceName);
   }
 
   @Override

@@ -18,6 +18,7 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.slf4j.Logger;
@@ -172,6 +173,18 @@ final class PodDevices implements EndpointDevices {
   @Override
   public boolean holds(EndpointInterface device) {
     return PodConnector.holds(node.links, device);
+  }
+
+  @Override
+  public List<String> examine(EndpointInterface device, ConnectRequest made) {
+    return holds(device)
+        ? PodConnector.examine(node.links, device, made)
+        : EndpointDevices.super.examine(device, made);
+  }
+
+  @Override
+  public Optional<EndpointInterface> pairOf(String netns, String podDeviceName) {
+    return PodConnector.pairOf(node.links, netns, podDeviceName);
   }
 
   /** Gives up the devices of an earlier process that have no row. */

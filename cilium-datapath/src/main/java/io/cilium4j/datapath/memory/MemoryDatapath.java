@@ -20,6 +20,7 @@ import java.nio.ByteOrder;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
@@ -165,6 +166,19 @@ public final class MemoryDatapath implements Datapath {
   public synchronized boolean holds(EndpointInterface device) {
     checkOpen();
     return network != null && network.holds(device);
+  }
+
+  @Override
+  public synchronized List<String> examine(EndpointInterface device, ConnectRequest made) {
+    checkOpen();
+    return network != null && network.holds(device)
+        ? network.examine(device, made)
+        : Datapath.super.examine(device, made);
+  }
+
+  @Override
+  public synchronized Optional<EndpointInterface> pairOf(String netns, String podDeviceName) {
+    return network().pairOf(netns, podDeviceName);
   }
 
   @Override

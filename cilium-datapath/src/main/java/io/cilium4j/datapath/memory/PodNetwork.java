@@ -34,6 +34,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -270,6 +271,14 @@ final class PodNetwork implements AutoCloseable {
 
   boolean holds(EndpointInterface device) {
     return PodConnector.holds(node, device, link -> isIt(link, device));
+  }
+
+  List<String> examine(EndpointInterface device, ConnectRequest made) {
+    return PodConnector.examine(node, device, made);
+  }
+
+  Optional<EndpointInterface> pairOf(String netns, String podDeviceName) {
+    return PodConnector.pairOf(node, netns, podDeviceName);
   }
 
   /**

@@ -8,8 +8,10 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
+import io.cilium4j.datapath.bpf.SystemCallException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
@@ -77,6 +79,11 @@ public final class PodConnector {
     }
     try (Netns netns = Netns.open(Path.of(request.netns()));
         Netlink pod = Netlink.open(netns)) {
+      if (netns.id().equals(Netns.currentId())) {
+        // Its default route would lead into the pods' network, and the node be cut off.
+        throw new DatapathException(
+            "network namespace " + request.netns() + ": it is the node's own");
+      }
       Optional<Link> existing = existing(request, hostName, pod);
       Link host = existing.orElseGet(() -> create(request, hostName, netns));
       try {
@@ -172,6 +179,54 @@ public final class PodConnector {
         .filter(link -> link.index() == device.hostIfindex())
         .filter(isIt)
         .isPresent();
+  }
+
+  /**
+   * What is not as {@link #connect} makes it on the pod's side of a pair that is there, one line
+   * each.
+   */
+  public static List<String> examine(Netlink node, EndpointInterface device, ConnectRequest made) {
+    String name = made.podDeviceName();
+    try (Netns netns = Netns.open(Path.of(made.netns()));
+        Netlink pod = Netlink.open(netns)) {
+      Optional<Link> host = node.linkByName(device.hostName());
+      Optional<Link> end =
+          pod.linkByName(name)
+              .filter(link -> host.filter(each -> each.peerIndex() == link.index()).isPresent());
+      if (end.isEmpty()) {
+        return List.of("device " + name + " in " + made.netns() + " is gone");
+      }
+      List<IpAddress> present =
+          pod.listAddresses(end.get().index()).stream().map(InterfaceAddress::address).toList();
+      List<String> problems = new ArrayList<>();
+      if (!end.get().isUp()) {
+        problems.add("device " + name + " in " + made.netns() + " is down");
+      }
+      for (IpAddress address : made.addresses()) {
+        if (!present.contains(address)) {
+          problems.add("address " + address + " of device " + name + " is gone");
+        }
+      }
+      return problems;
+    } catch (SystemCallException e) {
+      return List.of("network namespace " + made.netns() + ": " + e.getMessage());
+    }
+  }
+
+  /** The pair of which one end has this name in a namespace and the other is on the node. */
+  public static Optional<EndpointInterface> pairOf(
+      Netlink node, String netns, String podDeviceName) {
+    try (Netns inside = Netns.open(Path.of(netns));
+        Netlink pod = Netlink.open(inside)) {
+      return pod.linkByName(podDeviceName)
+          .filter(end -> end.kind().equals("veth"))
+          .flatMap(end ->
+              node.linkByIndex(end.peerIndex())
+                  .filter(host -> host.kind().equals("veth") && host.peerIndex() == end.index())
+                  .map(host ->
+                      new EndpointInterface(
+                          host.name(), host.index(), host.mac(), end.mac(), netns)));
+    }
   }
 
   /**

@@ -6,6 +6,7 @@ import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.api.model.RecorderSpec;
 import io.cilium4j.api.model.ServiceSpec;
+import io.cilium4j.cni.CniPlugin;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
@@ -379,6 +380,11 @@ public final class Agent implements AutoCloseable {
   /** Which of them are reached; absent if they are not probed. */
   public Optional<NodeHealth> nodeHealth() {
     return running().cluster().health();
+  }
+
+  /** Answers the calls of container runtimes that join pods to this node. */
+  public CniPlugin cni() {
+    return running().cni().plugin();
   }
 
   // ---- the agent itself ----

@@ -6,6 +6,7 @@ import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.event.AgentEvents;
 import io.cilium4j.agent.feature.AddressFeature;
 import io.cilium4j.agent.feature.ClusterFeature;
+import io.cilium4j.agent.feature.CniFeature;
 import io.cilium4j.agent.feature.DatapathFeature;
 import io.cilium4j.agent.feature.EndpointFeature;
 import io.cilium4j.agent.feature.Feature;
@@ -70,6 +71,7 @@ final class AgentRuntime implements AutoCloseable {
   private final PolicyFeature policy;
   private final EndpointFeature endpoints;
   private final FlowFeature flows;
+  private final CniFeature cni;
   private final ServiceFeature services;
   private final Optional<NodesFeature> nodes;
   private final ClusterFeature cluster;
@@ -100,6 +102,7 @@ final class AgentRuntime implements AutoCloseable {
     this.endpoints =
         new EndpointFeature(context, table, source, addresses, identity, datapath, policy, mtu);
     this.flows = new FlowFeature(context, datapath, identity, policy, endpoints);
+    this.cni = new CniFeature(context, source, addresses, datapath, endpoints);
     this.services = new ServiceFeature(context);
     this.nodes =
         config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
@@ -227,6 +230,10 @@ final class AgentRuntime implements AutoCloseable {
 
   FlowFeature flows() {
     return flows;
+  }
+
+  CniFeature cni() {
+    return cni;
   }
 
   ServiceFeature services() {

@@ -47,7 +47,7 @@ public record EndpointDetails(
    * @param containerName the container runtime's name
    * @param containerInterface the device inside the pod
    * @param dockerEndpointId Docker's id of the endpoint
-   * @param dockerNetworkId Docker's id of the network
+   * @param dockerNetworkId Docker's id of the network; the name of a CNI network
    * @param podUid Kubernetes' id of the pod
    * @param attachmentOnly whether only the attachment names it, as for a pod with several devices
    */

@@ -51,10 +51,10 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   /** Whether it does not tell of flows, which is what a start asks for last. */
   public volatile boolean isBroken;
 
-  /** Where each adoption waits; open at first. */
+  /** Where each connection and adoption waits; open at first. */
   public volatile CountDownLatch gate = new CountDownLatch(0);
 
-  /** Counts down as an adoption comes to the gate. */
+  /** Counts down as one comes to the gate. */
   public volatile CountDownLatch arrived = new CountDownLatch(0);
 
   /** The same for removals of a device. */
@@ -86,7 +86,12 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   }
 
   @Override
-  public synchronized EndpointInterface connect(ConnectRequest request) {
+  public EndpointInterface connect(ConnectRequest request) {
+    passGate();
+    return make(request);
+  }
+
+  private synchronized EndpointInterface make(ConnectRequest request) {
     if (refusedDevices.contains(request.endpointId())) {
       throw new DatapathException("no device for " + request.netns());
     }
@@ -98,9 +103,13 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public EndpointInterface adopt(AdoptRequest request) {
+    passGate();
+    return take(request);
+  }
+
+  private void passGate() {
     arrived.countDown();
     await(gate);
-    return take(request);
   }
 
   private static void await(CountDownLatch gate) {

@@ -106,6 +106,10 @@ final class Daemon implements AutoCloseable {
     if (agent.nodeHealth().isPresent()) {
       parts.addFirst(RestServer.startHealth(agent, RestConfig.at(healthSocket(settings))));
     }
+    // Before the other, which holds the lock of the deletions: who waits for that may ask then.
+    parts.addFirst(
+        RestServer.startCni(
+            agent, RestConfig.at(settings.path("socket-path").resolveSibling("cni.sock"))));
     // Last: whoever finds the socket finds an agent that works.
     parts.addFirst(RestServer.start(agent, RestConfig.at(settings.path("socket-path"))));
     // Behind the API, which waits for nothing that only watches.

@@ -59,7 +59,9 @@ class DaemonTest {
       assertTrue(Files.exists(folder.resolve("monitor.sock")));
       assertTrue(Files.exists(folder.resolve("monitor-json.sock")));
       assertTrue(Files.exists(folder.resolve("health.sock")));
+      assertTrue(Files.exists(folder.resolve("cni.sock")));
     }
+    assertTrue(Files.notExists(folder.resolve("cni.sock")));
     assertTrue(Files.notExists(folder.resolve("health.sock")));
     assertTrue(Files.notExists(folder.resolve("api.sock")));
     assertTrue(Files.notExists(folder.resolve("monitor.sock")));

@@ -5,7 +5,6 @@ import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointDetails;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
-import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.agent.UnfitAddressException;
 import io.cilium4j.agent.endpoint.Ownership.Holding;
@@ -85,12 +84,16 @@ public final class EndpointClaims {
   }
 
   /**
-   * Takes the name of a pod whose addresses and devices are yet to be made.
+   * Takes the names of a pod whose addresses and devices are yet to be made.
    *
    * @throws EndpointExistsException if the pod is an endpoint already
    */
-  Holding own(String pod) {
-    return ownership.take(pod, Names.NONE, 0, List.of(Thing.attachment(pod, Names.NONE)));
+  Holding own(Sandbox wanted) {
+    return ownership.take(
+        wanted.podName(),
+        wanted.names(),
+        0,
+        List.of(Thing.attachment(wanted.podName(), wanted.names())));
   }
 
   /**
@@ -113,7 +116,7 @@ public final class EndpointClaims {
   /**
    * Claims everything for a new endpoint.
    *
-   * @param holding from {@link #own(String)}; given back with the rest
+   * @param holding from {@link #own(Sandbox)}; given back with the rest
    */
   Claim claim(Holding holding, String pod, Labels relevant, Undo undo) {
     undo.add(() -> forget(holding));

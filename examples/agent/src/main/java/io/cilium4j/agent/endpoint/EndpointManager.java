@@ -6,11 +6,9 @@ import io.cilium4j.agent.EndpointAttachment;
 import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointDetails;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
-import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.agent.EndpointEvent;
 import io.cilium4j.agent.EndpointEvent.Outcome;
 import io.cilium4j.agent.EndpointExistsException;
-import io.cilium4j.agent.EndpointRequest;
 import io.cilium4j.agent.UnfitAddressException;
 import io.cilium4j.agent.Wait;
 import io.cilium4j.agent.endpoint.EndpointClaims.Claim;
@@ -59,9 +57,6 @@ public final class EndpointManager {
   /** The input that the table of endpoints waits for: those of the state folder. */
   public static final String RESTORED = "restored";
 
-  /** The name of the device inside each pod. */
-  private static final String POD_DEVICE = "eth0";
-
   /** How long a datapath may take for one endpoint before the caller is told that it failed. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -99,28 +94,45 @@ public final class EndpointManager {
   }
 
   /**
-   * Makes a pod an endpoint and waits until it is ready.
+   * Makes a network namespace an endpoint and waits until it is ready.
    *
+   * @throws EndpointExistsException if it is one already
    * @throws AgentException if it cannot; nothing is left of the attempt
    */
-  public Endpoint create(EndpointRequest request, Labels labels, int mtuBytes) {
-    var details = EndpointDetails.of(Names.NONE, labels, AddressOwner.AGENT);
-    Holding holding = own(() -> claims.own(request.podName()));
+  public Endpoint create(Sandbox sandbox, Labels labels, int mtuBytes) {
+    var details = EndpointDetails.of(sandbox.names(), labels, AddressOwner.AGENT);
+    Holding holding = own(() -> claims.own(sandbox));
     return bringAbout(
         holding,
-        request.podName(),
+        sandbox.podName(),
         Wait.UNTIL_READY,
         undo -> {
-          Claim claim = claims.claim(holding, request.podName(), details.relevantLabels(), undo);
-          EndpointInterface device =
+          Claim claim = claims.claim(holding, sandbox.podName(), details.relevantLabels(), undo);
+          EndpointInterface made =
               datapath.connect(
                   new ConnectRequest(
-                      claim.id(), request.netns(), POD_DEVICE, claim.addresses(), mtuBytes));
-          undo.add(() -> datapath.disconnect(device));
+                      claim.id(),
+                      sandbox.netns(),
+                      sandbox.podDevice(),
+                      claim.addresses(),
+                      mtuBytes));
+          undo.add(() -> datapath.disconnect(made));
+          EndpointInterface device = kept(made, sandbox);
           holding.add(Thing.device(device));
-          var pod = new PodName(request.namespace(), request.name());
-          return keep(endpoint(pod, claim, device, request.namedPorts()), details, undo);
+          var pod = new PodName(sandbox.namespace(), sandbox.name());
+          return keep(endpoint(pod, claim, device, sandbox.namedPorts()), details, undo);
         });
+  }
+
+  /**
+   * Without the path that a container runtime told: the next agent may run where it is not seen,
+   * and must not take the pod to be gone.
+   */
+  private static EndpointInterface kept(EndpointInterface made, Sandbox sandbox) {
+    return sandbox.names().containerId().isEmpty()
+        ? made
+        : new EndpointInterface(
+            made.hostName(), made.hostIfindex(), made.hostMac(), made.podMac(), "");
   }
 
   /**

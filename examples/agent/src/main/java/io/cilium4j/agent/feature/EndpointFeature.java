@@ -12,6 +12,7 @@ import io.cilium4j.agent.endpoint.EndpointManager;
 import io.cilium4j.agent.endpoint.EndpointRestorer;
 import io.cilium4j.agent.endpoint.EndpointStore;
 import io.cilium4j.agent.endpoint.PodEndpoints;
+import io.cilium4j.agent.endpoint.Sandbox;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Labels;
@@ -140,7 +141,26 @@ public final class EndpointFeature implements Feature {
 
   /** Makes a pod that the program tells of an endpoint. */
   public Endpoint create(EndpointRequest request) {
-    return manager.create(request, labels.of(request.pod()), mtu.endpointBytes());
+    return create(Sandbox.of(request), labels.of(request.pod()));
+  }
+
+  private Endpoint create(Sandbox sandbox, Labels told) {
+    return manager.create(sandbox, told, mtu.endpointBytes());
+  }
+
+  /** Makes a container's network namespace an endpoint, by what Kubernetes knows where it does. */
+  public Endpoint create(Sandbox wanted) {
+    return labels
+        .podOf(wanted.namespace(), wanted.name(), wanted.names().podUid())
+        .map(pod -> create(wanted.withNamedPorts(pod.namedPorts()), labels.of(pod)))
+        .orElseGet(() ->
+            create(
+                wanted, labels.ofRuntime(wanted.namespace(), Labels.EMPTY, wanted.namedPorts())));
+  }
+
+  /** A pod as Kubernetes knows it, and not an earlier or later one of its name. */
+  public Optional<Pod> podOf(String namespace, String name, String uid) {
+    return labels.podOf(namespace, name, uid);
   }
 
   /** Makes a pod that is prepared an endpoint, by what Kubernetes knows of it where it does. */

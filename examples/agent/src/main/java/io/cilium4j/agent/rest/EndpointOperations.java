@@ -8,6 +8,7 @@ import io.cilium4j.agent.EndpointClaim;
 import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.agent.UnfitAddressException;
 import io.cilium4j.agent.Wait;
+import io.cilium4j.agent.task.KeyedLocks;
 import io.cilium4j.api.EndpointId;
 import io.cilium4j.api.model.EndpointBatchDeleteRequest;
 import io.cilium4j.api.model.EndpointChangeRequest;

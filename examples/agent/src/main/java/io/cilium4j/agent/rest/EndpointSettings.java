@@ -3,6 +3,7 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentOption;
+import io.cilium4j.agent.task.KeyedLocks;
 import io.cilium4j.api.model.EndpointConfigurationSpec;
 import io.cilium4j.api.model.EndpointConfigurationStatus;
 import io.cilium4j.api.model.LabelConfigurationSpec;

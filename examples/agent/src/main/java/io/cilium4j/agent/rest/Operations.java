@@ -2,6 +2,7 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.task.KeyedLocks;
 
 /** Every operation of the agent's API, in the order of its description. */
 final class Operations {

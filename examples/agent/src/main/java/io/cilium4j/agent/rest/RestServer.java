@@ -132,6 +132,19 @@ public final class RestServer implements AutoCloseable {
         () -> {});
   }
 
+  /**
+   * Serves the CNI plugin's executable, which is root's alone: {@code POST /cni} with a call as its
+   * body.
+   *
+   * @param agent a started agent
+   */
+  public static RestServer startCni(Agent agent, RestConfig config) throws IOException {
+    Router router = new Router("").add("POST", "/cni", new CniOperation(agent.cni()));
+    var file = new SocketFile(config.socket(), SocketFile.Access.OWNER);
+    file.prepare();
+    return serve(router, file, config.limits(), new ProcessTimes(), () -> {});
+  }
+
   private static SocketFile prepared(RestConfig config) throws IOException {
     var file = new SocketFile(config.socket());
     file.prepare();

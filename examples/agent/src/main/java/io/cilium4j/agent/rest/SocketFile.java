@@ -19,9 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A UNIX socket of the agent in the file system: who may open it (its owner and the group {@code
- * cilium}, where there is one), and what becomes of one that a crash left. Until its mode is set
- * nobody but its owner can connect, since that takes the right to write.
+ * A UNIX socket of the agent in the file system: who may open it (see {@link Access}), and what
+ * becomes of one that a crash left. Until its mode is set nobody but its owner can connect, since
+ * that takes the right to write.
  *
  * <pre>
  *   prepare()  →  somebody binds path()  →  open()  →  remove()
@@ -33,7 +33,19 @@ public final class SocketFile {
   /** Whose members may speak with the agent, where the machine has such a group. */
   private static final String GROUP = "cilium";
 
-  private static final String MODE = "rw-rw----";
+  /** Who may connect. */
+  public enum Access {
+    /** The owner and the group {@code cilium}. */
+    GROUP("rw-rw----"),
+    /** The owner alone. */
+    OWNER("rw-------");
+
+    private final String mode;
+
+    Access(String mode) {
+      this.mode = mode;
+    }
+  }
 
   /** Longest path that the kernel takes for a socket, in bytes (sun_path without its last 0). */
   private static final int MAX_PATH_BYTES = 107;
@@ -47,13 +59,20 @@ public final class SocketFile {
   private static final String REFUSED = "Connection refused";
 
   private final Path path;
+  private final Access access;
 
   /** What tells our socket from another one of its name; null before it is there. */
   private @Nullable Object key;
 
-  /** Nothing is touched yet. */
+  /** A socket for the group; nothing is touched yet. */
   public SocketFile(Path path) {
+    this(path, Access.GROUP);
+  }
+
+  /** Nothing is touched yet. */
+  public SocketFile(Path path, Access access) {
     this.path = path.toAbsolutePath();
+    this.access = access;
   }
 
   /** Where it is, as an absolute path. */
@@ -119,6 +138,13 @@ public final class SocketFile {
         Objects.requireNonNull(
             Files.getFileAttributeView(path, PosixFileAttributeView.class),
             "a file system without permissions");
+    if (access == Access.GROUP) {
+      giveToGroup(view);
+    }
+    view.setPermissions(PosixFilePermissions.fromString(access.mode));
+  }
+
+  private void giveToGroup(PosixFileAttributeView view) {
     try {
       GroupPrincipal group =
           path.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByGroupName(GROUP);
@@ -129,7 +155,6 @@ public final class SocketFile {
       // Who is not root may have no right to do so; his own group is as good.
       LOG.info("socket stays in its group path={} error=\"{}\"", path, e.toString());
     }
-    view.setPermissions(PosixFilePermissions.fromString(MODE));
   }
 
   /** Removes the socket, unless another one is in its place by now. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent.rest;
+package io.cilium4j.agent.task;
 
 import java.util.HashMap;
 import java.util.List;
@@ -11,7 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * One lock for each key that somebody uses, so that what is done to one thing is done one at a
  * time, and to different things side by side.
  */
-final class KeyedLocks {
+public final class KeyedLocks {
 
   /** A lock, and how many hold it or wait for it. */
   private static final class Counted {
@@ -21,8 +21,11 @@ final class KeyedLocks {
 
   private final Map<String, Counted> locks = new HashMap<>();
 
+  /** No key is in use. */
+  public KeyedLocks() {}
+
   /** Does something while nobody else does anything under one of these keys. */
-  <T> T with(List<String> keys, Callable<T> task) throws Exception {
+  public <T> T with(List<String> keys, Callable<T> task) throws Exception {
     // Always in the same order, or two callers could wait for each other.
     List<String> sorted = keys.stream().distinct().sorted().toList();
     return with(sorted, 0, task);
