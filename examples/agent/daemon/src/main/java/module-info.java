@@ -5,6 +5,7 @@
 module io.cilium4j.daemon {
   requires static transitive org.jspecify;
   requires io.cilium4j.agent;
+  requires io.cilium4j.cni;
   requires io.cilium4j.core;
   requires io.cilium4j.datapath.observer;
   requires io.cilium4j.ipam;

@@ -102,7 +102,7 @@ final class AgentRuntime implements AutoCloseable {
     this.endpoints =
         new EndpointFeature(context, table, source, addresses, identity, datapath, policy, mtu);
     this.flows = new FlowFeature(context, datapath, identity, policy, endpoints);
-    this.cni = new CniFeature(context, source, addresses, datapath, endpoints);
+    this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.services = new ServiceFeature(context);
     this.nodes =
         config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));

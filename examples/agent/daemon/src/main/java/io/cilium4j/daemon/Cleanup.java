@@ -24,8 +24,8 @@ final class Cleanup {
       """
       cilium cleanup [--all-state] [-f] [--instance NAME] [--state-dir DIR]
 
-      Removes what an agent left: devices, eBPF maps and programs, and its state folder. Pods lose
-      their network. The agent must not run.
+      Removes what an agent left: devices, eBPF maps and programs, its CNI plugin, and its state
+      folder. Pods lose their network. The agent must not run.
 
         --all-state        the same; state in the kernel and on disk belong together
         --bpf-state        refused: it does not go alone
@@ -47,14 +47,20 @@ final class Cleanup {
     DaemonSettings settings = DaemonSettings.read(options, environment);
     String instance = settings.text("instance");
     LogSetup.use("text", "error"); // What is removed and how is not what was asked.
+    Path stateFolder =
+        settings.text("state-dir").isEmpty()
+            ? Path.of("/run", instance)
+            : settings.path("state-dir");
     try (Agent agent = Daemon.agent(settings)) {
-      if (!agent.hasState()) {
+      if (!agent.hasState() && CniOptions.installed(settings, stateFolder).isEmpty()) {
         System.out.println("Nothing to remove: there is no state of instance " + instance);
         return 0;
       }
       if (!force && !confirmed(instance)) {
         return 1;
       }
+      // First, so that no pod comes meanwhile.
+      CniOptions.remove(settings, stateFolder);
       agent.destroy();
     }
     removeQueue(settings.path("socket-path"));

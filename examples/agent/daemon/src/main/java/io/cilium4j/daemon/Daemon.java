@@ -8,6 +8,7 @@ import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.rest.RestConfig;
 import io.cilium4j.agent.rest.RestServer;
+import io.cilium4j.cni.CniFiles;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
@@ -81,6 +82,7 @@ final class Daemon implements AutoCloseable {
 
   private void startParts(DaemonSettings settings) throws IOException {
     long begin = System.nanoTime();
+    CniFiles cni = CniOptions.read(settings);
     Optional<ClusterMember> member = join(settings);
     member.ifPresent(parts::addFirst);
     Agent agent = agent(settings, member, podCidrs(settings, member));
@@ -115,6 +117,9 @@ final class Daemon implements AutoCloseable {
     // Behind the API, which waits for nothing that only watches.
     if (settings.isOn("enable-hubble")) {
       parts.addFirst(HubbleServers.start(settings, agent));
+    }
+    if (cni.isAny()) {
+      parts.addFirst(CniKeeper.start(cni, agent.facts().stateFolder()));
     }
     monitors.tell(new AgentEvent.Started(agent.facts().startedAt()));
     LOG.info(

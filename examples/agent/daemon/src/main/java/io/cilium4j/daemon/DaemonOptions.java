@@ -204,6 +204,31 @@ final class DaemonOptions {
         "",
         "another source of objects than a folder, by the name of what is installed");
     add(group, "kubernetes-options", Kind.TEXT, "", "that one's own options: KEY=VALUE;KEY=VALUE");
+    add(
+        group,
+        "write-cni-conf-when-ready",
+        Kind.PATH,
+        "",
+        "where to write the CNI configuration, such as /etc/cni/net.d/05-cilium.conflist");
+    add(
+        group,
+        "cni-bin-dir",
+        Kind.PATH,
+        "",
+        "the folder of CNI plugins, in which to write cilium-cni, such as /opt/cni/bin");
+    add(group, "read-cni-conf", Kind.PATH, "", "a file that the CNI configuration is copied from");
+    add(group, "cni-exclusive", Kind.TRUTH, "false", "set other CNI configurations aside");
+    add(
+        group,
+        "cni-chaining-mode",
+        Kind.TEXT,
+        "none",
+        "none; portmap after our plugin; or generic-veth: our plugin after those of another"
+            + " network",
+        "none",
+        "portmap",
+        "generic-veth");
+    add(group, "cni-chaining-target", Kind.TEXT, "", "with generic-veth, the other network's name");
     add(group, "enable-k8s", Kind.TRUTH, "false", "whether to ask the Kubernetes API", "false");
     add(group, "k8s-kubeconfig-path", Kind.PATH, "", "how to reach the Kubernetes API", "");
     add(group, "k8s-api-server", Kind.TEXT, "", "where the Kubernetes API is", "");

@@ -109,6 +109,45 @@ class DaemonTest {
   }
 
   @Test
+  void start_withACniFolder_installsThePluginAndCleanupTakesItAway() throws IOException {
+    Path conflist = folder.resolve("net.d/05-cilium.conflist");
+    Path executable = folder.resolve("bin/cilium-cni");
+    Path other = folder.resolve("net.d/10-other.conf");
+    Files.createDirectories(folder.resolve("net.d"));
+    Files.writeString(other, "{}");
+    try (var _ =
+        Daemon.start(
+            settings(
+                "--write-cni-conf-when-ready=" + conflist,
+                "--cni-bin-dir=" + folder.resolve("bin"),
+                "--cni-exclusive=true"))) {
+      assertTrue(Files.readString(conflist).contains("cilium-cni"));
+      assertTrue(Files.isExecutable(executable));
+      assertTrue(Files.notExists(other));
+    }
+    assertTrue(Files.exists(conflist), "it stays with what the agent enforces");
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+    assertTrue(Files.notExists(conflist));
+    assertTrue(Files.notExists(executable));
+    assertTrue(Files.exists(other));
+    assertTrue(Files.notExists(folder.resolve("state")));
+  }
+
+  @Test
+  void start_withAChainOfNoNetwork_isRefused() {
+    for (List<String> wrong :
+        List.of(
+            List.of("--cni-chaining-mode=generic-veth", "--write-cni-conf-when-ready=/x"),
+            List.of("--cni-chaining-target=x"),
+            List.of("--cni-chaining-mode=aws-cni"))) {
+      assertThrows(
+          OptionException.class,
+          () -> Daemon.start(settings(wrong.toArray(String[]::new))).close(),
+          wrong.toString());
+    }
+  }
+
+  @Test
   void start_withSeamsByName_usesThem() throws IOException {
     try (var _ =
         Daemon.start(

@@ -36,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.IntSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,21 +59,21 @@ public final class AgentNetwork implements CniNetwork {
   private final EndpointDevices devices;
   private final IpamAllocator addresses;
   private final PodArrival arrival;
-  private final int mtuBytes;
+  private final IntSupplier mtuBytes;
   private final KeyedLocks locks = new KeyedLocks();
 
   /**
    * The network of an agent.
    *
    * @param arrival waits for the pods of which a runtime tells before Kubernetes does
-   * @param mtuBytes the largest packet of the devices
+   * @param mtuBytes the largest packet of the devices at the moment
    */
   public AgentNetwork(
       EndpointFeature endpoints,
       EndpointDevices devices,
       IpamAllocator addresses,
       PodArrival arrival,
-      int mtuBytes) {
+      IntSupplier mtuBytes) {
     this.endpoints = endpoints;
     this.devices = devices;
     this.addresses = addresses;
@@ -232,11 +233,12 @@ public final class AgentNetwork implements CniNetwork {
     }
     return new CniResult(
         List.of(
-            new CniResult.Interface(device.hostName(), device.hostMac().toString(), mtuBytes, ""),
+            new CniResult.Interface(
+                device.hostName(), device.hostMac().toString(), mtuBytes.getAsInt(), ""),
             new CniResult.Interface(
                 request.attachment().interfaceName(),
                 device.podMac().toString(),
-                mtuBytes,
+                mtuBytes.getAsInt(),
                 request.netns())),
         given,
         routes);
@@ -337,7 +339,7 @@ public final class AgentNetwork implements CniNetwork {
             netns,
             attachment.interfaceName(),
             isOurs ? endpoint.addresses() : List.of(),
-            mtuBytes));
+            mtuBytes.getAsInt()));
   }
 
   private <T> T alone(CniAttachment attachment, Callable<T> task) {

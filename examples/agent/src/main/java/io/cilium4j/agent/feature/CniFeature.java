@@ -11,11 +11,11 @@ public final class CniFeature implements Feature {
 
   /** Answers as soon as the endpoints of an earlier run are back. */
   public CniFeature(
-      FeatureContext context,
       SourceFeature source,
       AddressFeature addresses,
       DatapathFeature datapath,
-      EndpointFeature endpoints) {
+      EndpointFeature endpoints,
+      MtuFeature mtu) {
     this.plugin =
         new CniPlugin(
             new AgentNetwork(
@@ -23,7 +23,7 @@ public final class CniFeature implements Feature {
                 datapath.datapath(),
                 addresses.allocator(),
                 new PodArrival(source.source(), endpoints),
-                context.config().endpointMtuBytes()));
+                mtu::endpointBytes));
   }
 
   /** Answers the calls of container runtimes. */

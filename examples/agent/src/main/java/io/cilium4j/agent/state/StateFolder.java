@@ -34,6 +34,7 @@ import org.slf4j.LoggerFactory;
  *   FOLDER/policies.json      the policy objects that were accepted last
  *   FOLDER/datapath-name      which datapath enforces
  *   FOLDER/datapath/          the datapath's own: its manifest
+ *   FOLDER/cni-installed      where the daemon put the CNI plugin
  * </pre>
  *
  * <p>A file is written beside its place, flushed to the disk and then renamed, so that a crash at
