@@ -38,7 +38,7 @@ public final class IdentityAllocator implements AutoCloseable {
   private final IdentityBackend backend;
   private final Scheduler scheduler;
   private final Duration rest;
-  private final RestTimer timer;
+  private final ExpiryTimer timer;
   private final ReentrantLock lock = new ReentrantLock();
   private final TableWriter<Integer, Identity> writer;
   private final Watch<Integer, Identity> watch;
@@ -61,7 +61,7 @@ public final class IdentityAllocator implements AutoCloseable {
     this.backend = backend;
     this.scheduler = scheduler;
     this.rest = rest;
-    this.timer = new RestTimer(scheduler, this::expireLocal);
+    this.timer = new ExpiryTimer(scheduler, this::expireLocal);
     this.local = numbers("node-local", Identity.LOCAL_SCOPE, rest);
     this.remoteNodes = numbers("remote-node", Identity.REMOTE_NODE_SCOPE, rest);
     this.writer = TableWriter.create("identities", Comparator.naturalOrder(), Set.of(BACKEND));

@@ -23,7 +23,7 @@ final class MemoryIdentityBackend implements IdentityBackend {
   private final LabelNumbers numbers;
   private final Scheduler scheduler;
   private final Duration rest;
-  private final RestTimer timer;
+  private final ExpiryTimer timer;
   private final TableWriter<Integer, Identity> writer = TableWriter.create("cluster-identities");
 
   MemoryIdentityBackend(int clusterId, Scheduler scheduler, Duration rest) {
@@ -32,7 +32,7 @@ final class MemoryIdentityBackend implements IdentityBackend {
         new LabelNumbers("cluster-wide", min, (clusterId << 16) | Identity.MAX_CLUSTER_WIDE, rest);
     this.scheduler = scheduler;
     this.rest = rest;
-    this.timer = new RestTimer(scheduler, this::expireLocked);
+    this.timer = new ExpiryTimer(scheduler, this::expireLocked);
   }
 
   @Override

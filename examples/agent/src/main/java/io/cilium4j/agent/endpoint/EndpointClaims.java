@@ -7,8 +7,8 @@ import io.cilium4j.agent.EndpointDetails;
 import io.cilium4j.agent.EndpointDetails.AddressOwner;
 import io.cilium4j.agent.EndpointExistsException;
 import io.cilium4j.agent.UnfitAddressException;
+import io.cilium4j.agent.endpoint.OwnedResource.Address;
 import io.cilium4j.agent.endpoint.Ownership.Holding;
-import io.cilium4j.agent.endpoint.Thing.Address;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
@@ -93,7 +93,7 @@ public final class EndpointClaims {
         wanted.podName(),
         wanted.names(),
         0,
-        List.of(Thing.attachment(wanted.podName(), wanted.names())));
+        List.of(OwnedResource.attachment(wanted.podName(), wanted.names())));
   }
 
   /**
@@ -110,7 +110,7 @@ public final class EndpointClaims {
         wanted.podName(),
         wanted.names(),
         wanted.wantedId(),
-        Thing.all(wanted.podName(), wanted.names(), wanted.addresses(), wanted.device()));
+        OwnedResource.all(wanted.podName(), wanted.names(), wanted.addresses(), wanted.device()));
   }
 
   /**
@@ -219,7 +219,7 @@ public final class EndpointClaims {
             pod,
             details.names(),
             former.id(),
-            Thing.all(pod, details.names(), former.addresses(), former.device()));
+            OwnedResource.all(pod, details.names(), former.addresses(), former.device()));
     holding.settled();
     undo.add(() -> forget(holding));
     if (details.addressOwner() == AddressOwner.AGENT) {

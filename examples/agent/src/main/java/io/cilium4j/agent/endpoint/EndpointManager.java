@@ -118,7 +118,7 @@ public final class EndpointManager {
                       mtuBytes));
           undo.add(() -> datapath.disconnect(made));
           EndpointInterface device = kept(made, sandbox);
-          holding.add(Thing.device(device));
+          holding.add(OwnedResource.device(device));
           var pod = new PodName(sandbox.namespace(), sandbox.name());
           return keep(endpoint(pod, claim, device, sandbox.namedPorts()), details, undo);
         });
@@ -165,10 +165,10 @@ public final class EndpointManager {
    * clients see no endpoint any more before all that it had is given back. What has lost its device
    * is gone for good, and makes room: its container runtime may never come back to delete it.
    */
-  private Holding own(Supplier<Holding> things) {
+  private Holding own(Supplier<Holding> claimed) {
     while (true) {
       try {
-        return things.get();
+        return claimed.get();
       } catch (EndpointExistsException e) {
         if (claims.ownership().awaitGone(e.ownerId())) {
           continue;

@@ -34,7 +34,7 @@ public final class Ownership {
   private final ReentrantLock lock = new ReentrantLock();
 
   /** Guarded by the lock, as everything of a holding but its own lock. */
-  private final Map<Thing, Holding> owners = new HashMap<>();
+  private final Map<OwnedResource, Holding> owners = new HashMap<>();
 
   private final Map<Integer, Holding> byId = new HashMap<>();
 
@@ -46,7 +46,7 @@ public final class Ownership {
     private final int id;
     private final String podName;
     private Names names;
-    private final Set<Thing> things = new LinkedHashSet<>();
+    private final Set<OwnedResource> resources = new LinkedHashSet<>();
 
     /** Taken while the endpoint is made or deleted, and so from the beginning. */
     private final Semaphore atWork = new Semaphore(0);
@@ -70,7 +70,7 @@ public final class Ownership {
      *
      * @throws EndpointExistsException if one of these is another's; then none is taken
      */
-    void add(Collection<? extends Thing> more) {
+    void add(Collection<? extends OwnedResource> more) {
       lock.lock();
       try {
         requireFree(this, more);
@@ -84,14 +84,14 @@ public final class Ownership {
     void release() {
       lock.lock();
       try {
-        things.forEach(thing -> owners.remove(thing, this));
+        resources.forEach(resource -> owners.remove(resource, this));
         byId.remove(id, this);
       } finally {
         lock.unlock();
       }
     }
 
-    /** Says that its endpoint is on its way out: from now on who wants its things waits. */
+    /** Says that its endpoint is on its way out: from now on who wants its resources waits. */
     void leave() {
       lock.lock();
       try {
@@ -108,8 +108,8 @@ public final class Ownership {
 
     private EndpointClaim claim() {
       Set<IpAddress> addresses = new HashSet<>();
-      for (Thing thing : things) {
-        if (thing instanceof Thing.Address(IpAddress address)) {
+      for (OwnedResource resource : resources) {
+        if (resource instanceof OwnedResource.Address(IpAddress address)) {
           addresses.add(address);
         }
       }
@@ -128,15 +128,16 @@ public final class Ownership {
    * @param wantedId its id; 0 for any
    * @throws EndpointExistsException if one of these is another's; then none is taken
    */
-  Holding take(String podName, Names names, int wantedId, Collection<? extends Thing> things) {
+  Holding take(
+      String podName, Names names, int wantedId, Collection<? extends OwnedResource> resources) {
     lock.lock();
     try {
       requireFreeId(podName, wantedId);
       var holding = new Holding(wantedId == 0 ? nextId(podName) : wantedId, podName, names);
-      requireFree(holding, things);
+      requireFree(holding, resources);
       byId.put(holding.id, holding);
       lastId = wantedId == 0 ? holding.id : lastId;
-      enter(holding, things);
+      enter(holding, resources);
       return holding;
     } finally {
       lock.unlock();
@@ -153,9 +154,9 @@ public final class Ownership {
     lock.lock();
     try {
       var holding = new Holding(0, by, Names.NONE);
-      List<Thing> things = List.of(new Thing.Address(address));
-      requireFree(holding, things);
-      enter(holding, things);
+      List<OwnedResource> resources = List.of(new OwnedResource.Address(address));
+      requireFree(holding, resources);
+      enter(holding, resources);
       return holding;
     } finally {
       lock.unlock();
@@ -176,11 +177,11 @@ public final class Ownership {
         return () -> {};
       }
       Names before = holding.names;
-      Thing former = Thing.attachment(holding.podName, before);
-      Thing next = Thing.attachment(holding.podName, changed);
+      OwnedResource former = OwnedResource.attachment(holding.podName, before);
+      OwnedResource next = OwnedResource.attachment(holding.podName, changed);
       requireFree(holding, List.of(next));
       owners.remove(former, holding);
-      holding.things.remove(former);
+      holding.resources.remove(former);
       enter(holding, List.of(next));
       holding.names = changed;
       return () -> {
@@ -300,18 +301,18 @@ public final class Ownership {
     return id;
   }
 
-  private void requireFree(Holding holding, Collection<? extends Thing> things) {
-    for (Thing thing : things) {
-      Holding other = owners.get(thing);
-      if (other == null && thing instanceof Thing.Attachment attachment) {
+  private void requireFree(Holding holding, Collection<? extends OwnedResource> resources) {
+    for (OwnedResource resource : resources) {
+      Holding other = owners.get(resource);
+      if (other == null && resource instanceof OwnedResource.Attachment attachment) {
         other = strangerIn(attachment.containerId(), holding.podName);
       }
       if (other != null && other != holding) {
         throw new EndpointExistsException(
-            thing instanceof Thing.Pod(String podName, String _)
+            resource instanceof OwnedResource.Pod(String podName, String _)
                 ? "endpoint " + podName + " exists already, with id " + other.id
                 : (holding.id == 0 ? "" : "endpoint " + holding.podName + ": ")
-                    + thing
+                    + resource
                     + " is that of "
                     + other.shown(),
             other.id);
@@ -330,10 +331,10 @@ public final class Ownership {
     return null;
   }
 
-  private void enter(Holding holding, Collection<? extends Thing> things) {
-    for (Thing thing : things) {
-      owners.put(thing, holding);
-      holding.things.add(thing);
+  private void enter(Holding holding, Collection<? extends OwnedResource> resources) {
+    for (OwnedResource resource : resources) {
+      owners.put(resource, holding);
+      holding.resources.add(resource);
     }
   }
 }

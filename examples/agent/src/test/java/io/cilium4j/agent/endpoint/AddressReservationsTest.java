@@ -198,7 +198,7 @@ class AddressReservationsTest {
   @Test
   void release_anEndpointIsToHaveIt_isRefusedWithTheOwnersName() {
     IpAddress address = reservations.allocate(IpFamily.IPV4, OWNER, Term.PERMANENT).address();
-    var holding = ownership.take(OWNER, Names.NONE, 7, List.of(new Thing.Address(address)));
+    var holding = ownership.take(OWNER, Names.NONE, 7, List.of(new OwnedResource.Address(address)));
     var refused = assertThrows(AddressInUseException.class, () -> reservations.release(address));
     assertEquals(
         "address " + address + " is that of endpoint 7 (" + OWNER + ")", refused.getMessage());
@@ -210,7 +210,7 @@ class AddressReservationsTest {
   @Test
   void expire_anEndpointIsToHaveIt_leavesIt() {
     IpAddress address = reservations.allocate(IpFamily.IPV4, OWNER, Term.UNTIL_DEADLINE).address();
-    var holding = ownership.take(OWNER, Names.NONE, 0, List.of(new Thing.Address(address)));
+    var holding = ownership.take(OWNER, Names.NONE, 0, List.of(new OwnedResource.Address(address)));
     pass(AddressReservations.RESERVATION);
     reservations.expire();
     assertEquals(1, allocations());

@@ -8,11 +8,11 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
-/** A thing that one endpoint has at a time. */
-public sealed interface Thing {
+/** What one endpoint has at a time, and no other. */
+public sealed interface OwnedResource {
 
   /** A container's attachment; several of one container have different devices in the pod. */
-  record Attachment(String containerId, String containerInterface) implements Thing {
+  record Attachment(String containerId, String containerInterface) implements OwnedResource {
     @Override
     public String toString() {
       return "container " + containerId + " with device \"" + containerInterface + "\"";
@@ -20,7 +20,7 @@ public sealed interface Thing {
   }
 
   /** Stands for the attachment where no container is known. */
-  record Pod(String podName, String containerInterface) implements Thing {
+  record Pod(String podName, String containerInterface) implements OwnedResource {
     @Override
     public String toString() {
       return "pod " + podName;
@@ -28,7 +28,7 @@ public sealed interface Thing {
   }
 
   /** An address, whoever keeps it. */
-  record Address(IpAddress address) implements Thing {
+  record Address(IpAddress address) implements OwnedResource {
     @Override
     public String toString() {
       return "address " + address;
@@ -36,7 +36,7 @@ public sealed interface Thing {
   }
 
   /** The name of a device on the node's side. */
-  record DeviceName(String name) implements Thing {
+  record DeviceName(String name) implements OwnedResource {
     @Override
     public String toString() {
       return "device " + name;
@@ -44,7 +44,7 @@ public sealed interface Thing {
   }
 
   /** The index of a device on the node's side. */
-  record DeviceIndex(int ifindex) implements Thing {
+  record DeviceIndex(int ifindex) implements OwnedResource {
     @Override
     public String toString() {
       return "device index " + ifindex;
@@ -52,21 +52,21 @@ public sealed interface Thing {
   }
 
   /** What tells an endpoint from others of the same pod. */
-  static Thing attachment(String podName, Names names) {
+  static OwnedResource attachment(String podName, Names names) {
     return names.containerId().isEmpty()
         ? new Pod(podName, names.containerInterface())
         : new Attachment(names.containerId(), names.containerInterface());
   }
 
   /** Both names of a device. */
-  static Set<Thing> device(EndpointInterface device) {
+  static Set<OwnedResource> device(EndpointInterface device) {
     return Set.of(new DeviceName(device.hostName()), new DeviceIndex(device.hostIfindex()));
   }
 
   /** Everything of an endpoint whose devices and addresses are known. */
-  static Set<Thing> all(
+  static Set<OwnedResource> all(
       String podName, Names names, List<IpAddress> addresses, EndpointInterface device) {
-    Set<Thing> all = new LinkedHashSet<>();
+    Set<OwnedResource> all = new LinkedHashSet<>();
     all.add(attachment(podName, names));
     addresses.forEach(address -> all.add(new Address(address)));
     all.addAll(device(device));

@@ -13,7 +13,7 @@ import java.util.function.Supplier;
  *
  * <p>Safe for use by several threads.
  */
-final class RestTimer {
+final class ExpiryTimer {
   private final Scheduler scheduler;
   private final Supplier<Optional<Duration>> expire;
   private final AtomicBoolean isSet = new AtomicBoolean();
@@ -21,7 +21,7 @@ final class RestTimer {
   /**
    * @param expire forgets those whose rest is over, and tells how long until the next one's is
    */
-  RestTimer(Scheduler scheduler, Supplier<Optional<Duration>> expire) {
+  ExpiryTimer(Scheduler scheduler, Supplier<Optional<Duration>> expire) {
     this.scheduler = scheduler;
     this.expire = expire;
   }
