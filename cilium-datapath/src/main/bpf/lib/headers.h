@@ -90,6 +90,12 @@ static __always_inline int parse_between(struct __sk_buff *skb, struct packet *p
 	return reason;
 }
 
+/* Whether a VLAN tag follows that nobody took off the frame: the kernel does with what a device received. */
+static __always_inline bool is_tag(__be16 protocol)
+{
+	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD);
+}
+
 /* Fills p, which must be zero, but for the ports of a later fragment. 0, or the reason of a drop. */
 static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 {
@@ -102,7 +108,7 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		reason = parse_ipv6(skb, p, ETH_HLEN, SENT);
 	else
-		return DROP_UNSUPPORTED_L3;
+		return is_tag(skb->protocol) ? DROP_VLAN_FILTERED : DROP_UNSUPPORTED_L3;
 	if (!reason)
 		reason = parse_between(skb, p);
 	if (reason || p->fragment == FRAGMENT_LATER)

@@ -44,6 +44,14 @@ final class TwinPackets {
     128, 128, 129, 129, 139, 140, 160, 161, 1, 2, 3, 4, 100, 130, 133, 134, 135, 136, 137, 143
   };
   private static final int[] IDS = {7, 8, 80};
+
+  private static final int ETHERTYPE = 12;
+
+  /** IP of the other version, ARP, reverse ARP, MPLS, PPPoE, LLDP, a length in place of a type. */
+  private static final int[] TYPES = {
+    0x0800, 0x86dd, 0x0806, 0x8035, 0x8847, 0x8863, 0x88cc, 0x05dc, 0
+  };
+
   private static final int[] HEADERS6 = {0, 43, 44, 51, 60, 60, 51, 0, 50, 59, 135, 139, 140, 253};
   private static final int[] FRAGMENT_IDS = {1, 2, 3, 0x1234, 0x12345678};
 
@@ -59,12 +67,13 @@ final class TwinPackets {
   Sent next() {
     boolean v4 = random.nextBoolean();
     Sent sent =
-        switch (random.nextInt(20)) {
+        switch (random.nextInt(21)) {
           case 0 -> arp();
           case 1, 2 -> discovery();
           case 3, 4, 5 -> error(v4);
           case 6, 7, 8, 9 -> fragment(v4);
           case 10, 11 -> withHeaders(v4);
+          case 20 -> otherType(v4);
           default -> plain(v4);
         };
     history.add(sent.frame);
@@ -189,6 +198,24 @@ final class TwinPackets {
     Way way = way(v4);
     Payload payload = payload(v4);
     return sent(way, ip(way, payload.protocol, payload.bytes, 0, 0), "plain");
+  }
+
+  /** A frame with one or two VLAN tags, or of another type than its content. */
+  private Sent otherType(boolean v4) {
+    Sent plain = plain(v4);
+    // A test run wants the whole header of the type that the frame says.
+    byte[] frame = Arrays.copyOf(plain.frame, Math.max(plain.frame.length, 14 + 40));
+    if (oneIn(2)) {
+      ByteBuffer.wrap(frame).putShort(ETHERTYPE, (short) any(TYPES));
+      return new Sent(frame, plain.sender, "type");
+    }
+    for (int tags = oneIn(3) ? 2 : 1; tags > 0; tags--) {
+      ByteBuffer tag = ByteBuffer.allocate(4).putShort((short) any(0x8100, 0x88a8));
+      tag.putShort((short) random.nextInt());
+      byte[] rest = Arrays.copyOfRange(frame, ETHERTYPE, frame.length);
+      frame = concat(Arrays.copyOf(frame, ETHERTYPE), concat(tag.array(), rest));
+    }
+    return new Sent(frame, plain.sender, "tagged");
   }
 
   private Sent withHeaders(boolean v4) {
