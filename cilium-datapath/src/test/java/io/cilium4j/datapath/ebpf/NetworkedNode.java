@@ -69,6 +69,8 @@ final class NetworkedNode implements AutoCloseable {
       int far = outsideLinks.linkByName("eth0").orElseThrow().index();
       outsideLinks.setUp(far);
       nodeLinks.setUp(near);
+      KernelTests.awaitCarrier(outsideLinks, far);
+      KernelTests.awaitCarrier(nodeLinks, near);
       for (IpFamily family : IpFamily.values()) {
         int length = family == IpFamily.IPV4 ? 24 : 64;
         IpAddress router = address(family, 1);

@@ -32,6 +32,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -62,6 +63,9 @@ class TwinKernelIT {
   private static final int SOURCE_MAC = 6;
 
   private static final int ETHERTYPE = 12;
+
+  /** How many packets wait, in a CPU's line of {@code softnet_stat}. */
+  private static final int BACKLOG_COLUMN = 11;
 
   @TempDir Path folder;
   private TestNode node;
@@ -112,10 +116,31 @@ class TwinKernelIT {
   }
 
   /** What the kernel itself says on the devices would come in between. */
-  private void silence() {
+  private void silence() throws IOException {
     node.datapath.stopMending();
     try (Netlink links = Netlink.open()) {
       links.listLinks(TestNode.INSTANCE).forEach(link -> links.setDown(link.index()));
+    }
+    awaitDelivered();
+  }
+
+  /**
+   * Waits until each CPU was seen without packets that it has yet to hand over: what waited there
+   * when the devices went down still comes to the programs.
+   */
+  private static void awaitDelivered() throws IOException {
+    long end = System.nanoTime() + 10_000_000_000L;
+    Set<Integer> seen = new HashSet<>();
+    int cpus = 1;
+    while (seen.size() < cpus) {
+      assertTrue(System.nanoTime() < end, "packets wait on a CPU that is none of " + seen);
+      List<String> lines = Files.readAllLines(Path.of("/proc/net/softnet_stat"));
+      cpus = lines.size();
+      for (int i = 0; i < cpus; i++) {
+        if (Integer.parseUnsignedInt(lines.get(i).split(" ", -1)[BACKLOG_COLUMN], 16) == 0) {
+          seen.add(i);
+        }
+      }
     }
   }
 

@@ -146,6 +146,8 @@ final class PodTraffic implements AutoCloseable {
       int far = outsideLinks.linkByName("eth0").orElseThrow().index();
       outsideLinks.setUp(far);
       nodeLinks.setUp(uplink);
+      KernelTests.awaitCarrier(outsideLinks, far);
+      KernelTests.awaitCarrier(nodeLinks, uplink);
       for (IpFamily family : IpFamily.values()) {
         IpAddress address = Place.OUTSIDE.address(family);
         IpAddress router = address.plus(1);

@@ -38,6 +38,18 @@ public final class KernelTests {
     }
   }
 
+  /**
+   * Waits until the kernel has noted that a device is connected, which it does in a thread of its
+   * own; what is sent by it before is lost.
+   */
+  public static void awaitCarrier(Netlink links, int ifindex) {
+    long end = System.nanoTime() + 10_000_000_000L;
+    while (!links.linkByIndex(ifindex).orElseThrow().isRunning()) {
+      Assertions.assertTrue(System.nanoTime() < end, "device " + ifindex + " is not connected");
+      Thread.onSpinWait();
+    }
+  }
+
   /** How many descriptors this process has open. */
   public static long openDescriptors() throws IOException {
     try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
