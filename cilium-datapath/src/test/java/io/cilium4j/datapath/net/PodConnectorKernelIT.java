@@ -97,6 +97,33 @@ class PodConnectorKernelIT {
     }
   }
 
+  private void assertMtu(int bytes, EndpointInterface device) {
+    assertEquals(bytes, node.linkByIndex(device.hostIfindex()).orElseThrow().mtuBytes());
+    assertEquals(bytes, podDevice().mtuBytes());
+  }
+
+  @Test
+  void mtu_formerOrTooLarge_followsAtBothEndsAndASmallerOneStays() {
+    EndpointInterface device = connector.connect(request(pod, POD_V4), "lxc5", _ -> {});
+    assertEquals(List.of(), PodMtu.set(node, List.of(device), 1500, 1450));
+    assertMtu(1400, device);
+    assertEquals(List.of(), PodMtu.set(node, List.of(device), 1400, 1450));
+    assertMtu(1450, device);
+    assertEquals(List.of(), PodMtu.set(node, List.of(device), 0, 1300));
+    assertMtu(1300, device);
+  }
+
+  /** A namespace that has no name here and no process in it. */
+  @Test
+  void mtu_endInsideNotFound_staysAtBothEnds() {
+    EndpointInterface device = connector.connect(request(pod, POD_V4), "lxc5", _ -> {});
+    var hidden =
+        new EndpointInterface(
+            device.hostName(), device.hostIfindex(), device.hostMac(), device.podMac(), "");
+    assertEquals(List.of(hidden), PodMtu.set(node, List.of(hidden), 1400, 1300));
+    assertMtu(1400, device);
+  }
+
   @Test
   void connect_again_takesThePairOver() {
     EndpointInterface first = connector.connect(request(pod, POD_V4), "lxc5", _ -> {});
