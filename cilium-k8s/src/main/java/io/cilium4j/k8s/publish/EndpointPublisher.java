@@ -94,9 +94,12 @@ public final class EndpointPublisher implements AutoCloseable {
     if (closed || mine == null || others == null) {
       return;
     }
-    follow(mine.poll());
-    followStore(others.poll());
-    if (!endpoints.isInitialised() || !store.table().isInitialised()) {
+    Changes<Integer, Endpoint> here = mine.poll();
+    Changes<String, Stored<PublishedEndpoint>> there = others.poll();
+    follow(here);
+    followStore(there);
+    // As of these looks: the tables may have more by now.
+    if (!here.snapshot().isInitialised() || !there.snapshot().isInitialised()) {
       return; // What is not restored yet is not gone.
     }
     var now = new ArrayList<>(due);

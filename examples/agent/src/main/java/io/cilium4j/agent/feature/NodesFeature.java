@@ -53,6 +53,11 @@ public final class NodesFeature implements Feature {
   private final TableWriter<RowKey, Row> rows =
       TableWriter.create("nodes", Comparator.naturalOrder(), Set.of(INPUT));
 
+  /** Whether every node, and every endpoint, that existed at the start was followed. */
+  private boolean allNodes;
+
+  private boolean allEndpoints;
+
   /** By name: why a node is not among the rows. */
   private final Map<String, String> refused = new ConcurrentHashMap<>();
 
@@ -92,6 +97,7 @@ public final class NodesFeature implements Feature {
   }
 
   private void followNodes(Changes<String, Stored<ClusterNode>> changes) {
+    allNodes = changes.snapshot().isInitialised();
     prefixes.followNodes(changes);
     nodes.write(batch -> {
       for (Change<String, Stored<ClusterNode>> change : changes.list()) {
@@ -180,16 +186,20 @@ public final class NodesFeature implements Feature {
   }
 
   private void followEndpoints(Changes<String, Stored<PublishedEndpoint>> changes) {
+    allEndpoints = changes.snapshot().isInitialised();
     prefixes.followEndpoints(changes);
     settle();
   }
 
-  /** What existed at the start is known once the store has read all of it. */
+  /**
+   * What existed at the start is known once the store has read all of it and it was followed here:
+   * what the store has read by now may be more, and its row would be pruned.
+   */
   private void settle() {
-    if (store.nodes().table().isInitialised()) {
+    if (allNodes) {
       nodes.synced(INPUT);
       rows.synced(INPUT);
-      if (store.endpoints().table().isInitialised()) {
+      if (allEndpoints) {
         prefixes.synced();
       }
     }
