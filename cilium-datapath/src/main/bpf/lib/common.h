@@ -42,6 +42,10 @@ const volatile __u32 cfg_tunnel_device = 0;
 const volatile bool cfg_tunnel_ipv6 = false;
 /* UDP port of the tunnel, as it stands in packets; 0 where there is none. */
 const volatile __be16 cfg_tunnel_port = 0;
+/* Index of the device that leads to the proxy's namespace, 0 where there is no proxy. */
+const volatile __u32 cfg_proxy_device = 0;
+/* Ethernet address of the device inside. */
+const volatile __u8 cfg_proxy_mac[ETH_ALEN] = {};
 /* Write down where each packet goes, for test runs. */
 const volatile bool cfg_test = false;
 

@@ -42,6 +42,8 @@ struct ct_side {
 #define PLACE_STACK 0 /* the node's own stack, and all that is behind it */
 /* Another node, by the tunnel: the first two bytes of `mac` hold its number. */
 #define PLACE_OVERLAY 0xfffffffd
+/* The proxy, between both ends: of a packet's way only, never of an entry. */
+#define PLACE_PROXY 0xfffffffc
 
 #define CT_INITIATOR_HIGH 0x0001 /* the flow began at end 1 */
 #define CT_REPLIED 0x0002
@@ -52,6 +54,7 @@ struct ct_side {
 #define CT_NO_SYN 0x0040    /* begun by a segment in the midst of a connection */
 #define CT_VIA_STACK 0x0080 /* between two local endpoints the stack translates addresses */
 #define CT_OVERFLOW 0x0100  /* stands in the overflow table */
+#define CT_PROXY 0x0200     /* goes through the proxy, whichever end sends */
 
 /* What a connection that begins under the same key does away with. */
 #define CT_MAY_BEGIN_ANEW (CT_CLOSING | CT_REVOKED | CT_NO_SYN)

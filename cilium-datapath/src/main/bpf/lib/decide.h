@@ -133,6 +133,8 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 		flags |= CT_INITIATOR_HIGH;
 	if (is_midst(p))
 		flags |= CT_NO_SYN;
+	if (s->redirected || origin == FROM_PROXY)
+		flags |= CT_PROXY;
 	/* What the stack translated, it must translate back. */
 	if (origin == FROM_NODE && source->policy)
 		flags |= CT_VIA_STACK;
@@ -143,13 +145,16 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 	fresh->identity[!sender] = destination->identity;
 }
 
-/* Brings a flow that is still allowed up to the present places. */
+/* Brings a flow that is still allowed up to the present places. The proxy is at neither end. */
 static __always_inline void renew_sides(struct scratch *s, __u32 origin)
 {
 	__u32 sender = s->key[THIS_PACKET].sender & 1;
 	struct ct_entry *fresh = &s->fresh;
 
-	describe_sender(s, sender, origin);
+	if (s->redirected)
+		fresh->flags |= CT_PROXY;
+	if (origin != FROM_PROXY)
+		describe_sender(s, sender, origin);
 	fresh->identity[!sender] = s->party[DESTINATION].identity;
 	if (fresh->flags & CT_VIA_STACK && fresh->side[!sender].ifindex == PLACE_STACK)
 		s->to.ifindex = PLACE_STACK;
@@ -222,6 +227,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	if (question == ASK_AGAIN && !reason && !original && may_be_anothers_flow(s, sender) &&
 	    !(is_midst(p) && midst_reading(p) == REPLY)) {
 		/* What one pod may answer, another one may not for that. */
+		s->redirected = 0;
 		reason = evaluate(FORWARD, l4_of_answer(p), REPORT_PASSED);
 		reading = FORWARD;
 		if (reason || p->icmp_kind != ICMP_ANSWER)
@@ -233,6 +239,8 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 		return keep_closed(s, p, reason);
 	if (question == ASK_AGAIN && reason)
 		return keep_closed(s, p, reason);
+	if (s->redirected && origin != FROM_PROXY)
+		s->to.ifindex = PLACE_PROXY;
 	/* The end of a connection that is not known leaves nothing to know. */
 	if (reason || question == ASK_BESIDE ||
 	    (question <= ASK_MIDST && is_midst(p) && p->tcp_flags & TCP_RST))
@@ -245,6 +253,9 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	} else {
 		begin_flow(s, p, origin, known, reading);
 	}
+	/* What has gone through the proxy goes on so, whatever policy says by now. */
+	if (s->fresh.flags & CT_PROXY && origin != FROM_PROXY)
+		s->to.ifindex = PLACE_PROXY;
 	ct_touch(&s->fresh, p, sender, s->now);
 	return put_flow();
 }
@@ -299,7 +310,11 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 	}
 	if (result == DECIDE_AGAIN)
 		return drop(skb, DROP_CHANGE_UNDER_WAY);
-	return result ?: deliver(skb, p, &s->to, s->trace.source_identity, origin);
+	if (result)
+		return result;
+	if (s->to.ifindex == PLACE_PROXY)
+		return deliver_to_proxy(skb, p, origin);
+	return deliver(skb, p, &s->to, s->trace.source_identity, origin);
 }
 
 /* A packet of which nothing more can be known. */
@@ -335,6 +350,8 @@ static __always_inline bool fits_place(struct __sk_buff *skb, const struct ct_en
 	/* It would come out of the stack again and again. */
 	if (origin == FROM_NODE)
 		return side->ifindex == PLACE_STACK && entry->side[!(sender & 1)].ifindex != PLACE_STACK;
+	if (origin == FROM_PROXY)
+		return entry->flags & CT_PROXY;
 	s = scratch();
 	return side->ifindex == PLACE_OVERLAY && s &&
 	       is_of_tunnel(s, node_of(side->mac), entry->identity[sender & 1]);
@@ -392,6 +409,8 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 
 		if (ct_covers(entry, &p, key.sender, now)) {
 			ct_touch(entry, &p, key.sender, now);
+			if (origin != FROM_PROXY && entry->flags & CT_PROXY)
+				return deliver_to_proxy(skb, &p, origin);
 			return deliver(skb, &p, &entry->side[!(key.sender & 1)],
 				       entry->identity[key.sender & 1], origin);
 		}

@@ -49,6 +49,61 @@ static __always_inline int fail(struct __sk_buff *skb, const struct packet *p, _
 	return drop(skb, reason);
 }
 
+/* Remembers the ports of a datagram whose first fragment passes. false where that cannot be. */
+static __always_inline bool learn_fragment(struct __sk_buff *skb, const struct packet *p, __u32 origin)
+{
+	struct scratch *s;
+
+	if (p->fragment != FRAGMENT_FIRST)
+		return true;
+	s = scratch();
+	if (!s)
+		return false;
+	s->packet[THIS_PACKET] = *p;
+	frag_learn(origin == FROM_POD ? skb->ifindex : 0);
+	return true;
+}
+
+/* Writes a frame's Ethernet addresses. The frame is addressed to the node's side of the sender's device
+ * pair, which is what the sender knows as its next hop; in the receiver's pair that address is as good as
+ * any for the source.
+ */
+static __always_inline bool readdress(struct __sk_buff *skb, const __u8 *mac)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (data + ETH_HLEN > end)
+		return false;
+	__builtin_memcpy(data + ETH_ALEN, data, ETH_ALEN);
+	__builtin_memcpy(data, mac, ETH_ALEN);
+	return true;
+}
+
+static __always_inline int redirect_into(__u32 ifindex)
+{
+	return cfg_redirect_peer ? bpf_redirect_peer(ifindex, 0) : bpf_redirect(ifindex, 0);
+}
+
+/* Into the proxy's namespace: what the kernel is told. Verified once: see scratch.h. */
+__noinline int send_to_proxy(struct __sk_buff *skb, __u32 origin)
+{
+	if (!cfg_proxy_device)
+		return TC_ACT_SHOT;
+	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
+	if (skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	if (!readdress(skb, (const __u8 *)cfg_proxy_mac))
+		return TC_ACT_SHOT;
+	record(TEST_PROXY, cfg_proxy_device, 0, 0);
+	return redirect_into(cfg_proxy_device);
+}
+
+/* Hands the packet to the proxy, which stands between the flow's ends. */
+static __always_inline int deliver_to_proxy(struct __sk_buff *skb, const struct packet *p, __u32 origin)
+{
+	return learn_fragment(skb, p, origin) ? send_to_proxy(skb, origin) : TC_ACT_SHOT;
+}
+
 /* What send_to_node must know of a packet, in one number. */
 static __always_inline __u32 pack_hop(const struct packet *p, __u32 origin)
 {
@@ -69,7 +124,8 @@ __noinline int send_to_node(struct __sk_buff *skb, __u32 number, __u32 identity,
 	if (!node)
 		return NOT_SENT;
 	/* The stack answers what is too large or has no hops left. What comes from there has been looked at. */
-	to_stack = origin == FROM_POD && (exceeds_mtu(skb, node) || (__u8)(hop >> 8) <= 1);
+	to_stack = (origin == FROM_POD && (__u8)(hop >> 8) <= 1) ||
+		   (origin != FROM_NODE && exceeds_mtu(skb, node));
 	if (!to_stack && set_tunnel_key(skb, node, identity))
 		return NOT_SENT;
 	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
@@ -85,16 +141,8 @@ __noinline int send_to_node(struct __sk_buff *skb, __u32 number, __u32 identity,
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
 				   const struct ct_side *to, __u32 identity, __u32 origin)
 {
-	void *data, *end;
-
-	if (p->fragment == FRAGMENT_FIRST) {
-		struct scratch *s = scratch();
-
-		if (!s)
-			return TC_ACT_SHOT;
-		s->packet[THIS_PACKET] = *p;
-		frag_learn(origin == FROM_POD ? skb->ifindex : 0);
-	}
+	if (!learn_fragment(skb, p, origin))
+		return TC_ACT_SHOT;
 	if (cfg_tunnel_device && origin != FROM_OVERLAY && to->ifindex == PLACE_OVERLAY) {
 		int result = send_to_node(skb, node_of(to->mac), identity, pack_hop(p, origin));
 
@@ -105,26 +153,17 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 		bpf_skb_change_type(skb, PACKET_HOST);
 	if (to->ifindex == PLACE_STACK)
 		return deliver_to_stack();
-	if (origin != FROM_NODE) {
+	if (origin == FROM_POD || origin == FROM_OVERLAY) {
 		/* A router answers a packet whose hops are used up; the node's stack is that router. */
 		if (p->hop_limit <= 1)
 			return deliver_to_stack();
 		if (decrement_hop_limit(skb, p->family))
 			return TC_ACT_SHOT;
 	}
-	data = (void *)(long)skb->data;
-	end = (void *)(long)skb->data_end;
-	if (data + ETH_HLEN > end)
+	if (!readdress(skb, to->mac))
 		return TC_ACT_SHOT;
-	/* The frame is addressed to the node's side of the sender's device pair, which is what the pod
-	 * knows as its next hop; in the receiver's pair that address is as good as any for the source.
-	 */
-	__builtin_memcpy(data + ETH_ALEN, data, ETH_ALEN);
-	__builtin_memcpy(data, to->mac, ETH_ALEN);
 	if (origin == FROM_NODE && skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	record(TEST_ENDPOINT, to->ifindex, 0, 0);
-	if (cfg_redirect_peer)
-		return bpf_redirect_peer(to->ifindex, 0);
-	return bpf_redirect(to->ifindex, 0);
+	return redirect_into(to->ifindex);
 }

@@ -7,7 +7,7 @@
 #include "overlay.h"
 
 /* What a packet came from. */
-enum origin { FROM_POD, FROM_NODE, FROM_OVERLAY };
+enum origin { FROM_POD, FROM_NODE, FROM_OVERLAY, FROM_PROXY };
 
 /* The device of a local endpoint, for whom things are counted; 0 for everybody else. */
 static __always_inline __u32 device_of(const struct party *party)
@@ -150,6 +150,7 @@ static __always_inline bool stays_on_link(const struct packet *p, __u32 origin)
 static __always_inline void begin_trace(struct scratch *s, __u32 origin)
 {
 	__builtin_memset(&s->trace, 0, sizeof(s->trace));
+	s->redirected = 0;
 	s->trace.direction = origin == FROM_POD ? POLICY_EGRESS : POLICY_INGRESS;
 }
 
@@ -208,14 +209,14 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 			return reason;
 	} else {
 		/* A pod's packet may come by way of the stack, where the node translated its destination: its
-		 * policy is asked about the new one.
+		 * policy is asked about the new one. The proxy's packets have the addresses of the flow's ends.
 		 */
 		find_party(SOURCE, THIS_PACKET);
 		s->trace.source_identity = s->party[SOURCE].identity;
 		s->trace.peer = PEER_IDENTITY | s->party[SOURCE].identity;
 		if (stays_on_link(&s->packet[THIS_PACKET], origin))
 			return DROP_FORBIDDEN_ICMPV6;
-		if (came_by_no_tunnel(&s->party[SOURCE]))
+		if (origin == FROM_NODE && came_by_no_tunnel(&s->party[SOURCE]))
 			return DROP_INVALID_SOURCE_IP;
 	}
 	find_party(DESTINATION, THIS_PACKET);

@@ -76,15 +76,16 @@ static __always_inline __u32 aggregate_of(__u32 identity)
 /* What policy_longest found, in one register: 0 for nothing, else
  *   bits 63-32 the precedence, whose lowest byte tells the kind of verdict,
  *   bits 31-8  the rule's cookie,
- *   bit 7      only a proxy may let it pass, and there is none yet,
- *   bit 6      authentication is needed,
+ *   bits 7-6   one of MATCH_AUTH, MATCH_REDIRECT and MATCH_NO_PROXY, or 0,
  *   bits 5-1   the shape, bit 0 always set.
  */
 typedef __u64 policy_match;
 
 #define MATCH_FOUND 0x01
-#define MATCH_AUTH 0x40
-#define MATCH_NO_PROXY 0x80
+#define MATCH_HOW 0xc0
+#define MATCH_AUTH 0x40     /* authentication is needed */
+#define MATCH_REDIRECT 0x80 /* through the proxy */
+#define MATCH_NO_PROXY 0xc0 /* through a proxy that is not there */
 #define KIND_DENY 255
 
 static __always_inline __u32 match_precedence(policy_match match)
@@ -146,9 +147,9 @@ __noinline policy_match policy_longest(__u32 policy, __u32 identity, __u32 l4, _
 
 			if (entry->auth & POLICY_AUTH_TYPE)
 				match |= MATCH_AUTH;
-			/* To pass it on unseen would be to ignore the rule's L7 part. */
-			if (entry->verdict == POLICY_VERDICT_REDIRECT)
-				match |= MATCH_NO_PROXY;
+			else if (entry->verdict == POLICY_VERDICT_REDIRECT)
+				match |= cfg_proxy_device && entry->proxy_port ? MATCH_REDIRECT
+									       : MATCH_NO_PROXY;
 			return match;
 		}
 	}

@@ -73,6 +73,8 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	}
 	if (!entry || entry->expires <= s->now || entry->flags & CT_REVOKED)
 		return false;
+	if (origin == FROM_PROXY && !(entry->flags & CT_PROXY))
+		return false;
 	s->fresh = *entry;
 	entry = &s->fresh;
 	sender = key->sender & 1;
@@ -83,9 +85,12 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	s->to.ifindex = s->party[DESTINATION].ifindex;
 	__builtin_memcpy(s->to.mac, s->party[DESTINATION].mac, ETH_ALEN);
 	/* It goes the way of the flow: what the stack translates it must see. */
-	if (origin == FROM_POD && entry->side[sender].ifindex == PLACE_STACK &&
+	if ((origin == FROM_POD || origin == FROM_PROXY) && entry->side[sender].ifindex == PLACE_STACK &&
 	    (present || entry->flags & CT_VIA_STACK))
 		s->to.ifindex = PLACE_STACK;
+	/* The quoted packet was the proxy's. */
+	if (origin != FROM_PROXY && entry->flags & CT_PROXY)
+		s->to.ifindex = PLACE_PROXY;
 	if (present)
 		return true;
 	/* The error's receiver sent the quoted packet, to somebody who may not be the error's sender. */

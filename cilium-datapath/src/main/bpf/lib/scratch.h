@@ -64,6 +64,7 @@ struct scratch {
 	struct ct_side to; /* the receiver's end, where the packet may pass */
 	__be16 answer_id;  /* of an answer that nobody asked for */
 	__u16 no_entry;    /* the flow's key was looked up at this epoch, and nothing was there */
+	__u32 redirected;  /* a rule that was asked leaves the packet to the proxy */
 };
 
 struct {
@@ -87,6 +88,7 @@ static __always_inline struct scratch *scratch(void)
 #define TEST_DROP 3
 #define TEST_PASS 4 /* to whatever else is on the device */
 #define TEST_NODE 5 /* through the tunnel */
+#define TEST_PROXY 6
 
 struct test_record {
 	__u32 action;

@@ -17,11 +17,10 @@ static __always_inline int refusal(policy_match match)
 		return DROP_POLICY_DENIED;
 	if (match_is_deny(match))
 		return DROP_POLICY_DENY;
-	if (match & MATCH_AUTH)
+	if ((match & MATCH_HOW) == MATCH_AUTH)
 		return DROP_AUTH_REQUIRED;
-	if (match & MATCH_NO_PROXY)
-		return DROP_POLICY_DENIED;
-	return 0;
+	/* To pass it on unseen would be to ignore the rule's L7 part. */
+	return (match & MATCH_HOW) == MATCH_NO_PROXY ? DROP_POLICY_DENIED : 0;
 }
 
 /* Which flows that pass are worth an event: those that name a rule, and audited ones. */
@@ -33,7 +32,7 @@ static __always_inline int ask(struct scratch *s, __u32 end, __u8 direction, __u
 {
 	const struct party *subject = &s->party[end & 1];
 	policy_match match;
-	bool audited;
+	bool audited, redirected;
 	int reason;
 
 	if (!subject->policy)
@@ -46,11 +45,14 @@ static __always_inline int ask(struct scratch *s, __u32 end, __u8 direction, __u
 	s->trace.direction = direction;
 	s->trace.endpoint = subject->endpoint;
 	s->trace.cookie = match_cookie(match);
-	s->trace.verdict = audited  ? POLICY_VERDICT_AUDITED
-			   : reason ? POLICY_VERDICT_DENY
-				    : POLICY_VERDICT_ALLOW;
+	redirected = !reason && (match & MATCH_HOW) == MATCH_REDIRECT;
+	s->trace.verdict = audited      ? POLICY_VERDICT_AUDITED
+			   : reason     ? POLICY_VERDICT_DENY
+			   : redirected ? POLICY_VERDICT_REDIRECT
+					: POLICY_VERDICT_ALLOW;
 	if (reason && !audited)
 		return reason;
+	s->redirected |= redirected;
 	if (report && (audited || s->trace.cookie))
 		send_event(reason);
 	return 0;
@@ -112,7 +114,10 @@ static __always_inline int ask_orphan(struct scratch *s, __u32 end, __u8 directi
 /* It passes where it would whatever its ports are. */
 static __always_inline int evaluate_orphan(struct scratch *s)
 {
-	return ask_orphan(s, SOURCE, POLICY_EGRESS) ?: ask_orphan(s, DESTINATION, POLICY_INGRESS);
+	int reason = ask_orphan(s, SOURCE, POLICY_EGRESS) ?: ask_orphan(s, DESTINATION, POLICY_INGRESS);
+
+	/* The proxy would not know whose it is. */
+	return reason || !s->redirected ? reason : DROP_FRAGMENT_NOT_FOUND;
 }
 
 /* Ports that systems choose for clients, by default. */

@@ -81,6 +81,9 @@ public record DropReason(int code) {
   public static final DropReason CONNECTION_REVOKED =
       known(231, "Connection was revoked, a new one may begin");
 
+  /** A rule leaves it to the proxy, which does not run: whoever sent it is refused. */
+  public static final DropReason PROXY_GONE = known(232, "Proxy is not there");
+
   public DropReason {
     if (code < 1 || code > MAX_CODE) {
       throw new IllegalArgumentException("drop reason " + code + ": wanted 1 to " + MAX_CODE);

@@ -9,6 +9,7 @@ import io.cilium4j.core.state.Change;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -71,6 +72,11 @@ public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
    */
   default Map<Integer, IpAddress> nodeNumbers() {
     return Map.of();
+  }
+
+  /** Where a proxy's sockets live; empty where the datapath redirects nothing. */
+  default Optional<ProxyPlace> proxyPlace() {
+    return Optional.empty();
   }
 
   /**

@@ -4,6 +4,7 @@ package io.cilium4j.core.spi;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.ProxyListeners;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -48,6 +49,8 @@ public interface DatapathProvider {
    * @param podCidrs the prefixes of its endpoints, which it refuses where something else has them;
    *     empty for no such check
    * @param routing how packets for pods of other nodes travel
+   * @param listeners the proxy's listeners, to which redirects lead; without any there is no place
+   *     for a proxy ({@link Datapath#proxyPlace})
    */
   record Config(
       String instance,
@@ -57,7 +60,8 @@ public interface DatapathProvider {
       Limits limits,
       List<String> devices,
       List<IpPrefix> podCidrs,
-      Routing routing) {
+      Routing routing,
+      ProxyListeners listeners) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -93,6 +97,28 @@ public interface DatapathProvider {
           List.of(),
           List.of(),
           Routing.NETWORK);
+    }
+
+    /** An instance without a proxy. */
+    public Config(
+        String instance,
+        Path runFolder,
+        List<IpAddress> nodeAddresses,
+        int localClusterId,
+        Limits limits,
+        List<String> devices,
+        List<IpPrefix> podCidrs,
+        Routing routing) {
+      this(
+          instance,
+          runFolder,
+          nodeAddresses,
+          localClusterId,
+          limits,
+          devices,
+          podCidrs,
+          routing,
+          ProxyListeners.NONE);
     }
   }
 

@@ -12,6 +12,9 @@ import java.nio.file.Path;
  * <p>Devices are looked up in the network namespace of the calling thread.
  */
 public final class BpfLink implements AutoCloseable {
+  /** Of {@code enum bpf_attach_type}. */
+  private static final int BPF_SK_LOOKUP = 36;
+
   private final Fd fd;
 
   /**
@@ -41,6 +44,14 @@ public final class BpfLink implements AutoCloseable {
     String path = cgroup.toString();
     try (Fd folder = new Fd(LibC.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC), path)) {
       return create(program, folder.get(), hook.attachType(), program.name() + '@' + path);
+    }
+  }
+
+  /** Gives a program the say about new connections in the network namespace of a path. */
+  public static BpfLink attachSocketLookup(BpfProgram program, Path netns) {
+    String path = netns.toString();
+    try (Fd namespace = new Fd(LibC.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC), path)) {
+      return create(program, namespace.get(), BPF_SK_LOOKUP, program.name() + '@' + path);
     }
   }
 

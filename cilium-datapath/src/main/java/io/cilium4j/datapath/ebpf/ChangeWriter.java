@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
@@ -76,12 +77,12 @@ final class ChangeWriter implements TunnelEnds {
   private boolean onlyWhole;
 
   /** Takes over what an earlier process left in the maps. */
-  ChangeWriter(KernelMaps maps, ReentrantLock lock, Reclaimer reclaimer) {
+  ChangeWriter(KernelMaps maps, ProxyListeners listeners, ReentrantLock lock, Reclaimer reclaimer) {
     this.maps = maps;
     this.lock = lock;
     this.reclaimer = reclaimer;
     this.epoch = maps.epoch().lookup(0).orElse(0L);
-    this.endpoints = new EndpointRows(maps, epoch, this::name);
+    this.endpoints = new EndpointRows(maps, listeners, epoch, this::name);
     this.nodes = new NodeNumbers(maps.nodes());
     this.ipcache = new IpcacheRows(maps.ipcache(), nodes, epoch, this::name);
     // That process may have died between an address's row and its counter.

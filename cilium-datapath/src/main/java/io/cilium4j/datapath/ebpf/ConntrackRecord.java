@@ -23,6 +23,7 @@ record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, 
   static final int NO_SYN = 0x40;
   static final int VIA_STACK = 0x80;
   static final int OVERFLOW = 0x100;
+  static final int PROXY = 0x200;
 
   /**
    * {@code struct ct_side}, and the identity of that end.

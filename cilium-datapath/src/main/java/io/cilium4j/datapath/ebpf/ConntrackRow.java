@@ -43,6 +43,8 @@ public record ConntrackRow(
     NO_SYN,
     /** It stands in the table for what goes beyond an endpoint's share. */
     OVERFLOW,
+    /** It goes through the proxy. */
+    PROXY,
     /** State changed since its verdict: the next packet is decided anew. */
     STALE
   }
@@ -57,6 +59,7 @@ public record ConntrackRow(
     add(flags, Flag.REVOKED, record.has(ConntrackRecord.REVOKED));
     add(flags, Flag.NO_SYN, record.has(ConntrackRecord.NO_SYN));
     add(flags, Flag.OVERFLOW, record.has(ConntrackRecord.OVERFLOW));
+    add(flags, Flag.PROXY, record.has(ConntrackRecord.PROXY));
     add(flags, Flag.STALE, stale);
     return new ConntrackRow(
         key.protocol(), fromHigh ? high : low, fromHigh ? low : high, record.expires(), flags);

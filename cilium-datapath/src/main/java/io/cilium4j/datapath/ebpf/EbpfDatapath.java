@@ -7,6 +7,7 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
@@ -34,7 +35,6 @@ import io.cilium4j.datapath.net.PrefixUse;
 import io.cilium4j.datapath.net.RemoteNodes;
 import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
-import io.cilium4j.datapath.net.TunnelDevice;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -76,7 +76,9 @@ final class EbpfDatapath implements Datapath {
   private final Netlink node;
   private final DeviceManifest manifest;
   private final NodeDevices nodeDevices;
-  private final @Nullable TunnelDevice tunnel;
+  private final Config config;
+  private final PlaceDevices places;
+  private final @Nullable ProxyGate proxy;
   private final RemoteNodes nodes;
   private final ReversePathFilter looseDevices = new ReversePathFilter(Mode.LOOSE);
   private final NetworkDevices networkDevices;
@@ -107,6 +109,7 @@ final class EbpfDatapath implements Datapath {
    */
   EbpfDatapath(Config config, Recording recording, Runnable release) {
     this.release = release;
+    this.config = config;
     this.names = new InstanceNames(config.instance());
     this.manifest = new DeviceManifest(config.runFolder(), NAME);
     boolean isFirst = !Files.exists(BpfFs.DEFAULT_MOUNT.resolve(names.pinFolder()));
@@ -119,8 +122,8 @@ final class EbpfDatapath implements Datapath {
     Hooks networkHooks =
         hasLinks ? new Hooks.Tcx(pins.networkLinks()) : Hooks.Clsact.ofNetwork(config.instance());
     this.node = Netlink.open();
-    this.tunnel = openTunnel(config, isFirst);
-    this.programs = load(config, isFirst, recording);
+    this.places = openPlaces(isFirst);
+    this.programs = load(isFirst, recording);
     this.keptPins = KeptPins.of(KernelMaps.PINNED.stream().map(pins.maps()::pin).toList());
     var lock = new ReentrantLock();
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
@@ -142,13 +145,11 @@ final class EbpfDatapath implements Datapath {
               new PodDevices.Node(node, nodeDevices, looseDevices, networkDevices),
               new PodDevices.Hook(hooks, programs.at(Entry.FROM_CONTAINER)),
               new PodConnector(node, config.nodeAddresses()));
-      this.writer = new ChangeWriter(programs.maps(), lock, reclaimer);
+      this.writer = new ChangeWriter(programs.maps(), config.listeners(), lock, reclaimer);
       this.nodes =
           new RemoteNodes(writer, new NodeRoutes(node, nodeDevices, Way.of(config.routing())));
       attachAgain();
-      if (tunnel != null) {
-        openTunnel(tunnel);
-      }
+      this.proxy = places.up(aroundPlaces(), pins);
       programs.pin(pins.programs());
       this.flows = new FlowReader(pins.maps().pin(KernelMaps.EVENTS));
       this.watch = openWatch(config.instance() + "-network");
@@ -165,10 +166,12 @@ final class EbpfDatapath implements Datapath {
       reclaimer.close();
       if (isFirst) {
         PodDevices.deleteAll(node, manifest);
+        PlaceDevices.deleteNames(config);
       }
       node.close();
       keptPins.close();
       programs.close();
+      places.close();
       if (isFirst) {
         pins.remove();
       }
@@ -176,14 +179,9 @@ final class EbpfDatapath implements Datapath {
     }
   }
 
-  /** Makes the tunnel's device, if there is to be one: programs know it by its index. */
-  private @Nullable TunnelDevice openTunnel(Config config, boolean isFirst) {
+  private PlaceDevices openPlaces(boolean isFirst) {
     try {
-      if (config.routing().tunnel().isPresent()) {
-        return TunnelDevice.open(node, names, manifest, config.routing().tunnel().get().port());
-      }
-      TunnelDevice.remove(node, names, manifest);
-      return null;
+      return PlaceDevices.open(config, node, names, manifest, pins);
     } catch (RuntimeException e) {
       node.close();
       removeIf(isFirst);
@@ -191,11 +189,11 @@ final class EbpfDatapath implements Datapath {
     }
   }
 
-  private Programs load(Config config, boolean isFirst, Recording recording) {
+  private Programs load(boolean isFirst, Recording recording) {
     try {
-      return Programs.load(
-          config, pins.maps(), recording, tunnel == null ? 0 : tunnel.link().index());
+      return Programs.load(config, pins.maps(), recording, places);
     } catch (RuntimeException e) {
+      places.close();
       node.close();
       removeIf(isFirst);
       throw e;
@@ -208,16 +206,13 @@ final class EbpfDatapath implements Datapath {
       try (Netlink links = Netlink.open()) {
         PodDevices.deleteAll(links, manifest);
       }
+      PlaceDevices.deleteNames(config);
       pins.remove();
     }
   }
 
-  /** With the program before the device is up: what comes out of it undecided would be believed. */
-  private void openTunnel(TunnelDevice device) {
-    looseDevices.keep(device.link().index(), device.link().name());
-    nodeDevices.acceptPodPackets(device.link().name(), device.link().index(), looseDevices);
-    hooks.attach(programs.at(Entry.FROM_OVERLAY), device.link().index(), device.link().name());
-    device.up();
+  private PlaceDevices.Node aroundPlaces() {
+    return new PlaceDevices.Node(nodeDevices, looseDevices, hooks, programs);
   }
 
   private Set<Integer> endpointDevices() {
@@ -271,7 +266,6 @@ final class EbpfDatapath implements Datapath {
   private boolean isOurs(Link link) {
     return link.index() == nodeDevices.host().index()
         || link.index() == nodeDevices.net().index()
-        || (tunnel != null && link.index() == tunnel.link().index())
         || manifest.holds(link.name(), link.index());
   }
 
@@ -365,7 +359,7 @@ final class EbpfDatapath implements Datapath {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
         mender.attempt("forwarding", nodeDevices::requireForwarding);
-        mender.attempt("tunnel", () -> mendTunnel(mender));
+        places.mend(aroundPlaces(), mender);
         mender.attempt(
             "routes to nodes",
             () ->
@@ -403,15 +397,9 @@ final class EbpfDatapath implements Datapath {
     networkDevices.mend().forEach(mender::detached);
   }
 
-  private void mendTunnel(Mender mender) {
-    if (tunnel != null) {
-      tunnel.mend().forEach(mender::mended);
-      Link link = tunnel.link();
-      nodeDevices.acceptPodPackets(link.name(), link.index(), looseDevices);
-      if (hooks.mend(programs.at(Entry.FROM_OVERLAY), link.index(), link.name())) {
-        mender.detached(link.name());
-      }
-    }
+  @Override
+  public Optional<ProxyPlace> proxyPlace() {
+    return Optional.ofNullable(proxy);
   }
 
   @Override
@@ -422,6 +410,9 @@ final class EbpfDatapath implements Datapath {
   /** An address is routed as long as a row has it. */
   @Override
   public void apply(List<Change<RowKey, Row>> changes) {
+    if (proxy != null) {
+      proxy.prepareFor(changes);
+    }
     nodes.apply(changes);
     routes.remove(writer.apply(changes));
     for (Change<RowKey, Row> change : changes) {
@@ -518,6 +509,10 @@ final class EbpfDatapath implements Datapath {
     node.close();
     keptPins.close();
     programs.close();
+    if (proxy != null) {
+      proxy.close();
+    }
+    places.close();
   }
 
   @Override
@@ -531,6 +526,7 @@ final class EbpfDatapath implements Datapath {
         end();
         networkDevices.leaveAll();
         pins.remove();
+        PlaceDevices.deleteNames(config);
       } finally {
         release.run();
       }

@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.ebpf.EndpointRecord.Version;
@@ -41,9 +42,10 @@ final class EndpointRows {
   private long writes;
 
   /**
+   * @param listeners where redirects lead
    * @param names told of each identity that a row names
    */
-  EndpointRows(KernelMaps maps, long epoch, IntConsumer names) {
+  EndpointRows(KernelMaps maps, ProxyListeners listeners, long epoch, IntConsumer names) {
     this.rows = maps.endpoints();
     this.addresses = maps.addresses();
     this.epochs = maps.epoch();
@@ -52,7 +54,9 @@ final class EndpointRows {
     restoreAddresses();
     this.numbers =
         new PolicyNumbers(
-            maps.policy(), endpoints.values().stream().map(row -> row.after().policy()).toList());
+            maps.policy(),
+            listeners,
+            endpoints.values().stream().map(row -> row.after().policy()).toList());
   }
 
   /**

@@ -52,6 +52,9 @@ record KernelMaps(
   /** How many flows of a family (0: IPv4) stand in the main table beyond their owners' shares. */
   static final String BEYOND = "cilium_ct_beyond";
 
+  /** The proxy's listeners; only where there is a place for one. */
+  static final String LISTENERS = "cilium_listeners";
+
   static final String METRICS = "cilium_metrics";
   static final String EVENTS = "cilium_events";
 
@@ -123,7 +126,7 @@ record KernelMaps(
       Recording recording) {
     for (MapSpec spec : object.mapSpecs()) {
       String name = spec.name();
-      if (PINNED.contains(name)) {
+      if (PINNED.contains(name) || name.equals(LISTENERS)) {
         object.pinPath(name, pins.pin(name));
         object.maxEntries(name, sizes.getOrDefault(name, spec.maxEntries()));
       }

@@ -12,24 +12,40 @@ import java.util.List;
  * @param links a link for each device of a pod, and for the node's
  * @param networkLinks a link for each device that leads to a network
  * @param programs the programs, for other tools and for test runs
+ * @param proxy the link of the proxy's namespace
  */
-record Pins(BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs) {
+record Pins(BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs, BpfFs proxy) {
 
   static Pins open(InstanceNames names) {
     BpfFs root = BpfFs.open(names.pinFolder());
     return new Pins(
-        root, root.subfolder("links"), root.subfolder("links-network"), root.subfolder("programs"));
+        root,
+        root.subfolder("links"),
+        root.subfolder("links-network"),
+        root.subfolder("programs"),
+        root.subfolder("proxy"));
   }
 
   /** Makes the folders that somebody removed. */
   void ensureFolders() {
-    List.of(maps, links, networkLinks, programs).forEach(BpfFs::ensure);
+    List.of(maps, links, networkLinks, programs, proxy).forEach(BpfFs::ensure);
+  }
+
+  /** Removes what is there for the proxy. */
+  void removeProxy() {
+    empty(proxy);
+    maps.remove(KernelMaps.LISTENERS);
+  }
+
+  private static void empty(BpfFs folder) {
+    folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));
   }
 
   /** Removes everything that an instance pins. */
   void remove() {
-    for (BpfFs folder : List.of(links, networkLinks, programs)) {
-      folder.list().forEach(pin -> folder.remove(pin.getFileName().toString()));
+    removeProxy();
+    for (BpfFs folder : List.of(links, networkLinks, programs, proxy)) {
+      empty(folder);
       folder.removeIfEmpty();
     }
     KernelMaps.PINNED.forEach(maps::remove);

@@ -25,6 +25,7 @@ import java.util.function.IntPredicate;
 final class PolicyNumbers {
 
   private final BpfMap<PolicyRecordKey, PolicyRecord> map;
+  private final ProxyListeners listeners;
   private final IdentityHashMap<PolicyMapState, Integer> numbers = new IdentityHashMap<>();
   private final Map<Integer, PolicyMapState> states = new HashMap<>();
   private final Map<Integer, Integer> users = new HashMap<>();
@@ -33,10 +34,13 @@ final class PolicyNumbers {
 
   /**
    * @param map the kernel's entries
+   * @param listeners where redirects lead
    * @param ofRows the numbers in the rows that an earlier process left, one for each row
    */
-  PolicyNumbers(BpfMap<PolicyRecordKey, PolicyRecord> map, List<Integer> ofRows) {
+  PolicyNumbers(
+      BpfMap<PolicyRecordKey, PolicyRecord> map, ProxyListeners listeners, List<Integer> ofRows) {
     this.map = map;
+    this.listeners = listeners;
     ofRows.forEach(number -> users.merge(number, 1, Integer::sum));
     // A policy without entries has a number too, and entries may never have got a row: neither's
     // number may become another policy's.
@@ -73,9 +77,8 @@ final class PolicyNumbers {
     return number;
   }
 
-  /** No proxy runs yet, so there is no listener. */
-  private static PolicyRecord record(PolicyEntry entry) {
-    return PolicyRecord.of(entry, ProxyListeners.NONE);
+  private PolicyRecord record(PolicyEntry entry) {
+    return PolicyRecord.of(entry, listeners);
   }
 
   /** 0 means "no endpoint" in a row. */

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
-import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -12,7 +10,6 @@ import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probes;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.util.EnumMap;
 import java.util.Map;
@@ -39,7 +36,13 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     FROM_NETDEV("bpf_netdev", "cil_from_netdev"),
 
     /** Decides what other nodes send through the tunnel; only where there is one. */
-    FROM_OVERLAY("bpf_overlay", "cil_from_overlay");
+    FROM_OVERLAY("bpf_overlay", "cil_from_overlay"),
+
+    /** Decides what the proxy sends; only where there is a place for one. */
+    FROM_PROXY("bpf_proxy", "cil_from_proxy"),
+
+    /** Leads the proxy's new connections to its listeners; the same. */
+    STEER("bpf_steer", "cil_steer");
 
     private final String object;
     private final String program;
@@ -54,20 +57,20 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
    * Loads those that the configuration needs; the maps are those of an earlier process where it
    * left some, or have what is in those where their layout or capacity was another.
    *
-   * @param tunnelDevice the index of the tunnel's device; 0 where there is none
+   * @param devices what they know of devices
    */
-  static Programs load(Config config, BpfFs pins, Recording recording, int tunnelDevice) {
+  static Programs load(Config config, BpfFs pins, Recording recording, PlaceDevices devices) {
     Map<Entry, BpfProgram> loaded = new EnumMap<>(Entry.class);
     KernelMaps maps = null;
     MapResizing resizing = MapResizing.begin(pins, KernelMaps.sizes(config.limits()));
     LayoutMigration migration = LayoutMigration.begin(pins);
     try {
       for (Entry entry : Entry.values()) {
-        if (entry == Entry.FROM_OVERLAY && config.routing().tunnel().isEmpty()) {
+        if (!devices.needs(entry)) {
           continue;
         }
         try (BpfObject object = open(entry.object, config, pins, resizing.sizes(), recording)) {
-          config.routing().tunnel().ifPresent(tunnel -> setTunnel(object, tunnel, tunnelDevice));
+          devices.describe(object, config);
           object.load();
           loaded.put(entry, object.program(entry.program));
           if (maps == null) {
@@ -104,20 +107,6 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
         .setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
     KernelMaps.declare(object, pins, config.limits(), sizes, recording);
     return object;
-  }
-
-  private static void setTunnel(BpfObject object, Tunnel tunnel, int device) {
-    object
-        .setConst("cfg_tunnel_device", device)
-        .setConst("cfg_tunnel_ipv6", tunnel.underlay() == IpFamily.IPV6 ? 1 : 0)
-        .setConst("cfg_tunnel_port", Short.toUnsignedInt(networkOrder(tunnel.port())));
-  }
-
-  /** As the number stands in a packet, read by this machine. */
-  private static short networkOrder(int port) {
-    return ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN
-        ? (short) port
-        : Short.reverseBytes((short) port);
   }
 
   private static int supported(Feature feature) {

@@ -13,6 +13,8 @@ import io.cilium4j.core.spi.DatapathProvider.Config;
  *   blue       blue_host, blue_net, blue_vxlan          blue_5           cilium4j-blue
  * </pre>
  *
+ * <p>{@code cilium_proxy}, or {@code blue_proxy}, leads to the proxy's network.
+ *
  * @param instance 1 to 8 of a-z and 0-9, as {@link Config} checks
  */
 public record InstanceNames(String instance) {
@@ -30,6 +32,11 @@ public record InstanceNames(String instance) {
   /** The tunnel to other nodes. */
   public String tunnelDevice() {
     return isDefault() ? "cilium_vxlan" : instance + "_vxlan";
+  }
+
+  /** The device that leads to the proxy's network. */
+  public String proxyDevice() {
+    return isDefault() ? "cilium_proxy" : instance + "_proxy";
   }
 
   /** The device of an endpoint on the node's side. */

@@ -196,6 +196,11 @@ public final class Netlink implements AutoCloseable {
     socket.execute(RouteMessages.replace(route));
   }
 
+  /** Takes whatever the table of the node's own addresses is asked about for one of them. */
+  void replaceEverythingLocal(IpFamily family, int loopback) {
+    socket.execute(RouteMessages.replaceEverythingLocal(family, loopback));
+  }
+
   /** As {@link #replaceRoute}, marked as a route to another node's pods. */
   public void replaceRouteToNode(Route route) {
     socket.execute(RouteMessages.replaceToNode(route));
@@ -276,6 +281,16 @@ public final class Netlink implements AutoCloseable {
    */
   public void ensureRule(BlackholeRule rule, int owner) {
     unless(Errno.EEXIST, RuleMessages.add(rule, owner));
+  }
+
+  /** Adds a rule; no error if it is there. */
+  void ensureRule(LocalRule rule) {
+    unless(Errno.EEXIST, RuleMessages.add(rule));
+  }
+
+  /** Removes a rule; false if there is none like it. */
+  boolean deleteRule(LocalRule rule) {
+    return unless(Errno.ENOENT, RuleMessages.delete(rule));
   }
 
   /** Removes an owner's rule; false if there is none like it. */

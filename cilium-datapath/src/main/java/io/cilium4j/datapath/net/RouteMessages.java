@@ -44,7 +44,7 @@ final class RouteMessages {
   private static final int RTAX_MTU = 2;
 
   private static final int TABLE_MAIN = 254;
-  private static final int TABLE_LOCAL = 255;
+  static final int TABLE_LOCAL = 255;
 
   /** {@code RTPROT_KERNEL}: follows from an address. */
   private static final int PROTOCOL_KERNEL = 2;
@@ -57,6 +57,7 @@ final class RouteMessages {
 
   private static final int SCOPE_UNIVERSE = 0;
   private static final int SCOPE_LINK = 253;
+  private static final int SCOPE_HOST = 254;
 
   /** {@code RT_SCOPE_NOWHERE}: in a deletion, any scope. */
   private static final int SCOPE_ANY = 255;
@@ -92,6 +93,23 @@ final class RouteMessages {
   /** As {@link #replace}, marked as a route to another node's pods. */
   static NetlinkRequest replaceToNode(Route route) {
     return set(route, NetlinkRequest.CREATE | NetlinkRequest.REPLACE, PROTOCOL_NODES);
+  }
+
+  /**
+   * Makes everything of a family the node's own, as far as the table of such addresses is asked.
+   *
+   * @param loopback index of the loopback device
+   */
+  static NetlinkRequest replaceEverythingLocal(IpFamily family, int loopback) {
+    int flags = NetlinkRequest.CREATE | NetlinkRequest.REPLACE;
+    int[] middle = {TABLE_LOCAL, PROTOCOL_STATIC, SCOPE_HOST, TYPE_LOCAL};
+    return header(
+            new NetlinkRequest(RTM_NEWROUTE, flags, "RTM_NEWROUTE", family + " local default"),
+            family,
+            0,
+            middle,
+            0)
+        .u32(RTA_OIF, loopback);
   }
 
   /** The header's scope follows from the gateway, as {@code ip route} has it. */

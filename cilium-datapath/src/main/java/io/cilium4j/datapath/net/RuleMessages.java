@@ -29,6 +29,9 @@ final class RuleMessages {
   private static final int FRA_PRIORITY = 6;
   private static final int FRA_TABLE = 15;
 
+  /** {@code FR_ACT_TO_TBL}. */
+  private static final int ACTION_TABLE = 1;
+
   private static final int ACTION_BLACKHOLE = 6;
 
   /** Right behind the rule of the node's own addresses, whose priority is 0. */
@@ -39,6 +42,24 @@ final class RuleMessages {
   static NetlinkRequest add(BlackholeRule rule, int owner) {
     int flags = NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE;
     return body(new NetlinkRequest(RTM_NEWRULE, flags, "RTM_NEWRULE", "rule " + rule), rule, owner);
+  }
+
+  static NetlinkRequest add(LocalRule rule) {
+    int flags = NetlinkRequest.CREATE | NetlinkRequest.EXCLUSIVE;
+    return body(new NetlinkRequest(RTM_NEWRULE, flags, "RTM_NEWRULE", "rule " + rule), rule)
+        .u32(FRA_PRIORITY, PRIORITY);
+  }
+
+  static NetlinkRequest delete(LocalRule rule) {
+    return body(new NetlinkRequest(RTM_DELRULE, 0, "RTM_DELRULE", "rule " + rule), rule);
+  }
+
+  private static NetlinkRequest body(NetlinkRequest request, LocalRule rule) {
+    header(request, rule.family(), 0, ACTION_TABLE);
+    if (!rule.device().isEmpty()) {
+      request.text(FRA_IIFNAME, rule.device());
+    }
+    return request.u32(FRA_TABLE, RouteMessages.TABLE_LOCAL);
   }
 
   static NetlinkRequest delete(BlackholeRule rule, int owner) {

@@ -45,7 +45,7 @@ class BudgetsKernelIT {
   void start() {
     // With all programs; at a port that nobody else has.
     var tunnel = new Tunnel(18_472, IpFamily.IPV4);
-    node = new TestNode(folder, Recording.OFF, Routing.through(tunnel));
+    node = new TestNode(folder, Recording.OFF, Routing.through(tunnel), Meeting.LISTENERS);
   }
 
   @AfterEach

@@ -4,7 +4,9 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.DuplicateCheck;
@@ -39,6 +41,15 @@ final class NetworkedNode implements AutoCloseable {
   private final int uplink;
 
   NetworkedNode(Path folder) {
+    this(folder, ProxyListeners.NONE);
+  }
+
+  /**
+   * As above.
+   *
+   * @param listeners of the node's proxy
+   */
+  NetworkedNode(Path folder, ProxyListeners listeners) {
     node = KernelTests.netns(folder);
     outside = KernelTests.netns(folder);
     node.call(() -> {
@@ -49,7 +60,7 @@ final class NetworkedNode implements AutoCloseable {
     set("all", 0);
     set("default", 0);
     uplink = join();
-    test = node.call(() -> new TestNode(folder));
+    test = node.call(() -> new TestNode(folder, Recording.OFF, Routing.NETWORK, listeners));
     for (IpFamily family : IpFamily.values()) {
       test.datapath.apply(
           RowChanges.put(

@@ -9,6 +9,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
@@ -54,6 +55,7 @@ final class TestNode implements AutoCloseable {
   private final Path folder;
   private final Recording recording;
   private final Routing routing;
+  private final ProxyListeners listeners;
   private final List<Pod> pods = new ArrayList<>();
   final List<Flow> flows = new CopyOnWriteArrayList<>();
 
@@ -82,6 +84,11 @@ final class TestNode implements AutoCloseable {
   }
 
   TestNode(Path folder, Recording recording, Routing routing) {
+    this(folder, recording, routing, ProxyListeners.NONE);
+  }
+
+  TestNode(Path folder, Recording recording, Routing routing, ProxyListeners listeners) {
+    this.listeners = listeners;
     this.folder = folder;
     this.recording = recording;
     this.routing = routing;
@@ -112,7 +119,8 @@ final class TestNode implements AutoCloseable {
                 limits,
                 devices,
                 List.of(),
-                routing),
+                routing,
+                listeners),
             recording);
     datapath.subscribe(flows::add);
   }

@@ -10,6 +10,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -56,6 +57,7 @@ final class TwoNodes implements AutoCloseable {
   final Node second;
   private final Routing routing;
   private final boolean inUserSpace;
+  private final ProxyListeners listeners;
 
   /** A pod's namespace and its row. */
   record Pod(Node node, Netns netns, Endpoint endpoint) {
@@ -114,7 +116,8 @@ final class TwoNodes implements AutoCloseable {
               LIMITS,
               List.of(),
               List.of(podCidr(IpFamily.IPV4), podCidr(IpFamily.IPV6)),
-              routing);
+              routing,
+              listeners);
       Datapath opened = netns.call(() -> open(config));
       opened.subscribe(flows::add);
       return opened;
@@ -265,6 +268,16 @@ final class TwoNodes implements AutoCloseable {
    * @param inUserSpace whether the datapaths are those of user space
    */
   TwoNodes(Path folder, Routing routing, boolean inUserSpace) {
+    this(folder, routing, inUserSpace, ProxyListeners.NONE);
+  }
+
+  /**
+   * As above.
+   *
+   * @param listeners of each node's proxy
+   */
+  TwoNodes(Path folder, Routing routing, boolean inUserSpace, ProxyListeners listeners) {
+    this.listeners = listeners;
     this.routing = routing;
     this.inUserSpace = inUserSpace;
     this.first = new Node(folder, 1);

@@ -150,6 +150,7 @@ final class BpfTables {
       case REVOKED -> "Revoked";
       case NO_SYN -> "NoSyn";
       case OVERFLOW -> "Overflow";
+      case PROXY -> "Proxy";
       case STALE -> "Stale";
     };
   }

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.ProxyPlace;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Change;
+import io.cilium4j.datapath.bpf.BpfException;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfLink;
+import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.bpf.BpfProgram;
+import io.cilium4j.datapath.bpf.Codec;
+import io.cilium4j.datapath.ebpf.ConntrackRecord.Side;
+import io.cilium4j.datapath.net.ProxyNamespace;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The proxy's namespace as proxies see it: their listeners stand in a map that the namespace's
+ * socket look-up reads, and whose a connection is stands in conntrack.
+ *
+ * <p>Safe for use by several threads.
+ */
+final class ProxyGate implements ProxyPlace, AutoCloseable {
+
+  private static final int TCP = 6;
+
+  /** Indices of {@code cilium_listeners}. */
+  private static final int TCP4 = 0;
+
+  private static final int TCP6 = 1;
+
+  private final ProxyNamespace namespace;
+  private final BpfMap<Integer, Long> listeners;
+  private final List<BpfMap<ConntrackKey, ConntrackRecord>> flows = new ArrayList<>();
+  private final AtomicReference<@Nullable Runnable> first = new AtomicReference<>();
+
+  /**
+   * Gives the namespace its program.
+   *
+   * @param steer {@code cil_steer}
+   */
+  ProxyGate(ProxyNamespace namespace, BpfProgram steer, Pins pins) {
+    this.namespace = namespace;
+    attach(steer, pins.proxy(), namespace.netns().path());
+    this.listeners =
+        BpfMap.openPinned(pins.maps().pin(KernelMaps.LISTENERS), Codec.u32(), Codec.u64());
+    for (KernelMaps.FlowTable table : KernelMaps.FLOW_TABLES) {
+      flows.add(table.open(pins.maps().folder()));
+    }
+  }
+
+  private static void attach(BpfProgram steer, BpfFs folder, Path netns) {
+    Path pin = folder.pin(steer.name());
+    if (Files.exists(pin)) {
+      try (BpfLink link = BpfLink.openPinned(pin)) {
+        link.update(steer);
+        return;
+      } catch (BpfException e) {
+        // Its namespace ended, which detached it.
+        folder.remove(steer.name());
+      }
+    }
+    try (BpfLink link = BpfLink.attachSocketLookup(steer, netns)) {
+      link.pin(pin);
+    }
+  }
+
+  @Override
+  public ThreadFactory threads(String prefix) {
+    return namespace.netns().threadFactory(prefix);
+  }
+
+  @Override
+  public void listen(IpFamily family, int descriptor) {
+    try {
+      listeners.put(family == IpFamily.IPV4 ? TCP4 : TCP6, (long) descriptor);
+    } catch (BpfException e) {
+      throw new DatapathException("descriptor " + descriptor + " as the proxy's listener: " + e, e);
+    }
+  }
+
+  @Override
+  public void beforeFirstRedirect(Runnable action) {
+    first.set(action);
+  }
+
+  /** Does what is to be done before the first redirect, if this batch brings it. */
+  void prepareFor(List<Change<RowKey, Row>> changes) {
+    if (first.get() != null && changes.stream().anyMatch(ProxyGate::redirects)) {
+      Runnable action = first.getAndSet(null);
+      if (action != null) {
+        action.run();
+      }
+    }
+  }
+
+  private static boolean redirects(Change<RowKey, Row> change) {
+    if (!(change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _))) {
+      return false;
+    }
+    var found = new boolean[1];
+    row.policy().forEach((_, entry) -> found[0] |= entry.verdict() == Verdict.REDIRECTED);
+    return found[0];
+  }
+
+  @Override
+  public Optional<Proxied> find(Address client, Address server) {
+    boolean clientIsLow = compare(client, server) <= 0;
+    Address low = clientIsLow ? client : server;
+    Address high = clientIsLow ? server : client;
+    var key = new ConntrackKey(low.address(), low.port(), high.address(), high.port(), TCP, 0);
+    for (int i = 0; i < KernelMaps.FLOW_TABLES.size(); i++) {
+      if (KernelMaps.FLOW_TABLES.get(i).family() == client.address().family()) {
+        Optional<ConntrackRecord> record = flows.get(i).lookup(key);
+        if (record.isPresent() && record.get().has(ConntrackRecord.PROXY)) {
+          Party first = party(record.get().low());
+          Party second = party(record.get().high());
+          return Optional.of(clientIsLow ? new Proxied(first, second) : new Proxied(second, first));
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static Party party(Side side) {
+    return new Party(side.endpoint(), side.identity());
+  }
+
+  /** As {@code ct_key_of} orders the ends: by the bytes on the wire. */
+  private static int compare(Address a, Address b) {
+    int order = a.address().compareTo(b.address());
+    return order != 0 ? order : Integer.compare(a.port(), b.port());
+  }
+
+  @Override
+  public void close() {
+    listeners.close();
+    flows.forEach(BpfMap::close);
+  }
+}
