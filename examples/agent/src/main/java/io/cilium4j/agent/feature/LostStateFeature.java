@@ -3,10 +3,13 @@ package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.state.Lifecycle;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Tells of what an earlier run kept and nobody can read, until somebody takes note and removes the
@@ -15,6 +18,24 @@ import java.util.TreeMap;
  * @param folder where state outlives the process
  */
 public record LostStateFeature(StateFolder folder) implements Feature {
+  private static final Logger LOG = LoggerFactory.getLogger(LostStateFeature.class);
+
+  @Override
+  public void join(Lifecycle lifecycle) {
+    lifecycle.add(
+        "lost state",
+        new Lifecycle.Part() {
+          @Override
+          public void start() {
+            folder
+                .lost()
+                .forEach(file -> LOG.warn("state lost until this file is removed file={}", file));
+          }
+
+          @Override
+          public void stop() {}
+        });
+  }
 
   @Override
   public List<MetricFamily> metrics() {
