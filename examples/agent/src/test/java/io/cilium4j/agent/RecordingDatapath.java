@@ -31,7 +31,14 @@ import java.util.concurrent.CountDownLatch;
 public final class RecordingDatapath implements DatapathProvider, Datapath {
   public final Map<Integer, EndpointRow> endpoints = new ConcurrentHashMap<>();
   final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
-  final Map<String, NodeRow> nodes = new HashMap<>();
+  final Map<String, NodeRow> nodes = new ConcurrentHashMap<>();
+
+  /** Nodes that were not to stay at a pruning. */
+  final Set<String> prunedNodes = ConcurrentHashMap.newKeySet();
+
+  /** Counts down as nodes are pruned. */
+  final CountDownLatch pruned = new CountDownLatch(1);
+
   public final Set<Integer> devices = new HashSet<>();
 
   /** Endpoints that it refuses to connect or to write. */
@@ -201,7 +208,13 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
     switch (kind) {
       case ENDPOINT -> endpoints.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
       case IPCACHE -> ipcache.keySet().removeIf(prefix -> !wanted.contains(new IpcacheKey(prefix)));
-      case NODE -> nodes.keySet().removeIf(name -> !wanted.contains(new NodeKey(name)));
+      case NODE -> {
+        nodes.keySet().stream()
+            .filter(name -> !wanted.contains(new NodeKey(name)))
+            .forEach(prunedNodes::add);
+        nodes.keySet().removeAll(prunedNodes);
+        pruned.countDown();
+      }
     }
   }
 

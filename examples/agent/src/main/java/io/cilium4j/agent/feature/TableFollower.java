@@ -31,6 +31,8 @@ final class TableFollower<K, V> implements Lifecycle.Part {
   @Override
   public void start() {
     watch = table.watch(() -> thread.execute(this::look));
+    // A table that nobody writes any more may be complete already.
+    thread.execute(this::look);
   }
 
   private void look() {
