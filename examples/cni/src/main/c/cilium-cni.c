@@ -12,6 +12,9 @@
  * each CNI_ variable of the environment, ended by a 0 byte, then one more 0 byte, then the standard
  * input. Status 200 means success, and any other an error whose body is the JSON for the runtime.
  *
+ * Called by the name "loopback" it is that plugin, which older runtimes call for each pod beside the
+ * network's own: it sets the pod's loopback device up.
+ *
  * Everything that comes in is bounded, every wait has an end, and no memory is allocated.
  */
 #define _GNU_SOURCE
@@ -21,12 +24,14 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -37,7 +42,7 @@
 #define VERSIONS "\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\""
 
 enum { MAX_ENVIRONMENT = 64 << 10, MAX_STDIN = 1 << 20, MAX_ANSWER = 1 << 20, MAX_QUEUED = 256, MAX_ID = 200 };
-enum { INVALID_ENVIRONMENT = 4, IO_FAILURE = 5, DECODING_FAILURE = 6, TRY_AGAIN = 11, NOT_AVAILABLE = 50 };
+enum { INVALID_ENVIRONMENT = 4, IO_FAILURE = 5, DECODING_FAILURE = 6, TRY_AGAIN = 11, NOT_AVAILABLE = 50, CHANGED = 100 };
 enum { QUEUE_MS = 1500, BUSY_MS = 800, DEL_MS = 30 * 1000, STATUS_MS = 5 * 1000, CALL_MS = 100 * 1000 };
 
 static char call[MAX_ENVIRONMENT + 1 + MAX_STDIN];
@@ -317,6 +322,44 @@ static void __attribute__((noreturn)) queue_deletion(const char *container, cons
 	exit(0);
 }
 
+/* ---- loopback ---- */
+
+static int loopback(const char *verb)
+{
+	const char *path = getenv("CNI_NETNS");
+	struct ifreq lo = {.ifr_name = "lo"};
+	int netns, any;
+
+	if (strcmp(verb, "ADD") != 0 && strcmp(verb, "CHECK") != 0)
+		return 0;
+	if (!path || *path != '/' || strpbrk(path, "\"\\\n\r\t"))
+		fail(INVALID_ENVIRONMENT, "CNI_NETNS: wanted the absolute path of a network namespace");
+	netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (netns < 0 || setns(netns, CLONE_NEWNET) != 0)
+		fail(IO_FAILURE, "network namespace %s: %s", path, strerror(errno));
+	any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (any < 0 || ioctl(any, SIOCGIFFLAGS, &lo) != 0)
+		fail(IO_FAILURE, "device lo in %s: %s", path, strerror(errno));
+	if (strcmp(verb, "CHECK") == 0) {
+		if (!(lo.ifr_flags & IFF_UP))
+			fail(CHANGED, "device lo in %s is down", path);
+		return 0;
+	}
+	lo.ifr_flags |= IFF_UP;
+	if (ioctl(any, SIOCSIFFLAGS, &lo) != 0)
+		fail(IO_FAILURE, "device lo in %s: %s", path, strerror(errno));
+	printf("{\"cniVersion\":\"%s\",\"interfaces\":[{\"name\":\"lo\",\"sandbox\":\"%s\"}],\"ips\":[],\"dns\":{}}\n", version(),
+	       path);
+	return 0;
+}
+
+static bool is_loopback(const char *name)
+{
+	const char *slash = name ? strrchr(name, '/') : NULL;
+
+	return name && strcmp(slash ? slash + 1 : name, "loopback") == 0;
+}
+
 int main(int count, char **arguments, char **environment)
 {
 	const char *verb = getenv("CNI_COMMAND");
@@ -324,8 +367,6 @@ int main(int count, char **arguments, char **environment)
 	bool is_del, is_status;
 	int agent;
 
-	(void)count;
-	(void)arguments;
 	signal(SIGPIPE, SIG_IGN);
 	if (!verb) {
 		fprintf(stderr, "CNI plugin of the Cilium4j agent; CNI versions " VERSIONS "\n");
@@ -337,6 +378,8 @@ int main(int count, char **arguments, char **environment)
 		printf("{\"cniVersion\":\"%s\",\"supportedVersions\":[" VERSIONS "]}\n", version());
 		return 0;
 	}
+	if (count > 0 && is_loopback(arguments[0]))
+		return loopback(verb);
 	is_del = strcmp(verb, "DEL") == 0;
 	is_status = strcmp(verb, "STATUS") == 0;
 	if (is_del && !(is_container(container) && is_interface(interface)))

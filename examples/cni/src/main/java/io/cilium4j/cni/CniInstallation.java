@@ -68,7 +68,7 @@ public final class CniInstallation {
   public boolean install() throws IOException {
     boolean changed = false;
     if (files.executableFolder().isPresent()) {
-      changed = installExecutable(files.executableFolder().get());
+      changed = installExecutables(files.executableFolder().get());
     }
     if (files.configuration().isPresent()) {
       changed |= installConfiguration(files.configuration().get());
@@ -76,9 +76,18 @@ public final class CniInstallation {
     return changed;
   }
 
-  private static boolean installExecutable(Path folder) throws IOException {
+  private static boolean installExecutables(Path folder) throws IOException {
     Files.createDirectories(folder);
-    Path place = folder.resolve(CniShim.NAME);
+    Path loopback = folder.resolve(CniShim.LOOPBACK);
+    boolean changed = false;
+    // Another's does the same.
+    if (!Files.exists(loopback) || isOurs(loopback)) {
+      changed = installExecutable(loopback);
+    }
+    return installExecutable(folder.resolve(CniShim.NAME)) || changed;
+  }
+
+  private static boolean installExecutable(Path place) throws IOException {
     byte[] wanted = CniShim.executable();
     if (Files.exists(place)) {
       if (Files.isExecutable(place) && hasContent(place, wanted)) {
@@ -194,9 +203,11 @@ public final class CniInstallation {
       }
     }
     if (files.executableFolder().isPresent()) {
-      Path place = files.executableFolder().get().toAbsolutePath().resolve(CniShim.NAME);
-      if (Files.exists(place) && isOurs(place)) {
-        found.add(place);
+      for (String name : List.of(CniShim.NAME, CniShim.LOOPBACK)) {
+        Path place = files.executableFolder().get().toAbsolutePath().resolve(name);
+        if (Files.exists(place) && isOurs(place)) {
+          found.add(place);
+        }
       }
     }
     return found;

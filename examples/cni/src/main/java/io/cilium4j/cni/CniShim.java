@@ -12,6 +12,12 @@ public final class CniShim {
   /** The name by which network configurations know it. */
   public static final String NAME = "cilium-cni";
 
+  /**
+   * The name by which it is another plugin: it sets a pod's loopback device up, which containerd
+   * before 2.0 has done by a plugin of this name.
+   */
+  static final String LOOPBACK = "loopback";
+
   private CniShim() {}
 
   /**

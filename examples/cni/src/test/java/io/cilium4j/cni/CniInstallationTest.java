@@ -68,7 +68,7 @@ class CniInstallationTest {
     assertEquals(
         "rwxr-xr-x",
         PosixFilePermissions.toString(Files.getPosixFilePermissions(bin.resolve("cilium-cni"))));
-    assertEquals(List.of("cilium-cni"), names(bin));
+    assertEquals(List.of("cilium-cni", "loopback"), names(bin));
     assertEquals(List.of("05-cilium.conflist"), names(net));
     assertEquals(List.of("cilium-cni"), plugins());
     assertEquals(
@@ -101,14 +101,15 @@ class CniInstallationTest {
     Files.writeString(bin.resolve("cilium-cni.new"), "half");
     Files.writeString(net.resolve("05-cilium.conflist.new"), "{");
     assertTrue(plain().install());
-    assertEquals(List.of("cilium-cni"), names(bin));
+    assertEquals(List.of("cilium-cni", "loopback"), names(bin));
     assertEquals(List.of("05-cilium.conflist"), names(net));
   }
 
   @Test
   void remove_ofWhatWasInstalled_leavesNothing() throws Exception {
     plain().install();
-    assertEquals(List.of(conflist, bin.resolve("cilium-cni")), plain().installed());
+    assertEquals(
+        List.of(conflist, bin.resolve("cilium-cni"), bin.resolve("loopback")), plain().installed());
     plain().remove();
     assertEquals(List.of(), names(bin));
     assertEquals(List.of(), names(net));
@@ -132,10 +133,20 @@ class CniInstallationTest {
     Files.createDirectories(bin);
     Files.writeString(bin.resolve("cilium-cni"), "another program");
     plain().install();
-    assertEquals(List.of("cilium-cni", "cilium-cni.cilium_bak"), names(bin));
+    assertEquals(List.of("cilium-cni", "cilium-cni.cilium_bak", "loopback"), names(bin));
     plain().remove();
     assertEquals("another program", Files.readString(bin.resolve("cilium-cni")));
     assertEquals(List.of("cilium-cni"), names(bin));
+  }
+
+  @Test
+  void loopback_ofOthers_stays() throws Exception {
+    Files.createDirectories(bin);
+    Files.writeString(bin.resolve("loopback"), "another program");
+    plain().install();
+    assertEquals("another program", Files.readString(bin.resolve("loopback")));
+    plain().remove();
+    assertEquals(List.of("loopback"), names(bin));
   }
 
   @Test

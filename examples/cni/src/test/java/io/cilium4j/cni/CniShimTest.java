@@ -342,6 +342,19 @@ class CniShimTest {
   }
 
   @Test
+  void loopback_withoutANamespace_saysSo() throws Exception {
+    Files.move(shim, folder.resolve(CniShim.LOOPBACK));
+    shim = folder.resolve(CniShim.LOOPBACK);
+    for (String path : List.of("", "netns/a", "/a\"b", "/nowhere")) {
+      Map<String, String> variables = variables("ADD");
+      variables.put("CNI_NETNS", path);
+      assertEquals(path.equals("/nowhere") ? 5 : 4, call(variables, new byte[0]).error(), path);
+    }
+    assertEquals(0, call("DEL").code());
+    assertEquals(0, call("VERSION").code());
+  }
+
+  @Test
   void start_withoutACommand_saysWhatItIs() throws Exception {
     Outcome outcome = call(Map.of(), new byte[0]);
     assertEquals(0, outcome.code());

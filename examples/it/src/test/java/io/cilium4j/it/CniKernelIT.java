@@ -227,6 +227,23 @@ class CniKernelIT {
     }
   }
 
+  @Test
+  void loopback_ofAPod_isSetUp() throws Exception {
+    try (var scene = new Scene("itcn", "ebpf", 70);
+        Netlink inside = Netlink.open(scene.lab.netns("alice"))) {
+      assertFalse(inside.linkByName("lo").orElseThrow().isUp());
+      Path netns = scene.netns("alice");
+      assertEquals(100, scene.runtime.callLoopback("CHECK", "alice", netns).error());
+      for (int i = 0; i < 2; i++) {
+        Outcome added = scene.runtime.callLoopback("ADD", "alice", netns);
+        assertEquals(0, added.error(), added.output());
+        assertTrue(inside.linkByName("lo").orElseThrow().isUp());
+      }
+      assertEquals(0, scene.runtime.callLoopback("CHECK", "alice", netns).error());
+      assertEquals(0, scene.runtime.callLoopback("DEL", "alice", netns).error());
+    }
+  }
+
   // ---- behind another plugin ----
 
   /** Joins a pod as the plugin ptp does, and gives its result. */

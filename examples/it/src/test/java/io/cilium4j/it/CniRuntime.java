@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,18 @@ final class CniRuntime {
 
   /** Calls for a pod in the default namespace whose sandbox has its name. */
   Outcome call(String command, String pod, Path netns, String more) {
+    return call(shim, command, pod, netns, more);
+  }
+
+  /** Calls the plugin that sets a pod's loopback device up, which is the same executable. */
+  Outcome callLoopback(String command, String pod, Path netns) throws IOException {
+    Path loopback = folder.resolve("loopback");
+    Files.copy(
+        shim, loopback, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.COPY_ATTRIBUTES);
+    return call(loopback, command, pod, netns, "");
+  }
+
+  private Outcome call(Path executable, String command, String pod, Path netns, String more) {
     Map<String, String> variables = new TreeMap<>();
     variables.put("CNI_COMMAND", command);
     variables.put("CNI_CONTAINERID", pod);
@@ -63,7 +76,7 @@ final class CniRuntime {
     variables.put("CILIUM_SOCK", folder.resolve("cilium.sock").toString());
     String config = "{\"cniVersion\": \"1.1.0\", \"name\": \"cilium\"" + more + "}";
     try {
-      var builder = new ProcessBuilder(shim.toString());
+      var builder = new ProcessBuilder(executable.toString());
       builder.environment().putAll(variables);
       Process process = builder.start();
       try (var in = process.getOutputStream()) {
