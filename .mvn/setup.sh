@@ -69,6 +69,7 @@ has_package() {
     llvm) command -v llvm-strip >/dev/null ;;
     iproute2) command -v ip >/dev/null ;;
     iputils-ping) command -v ping >/dev/null ;;
+    busybox-static) command -v busybox >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }

@@ -31,6 +31,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -64,14 +65,16 @@ final class Daemon implements AutoCloseable {
   /**
    * Starts everything; nothing half started is left when it fails.
    *
+   * @param present reads the options' values as they are now
    * @throws AgentException if the agent cannot start
    * @throws IOException if a socket cannot be made
    */
-  static Daemon start(DaemonSettings settings) throws IOException {
+  static Daemon start(DaemonSettings settings, Supplier<Map<String, String>> present)
+      throws IOException {
     settings.unknown().forEach(line -> LOG.warn("unknown option {}", line));
     var daemon = new Daemon();
     try {
-      daemon.startParts(settings);
+      daemon.startParts(settings, present);
     } catch (IOException | RuntimeException e) {
       daemon.close();
       daemon.ifFailed.run();
@@ -80,9 +83,20 @@ final class Daemon implements AutoCloseable {
     return daemon;
   }
 
-  private void startParts(DaemonSettings settings) throws IOException {
+  /** As above, with options that do not change. */
+  static Daemon start(DaemonSettings settings) throws IOException {
+    return start(settings, settings::values);
+  }
+
+  private void startParts(DaemonSettings settings, Supplier<Map<String, String>> present)
+      throws IOException {
     long begin = System.nanoTime();
     CniFiles cni = CniOptions.read(settings);
+    Optional<ProbeServer> probes = Optional.empty();
+    if (settings.number("agent-health-port") > 0) {
+      probes = Optional.of(ProbeServer.start(settings.number("agent-health-port")));
+      parts.addFirst(probes.get());
+    }
     Optional<ClusterMember> member = join(settings);
     member.ifPresent(parts::addFirst);
     Agent agent = agent(settings, member, podCidrs(settings, member));
@@ -121,6 +135,12 @@ final class Daemon implements AutoCloseable {
     if (cni.isAny()) {
       parts.addFirst(CniKeeper.start(cni, agent.facts().stateFolder()));
     }
+    if (!settings.text("config-dir").isEmpty()) {
+      var watch = ConfigWatch.start(settings.values(), present);
+      parts.addFirst(watch);
+      parts.addFirst(agent.metrics().add(watch::metrics));
+    }
+    probes.ifPresent(ProbeServer::ready);
     monitors.tell(new AgentEvent.Started(agent.facts().startedAt()));
     LOG.info(
         "agent ready instance={} datapath=\"{}\" after={}ms",

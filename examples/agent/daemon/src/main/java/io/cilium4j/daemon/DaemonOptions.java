@@ -251,6 +251,12 @@ final class DaemonOptions {
         "0 to probe often, 1 to probe rarely");
     add(
         group,
+        "agent-health-port",
+        Kind.NUMBER,
+        "0",
+        "the TCP port on 127.0.0.1 for a kubelet's probes, such as 9879; 0 for none");
+    add(
+        group,
         "health-socket-path",
         Kind.PATH,
         "",

@@ -58,7 +58,8 @@ public final class Main {
     DaemonSettings settings = DaemonSettings.read(words, System.getenv());
     LogSetup.use(
         settings.text("log-format"), settings.isOn("debug") ? "debug" : settings.text("log-level"));
-    Daemon daemon = Daemon.start(settings);
+    Daemon daemon =
+        Daemon.start(settings, () -> DaemonSettings.read(words, System.getenv()).values());
     Runtime.getRuntime().addShutdownHook(new Thread(daemon::close, "shutdown"));
     daemon.awaitEnd();
     return 0;

@@ -11,8 +11,11 @@ import io.cilium4j.api.ApiClient;
 import io.cilium4j.api.model.HealthStatusResponse;
 import io.cilium4j.api.model.Metric;
 import io.cilium4j.api.model.StatusResponse;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
 import java.io.IOException;
+import java.net.HttpURLConnection;
 import java.net.ServerSocket;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -131,6 +134,67 @@ class DaemonTest {
     assertTrue(Files.notExists(executable));
     assertTrue(Files.exists(other));
     assertTrue(Files.notExists(folder.resolve("state")));
+  }
+
+  private static int status(int port, String path) throws IOException {
+    var connection =
+        (HttpURLConnection) URI.create("http://127.0.0.1:" + port + path).toURL().openConnection();
+    try {
+      return connection.getResponseCode();
+    } finally {
+      connection.disconnect();
+    }
+  }
+
+  @Test
+  void start_withAHealthPort_answersProbes() throws IOException {
+    int port;
+    try (var free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    try (var _ = Daemon.start(settings("--agent-health-port=" + port))) {
+      assertEquals(200, status(port, "/livez"));
+      assertEquals(200, status(port, "/healthz"));
+    }
+    assertEquals(0, Cleanup.run(cleanup(), Map.of()));
+  }
+
+  @Test
+  void probe_beforeTheAgentServes_saysThatItIsAliveAndNotReady() throws IOException {
+    try (var probes = ProbeServer.start(0)) {
+      assertEquals(200, status(probes.port(), "/livez"));
+      assertEquals(503, status(probes.port(), "/healthz"));
+      probes.ready();
+      assertEquals(200, status(probes.port(), "/healthz"));
+    }
+  }
+
+  @Test
+  void configuration_thatChanges_isReported() throws IOException {
+    Path config = Files.createDirectories(folder.resolve("config"));
+    Files.writeString(config.resolve("mtu"), "1500");
+    List<String> words = List.of("--config-dir=" + config);
+    var settings = DaemonSettings.read(words, Map.of());
+    try (var watch =
+        ConfigWatch.start(settings.values(), () -> DaemonSettings.read(words, Map.of()).values())) {
+      watch.look();
+      assertEquals(0, delta(watch));
+      Files.writeString(config.resolve("mtu"), "1400");
+      watch.look();
+      assertEquals(1, delta(watch));
+      Files.writeString(config.resolve("mtu"), "large");
+      watch.look();
+      assertEquals(1, delta(watch), "what cannot be read ends nothing");
+      Files.writeString(config.resolve("mtu"), "1500");
+      watch.look();
+      assertEquals(0, delta(watch));
+    }
+  }
+
+  private static double delta(ConfigWatch watch) {
+    return watch.metrics().getFirst().samples().getFirst() instanceof Sample.Value value
+        ? value.value()
+        : -1;
   }
 
   @Test
