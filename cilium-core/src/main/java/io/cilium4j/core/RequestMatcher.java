@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * denied. DNS questions and TLS server names are decided by the rules that name some: {@link
  * #decideQuery}, {@link #decideServerName}.
  *
+ * <p>A rule with a path does not match a path {@linkplain HttpPaths#isAmbiguous that servers may
+ * read differently}.
+ *
  * <p>Immutable, so safe for any number of threads. A change of rules makes another matcher. To
  * decide a request that passes allocates nothing, unless a rule changes its headers. Time is linear
  * in the length of the request: expressions come from users, and requests from attackers.

@@ -20,11 +20,11 @@ final class RequestRule {
   private final @Nullable Automaton host;
   private final Wanted[] headers;
 
-  /** Whether it asks for a value that cannot be read, so that nothing meets it. */
+  /** Whether it asks for a value that cannot be read, or written, so that nothing meets it. */
   private final boolean never;
 
   private RequestRule(HttpRule rule, List<Wanted> headers, boolean never) {
-    this.path = compile(rule.path());
+    this.path = rule.path().equals(".*") ? null : compile(rule.path());
     this.method = compile(rule.method());
     this.host = compile(rule.host());
     this.headers = headers.toArray(Wanted[]::new);
@@ -47,6 +47,7 @@ final class RequestRule {
         value = secret == null ? value : secret;
         never |= value == null;
       }
+      never |= value != null && value.chars().anyMatch(Character::isISOControl);
       headers.add(new Wanted(match.name(), value, match.mismatch()));
     }
     return new RequestRule(rule, headers, never);
@@ -97,7 +98,7 @@ final class RequestRule {
   boolean matches(Request request, @Nullable List<HeaderChange> changes) {
     if (never
         || !isWhole(method, request.method())
-        || !isWhole(path, request.path())
+        || !isWholePath(request)
         || !isWhole(host, request.host())) {
       return false;
     }
@@ -117,6 +118,11 @@ final class RequestRule {
       }
     }
     return true;
+  }
+
+  /** Who asks for a path means what the server will make of it: that must be in no doubt. */
+  private boolean isWholePath(Request request) {
+    return path == null || (path.matches(request.path()) && !HttpPaths.isAmbiguous(request.path()));
   }
 
   private static boolean isWhole(@Nullable Automaton expression, String text) {

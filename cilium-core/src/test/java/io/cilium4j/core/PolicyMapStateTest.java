@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -126,26 +125,14 @@ class PolicyMapStateTest {
     for (int round = 0; round < 20; round++) {
       passed += round(state); // Warm, so that the compiler's own work is done.
     }
-    long ofNothing = -allocatedBytes() + allocatedBytes();
-    long before = allocatedBytes();
+    long ofNothing = -Allocations.bytes() + Allocations.bytes();
+    long before = Allocations.bytes();
     passed += round(state);
-    long allocated = allocatedBytes() - before;
+    long allocated = Allocations.bytes() - before;
     assertTrue(passed > 0, "look-ups ran");
     // Asking for the figure allocates a little, and not always the same; 65,536 look-ups that
     // allocated one object each would show as a megabyte.
     assertEquals(0, Math.max(0, allocated - ofNothing) / 4096, "pages filled by 65,536 look-ups");
-  }
-
-  /** By reflection: the tests run inside a module that does not read the management module. */
-  private static long allocatedBytes() throws ReflectiveOperationException {
-    Object threads =
-        Class.forName("java.lang.management.ManagementFactory")
-            .getMethod("getThreadMXBean")
-            .invoke(null);
-    Method counter =
-        Class.forName("com.sun.management.ThreadMXBean")
-            .getMethod("getCurrentThreadAllocatedBytes");
-    return (long) counter.invoke(threads);
   }
 
   private static long round(PolicyMapState state) {

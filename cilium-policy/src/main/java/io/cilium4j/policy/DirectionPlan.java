@@ -35,6 +35,7 @@ final class DirectionPlan {
   private final int localClusterId;
   private final List<Entry> rules;
   private final Posture posture;
+  private final List<Added> added;
 
   /** The terms for everybody, save those that have ports by name, which differ by peer. */
   private final List<Term> everybody = new ArrayList<>();
@@ -101,6 +102,7 @@ final class DirectionPlan {
     this.localClusterId = localClusterId;
     this.rules = rules;
     this.posture = posture;
+    this.added = List.copyOf(added);
     var levels = new Levels(rules, added);
     for (Entry rule : rules) {
       addRule(rule, levels.of(rule.tier(), rule.priority()), subject);
@@ -411,5 +413,10 @@ final class DirectionPlan {
   /** The entries that select the subject in this direction, those that match nothing included. */
   List<Entry> rules() {
     return rules;
+  }
+
+  /** What the engine adds, in the order in which it decides: behind every rule. */
+  List<Added> added() {
+    return added;
   }
 }

@@ -32,13 +32,18 @@ record FlowMatch(
 
   /** Whether the rule selects the other end. */
   boolean isWithPeerOf(Entry rule) {
-    int aggregate = plan.aggregateOf(identity);
     for (Selector selector : rule.peers()) {
-      if (selector.selectsAggregate(aggregate) || (peer != null && selector.matches(peer))) {
+      if (isWith(selector)) {
         return true;
       }
     }
     return false;
+  }
+
+  /** Whether the selector selects the other end. */
+  boolean isWith(Selector selector) {
+    return selector.selectsAggregate(plan.aggregateOf(identity))
+        || (peer != null && selector.matches(peer));
   }
 
   /** Whether one of the rule's ports is the flow's. */

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
-import io.cilium4j.core.DnsPattern;
-import io.cilium4j.core.HttpMatcher;
 import io.cilium4j.core.L7Rules;
 import io.cilium4j.core.L7Rules.HeaderMatch;
-import io.cilium4j.core.Protocol;
+import io.cilium4j.core.RequestMatcher;
+import io.cilium4j.core.RequestMatcher.Decision;
+import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.policy.DirectionPlan.Posture;
 import io.cilium4j.policy.Entry.Action;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * What the rules of one subject say of the requests inside of flows that are redirected. Pure: the
- * proxies ask, and decide nothing themselves.
+ * What the rules of one subject say of the requests inside of flows that are redirected. It
+ * compiles them to a {@link RequestMatcher} for each peer and port, which decides the single
+ * requests.
  *
  * <p>HTTP and DNS are read differently, as in the reference. An HTTP rule that does not match a
  * request is passed over, and what else allows the flow, also without looking at requests, lets the
@@ -29,6 +29,11 @@ public final class RequestPolicy {
       Comparator.comparingInt(Entry::tier)
           .thenComparingDouble(Entry::priority)
           .thenComparingInt(RequestPolicy::kind);
+
+  private static final RuleOrigin UNRESTRICTED =
+      new RuleOrigin(0, "", "no rule restricts this direction");
+
+  private static final RuleOrigin LOCALHOST = new RuleOrigin(0, "", "the node's own processes");
 
   private final CompiledPolicy policy;
   private final DirectionPlan plan;
@@ -46,101 +51,84 @@ public final class RequestPolicy {
     };
   }
 
+  /** As {@link #matcher(int, int, int, Function)}, where no secret can be read. */
+  public RequestMatcher matcher(int identity, int protocol, int port) {
+    return matcher(identity, protocol, port, _ -> Optional.empty());
+  }
+
   /**
-   * Decides an HTTP request.
+   * Compiles the rules for one peer and port.
    *
    * @param identity the other end
-   * @param port the destination port, of TCP
+   * @param protocol the IP protocol's number
+   * @param port the destination port
    * @param secrets the value of a header match's secret, if it can be read
    */
-  public HttpMatcher.Outcome http(
-      int identity,
-      int port,
-      HttpMatcher.Request request,
-      Function<HeaderMatch, Optional<String>> secrets) {
-    var flow = flow(identity, Protocol.TCP.number(), port);
+  public RequestMatcher matcher(
+      int identity, int protocol, int port, Function<HeaderMatch, Optional<String>> secrets) {
+    var flow =
+        new FlowMatch(
+            plan, policy.subject(), identity, policy.identities().row(identity), protocol, port);
     List<Entry> rules = plan.rules().stream().filter(flow::matches).sorted(ORDER).toList();
-    var changes = new ArrayList<HttpMatcher.HeaderChange>();
-    boolean passes = false;
+    var builder = RequestMatcher.builder();
+    addRequests(flow, rules, secrets, builder);
+    for (Entry rule : rules) {
+      if (rule.action() == Action.ALLOW) {
+        builder.serverNames(rule.origin(), rule.layer7().serverNames());
+        if (flow.isOnSinglePortOf(rule)) {
+          addQueries(rule, builder);
+        }
+      }
+    }
+    if (plan.posture() != Posture.CLOSED) {
+      builder.otherQueries(Decision.allow(UNRESTRICTED));
+    }
+    return builder.build();
+  }
+
+  private void addRequests(
+      FlowMatch flow,
+      List<Entry> rules,
+      Function<HeaderMatch, Optional<String>> secrets,
+      RequestMatcher.Builder builder) {
+    RuleOrigin unmet = null;
     int passedTier = -1;
     for (Entry rule : rules) {
       if (rule.tier() == passedTier) {
         continue;
       }
-      if (rule.action() == Action.DENY) {
-        break;
-      }
-      if (rule.action() == Action.PASS) {
-        passedTier = rule.tier();
-      } else if (rule.layer7().rules() instanceof L7Rules.Http http) {
-        HttpMatcher.Outcome outcome = HttpMatcher.of(http.rules(), secrets).decide(request);
-        passes |= outcome.passes();
-        changes.addAll(outcome.changes());
-      } else {
-        passes = true;
-      }
-      // Where a rule has something to do with headers, every rule has its say.
-      if (passes && rules.stream().noneMatch(RequestPolicy::hasActions)) {
-        break;
-      }
-    }
-    return new HttpMatcher.Outcome(passes || passesUndecided(rules), changes);
-  }
-
-  private static boolean hasActions(Entry rule) {
-    return rule.layer7().rules() instanceof L7Rules.Http http
-        && http.rules().stream()
-            .flatMap(each -> each.headerMatches().stream())
-            .anyMatch(match -> match.mismatch() != L7Rules.Mismatch.FAIL);
-  }
-
-  /**
-   * Whether a DNS question may be asked.
-   *
-   * @param identity the name server
-   * @param protocol the IP protocol it is asked by
-   * @param port the port it is asked at
-   * @param name the name that is asked for
-   */
-  public boolean dns(int identity, int protocol, int port, String name) {
-    var flow = flow(identity, protocol, port);
-    List<Entry> rules =
-        plan.rules().stream()
-            .filter(rule -> rule.action() == Action.ALLOW)
-            .filter(rule -> flow.isWithPeerOf(rule) && flow.isOnSinglePortOf(rule))
-            .toList();
-    for (Entry rule : rules) {
-      if (!(rule.layer7().rules() instanceof L7Rules.Dns dns)
-          || dns.rules().stream().anyMatch(each -> DnsPattern.of(each).matches(name))) {
-        return true;
+      switch (rule.action()) {
+        case DENY -> {
+          builder.otherRequests(Decision.deny(rule.origin()));
+          return;
+        }
+        case PASS -> passedTier = rule.tier();
+        case ALLOW -> {
+          if (rule.layer7().rules() instanceof L7Rules.Http http) {
+            unmet = unmet == null ? rule.origin() : unmet;
+            builder.http(rule.origin(), http, secrets);
+          } else if (rule.layer7().rules().isEmpty() && rule.layer7().serverNames().isEmpty()) {
+            builder.allow(rule.origin());
+          }
+          // A rule on DNS or on TLS has nothing to say of HTTP.
+        }
       }
     }
-    return passesUndecided(rules);
+    RuleOrigin denies = unmet == null ? RuleOrigin.DEFAULT_DENY : unmet;
+    builder.otherRequests(Decision.deny(denies));
+    boolean closed = plan.posture() == Posture.CLOSED;
+    for (DirectionPlan.Added each : plan.added()) {
+      if (flow.isWith(each.peer()) && each.action() == Action.ALLOW) {
+        builder.otherRequests(Decision.allow(closed ? LOCALHOST : UNRESTRICTED));
+      }
+    }
   }
 
-  /** Whether a TLS connection may ask for a server name; without server names any may. */
-  public boolean serverName(int identity, int port, String name) {
-    var flow = flow(identity, Protocol.TCP.number(), port);
-    List<Entry> rules =
-        plan.rules().stream()
-            .filter(rule -> rule.action() == Action.ALLOW)
-            .filter(flow::matches)
-            .filter(rule -> !rule.layer7().serverNames().isEmpty())
-            .toList();
-    return rules.isEmpty()
-        || rules.stream()
-            .flatMap(rule -> rule.layer7().serverNames().stream())
-            .anyMatch(pattern -> DnsPattern.ofPattern(pattern).matches(name));
-  }
-
-  /** What no rule denies passes where none of the rules restricts the direction. */
-  private boolean passesUndecided(List<Entry> rules) {
-    return plan.posture() != Posture.CLOSED
-        && rules.stream().noneMatch(rule -> rule.action() == Action.DENY);
-  }
-
-  private FlowMatch flow(int identity, int protocol, int port) {
-    return new FlowMatch(
-        plan, policy.subject(), identity, policy.identities().row(identity), protocol, port);
+  private static void addQueries(Entry rule, RequestMatcher.Builder builder) {
+    if (rule.layer7().rules() instanceof L7Rules.Dns dns) {
+      builder.queries(rule.origin(), dns);
+    } else {
+      builder.allowQueries(rule.origin());
+    }
   }
 }

@@ -5,14 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cilium4j.core.HttpMatcher.HeaderChange;
-import io.cilium4j.core.HttpMatcher.Outcome;
-import io.cilium4j.core.HttpMatcher.Request;
+import io.cilium4j.core.HttpRequest;
 import io.cilium4j.core.L7Rules.Mismatch;
+import io.cilium4j.core.RequestMatcher;
+import io.cilium4j.core.RequestMatcher.Decision;
+import io.cilium4j.core.RequestMatcher.HeaderChange;
 import io.cilium4j.core.TrafficDirection;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** What redirected requests come to. */
@@ -22,14 +21,17 @@ class RequestPolicyTest {
   private static final String NAMES =
       "  toPorts: [{ports: [{port: \"53\"}], rules: {dns: [{matchPattern: \"*.cilium.io\"}]}}]";
 
-  private static RequestPolicy requests(TrafficDirection direction, String policies) {
+  private static RequestMatcher matcher(
+      TrafficDirection direction, String policies, String peer, int protocol, int port) {
     PolicyCase world = Ask.of(policies);
-    return Ask.compileA(world, world.repository().snapshot()).requests(direction);
+    return Ask.compileA(world, world.repository().snapshot())
+        .requests(direction)
+        .matcher(Ask.id(peer), protocol, port);
   }
 
-  private static Outcome http(String policies, String peer, String method) {
-    return requests(TrafficDirection.INGRESS, policies)
-        .http(Ask.id(peer), 80, new Request(method, "/", "a", Map.of()), _ -> Optional.empty());
+  private static Decision http(String policies, String peer, String method) {
+    return matcher(TrafficDirection.INGRESS, policies, peer, 6, 80)
+        .decide(HttpRequest.of(method, "/"));
   }
 
   private static boolean passes(String policies, String peer, String method) {
@@ -37,7 +39,7 @@ class RequestPolicyTest {
   }
 
   private static boolean dns(String policies, String name) {
-    return requests(TrafficDirection.EGRESS, policies).dns(Ask.id("b"), 17, 53, name);
+    return matcher(TrafficDirection.EGRESS, policies, "b", 17, 53).decideQuery(name).passes();
   }
 
   @Test
@@ -117,13 +119,50 @@ class RequestPolicyTest {
             "egress:",
             "- toEntities: [all]",
             "  toPorts: [{ports: [{port: \"443\"}], serverNames: [\"*.a.io\", \"**.b.io\", c.io]}]");
-    RequestPolicy requests = requests(TrafficDirection.EGRESS, policy);
-    int world = Ask.id("world");
-    assertTrue(requests.serverName(world, 443, "x.a.io"));
-    assertFalse(requests.serverName(world, 443, "x.y.a.io"));
-    assertTrue(requests.serverName(world, 443, "x.y.B.io."));
-    assertFalse(requests.serverName(world, 443, "d.io"));
-    assertFalse(requests.serverName(world, 443, ""));
-    assertTrue(requests.serverName(world, 80, "d.io"));
+    RequestMatcher matcher = matcher(TrafficDirection.EGRESS, policy, "world", 6, 443);
+    assertTrue(matcher.decideServerName("x.a.io").passes());
+    assertFalse(matcher.decideServerName("x.y.a.io").passes());
+    assertTrue(matcher.decideServerName("x.y.B.io.").passes());
+    assertFalse(matcher.decideServerName("d.io").passes());
+    assertFalse(matcher.decideServerName("").passes());
+    RequestMatcher other = matcher(TrafficDirection.EGRESS, policy, "world", 6, 80);
+    assertFalse(other.asksServerNames());
+  }
+
+  @Test
+  void http_rulesOnDnsOrTlsAlone_letNoRequestThrough() {
+    String dns =
+        Ask.aboutA(
+            "ingress:",
+            "- fromEntities: [all]",
+            "  toPorts: [{ports: [{port: \"80\"}], serverNames: [a.io]}]");
+    assertFalse(passes(dns, "b", "GET"));
+  }
+
+  @Test
+  void http_nodesOwnProcesses_passWhereTheyHaveAccess() {
+    String policy = Ask.aboutA("ingress:", "- fromEndpoints: [{}]", GET);
+    assertFalse(passes(policy, "host", "POST"));
+    PolicyCase world = Ask.of(policy);
+    CompiledPolicy policyOfA =
+        Ask.compileA(world, world.repository().snapshot(), PolicyConfig.DEFAULT);
+    Decision decision =
+        policyOfA
+            .requests(TrafficDirection.INGRESS)
+            .matcher(Ask.id("host"), 6, 80)
+            .decide(HttpRequest.of("POST", "/"));
+    assertTrue(decision.passes());
+    assertEquals("the node's own processes", decision.rule().toString());
+  }
+
+  @Test
+  void http_denied_namesTheRuleThatWasNotMet() {
+    String policy = Ask.aboutA("ingress:", "- fromEntities: [all]", GET);
+    assertTrue(
+        http(policy, "b", "GET")
+            .rule()
+            .path()
+            .endsWith("spec.ingress[0].toPorts[0].rules.http[0]"));
+    assertEquals("spec.ingress[0].toPorts[0]", http(policy, "b", "POST").rule().path());
   }
 }

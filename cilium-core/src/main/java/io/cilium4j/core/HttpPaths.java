@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.core;
+
+/**
+ * Paths that servers may read differently. {@code /public/../admin} matches the expression {@code
+ * /public/.*}, and most servers take it for {@code /admin}; so does {@code /public/%2e%2e/admin},
+ * and some split {@code a%2fb} in two.
+ */
+public final class HttpPaths {
+  private HttpPaths() {}
+
+  /**
+   * Whether decoding changes what the path's segments are: one of them is {@code .} or {@code ..},
+   * or contains a slash or backslash. The query is not looked at. Allocates nothing.
+   */
+  public static boolean isAmbiguous(String path) {
+    int dots = 0; // In the segment so far; -1 once it has another character.
+    int i = 0;
+    for (; i < path.length(); i++) {
+      char c = path.charAt(i);
+      if (c == '?') {
+        break;
+      }
+      if (c == '/') {
+        if (dots == 1 || dots == 2) {
+          return true;
+        }
+        dots = 0;
+        continue;
+      }
+      if (c == '%' && i + 2 < path.length()) {
+        c = decoded(path.charAt(i + 1), path.charAt(i + 2));
+        i += 2;
+      }
+      if (c == '/' || c == '\\') {
+        return true;
+      }
+      dots = c == '.' && dots >= 0 ? dots + 1 : -1;
+    }
+    return dots == 1 || dots == 2;
+  }
+
+  private static char decoded(char high, char low) {
+    return (char) (Character.digit(high, 16) << 4 | Character.digit(low, 16));
+  }
+}
