@@ -5,6 +5,16 @@
 module io.cilium4j.datapath.proxy {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;
+  requires io.netty.buffer;
+  requires io.netty.codec;
+  requires io.netty.codec.http;
+  requires io.netty.codec.http2;
+  requires io.netty.common;
+  requires io.netty.handler;
+  requires io.netty.transport;
+  requires io.netty.transport.classes.epoll;
+  requires io.netty.transport.unix.common;
+  requires org.slf4j;
 
   exports io.cilium4j.datapath.proxy;
 }

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.proxy;
+
+import io.cilium4j.core.RequestMatcher.Decision;
+import io.cilium4j.datapath.proxy.AccessRecord.Outcome;
+import io.cilium4j.datapath.proxy.AccessRecord.Protocol;
+import java.util.List;
+
+/** A request that was decided, on its way to its response. Recorded once. */
+final class Exchange {
+  private final Proxy proxy;
+  private final ProxiedFlow flow;
+  private final Protocol protocol;
+  private final String method;
+  private final String path;
+  private final String host;
+  private final List<Decision> decisions;
+  private final long decidedNanos = System.nanoTime();
+  private boolean recorded;
+
+  Exchange(
+      Proxy proxy,
+      ProxiedFlow flow,
+      Protocol protocol,
+      String method,
+      String path,
+      String host,
+      List<Decision> decisions) {
+    this.proxy = proxy;
+    this.flow = flow;
+    this.protocol = protocol;
+    this.method = method;
+    this.path = path;
+    this.host = host;
+    this.decisions = decisions;
+  }
+
+  /** Whether every policy lets it through. */
+  boolean passes() {
+    return decisions.getLast().passes();
+  }
+
+  List<Decision> decisions() {
+    return decisions;
+  }
+
+  /** The server answered, or the proxy could not make it. */
+  void answered(Outcome outcome, int status) {
+    record(outcome, status, outcome == Outcome.DENIED ? 0 : System.nanoTime() - decidedNanos);
+  }
+
+  private void record(Outcome outcome, int status, long latencyNanos) {
+    if (!recorded) {
+      recorded = true;
+      proxy
+          .log()
+          .record(
+              new AccessRecord(
+                  decidedNanos,
+                  flow,
+                  protocol,
+                  method,
+                  path,
+                  host,
+                  outcome,
+                  decisions,
+                  status,
+                  latencyNanos));
+    }
+  }
+
+  /** A request that could not be read. */
+  static void malformed(Proxy proxy, ProxiedFlow flow, Protocol protocol, int status) {
+    new Exchange(proxy, flow, protocol, "", "", "", List.of()).record(Outcome.ERROR, status, 0);
+  }
+}
