@@ -6,5 +6,7 @@ module io.cilium4j.embedded {
   requires static transitive org.jspecify;
   requires io.cilium4j.agent;
   requires io.cilium4j.datapath;
+  requires io.cilium4j.datapath.proxy;
   requires io.cilium4j.policy;
+  requires jdk.httpserver;
 }

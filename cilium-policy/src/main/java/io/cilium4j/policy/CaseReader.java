@@ -3,6 +3,7 @@ package io.cilium4j.policy;
 
 import io.cilium4j.core.CidrLabels;
 import io.cilium4j.core.Endpoint.NamedPort;
+import io.cilium4j.core.HttpRequest;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
@@ -15,7 +16,9 @@ import io.cilium4j.policy.PolicyCase.FlowSpec;
 import io.cilium4j.policy.PolicyCase.Parsed;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -226,7 +229,7 @@ final class CaseReader {
   }
 
   private static FlowSpec flow(Field item, IdentitiesSnapshot identities) {
-    item.only(Set.of("from", "to", "proto", "port"));
+    item.only(Set.of("from", "to", "proto", "port", "http"));
     Field name = item.need("proto");
     Protocol protocol =
         Protocol.tryParse(name.text())
@@ -237,7 +240,24 @@ final class CaseReader {
         known(item.need("from"), identities),
         known(item.need("to"), identities),
         protocol.number(),
-        port == null ? 0 : port.integer(0, MAX_PORT));
+        port == null ? 0 : port.integer(0, MAX_PORT),
+        Optional.ofNullable(item.find("http")).map(CaseReader::request));
+  }
+
+  private static HttpRequest request(Field item) {
+    item.only(Set.of("method", "path", "host", "headers"));
+    Map<String, List<String>> headers = new LinkedHashMap<>();
+    for (Field header : item.items("headers")) {
+      int colon = header.text().indexOf(':');
+      if (colon < 1) {
+        throw header.wanted("NAME: VALUE");
+      }
+      String name = header.text().substring(0, colon).toLowerCase(Locale.ROOT);
+      String value = header.text().substring(colon + 1).strip();
+      headers.computeIfAbsent(name, _ -> new ArrayList<>()).add(value);
+    }
+    return new HttpRequest(
+        item.need("method").text(), item.need("path").text(), item.text("host"), headers);
   }
 
   /** Of an identity without labels every answer would look as if rules had been asked. */

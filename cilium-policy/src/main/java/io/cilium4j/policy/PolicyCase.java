@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy;
 
+import io.cilium4j.core.HttpRequest;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.RequestMatcher;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.documents.JsonWriter;
@@ -72,8 +74,14 @@ public final class PolicyCase {
    * @param to the receiver's identity
    * @param protocol the IP protocol's number
    * @param port the destination port; of ICMP the type
+   * @param http a request inside of the flow
    */
-  public record FlowSpec(int from, int to, int protocol, int port) {}
+  public record FlowSpec(int from, int to, int protocol, int port, Optional<HttpRequest> http) {
+    /** A flow of which no request is asked. */
+    public FlowSpec(int from, int to, int protocol, int port) {
+      this(from, to, protocol, port, Optional.empty());
+    }
+  }
 
   /**
    * What became of one item of {@code policies}.
@@ -145,14 +153,13 @@ public final class PolicyCase {
     refusals(lines::add);
     RulesSnapshot rules = repository().snapshot();
     for (int i = 0; i < flows.size(); i++) {
-      lines.add(
-          "{\"egress\":\""
-              + verdict(rules, flows.get(i), TrafficDirection.EGRESS)
-              + "\",\"flow\":"
-              + i
-              + ",\"ingress\":\""
-              + verdict(rules, flows.get(i), TrafficDirection.INGRESS)
-              + "\"}");
+      FlowSpec flow = flows.get(i);
+      var line = new LinkedHashMap<String, Object>();
+      line.put("egress", verdict(rules, flow, TrafficDirection.EGRESS).name());
+      line.put("flow", i);
+      putRequest(line, rules, flow);
+      line.put("ingress", verdict(rules, flow, TrafficDirection.INGRESS).name());
+      lines.add(JsonWriter.write(line));
     }
     return lines;
   }
@@ -168,11 +175,37 @@ public final class PolicyCase {
       var line = new LinkedHashMap<String, Object>();
       line.put("egress", egress.verdict().name());
       line.put("flow", i);
+      putRequest(line, rules, flows.get(i));
       line.put("ingress", ingress.verdict().name());
       line.put("why", Map.of("egress", tree(egress), "ingress", tree(ingress)));
       lines.add(JsonWriter.write(line));
     }
     return lines;
+  }
+
+  /** What the proxy makes of the flow's request, by the policy of each side. */
+  private void putRequest(Map<String, Object> line, RulesSnapshot rules, FlowSpec flow) {
+    flow.http.ifPresent(request ->
+        line.put(
+            "http",
+            Map.of(
+                "egress", tree(decide(rules, flow, request, TrafficDirection.EGRESS)),
+                "ingress", tree(decide(rules, flow, request, TrafficDirection.INGRESS)))));
+  }
+
+  private RequestMatcher.Decision decide(
+      RulesSnapshot rules, FlowSpec flow, HttpRequest request, TrafficDirection direction) {
+    return policy(rules, flow, direction)
+        .requests(direction)
+        .matcher(peer(flow, direction), flow.protocol, flow.port)
+        .decide(request);
+  }
+
+  private static Map<String, Object> tree(RequestMatcher.Decision decision) {
+    var tree = new LinkedHashMap<String, Object>();
+    tree.put("rule", decision.rule().toString());
+    tree.put("verdict", (decision.passes() ? Verdict.ALLOWED : Verdict.DENIED).name());
+    return tree;
   }
 
   private void refusals(Consumer<String> lines) {

@@ -10,6 +10,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.Protocol;
+import io.cilium4j.core.RequestMatcher;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
@@ -41,8 +42,8 @@ import java.util.TreeSet;
  *
  * <p>Parties are described by what rules see of them. Two things are the agent's to know and not
  * told here: which of a pod's labels are relevant to identity (here all of them are), and the
- * addresses of DNS names (here {@code toFQDNs} selects nobody). Requests inside of a flow are not
- * looked at: what a proxy would decide passes.
+ * addresses of DNS names (here {@code toFQDNs} selects nobody). What rules say of the requests inside
+ * of a flow is {@link #requests}'s to tell; the other answers take it that they pass.
  *
  * <p>It never changes, and is safe for use by several threads.
  */
@@ -210,6 +211,23 @@ public final class PolicySet {
   /** As {@link #explain(Party, Party, PortProtocol)}, of the receiver's side alone. */
   public Optional<Explanation> explainIngress(Party from, Party to, PortProtocol port) {
     return explain(from, to, port).ingress();
+  }
+
+  /**
+   * What the receiver's policy lets the sender ask of it: nothing where the flow itself is denied,
+   * everything where no rule looks at requests.
+   */
+  public RequestMatcher requests(Party from, Party to, PortProtocol port) {
+    var ends = new Ends(from, to);
+    return ends.ingress
+        .map(policy ->
+            policy
+                .requests(TrafficDirection.INGRESS)
+                .matcher(ends.from.id(), port.protocol().number(), port.port()))
+        .orElseGet(() ->
+            RequestMatcher.builder()
+                .allow(new RuleOrigin(0, "", "the receiver is no endpoint"))
+                .build());
   }
 
   private static Explanation explain(

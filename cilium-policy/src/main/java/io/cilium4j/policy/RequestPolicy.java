@@ -66,6 +66,9 @@ public final class RequestPolicy {
    */
   public RequestMatcher matcher(
       int identity, int protocol, int port, Function<HeaderMatch, Optional<String>> secrets) {
+    if (policy.conflict().isPresent()) {
+      return RequestMatcher.DENY_ALL;
+    }
     var flow =
         new FlowMatch(
             plan, policy.subject(), identity, policy.identities().row(identity), protocol, port);

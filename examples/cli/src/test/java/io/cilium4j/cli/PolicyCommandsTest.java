@@ -288,6 +288,25 @@ class PolicyCommandsTest {
   }
 
   @Test
+  void explain_request_isDecidedAsByTheProxy() throws IOException {
+    String policies =
+        file(
+            "rule1.yaml",
+            RULE1.replace(
+                "protocol: TCP}]",
+                "protocol: TCP}], rules: {http: [{method: POST, headers: [\"X-A 1\"]}]}"));
+    String from = "org=empire";
+    String to = "class=deathstar";
+    assertEquals(0, explain(policies, from, to, "--http", "POST /", "--header", "X-A: 1"));
+    assertTrue(out().contains("passes by CiliumNetworkPolicy/default/rule1"), out());
+    assertTrue(out().endsWith("The request passes.\n"), out());
+    assertEquals(
+        0, explain(policies, from, to, "--http", "PUT /v1/exhaust-port", "--expect", "denied"));
+    assertTrue(out().endsWith("The request is answered with 403.\n"), out());
+    assertEquals(ExitCode.MISUSED, explain(policies, from, to, "--http", "GET"));
+  }
+
+  @Test
   void explain_everyLabelGiven_counts() throws IOException {
     String policies =
         file(

@@ -2,7 +2,6 @@
 package io.cilium4j.datapath.proxy;
 
 import io.cilium4j.core.HttpPaths;
-import io.cilium4j.core.RequestMatcher.HeaderChange;
 import io.cilium4j.datapath.proxy.AccessRecord.Outcome;
 import io.cilium4j.datapath.proxy.AccessRecord.Protocol;
 import io.netty.buffer.ByteBuf;
@@ -28,8 +27,6 @@ import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
-import java.util.Locale;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,10 +40,6 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings(
     "FutureReturnValueIgnored") // A write or close that fails is an event of its channel.
 final class Http1Handler extends ChannelInboundHandlerAdapter {
-  /** Names that no rule's action changes: they say where a message ends. */
-  private static final Set<String> FRAMING =
-      Set.of("content-length", "transfer-encoding", "connection", "upgrade", "trailer", "te");
-
   private final Proxy proxy;
   private final ProxiedFlow flow;
   private final RequestParser parser;
@@ -237,27 +230,11 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
       deny(head, decided);
       return;
     }
-    decided.decisions().forEach(each -> each.changes().forEach(change -> apply(change, head)));
+    decided.decisions().forEach(each -> each.changes().forEach(change -> HeaderChanges.apply(change, head.headers())));
     if (server == null) {
       connect(head);
     } else {
       server.write(head, server.voidPromise());
-    }
-  }
-
-  private static void apply(HeaderChange change, Http1Request head) {
-    HttpHeaders headers = head.headers();
-    String name = change.name();
-    if (!HttpSyntax.isToken(name) || FRAMING.contains(name.toLowerCase(Locale.ROOT))) {
-      return;
-    }
-    switch (change.action()) {
-      case ADD -> headers.add(name, change.value());
-      case DELETE -> headers.remove(name);
-      case REPLACE -> headers.set(name, change.value());
-      case FAIL, LOG -> {
-        // Nothing is done with the header.
-      }
     }
   }
 

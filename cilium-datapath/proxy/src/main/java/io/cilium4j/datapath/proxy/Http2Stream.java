@@ -2,7 +2,6 @@
 package io.cilium4j.datapath.proxy;
 
 import io.cilium4j.core.HttpPaths;
-import io.cilium4j.core.RequestMatcher.HeaderChange;
 import io.cilium4j.datapath.proxy.AccessRecord.Outcome;
 import io.cilium4j.datapath.proxy.AccessRecord.Protocol;
 import io.netty.buffer.Unpooled;
@@ -16,7 +15,6 @@ import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
 import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
 import io.netty.handler.codec.http2.Http2DataFrame;
 import io.netty.handler.codec.http2.Http2Error;
-import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2ResetFrame;
 import io.netty.handler.codec.http2.Http2StreamChannel;
@@ -24,7 +22,6 @@ import io.netty.handler.codec.http2.Http2StreamFrame;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** A stream of a client: one request, its decision, and if it passes its response. */
@@ -135,7 +132,7 @@ final class Http2Stream extends ChannelInboundHandlerAdapter {
     }
     decided
         .decisions()
-        .forEach(each -> each.changes().forEach(change -> apply(change, request.headers())));
+        .forEach(each -> each.changes().forEach(change -> HeaderChanges.apply(change, request.headers())));
     connection
         .open(new Responses())
         .addListener((Future<Http2StreamChannel> opened) -> {
@@ -154,21 +151,6 @@ final class Http2Stream extends ChannelInboundHandlerAdapter {
             }
           }
         });
-  }
-
-  private static void apply(HeaderChange change, Http2Headers headers) {
-    String name = change.name().toLowerCase(Locale.ROOT);
-    if (!HttpSyntax.isToken(name) || name.equals("content-length") || name.equals("te")) {
-      return;
-    }
-    switch (change.action()) {
-      case ADD -> headers.add(name, change.value());
-      case DELETE -> headers.remove(name);
-      case REPLACE -> headers.set(name, change.value());
-      case FAIL, LOG -> {
-        // Nothing is done with the header.
-      }
-    }
   }
 
   private void awaitResponse() {

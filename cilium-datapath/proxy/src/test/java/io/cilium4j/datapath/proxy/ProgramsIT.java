@@ -12,16 +12,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -146,22 +141,43 @@ class ProgramsIT {
 
   @Test
   void javaClient_manyAtATime_seesTheSame() throws Exception {
-    try (HttpClient client = HttpClient.newHttpClient()) { // Asks for h2c, which it does not get.
-      List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
-      for (int i = 0; i < 200; i++) {
-        String path = i % 4 == 0 ? "/no" : "/ok";
-        HttpRequest request =
-            HttpRequest.newBuilder(URI.create(harness.url(path)))
-                .POST(HttpRequest.BodyPublishers.ofString("body" + i))
-                .build();
-        answers.add(client.sendAsync(request, HttpResponse.BodyHandlers.ofString()));
-      }
-      for (int i = 0; i < 200; i++) {
-        HttpResponse<String> answer = answers.get(i).get(60, TimeUnit.SECONDS);
-        assertEquals(i % 4 == 0 ? 403 : 200, answer.statusCode());
-        assertEquals(i % 4 == 0 ? "Access denied\r\n" : "body" + i, answer.body());
-      }
-    }
+    Path program = folder.resolve("Calls.java");
+    Files.writeString(
+        program,
+        """
+        import java.net.URI;
+        import java.net.http.HttpClient;
+        import java.net.http.HttpRequest;
+        import java.net.http.HttpResponse;
+        import java.util.concurrent.CompletableFuture;
+        import java.util.ArrayList;
+        
+        /** Asks for h2c with each new connection, which it does not get. */
+        public class Calls {
+          public static void main(String[] args) {
+            try (HttpClient client = HttpClient.newHttpClient()) {
+              var answers = new ArrayList<CompletableFuture<HttpResponse<String>>>();
+              for (int i = 0; i < 200; i++) {
+                URI uri = URI.create(args[0] + (i % 4 == 0 ? "/no" : "/ok"));
+                var body = HttpRequest.BodyPublishers.ofString("body" + i);
+                var request = HttpRequest.newBuilder(uri).POST(body).build();
+                answers.add(client.sendAsync(request, HttpResponse.BodyHandlers.ofString()));
+              }
+              for (int i = 0; i < 200; i++) {
+                var answer = answers.get(i).join();
+                String got = answer.statusCode() + answer.body();
+                String wanted = i % 4 == 0 ? "403Access denied\\r\\n" : "200body" + i;
+                if (!got.equals(wanted)) {
+                  throw new AssertionError(i + ": " + got);
+                }
+              }
+              System.out.println("fine");
+            }
+          }
+        }
+        """);
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    assertEquals("fine\n", run(java, program.toString(), harness.url("")));
   }
 
   @Test

@@ -52,6 +52,7 @@ final class ProxyHarness implements Closeable {
   static RequestMatcher rules(HttpRule... rules) {
     return RequestMatcher.builder()
         .http(RULE, new L7Rules.Http(List.of(rules)), _ -> Optional.empty())
+        .otherRequests(RequestMatcher.Decision.deny(RULE))
         .build();
   }
 

@@ -7,6 +7,7 @@ import io.cilium4j.cli.command.Console;
 import io.cilium4j.cli.command.ExitCode;
 import io.cilium4j.cli.command.TextTable;
 import io.cilium4j.core.CidrLabels;
+import io.cilium4j.core.HttpRequest;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Label;
@@ -14,6 +15,7 @@ import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.Protocol;
+import io.cilium4j.core.RequestMatcher.Decision;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.policy.CidrGroup;
@@ -30,6 +32,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -61,6 +64,7 @@ final class ExplainCommand {
   int run(Arguments arguments, Console console) throws IOException {
     PortAndProtocol port = port(arguments);
     Optional<Boolean> expected = expected(arguments);
+    Optional<HttpRequest> request = request(arguments, port);
     PolicyFiles files = PolicyFiles.read(Path.of(arguments.need("--policies")), console, config);
     if (!files.errors().isEmpty()) {
       throw new CommandException(String.join("\n", files.errors()));
@@ -79,6 +83,7 @@ final class ExplainCommand {
     IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(from).with(to);
     var compiler = new PolicyCompiler(config);
     boolean passes = true;
+    boolean refused = false;
     List<String> unselected = new ArrayList<>();
     for (TrafficDirection direction : List.of(TrafficDirection.EGRESS, TrafficDirection.INGRESS)) {
       boolean egress = direction == TrafficDirection.EGRESS;
@@ -88,6 +93,15 @@ final class ExplainCommand {
           policy.explain(direction, egress ? to.id() : from.id(), port.protocol, port.port);
       console.line(TextTable.cleanLines(why.toString()));
       passes &= why.verdict().passes();
+      if (request.isPresent()) {
+        Decision decision =
+            policy
+                .requests(direction)
+                .matcher(egress ? to.id() : from.id(), port.protocol, port.port)
+                .decide(request.get());
+        refused |= !decision.passes();
+        console.line(TextTable.cleanLines(shown(request.get(), decision)));
+      }
       if (!isSelected(policy, from, to, port)) {
         unselected.add(egress ? "the sender" : "the receiver");
       }
@@ -99,7 +113,50 @@ final class ExplainCommand {
               + ".");
     }
     console.line(passes ? "The flow passes." : "The flow is dropped.");
+    if (passes && request.isPresent()) {
+      console.line(refused ? "The request is answered with 403." : "The request passes.");
+    }
+    passes &= !refused;
     return expected.isEmpty() || expected.get() == passes ? 0 : ExitCode.FAILED;
+  }
+
+  /** The request that is asked about: {@code METHOD PATH}, with a host and headers if given. */
+  private static Optional<HttpRequest> request(Arguments arguments, PortAndProtocol port) {
+    Optional<String> line = arguments.find("--http");
+    if (line.isEmpty()) {
+      return Optional.empty();
+    }
+    int space = line.get().indexOf(' ');
+    if (space < 1 || line.get().indexOf(' ', space + 1) >= 0) {
+      throw arguments.wrong("--http", "METHOD PATH, for example \"GET /\"");
+    }
+    if (port.protocol != Protocol.TCP.number()) {
+      throw arguments.wrong("--http", "a port of TCP");
+    }
+    Map<String, List<String>> headers = new TreeMap<>();
+    for (String header : arguments.all("--header")) {
+      int colon = header.indexOf(':');
+      if (colon < 1) {
+        throw arguments.wrong("--header", "NAME: VALUE");
+      }
+      headers
+          .computeIfAbsent(
+              header.substring(0, colon).toLowerCase(Locale.ROOT), _ -> new ArrayList<>())
+          .add(header.substring(colon + 1).strip());
+    }
+    String method = line.get().substring(0, space);
+    String path = line.get().substring(space + 1);
+    return Optional.of(
+        new HttpRequest(method, path, arguments.find("--host").orElse(""), headers));
+  }
+
+  private static String shown(HttpRequest request, Decision decision) {
+    String verdict = decision.passes() ? "passes by " : "is denied: ";
+    String because =
+        decision.passes() || decision.rule().cookie() == 0
+            ? decision.rule().toString()
+            : decision.rule() + " lets no such request through";
+    return "  request " + request + " " + verdict + because;
   }
 
   private static Optional<Boolean> expected(Arguments arguments) {

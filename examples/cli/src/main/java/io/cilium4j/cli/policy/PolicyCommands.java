@@ -63,6 +63,10 @@ public final class PolicyCommands implements CommandGroup {
                   new Option(
                       "--namespace", "NAME", "namespace of pods that name none; default: default"),
                   new Option(
+                      "--http", "REQUEST", "a request in the flow, for example \"POST /v1/orders\""),
+                  new Option("--host", "HOST", "the host that the request asks for"),
+                  new Option("--header", "HEADER…", "a header of the request, NAME: VALUE"),
+                  new Option(
                       "--expect",
                       "VERDICT",
                       "allowed or denied; exits with 1 on the other verdict"),
