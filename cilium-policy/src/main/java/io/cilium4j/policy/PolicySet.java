@@ -42,8 +42,8 @@ import java.util.TreeSet;
  *
  * <p>Parties are described by what rules see of them. Two things are the agent's to know and not
  * told here: which of a pod's labels are relevant to identity (here all of them are), and the
- * addresses of DNS names (here {@code toFQDNs} selects nobody). What rules say of the requests inside
- * of a flow is {@link #requests}'s to tell; the other answers take it that they pass.
+ * addresses of DNS names (here {@code toFQDNs} selects nobody). What rules say of the requests
+ * inside of a flow is {@link #requests}'s to tell; the other answers take it that they pass.
  *
  * <p>It never changes, and is safe for use by several threads.
  */

@@ -68,7 +68,6 @@ public final class ServicePolicy {
     if (now.matchers.size() >= MAX_CALLERS) {
       now.matchers.clear();
     }
-    return now.matchers.computeIfAbsent(
-        party, from -> now.policies.requests(from, service, port));
+    return now.matchers.computeIfAbsent(party, from -> now.policies.requests(from, service, port));
   }
 }

@@ -118,7 +118,8 @@ class RequestPolicyTest {
         Ask.aboutA(
             "egress:",
             "- toEntities: [all]",
-            "  toPorts: [{ports: [{port: \"443\"}], serverNames: [\"*.a.io\", \"**.b.io\", c.io]}]");
+            "  toPorts: [{ports: [{port: \"443\"}], serverNames: [\"*.a.io\", \"**.b.io\","
+                + " c.io]}]");
     RequestMatcher matcher = matcher(TrafficDirection.EGRESS, policy, "world", 6, 443);
     assertTrue(matcher.decideServerName("x.a.io").passes());
     assertFalse(matcher.decideServerName("x.y.a.io").passes());

@@ -69,7 +69,8 @@ class ServicePolicyTest {
         Ask.aboutA(
             "ingress:",
             "- fromEndpoints: [{matchLabels: {app: b}}]",
-            "  toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{method: GET}]}}]");
+            "  toPorts: [{ports: [{port: \"80\", protocol: TCP}], rules: {http: [{method:"
+                + " GET}]}}]");
     String flow = "{from: 1001, to: 1000, proto: TCP, port: 80, http: {method: %s, path: /}}";
     String flows = "flows: [" + flow.formatted("GET") + ", " + flow.formatted("PUT") + "]";
     List<String> answers = Ask.of(policy, flows).answers();

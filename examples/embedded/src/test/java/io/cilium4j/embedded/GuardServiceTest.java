@@ -12,12 +12,10 @@ import org.junit.jupiter.api.Test;
 
 class GuardServiceTest {
   private static final String RULE1 =
-      AskPolicy.RULE1
-          + "      rules: {http: [{method: POST, path: /v1/request-landing}]}\n";
+      AskPolicy.RULE1 + "      rules: {http: [{method: POST, path: /v1/request-landing}]}\n";
 
   private static int status(String organisation, String method, String path) throws IOException {
-    HttpServer server =
-        GuardService.start(RULE1, _ -> Party.pod("default", "org=" + organisation));
+    HttpServer server = GuardService.start(RULE1, _ -> Party.pod("default", "org=" + organisation));
     try {
       String url = "http://127.0.0.1:" + server.getAddress().getPort() + path;
       var connection = (HttpURLConnection) URI.create(url).toURL().openConnection();

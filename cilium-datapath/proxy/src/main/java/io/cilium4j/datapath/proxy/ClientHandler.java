@@ -11,6 +11,7 @@ import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.codec.http2.Http2CodecUtil;
 import java.net.InetSocketAddress;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The beginning of every connection: learns whose it is, and tells by its first bytes what it
@@ -25,6 +26,8 @@ final class ClientHandler extends ChannelInboundHandlerAdapter {
   private final Proxy proxy;
   private ByteBuf received = Unpooled.EMPTY_BUFFER;
   private Optional<ProxiedFlow> flow = Optional.empty();
+  private @Nullable Deadline deadline;
+  private boolean begun;
 
   ClientHandler(Proxy proxy) {
     this.proxy = proxy;
@@ -41,6 +44,8 @@ final class ClientHandler extends ChannelInboundHandlerAdapter {
     if (flow.isEmpty()) {
       Channels.reset(channel);
     } else {
+      deadline = new Deadline(channel.eventLoop());
+      deadline.set(proxy.limits().idleTime(), ctx::close);
       ctx.read();
     }
   }
@@ -73,6 +78,10 @@ final class ClientHandler extends ChannelInboundHandlerAdapter {
     } else if (same < most || same == 0) {
       hand(ctx, new Http1Handler(proxy, flow.get()));
     } else {
+      if (!begun && deadline != null) {
+        begun = true;
+        deadline.set(proxy.limits().headTime(), ctx::close);
+      }
       ctx.read(); // It may still become either.
     }
     preface.release();
@@ -94,6 +103,9 @@ final class ClientHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void handlerRemoved(ChannelHandlerContext ctx) {
+    if (deadline != null) {
+      deadline.close();
+    }
     received.release();
     received = Unpooled.EMPTY_BUFFER;
   }

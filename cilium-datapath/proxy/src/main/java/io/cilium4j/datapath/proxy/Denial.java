@@ -13,8 +13,7 @@ import java.net.InetAddress;
  * @param host the authority; empty for none
  * @param rule the rule that denies it, or the first that it did not match
  */
-public record Denial(
-    InetAddress caller, String method, String path, String host, RuleOrigin rule) {
+public record Denial(InetAddress caller, String method, String path, String host, RuleOrigin rule) {
 
   /** One line for people. */
   @Override

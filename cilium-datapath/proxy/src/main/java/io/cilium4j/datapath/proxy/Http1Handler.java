@@ -49,6 +49,9 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
   private ByteBuf received = Unpooled.EMPTY_BUFFER;
   private boolean decoding;
 
+  /** Whether a request's head has begun and not ended. */
+  private boolean inHead;
+
   private @Nullable Http1Request request;
   private @Nullable Exchange exchange;
 
@@ -166,8 +169,11 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
       end();
       return;
     }
-    if (request == null && !parser.isBetweenRequests()) {
-      deadline.set(proxy.limits().headTime(), this::headTimedOut);
+    if (request == null && (received.isReadable() || !parser.isBetweenRequests())) {
+      if (!inHead) { // Bytes that come one by one do not prolong it.
+        inHead = true;
+        deadline.set(proxy.limits().headTime(), this::headTimedOut);
+      }
     } else {
       deadline.set(proxy.limits().idleTime(), this::end);
     }
@@ -210,6 +216,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
 
   private void begin(Http1Request head) {
     request = head;
+    inHead = false;
     requestRead = false;
     responseBegun = false;
     discarding = false;
@@ -230,7 +237,10 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
       deny(head, decided);
       return;
     }
-    decided.decisions().forEach(each -> each.changes().forEach(change -> HeaderChanges.apply(change, head.headers())));
+    decided
+        .decisions()
+        .forEach(
+            each -> each.changes().forEach(change -> HeaderChanges.apply(change, head.headers())));
     if (server == null) {
       connect(head);
     } else {

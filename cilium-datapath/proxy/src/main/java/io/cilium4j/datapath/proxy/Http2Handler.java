@@ -15,9 +15,12 @@ import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
+import io.netty.handler.timeout.IdleStateEvent;
+import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,7 +52,9 @@ final class Http2Handler extends ChannelInboundHandlerAdapter {
         Http2Settings.defaultSettings()
             .maxConcurrentStreams(MAX_STREAMS)
             .maxHeaderListSize(proxy.limits().headBytes());
+    long idleMillis = proxy.limits().idleTime().toMillis();
     pipeline.addLast(
+        new IdleStateHandler(0, 0, idleMillis, TimeUnit.MILLISECONDS),
         Http2FrameCodecBuilder.forServer().validateHeaders(true).initialSettings(settings).build(),
         new Http2MultiplexHandler(
             new ChannelInitializer<Channel>() {
@@ -171,7 +176,7 @@ final class Http2Handler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event instanceof ChannelInputShutdownEvent) {
+    if (event instanceof ChannelInputShutdownEvent || event instanceof IdleStateEvent) {
       ctx.close();
     }
   }

@@ -132,7 +132,8 @@ final class Http2Stream extends ChannelInboundHandlerAdapter {
     }
     decided
         .decisions()
-        .forEach(each -> each.changes().forEach(change -> HeaderChanges.apply(change, request.headers())));
+        .forEach(each ->
+            each.changes().forEach(change -> HeaderChanges.apply(change, request.headers())));
     connection
         .open(new Responses())
         .addListener((Future<Http2StreamChannel> opened) -> {

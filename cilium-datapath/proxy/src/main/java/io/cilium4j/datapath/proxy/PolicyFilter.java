@@ -13,8 +13,8 @@ import java.util.function.Consumer;
 
 /**
  * Enforces policies inside a server of {@code com.sun.net.httpserver}: passes on what they allow;
- * what they deny is answered with 403. That server shows a request's headers as they are; rules that
- * would change headers change nothing there but let the request through.
+ * what they deny is answered with 403. That server shows a request's headers as they are; rules
+ * that would change headers change nothing there but let the request through.
  *
  * <p>Safe for any number of threads.
  */
@@ -74,8 +74,7 @@ public final class PolicyFilter extends Filter {
       chain.doFilter(exchange);
       return;
     }
-    denials.accept(
-        new Denial(caller, asked.method(), asked.path(), asked.host(), decision.rule()));
+    denials.accept(new Denial(caller, asked.method(), asked.path(), asked.host(), decision.rule()));
     try (exchange) {
       exchange.getResponseHeaders().set("Content-Type", "text/plain");
       boolean head = asked.method().equals("HEAD");

@@ -23,8 +23,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
 /**
- * Enforces policies inside a Netty server: stands behind its {@code HttpServerCodec} and lets on what
- * they allow; what they deny is answered with 403. Header actions of rules are carried out.
+ * Enforces policies inside a Netty server: stands behind its {@code HttpServerCodec} and lets on
+ * what they allow; what they deny is answered with 403. Header actions of rules are carried out.
  *
  * <p>One handler serves any number of channels.
  */
@@ -32,7 +32,8 @@ import java.util.function.Consumer;
 @SuppressWarnings("FutureReturnValueIgnored") // A write that fails is an event of its channel.
 public final class PolicyHandler extends ChannelInboundHandlerAdapter {
   /** Set while the content of a refused request is still to come. */
-  private static final AttributeKey<Boolean> REFUSED = AttributeKey.valueOf(PolicyHandler.class, "");
+  private static final AttributeKey<Boolean> REFUSED =
+      AttributeKey.valueOf(PolicyHandler.class, "");
 
   private final CallerPolicies policies;
   private final Consumer<Denial> denials;

@@ -52,11 +52,6 @@ final class RequestParser {
     return state == State.START;
   }
 
-  /** Whether it reads a request's head. */
-  boolean isInHead() {
-    return state == State.START || state == State.HEAD;
-  }
-
   /**
    * The next part of a request, or null if more bytes are needed for it.
    *
@@ -66,8 +61,11 @@ final class RequestParser {
     while (true) {
       switch (state) {
         case START -> {
+          if (in.readableBytes() < 2) {
+            return null;
+          }
           // One empty line is left over by old clients.
-          if (in.readableBytes() >= 2 && startsWithLineEnd(in)) {
+          if (startsWithLineEnd(in)) {
             in.skipBytes(2);
           }
           state = State.HEAD;

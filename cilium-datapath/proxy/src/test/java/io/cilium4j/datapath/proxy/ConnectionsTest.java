@@ -19,6 +19,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -244,6 +245,25 @@ class ConnectionsTest {
       send(client, "GET / HTTP/1.1\r\nHost");
       assertEquals("408", status(client));
       assertEquals(408, harness.records().getFirst().status());
+    }
+  }
+
+  @Test
+  void client_sendsItsHeadByteByByte_gainsNoTime() throws IOException {
+    var limits = Limits.DEFAULT.withHeadTime(Duration.ofMillis(300));
+    try (var harness = new ProxyHarness(nobody(), ALL, limits);
+        Socket client = harness.connect()) {
+      client.setSoTimeout(20);
+      String answer = "";
+      for (int sent = 0; answer.isEmpty() && sent < 500; sent++) {
+        send(client, sent == 0 ? "GET /" : "a");
+        try {
+          answer = receive(client, 12);
+        } catch (SocketTimeoutException e) {
+          // Nothing yet: the next byte is sent.
+        }
+      }
+      assertEquals("HTTP/1.1 408", answer);
     }
   }
 

@@ -64,9 +64,7 @@ class FiltersTest {
   private static String send(EmbeddedChannel channel, String text) {
     channel.writeInbound(Unpooled.copiedBuffer(text, StandardCharsets.US_ASCII));
     var answer = new StringBuilder();
-    for (ByteBuf each = channel.readOutbound();
-        each != null;
-        each = channel.readOutbound()) {
+    for (ByteBuf each = channel.readOutbound(); each != null; each = channel.readOutbound()) {
       answer.append(each.toString(StandardCharsets.US_ASCII));
       each.release();
     }

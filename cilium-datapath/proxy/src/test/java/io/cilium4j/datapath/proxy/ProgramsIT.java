@@ -108,7 +108,8 @@ class ProgramsIT {
         command.addAll(call.subList(1, call.size()));
         command.addAll(List.of("-w", "%{http_code} %{num_connects}", base + call.getFirst()));
         String answer = run(command.toArray(String[]::new));
-        answers.add(answer.replaceAll("(?i)(date|transfer-encoding|connection|content-length):.*", ""));
+        answers.add(
+            answer.replaceAll("(?i)(date|transfer-encoding|connection|content-length):.*", ""));
       }
       assertEquals(answers.getFirst().strip(), answers.getLast().strip(), call.toString());
       assertTrue(answers.getFirst().contains("200 1"), answers.getFirst());
@@ -116,8 +117,17 @@ class ProgramsIT {
     String denied = run("curl", "-s", "-w", "%{http_code}", harness.url("/no"));
     assertEquals("Access denied\r\n403", denied);
     String reused =
-        run("curl", "-s", "-w", "%{http_code}:%{num_connects} ", "-o", "/dev/null",
-            harness.url("/no"), "-o", "/dev/null", harness.url("/ok"));
+        run(
+            "curl",
+            "-s",
+            "-w",
+            "%{http_code}:%{num_connects} ",
+            "-o",
+            "/dev/null",
+            harness.url("/no"),
+            "-o",
+            "/dev/null",
+            harness.url("/ok"));
     assertEquals("403:1 200:0 ", reused);
   }
 
@@ -151,7 +161,7 @@ class ProgramsIT {
         import java.net.http.HttpResponse;
         import java.util.concurrent.CompletableFuture;
         import java.util.ArrayList;
-        
+
         /** Asks for h2c with each new connection, which it does not get. */
         public class Calls {
           public static void main(String[] args) {
@@ -188,11 +198,23 @@ class ProgramsIT {
                 peer.address(),
                 ProxyHarness.rules(new HttpRule("/ok.*", "", "", List.of(), List.of())))) {
       String answer =
-          run("curl", "-s", "--http2-prior-knowledge", "-d", "hello",
-              "-w", "%{http_code} %{http_version}", h2.url("/ok"));
+          run(
+              "curl",
+              "-s",
+              "--http2-prior-knowledge",
+              "-d",
+              "hello",
+              "-w",
+              "%{http_code} %{http_version}",
+              h2.url("/ok"));
       assertEquals("hello200 2", answer);
       String denied =
-          run("curl", "-s", "--http2-prior-knowledge", "-w", "%{http_code} %{http_version}",
+          run(
+              "curl",
+              "-s",
+              "--http2-prior-knowledge",
+              "-w",
+              "%{http_code} %{http_version}",
               h2.url("/no"));
       assertEquals("Access denied\r\n403 2", denied);
       String load = run("h2load", "-n", "2000", "-c", "10", "-m", "20", h2.url("/ok"));

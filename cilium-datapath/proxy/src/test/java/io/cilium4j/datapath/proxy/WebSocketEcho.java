@@ -61,7 +61,8 @@ final class WebSocketEcho {
     try {
       MessageDigest sha = MessageDigest.getInstance("SHA-1");
       String text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-      return Base64.getEncoder().encodeToString(sha.digest(text.getBytes(StandardCharsets.US_ASCII)));
+      return Base64.getEncoder()
+          .encodeToString(sha.digest(text.getBytes(StandardCharsets.US_ASCII)));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }

@@ -146,8 +146,7 @@ final class ExplainCommand {
     }
     String method = line.get().substring(0, space);
     String path = line.get().substring(space + 1);
-    return Optional.of(
-        new HttpRequest(method, path, arguments.find("--host").orElse(""), headers));
+    return Optional.of(new HttpRequest(method, path, arguments.find("--host").orElse(""), headers));
   }
 
   private static String shown(HttpRequest request, Decision decision) {

@@ -63,7 +63,9 @@ public final class PolicyCommands implements CommandGroup {
                   new Option(
                       "--namespace", "NAME", "namespace of pods that name none; default: default"),
                   new Option(
-                      "--http", "REQUEST", "a request in the flow, for example \"POST /v1/orders\""),
+                      "--http",
+                      "REQUEST",
+                      "a request in the flow, for example \"POST /v1/orders\""),
                   new Option("--host", "HOST", "the host that the request asks for"),
                   new Option("--header", "HEADER…", "a header of the request, NAME: VALUE"),
                   new Option(
