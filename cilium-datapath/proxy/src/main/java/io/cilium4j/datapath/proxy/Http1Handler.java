@@ -208,7 +208,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
       } else {
         ReferenceCountUtil.release(part);
       }
-      if (last) {
+      if (last && !responseBegun) {
         deadline.set(proxy.limits().responseTime(), this::responseTimedOut);
       }
     }

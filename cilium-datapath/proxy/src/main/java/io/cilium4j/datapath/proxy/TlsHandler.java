@@ -39,8 +39,11 @@ final class TlsHandler extends AbstractSniHandler<String> {
   @Override
   protected void onLookupComplete(
       ChannelHandlerContext ctx, @Nullable String hostname, Future<String> future) {
-    String name = future.getNow();
+    if (decided) {
+      return; // More came while the server's connection is made.
+    }
     decided = true;
+    String name = future.getNow();
     var exchange =
         new Exchange(proxy, flow, Protocol.TLS, "", "", name, proxy.decideServerName(flow, name));
     Channel client = ctx.channel();
@@ -65,6 +68,13 @@ final class TlsHandler extends AbstractSniHandler<String> {
       client.read();
       connected.getNow().read();
     });
+  }
+
+  @Override
+  public void channelReadComplete(ChannelHandlerContext ctx) throws Exception {
+    if (!decided) {
+      super.channelReadComplete(ctx); // Reads more of the hello.
+    }
   }
 
   @Override
