@@ -13,6 +13,12 @@ module io.cilium4j.k8s {
   exports io.cilium4j.k8s.election;
   exports io.cilium4j.k8s.publish;
 
+  // Its sibling reads the same objects from elsewhere.
+  exports io.cilium4j.k8s.manifest to
+      io.cilium4j.k8s.api;
+  exports io.cilium4j.k8s.store to
+      io.cilium4j.k8s.api;
+
   uses io.cilium4j.core.spi.FileWriters;
 
   provides io.cilium4j.core.spi.ClusterStoreProvider with

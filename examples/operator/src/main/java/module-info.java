@@ -8,6 +8,8 @@ module io.cilium4j.operator {
   requires io.cilium4j.identity;
   requires io.cilium4j.ipam;
   requires io.cilium4j.k8s;
+  requires io.cilium4j.k8s.api;
+  requires io.cilium4j.policy;
   requires jdk.httpserver;
   requires org.slf4j;
 

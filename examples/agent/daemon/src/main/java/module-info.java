@@ -10,6 +10,7 @@ module io.cilium4j.daemon {
   requires io.cilium4j.datapath.observer;
   requires io.cilium4j.ipam;
   requires io.cilium4j.k8s;
+  requires io.cilium4j.k8s.api;
   requires io.cilium4j.policy;
   requires jdk.httpserver;
   requires micrometer.core;

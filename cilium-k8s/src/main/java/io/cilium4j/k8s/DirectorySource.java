@@ -12,6 +12,7 @@ import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.StateFile;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.k8s.manifest.SourceTables;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

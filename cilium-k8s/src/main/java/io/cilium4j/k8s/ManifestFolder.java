@@ -5,6 +5,7 @@ import io.cilium4j.core.Namespace;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.FileWriters;
+import io.cilium4j.k8s.manifest.Manifest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

@@ -4,6 +4,7 @@ package io.cilium4j.k8s;
 import io.cilium4j.documents.DocumentException;
 import io.cilium4j.documents.DocumentReader;
 import io.cilium4j.documents.Trees;
+import io.cilium4j.k8s.manifest.ManifestException;
 import java.util.ArrayList;
 import java.util.List;
 

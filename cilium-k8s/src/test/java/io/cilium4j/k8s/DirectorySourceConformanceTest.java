@@ -6,6 +6,8 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.k8s.manifest.ManifestException;
+import io.cilium4j.k8s.manifest.Manifests;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

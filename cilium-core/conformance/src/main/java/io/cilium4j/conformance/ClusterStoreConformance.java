@@ -67,7 +67,9 @@ public abstract class ClusterStoreConformance {
           List.of(IpAddress.parse("10.1.0.7"), IpAddress.parse("fd00:1::7")),
           Optional.of(IpAddress.parse("192.0.2.1")),
           Map.of("web", new Endpoint.NamedPort(6, 8080), "dns", new Endpoint.NamedPort(17, 53)),
-          EndpointState.READY);
+          EndpointState.READY,
+          new PublishedEndpoint.Details(
+              true, false, "pilot", Map.of("container-id", "c1", "k8s-pod-name", "x-wing.1")));
 
   private static final ClusterIdentity IDENTITY =
       new ClusterIdentity(

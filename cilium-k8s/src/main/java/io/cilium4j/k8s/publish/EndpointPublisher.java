@@ -5,6 +5,7 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.cluster.PublishedEndpoint;
+import io.cilium4j.core.cluster.PublishedEndpoint.Details;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.spi.ClusterStoreException;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,12 +44,16 @@ public final class EndpointPublisher implements AutoCloseable {
 
   private static final Duration WRITE_TIME = Duration.ofSeconds(2);
 
+  /** How often details are looked at again. */
+  private static final Duration REFRESH = Duration.ofSeconds(5);
+
   /** How long to wait before what failed is tried again. */
   private static final Duration RETRY = Duration.ofSeconds(2);
 
   private final ClusterStore.WithStatus<PublishedEndpoint> store;
   private final Table<Integer, Endpoint> endpoints;
   private final IpAddress node;
+  private final Function<Endpoint, Details> details;
   private final Scheduler scheduler;
 
   /** By key, and of one key by id. */
@@ -69,10 +75,16 @@ public final class EndpointPublisher implements AutoCloseable {
    *
    * @param endpoints those of this node
    * @param node where others reach this node
+   * @param details what else is told of an endpoint; asked again now and then
    * @param scheduler its clock and thread; stays the caller's to close
    */
   public EndpointPublisher(
-      ClusterStore store, Table<Integer, Endpoint> endpoints, IpAddress node, Scheduler scheduler) {
+      ClusterStore store,
+      Table<Integer, Endpoint> endpoints,
+      IpAddress node,
+      Function<Endpoint, Details> details,
+      Scheduler scheduler) {
+    this.details = details;
     this.store = store.endpoints();
     this.endpoints = endpoints;
     this.node = node;
@@ -85,7 +97,34 @@ public final class EndpointPublisher implements AutoCloseable {
       ours = endpoints.watch(() -> scheduler.execute(this::work));
       theirs = store.table().watch(() -> scheduler.execute(this::work));
       work();
+      scheduler.schedule(REFRESH, this::refresh);
     });
+  }
+
+  /** Details change without a change of the endpoint. */
+  private void refresh() {
+    if (closed) {
+      return;
+    }
+    endpoints
+        .snapshot()
+        .forEach(row -> {
+          PublishedEndpoint known = published(row.key());
+          if (known != null && !known.details().equals(details.apply(row.value()))) {
+            forget(row.key());
+            want(row.value());
+          }
+        });
+    if (!due.isEmpty()) {
+      work();
+    }
+    scheduler.schedule(REFRESH, this::refresh);
+  }
+
+  private @Nullable PublishedEndpoint published(int id) {
+    String key = keys.get(id);
+    TreeMap<Integer, PublishedEndpoint> byId = key == null ? null : wanted.get(key);
+    return byId == null ? null : byId.get(id);
   }
 
   private void work() {
@@ -145,7 +184,8 @@ public final class EndpointPublisher implements AutoCloseable {
               endpoint.addresses(),
               Optional.of(node),
               endpoint.namedPorts(),
-              endpoint.state());
+              endpoint.state(),
+              details.apply(endpoint));
       keys.put(endpoint.id(), published.key());
       wanted.computeIfAbsent(published.key(), _ -> new TreeMap<>()).put(endpoint.id(), published);
       due.add(published.key());

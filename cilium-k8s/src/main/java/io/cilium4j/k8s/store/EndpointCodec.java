@@ -8,6 +8,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.cluster.PublishedEndpoint;
+import io.cilium4j.core.cluster.PublishedEndpoint.Details;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +21,7 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code CiliumEndpoint}; all of it but its name is its status. */
-final class EndpointCodec implements ObjectCodec<PublishedEndpoint> {
+public final class EndpointCodec implements ObjectCodec<PublishedEndpoint> {
 
   /** Most identities that are kept to be shared by the endpoints that have them. */
   private static final int MAX_SHARED = 65_536;
@@ -59,7 +60,12 @@ final class EndpointCodec implements ObjectCodec<PublishedEndpoint> {
         addresses(document),
         Json.address(document, "status.networking.node"),
         ports(document),
-        state(Json.text(document, "status.state").orElse("not-ready")));
+        state(Json.text(document, "status.state").orElse("not-ready")),
+        new Details(
+            Json.flag(document, "status.policy.ingress.enforcing"),
+            Json.flag(document, "status.policy.egress.enforcing"),
+            Json.text(document, "status.service-account").orElse(""),
+            Json.map(document, "status.external-identifiers")));
   }
 
   private Optional<Identity> identity(JsonNode document) {
@@ -147,6 +153,17 @@ final class EndpointCodec implements ObjectCodec<PublishedEndpoint> {
                 .put("port", port.port())
                 .put("protocol", Protocol.nameOf(port.protocol())));
     status.put("state", endpoint.state().toString());
+    Details details = endpoint.details();
+    writeDirection(details.ingressEnforced(), Json.objectAt(status, "policy.ingress"));
+    writeDirection(details.egressEnforced(), Json.objectAt(status, "policy.egress"));
+    Json.putText(status, "service-account", details.serviceAccount());
+    Json.putMap(status, "external-identifiers", details.externalIds());
+  }
+
+  /** In the words that the field's tools look for. */
+  private static void writeDirection(boolean isEnforced, ObjectNode direction) {
+    direction.put("enforcing", isEnforced);
+    direction.put("state", isEnforced ? "enforcing" : "<status disabled>");
   }
 
   /** In pairs of one address a family, as the field has them. */

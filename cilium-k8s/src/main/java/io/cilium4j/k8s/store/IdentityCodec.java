@@ -16,7 +16,7 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * {@code CiliumIdentity}. The mark of an unused one is an annotation, with the time it was made.
  */
-final class IdentityCodec implements ObjectCodec<ClusterIdentity> {
+public final class IdentityCodec implements ObjectCodec<ClusterIdentity> {
 
   private static final String MARK = "io.cilium.heartbeat";
   private static final String NAMESPACE = "io.kubernetes.pod.namespace";

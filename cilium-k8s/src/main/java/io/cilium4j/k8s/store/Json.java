@@ -19,7 +19,7 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Reads and writes fields; what is of the wrong type is an error that names its path. */
-final class Json {
+public final class Json {
 
   /** Most elements of a list or map that are read: a bound on hostile input. */
   private static final int MAX_ITEMS = 1024;
@@ -32,12 +32,12 @@ final class Json {
 
   private Json() {}
 
-  static ObjectNode object() {
+  public static ObjectNode object() {
     return MAPPER.createObjectNode();
   }
 
   /** Reads a document, which must be an object. */
-  static ObjectNode parse(byte[] content) {
+  public static ObjectNode parse(byte[] content) {
     try {
       if (MAPPER.readTree(content) instanceof ObjectNode object) {
         return object;
@@ -53,12 +53,12 @@ final class Json {
     }
   }
 
-  static byte[] write(ObjectNode document) {
+  public static byte[] write(ObjectNode document) {
     return MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(document);
   }
 
   /** The value at a path such as {@code spec.ipam}; missing where a part of it is. */
-  static JsonNode at(JsonNode document, String path) {
+  public static JsonNode at(JsonNode document, String path) {
     JsonNode value = document;
     for (String field : path.split("\\.", -1)) {
       if (!value.isMissingNode() && !value.isNull() && !value.isObject()) {
@@ -73,7 +73,7 @@ final class Json {
     return value.isMissingNode() || value.isNull();
   }
 
-  static Optional<String> text(JsonNode document, String path) {
+  public static Optional<String> text(JsonNode document, String path) {
     JsonNode value = at(document, path);
     if (isAbsent(value)) {
       return Optional.empty();
@@ -84,7 +84,7 @@ final class Json {
     return Optional.of(value.asString());
   }
 
-  static Optional<Integer> number(JsonNode document, String path) {
+  public static Optional<Integer> number(JsonNode document, String path) {
     JsonNode value = at(document, path);
     if (isAbsent(value)) {
       return Optional.empty();
@@ -95,8 +95,20 @@ final class Json {
     return Optional.of(value.intValue());
   }
 
+  /** A truth; absent reads as false. */
+  public static boolean flag(JsonNode document, String path) {
+    JsonNode value = at(document, path);
+    if (isAbsent(value)) {
+      return false;
+    }
+    if (!value.isBoolean()) {
+      throw wanted(path, "true or false", value);
+    }
+    return value.asBoolean();
+  }
+
   /** The elements of a list that may be absent, each read by {@code read}. */
-  static <E> List<E> list(JsonNode document, String path, Function<JsonNode, E> read) {
+  public static <E> List<E> list(JsonNode document, String path, Function<JsonNode, E> read) {
     JsonNode value = at(document, path);
     if (isAbsent(value)) {
       return List.of();
@@ -112,7 +124,7 @@ final class Json {
     return items;
   }
 
-  static List<String> texts(JsonNode document, String path) {
+  public static List<String> texts(JsonNode document, String path) {
     return list(
         document,
         path,
@@ -124,7 +136,7 @@ final class Json {
         });
   }
 
-  static Map<String, String> map(JsonNode document, String path) {
+  public static Map<String, String> map(JsonNode document, String path) {
     JsonNode value = at(document, path);
     if (isAbsent(value)) {
       return Map.of();
@@ -143,7 +155,7 @@ final class Json {
     return map;
   }
 
-  static Optional<IpAddress> address(JsonNode document, String path) {
+  public static Optional<IpAddress> address(JsonNode document, String path) {
     return text(document, path).filter(text -> !text.isEmpty()).map(IpAddress::parse);
   }
 
@@ -162,7 +174,7 @@ final class Json {
   // ---- writing ----
 
   /** The object at a path, made where it is missing. */
-  static ObjectNode objectAt(ObjectNode document, String path) {
+  public static ObjectNode objectAt(ObjectNode document, String path) {
     ObjectNode value = document;
     for (String field : path.split("\\.", -1)) {
       value = value.get(field) instanceof ObjectNode inner ? inner : value.putObject(field);
@@ -170,7 +182,7 @@ final class Json {
     return value;
   }
 
-  static void putTexts(ObjectNode parent, String field, List<?> values) {
+  public static void putTexts(ObjectNode parent, String field, List<?> values) {
     if (values.isEmpty()) {
       parent.remove(field);
       return;
@@ -179,7 +191,7 @@ final class Json {
     values.forEach(value -> array.add(value.toString()));
   }
 
-  static void putMap(ObjectNode parent, String field, Map<String, String> values) {
+  public static void putMap(ObjectNode parent, String field, Map<String, String> values) {
     if (values.isEmpty()) {
       parent.remove(field);
       return;
@@ -189,7 +201,7 @@ final class Json {
   }
 
   /** Puts a text; an empty one is left out. */
-  static void putText(ObjectNode parent, String field, String value) {
+  public static void putText(ObjectNode parent, String field, String value) {
     if (value.isEmpty()) {
       parent.remove(field);
     } else {

@@ -12,7 +12,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code Lease} of {@code coordination.k8s.io}. */
-final class LeaseCodec implements ObjectCodec<Lease> {
+public final class LeaseCodec implements ObjectCodec<Lease> {
 
   /** Six digits behind the second, as Kubernetes writes these times. */
   private static final DateTimeFormatter MICRO_TIME =

@@ -14,7 +14,7 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code CiliumNode}. */
-final class NodeCodec implements ObjectCodec<ClusterNode> {
+public final class NodeCodec implements ObjectCodec<ClusterNode> {
 
   @Override
   public String kind() {

@@ -9,7 +9,7 @@ import tools.jackson.databind.node.ObjectNode;
  * An object to JSON and back, in the form that Kubernetes has of it. Fields that we do not know
  * stay as they are when an object is written over.
  */
-interface ObjectCodec<T extends ClusterObject> {
+public interface ObjectCodec<T extends ClusterObject> {
 
   /** The kind, for example {@code CiliumNode}. */
   String kind();

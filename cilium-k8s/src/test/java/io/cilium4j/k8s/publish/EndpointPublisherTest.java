@@ -13,6 +13,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.cluster.PublishedEndpoint;
+import io.cilium4j.core.cluster.PublishedEndpoint.Details;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.state.Deadline;
@@ -38,13 +39,15 @@ class EndpointPublisherTest {
   private final TableWriter<Integer, Endpoint> endpoints =
       TableWriter.create("endpoints", Comparator.naturalOrder(), Set.of("restored"));
 
+  private Details details = Details.NONE;
+
   private static Deadline soon() {
     return Deadline.in(Duration.ofSeconds(10));
   }
 
   @BeforeEach
   void startPublisher() {
-    new EndpointPublisher(cluster.open(), endpoints.table(), NODE, time).start();
+    new EndpointPublisher(cluster.open(), endpoints.table(), NODE, _ -> details, time).start();
     time.runDue();
   }
 
@@ -103,6 +106,17 @@ class EndpointPublisherTest {
     endpoints.remove(7);
     time.runDue();
     assertEquals(List.of(), all());
+  }
+
+  @Test
+  void refresh_detailsChanged_arePublished() {
+    restored();
+    put(7, "ship", 1_000, EndpointState.READY);
+    assertEquals(Details.NONE, all().getFirst().details());
+    details = new Details(true, false, "pilot", Map.of("container-id", "c1"));
+    time.advance(Duration.ofSeconds(5));
+    assertEquals(details, all().getFirst().details());
+    assertEquals(1_000, all().getFirst().identity().orElseThrow().id());
   }
 
   @Test

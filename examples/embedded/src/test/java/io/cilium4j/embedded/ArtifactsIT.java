@@ -39,7 +39,7 @@ class ArtifactsIT {
       """
       datapath [ebpf, memory]
       flow-sink [file, log]
-      ipam [cluster-pool, static]
+      ipam [cluster-pool, kubernetes, static]
       identity-backend [crd, memory]
       source [directory]
       running on memory

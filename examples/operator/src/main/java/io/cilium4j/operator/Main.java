@@ -4,12 +4,17 @@ package io.cilium4j.operator;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.spi.ClusterStoreProvider;
+import io.cilium4j.k8s.api.ApiOptions;
+import io.cilium4j.k8s.api.ApiStoreProvider;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 
@@ -20,6 +25,8 @@ public final class Main {
 
   /** The options make no sense. */
   private static final int MISUSED = 2;
+
+  private static final Duration DEFINITIONS_TIME = Duration.ofSeconds(30);
 
   private Main() {}
 
@@ -46,9 +53,22 @@ public final class Main {
 
   private static void run(OperatorOptions options) throws IOException, InterruptedException {
     OperatorConfig config = options.config();
-    ClusterStore store = directory().open(Map.of("path", options.text("cluster-store")));
+    ClusterStore store =
+        options.isKubernetes()
+            ? provider(ApiStoreProvider.NAME).open(options.kubernetes())
+            : provider("directory").open(Map.of("path", options.text("cluster-store")));
+    Optional<OperatorKubernetes> kubernetes =
+        options.isKubernetes()
+            ? Optional.of(
+                new OperatorKubernetes(
+                    ApiOptions.read(options.kubernetes(), Set.of()).connect(),
+                    !options.isOn("skip-crd-creation")))
+            : Optional.empty();
+    if (kubernetes.isPresent()) {
+      kubernetes.get().awaitDefinitions(DEFINITIONS_TIME);
+    }
     // Parts end in the reverse order: first what is asked, last what is written to.
-    var operator = Operator.start(store, config, hostName() + "_" + UUID.randomUUID());
+    var operator = Operator.start(store, config, hostName() + "_" + UUID.randomUUID(), kubernetes);
     var server = StatusServer.start(options.text("operator-api-serve-addr"), operator, store);
     var end = new CountDownLatch(1);
     Runtime.getRuntime()
@@ -57,6 +77,7 @@ public final class Main {
                 () -> {
                   server.close();
                   operator.close();
+                  kubernetes.ifPresent(OperatorKubernetes::close);
                   store.close();
                   end.countDown();
                 },
@@ -64,13 +85,13 @@ public final class Main {
     end.await();
   }
 
-  private static ClusterStoreProvider directory() {
+  private static ClusterStoreProvider provider(String name) {
     return ServiceLoader.load(ClusterStoreProvider.class).stream()
         .map(ServiceLoader.Provider::get)
-        .filter(provider -> provider.name().equals("directory"))
+        .filter(provider -> provider.name().equals(name))
         .findFirst()
         .orElseThrow(
-            () -> new ClusterStoreException("no cluster store named directory is installed"));
+            () -> new ClusterStoreException("no cluster store named " + name + " is installed"));
   }
 
   private static String hostName() {

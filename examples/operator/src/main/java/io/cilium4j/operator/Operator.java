@@ -6,6 +6,7 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.identity.IdentityCollector;
 import io.cilium4j.ipam.PodCidrController;
+import io.cilium4j.k8s.api.PolicyConditions;
 import io.cilium4j.k8s.election.LeaderElection;
 import io.cilium4j.k8s.publish.EndpointCollector;
 import java.util.Optional;
@@ -18,15 +19,24 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
   /** The lease that the field's operators elect their leader by. */
   static final String LEASE = "cilium-operator-resource-lock";
 
-  /** The duties of one term. */
+  /**
+   * The duties of one term.
+   *
+   * @param podCidrs absent where somebody else gives them
+   * @param conditions absent where there is no Kubernetes
+   */
   record Duties(
-      PodCidrController podCidrs, IdentityCollector identities, EndpointCollector endpoints)
+      Optional<PodCidrController> podCidrs,
+      IdentityCollector identities,
+      EndpointCollector endpoints,
+      Optional<PolicyConditions> conditions)
       implements AutoCloseable {
     @Override
     public void close() {
-      podCidrs.close();
+      podCidrs.ifPresent(PodCidrController::close);
       identities.close();
       endpoints.close();
+      conditions.ifPresent(PolicyConditions::close);
     }
   }
 
@@ -34,6 +44,7 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
   private final OperatorConfig config;
   private final Scheduler electionThread;
   private final Scheduler dutyThread;
+  private final Optional<OperatorKubernetes> kubernetes;
   private final LeaderElection election;
   private final AtomicReference<@Nullable Duties> duties = new AtomicReference<>();
 
@@ -41,16 +52,19 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
    * An operator that is not started.
    *
    * @param identity of this process, which no other ever has
+   * @param kubernetes what it does beside if there is one; stays the caller's to close
    * @param electionThread does nothing else, so that no duty holds a renewal up
    */
   Operator(
       ClusterStore store,
       OperatorConfig config,
       String identity,
+      Optional<OperatorKubernetes> kubernetes,
       Scheduler electionThread,
       Scheduler dutyThread) {
     this.store = store;
     this.config = config;
+    this.kubernetes = kubernetes;
     this.electionThread = electionThread;
     this.dutyThread = dutyThread;
     this.election =
@@ -58,10 +72,19 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
   }
 
   /** Starts one with threads of its own. */
-  static Operator start(ClusterStore store, OperatorConfig config, String identity) {
+  static Operator start(
+      ClusterStore store,
+      OperatorConfig config,
+      String identity,
+      Optional<OperatorKubernetes> kubernetes) {
     var operator =
         new Operator(
-            store, config, identity, Scheduler.ofThread("election"), Scheduler.ofThread("duties"));
+            store,
+            config,
+            identity,
+            kubernetes,
+            Scheduler.ofThread("election"),
+            Scheduler.ofThread("duties"));
     operator.start();
     return operator;
   }
@@ -74,11 +97,14 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
   public void leads(Term term) {
     var begun =
         new Duties(
-            new PodCidrController(store, config.ranges(), term, dutyThread),
+            config.ranges().isEmpty()
+                ? Optional.empty()
+                : Optional.of(new PodCidrController(store, config.ranges(), term, dutyThread)),
             new IdentityCollector(store, config.identities(), term, dutyThread),
-            new EndpointCollector(store, config.endpointInterval(), term, dutyThread));
+            new EndpointCollector(store, config.endpointInterval(), term, dutyThread),
+            kubernetes.map(each -> each.conditions(term)));
     replaceDuties(begun);
-    begun.podCidrs().start();
+    begun.podCidrs().ifPresent(PodCidrController::start);
     begun.identities().start();
     if (config.endpointInterval().isPositive()) {
       begun.endpoints().start();

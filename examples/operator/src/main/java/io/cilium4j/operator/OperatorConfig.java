@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * What an operator does, and how often.
  *
- * @param ranges where the nodes' pod CIDRs are cut from
+ * @param ranges where the nodes' pod CIDRs are cut from; empty if somebody else gives them
  * @param identities how unused identities are deleted
  * @param endpointInterval between two looks for endpoints of nodes that are gone; zero for none
  * @param election how a leader is elected

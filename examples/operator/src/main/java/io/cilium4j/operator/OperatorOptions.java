@@ -7,7 +7,11 @@ import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.identity.IdentityCollector;
 import io.cilium4j.ipam.ClusterPool;
 import io.cilium4j.ipam.PodPrefixes;
+import io.cilium4j.k8s.api.ApiOptions;
 import io.cilium4j.k8s.election.LeaderElection;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,7 +36,11 @@ record OperatorOptions(Map<String, String> values) {
     }
   }
 
+  /** Largest file of one option. */
+  private static final long MAX_BYTES = 1 << 16;
+
   private static final String DURATION = "(?=.)([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?";
+  private static final String TRUTH = "true|false";
   private static final String NUMBER = "[0-9]{1,9}";
   private static final String CIDRS = "[0-9a-fA-F.:/, ]*";
 
@@ -40,8 +48,35 @@ record OperatorOptions(Map<String, String> values) {
       List.of(
           new Option(
               "cluster-store", "", ".*", "folder that the cluster's agents and operators share"),
+          new Option(
+              "config-dir", "", ".*", "folder of options, a file each, as a ConfigMap is mounted"),
+          new Option(
+              "enable-k8s",
+              "false",
+              TRUTH,
+              "keep the cluster in the Kubernetes API, as the pod's service account; each"
+                  + " k8s-option says so, too"),
+          new Option("k8s-kubeconfig-path", "", ".*", "kubeconfig for the Kubernetes API"),
+          new Option(
+              "k8s-api-server-urls",
+              "",
+              ".*",
+              "where the Kubernetes API is, with commas between; default what the kubeconfig or pod"
+                  + " says"),
+          new Option("k8s-client-qps", "100", ".*", "most requests a second to the Kubernetes API"),
+          new Option("k8s-client-burst", "200", ".*", "most of them at once after a pause"),
+          new Option("k8s-namespace", "", ".*", "namespace of the lease; default the account's"),
+          new Option(
+              "skip-crd-creation",
+              "false",
+              TRUTH,
+              "leave the definitions of custom resources to somebody else"),
           new Option("cluster-id", "0", NUMBER, "id of the cluster, 0 to 255"),
-          new Option("ipam", "cluster-pool", "cluster-pool", "how nodes come by pod CIDRs"),
+          new Option(
+              "ipam",
+              "cluster-pool",
+              "cluster-pool|kubernetes",
+              "how nodes come by pod CIDRs: from this operator, or from Kubernetes itself"),
           new Option(
               "cluster-pool-ipv4-cidr", "", CIDRS, "IPv4 ranges that pod CIDRs are cut from"),
           new Option(
@@ -94,17 +129,20 @@ record OperatorOptions(Map<String, String> values) {
   }
 
   /**
-   * Reads flags and variables.
+   * Reads flags, variables and the folder that they name. Of what a folder has only what is known
+   * counts: agents read the same one.
    *
    * @throws IllegalArgumentException if one makes no sense; the message is one line
    */
   static OperatorOptions read(List<String> flags, Map<String, String> environment) {
     var values = new LinkedHashMap<String, String>();
+    var given = new LinkedHashMap<String, String>();
     for (Option option : OPTIONS) {
+      values.put(option.key(), option.byDefault());
       String variable = environment.get(option.variable());
-      values.put(
-          option.key(),
-          variable == null ? option.byDefault() : check(option, variable, option.variable()));
+      if (variable != null) {
+        given.put(option.key(), check(option, variable, option.variable()));
+      }
     }
     for (int i = 0; i < flags.size(); i++) {
       String flag = flags.get(i);
@@ -119,9 +157,26 @@ record OperatorOptions(Map<String, String> values) {
       if (equals < 0 && ++i == flags.size()) {
         throw new IllegalArgumentException(key + ": a value is missing behind --" + key);
       }
-      values.put(key, check(option, equals < 0 ? flags.get(i) : flag.substring(equals + 1), flag));
+      given.put(key, check(option, equals < 0 ? flags.get(i) : flag.substring(equals + 1), flag));
     }
+    values.putAll(folder(given.getOrDefault("config-dir", "")));
+    values.putAll(given);
     return new OperatorOptions(values);
+  }
+
+  private static Map<String, String> folder(String path) {
+    var values = new LinkedHashMap<String, String>();
+    for (Option option : path.isEmpty() ? List.<Option>of() : OPTIONS) {
+      Path file = Path.of(path).resolve(option.key());
+      try {
+        if (Files.isRegularFile(file) && Files.size(file) <= MAX_BYTES) {
+          values.put(option.key(), check(option, Files.readString(file).strip(), file.toString()));
+        }
+      } catch (IOException e) {
+        throw new IllegalArgumentException("config-dir: " + file + ": cannot be read", e);
+      }
+    }
+    return values;
   }
 
   private static Optional<Option> find(String key) {
@@ -131,17 +186,18 @@ record OperatorOptions(Map<String, String> values) {
   private static String check(Option option, String value, String from) {
     if (!value.matches(option.pattern())) {
       throw new IllegalArgumentException(
-          option.key() + ": \"" + value + "\" (" + from + "): wanted a " + wanted(option));
+          option.key() + ": \"" + value + "\" (" + from + "): wanted " + wanted(option));
     }
     return value;
   }
 
   private static String wanted(Option option) {
     return switch (option.pattern()) {
-      case DURATION -> "duration such as 15m or 1h30m";
-      case NUMBER -> "number";
-      case CIDRS -> "list of prefixes with commas between them";
-      default -> "value such as " + option.byDefault();
+      case DURATION -> "a duration such as 15m or 1h30m";
+      case NUMBER -> "a number";
+      case TRUTH -> "true or false";
+      case CIDRS -> "a list of prefixes with commas between them";
+      default -> "a value such as " + option.byDefault();
     };
   }
 
@@ -188,19 +244,28 @@ record OperatorOptions(Map<String, String> values) {
    * @throws IllegalArgumentException if that cannot be; the message is one line
    */
   OperatorConfig config() {
-    if (text("cluster-store").isBlank()) {
+    if (text("cluster-store").isBlank() == !isKubernetes()) {
       throw new IllegalArgumentException(
-          "cluster-store: missing: the folder that the cluster shares");
+          isKubernetes()
+              ? "cluster-store: not beside the options of the Kubernetes API (k8s-…)"
+              : "cluster-store: missing: the folder that the cluster shares, or an option of the"
+                  + " Kubernetes API (k8s-…)");
     }
     var ranges = new ArrayList<ClusterPool.Range>();
-    ranges.addAll(ranges("ipv4", IpFamily.IPV4));
-    ranges.addAll(ranges("ipv6", IpFamily.IPV6));
-    if (ranges.isEmpty()) {
+    boolean areOurs = text("ipam").equals("cluster-pool");
+    if (areOurs) {
+      ranges.addAll(ranges("ipv4", IpFamily.IPV4));
+      ranges.addAll(ranges("ipv6", IpFamily.IPV6));
+    }
+    if (areOurs && ranges.isEmpty()) {
       throw new IllegalArgumentException(
-          "cluster-pool-ipv4-cidr: missing, and cluster-pool-ipv6-cidr as well: wanted one of them");
+          "cluster-pool-ipv4-cidr: missing, and cluster-pool-ipv6-cidr as well: wanted one of"
+              + " them");
     }
     try {
-      var _ = new ClusterPool(ranges);
+      if (areOurs) {
+        var _ = new ClusterPool(ranges);
+      }
     } catch (IpamException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
@@ -216,6 +281,32 @@ record OperatorOptions(Map<String, String> values) {
             duration("leader-election-lease-duration"),
             duration("leader-election-renew-deadline"),
             duration("leader-election-retry-period")));
+  }
+
+  /** Whether the cluster is kept in the Kubernetes API. */
+  boolean isKubernetes() {
+    return isOn("enable-k8s")
+        || !text("k8s-kubeconfig-path").isEmpty()
+        || !text("k8s-api-server-urls").isEmpty();
+  }
+
+  /** The options of what asks the Kubernetes API. */
+  Map<String, String> kubernetes() {
+    return Map.of(
+        ApiOptions.KUBECONFIG,
+        text("k8s-kubeconfig-path"),
+        ApiOptions.SERVERS,
+        text("k8s-api-server-urls"),
+        ApiOptions.QPS,
+        text("k8s-client-qps"),
+        ApiOptions.BURST,
+        text("k8s-client-burst"),
+        ApiOptions.NAMESPACE,
+        text("k8s-namespace"));
+  }
+
+  boolean isOn(String key) {
+    return text(key).equals("true");
   }
 
   private List<ClusterPool.Range> ranges(String name, IpFamily family) {

@@ -62,7 +62,7 @@ class OperatorOptionsTest {
           --cluster-pool-ipv4-cidr=10.0.0.0/8,10.1.0.0/16 | cluster ranges 10.0.0.0/8 and 10.1.0.0/16 overlap
           --cluster-id=1 | cluster-pool-ipv4-cidr: missing
           --identity-gc-interval=soon | identity-gc-interval: "soon" (--identity-gc-interval=soon): wanted a duration
-          --ipam=kubernetes | ipam: "kubernetes" (--ipam=kubernetes): wanted a value such as cluster-pool
+          --ipam=eni | ipam: "eni" (--ipam=eni): wanted a value such as cluster-pool
           --no-such=1 | --no-such=1: no such option
           --cluster-id | cluster-id: a value is missing
           """)

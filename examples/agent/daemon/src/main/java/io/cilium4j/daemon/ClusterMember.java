@@ -8,11 +8,17 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterNode.Address;
 import io.cilium4j.core.cluster.ClusterNode.AddressType;
+import io.cilium4j.core.cluster.PublishedEndpoint.Details;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.spi.ClusterStoreProvider;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.k8s.api.ApiClient;
+import io.cilium4j.k8s.api.ApiException;
+import io.cilium4j.k8s.api.ApiOptions;
+import io.cilium4j.k8s.api.ApiStoreProvider;
+import io.cilium4j.k8s.api.OwnNode;
 import io.cilium4j.k8s.publish.EndpointPublisher;
 import io.cilium4j.k8s.publish.NodePublisher;
 import java.time.Duration;
@@ -23,79 +29,150 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * This node's part in a cluster: what it tells the others of itself and of its endpoints, and which
  * pod CIDRs the operator gave it.
  */
 final class ClusterMember implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ClusterMember.class);
+
+  /** How soon Kubernetes is asked again for the pod CIDRs that it did not give yet. */
+  private static final Duration ASK_AGAIN = Duration.ofSeconds(1);
+
+  /** How often it is seen to that Kubernetes knows the node for ready; others write there, too. */
+  private static final Duration READY_CHECK = Duration.ofMinutes(1);
+
   private final ClusterStore store;
   private final Scheduler thread = Scheduler.ofThread("cluster");
-  private final NodePublisher publisher;
-  private final String name;
-  private final List<IpAddress> addresses;
-  private final Set<IpFamily> families;
+  private final Joining joining;
+  private final Optional<OwnApi> kubernetes;
+  private volatile @Nullable NodePublisher publisher;
+  private volatile String apiProblem = "";
   private @Nullable EndpointPublisher endpoints;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition told = lock.newCondition();
   private ClusterNode known;
 
-  private ClusterMember(
-      ClusterStore store,
-      String name,
-      List<IpAddress> addresses,
-      Set<IpFamily> families,
-      List<IpPrefix> given) {
+  private ClusterMember(Joining joining, ClusterStore store, Optional<OwnApi> kubernetes) {
     this.store = store;
-    this.name = name;
-    this.addresses = List.copyOf(addresses);
-    this.families = Set.copyOf(families);
+    this.kubernetes = kubernetes;
+    this.joining = joining;
     this.known =
         new ClusterNode(
-            name,
-            addresses.stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)).toList(),
-            given);
-    this.publisher = new NodePublisher(store, known, thread, this::heard);
+            joining.name(),
+            joining.addresses().stream()
+                .map(ip -> new Address(AddressType.INTERNAL_IP, ip))
+                .toList(),
+            joining.given());
   }
 
   /**
-   * Joins a cluster.
+   * What a node says of itself when it joins.
    *
    * @param name this node's name in Kubernetes
    * @param addresses where other nodes reach it
    * @param families those that its pods are to have addresses of
-   * @param given its pod CIDRs where an option says them; empty where the operator does
-   * @throws OptionException if the store may not be used
+   * @param given its pod CIDRs where an option says them; empty where somebody else does
+   * @param hasKubernetesCidrs whether its pod CIDRs are those that Kubernetes gave its node, and
+   *     not the operator's
    */
-  static ClusterMember join(
-      String folder,
+  record Joining(
       String name,
       List<IpAddress> addresses,
       Set<IpFamily> families,
-      List<IpPrefix> given) {
-    ClusterStoreProvider directory =
+      List<IpPrefix> given,
+      boolean hasKubernetesCidrs) {
+    Joining {
+      given = List.copyOf(given);
+      addresses = List.copyOf(addresses);
+      families = Set.copyOf(families);
+    }
+  }
+
+  /** The own node in Kubernetes, and what asks for it. */
+  private record OwnApi(ApiClient client, OwnNode node) {}
+
+  /**
+   * Joins the cluster of a folder.
+   *
+   * @throws OptionException if the store may not be used
+   */
+  static ClusterMember join(String folder, Joining joining) {
+    return join("directory", Map.of("path", folder), joining, Optional.empty());
+  }
+
+  /**
+   * Joins the cluster of a Kubernetes.
+   *
+   * @param options of {@link ApiOptions}
+   * @throws OptionException if the store may not be used
+   */
+  static ClusterMember joinKubernetes(Map<String, String> options, Joining joining) {
+    ApiClient client = KubernetesOptions.check(options).connect();
+    return join(
+        ApiStoreProvider.NAME,
+        options,
+        joining,
+        Optional.of(new OwnApi(client, new OwnNode(client, joining.name()))));
+  }
+
+  private static ClusterMember join(
+      String name, Map<String, String> options, Joining joining, Optional<OwnApi> kubernetes) {
+    ClusterStoreProvider provider =
         ServiceLoader.load(ClusterStoreProvider.class).stream()
             .map(ServiceLoader.Provider::get)
-            .filter(provider -> provider.name().equals("directory"))
+            .filter(each -> each.name().equals(name))
             .findFirst()
-            .orElseThrow(() -> new OptionException("cluster-store: no store is installed"));
+            .orElseThrow(
+                () -> new OptionException("cluster-store: none named " + name + " is installed"));
     ClusterStore store;
     try {
-      store = directory.open(Map.of("path", folder));
+      store = provider.open(options);
     } catch (ClusterStoreException e) {
       throw new OptionException("cluster-store: " + e.getMessage());
     }
     try {
-      var member = new ClusterMember(store, name, addresses, families, given);
-      member.publisher.start();
+      var member = new ClusterMember(joining, store, kubernetes);
+      if (joining.hasKubernetesCidrs()) {
+        member.thread.execute(member::askForCidrs);
+      } else {
+        member.begin(member.known);
+      }
       return member;
     } catch (IllegalArgumentException e) {
       store.close();
       throw new OptionException("node-name: " + e.getMessage());
+    }
+  }
+
+  private void begin(ClusterNode own) {
+    var made = new NodePublisher(store, own, thread, this::heard);
+    publisher = made;
+    made.start();
+  }
+
+  /** Until Kubernetes gave the node what its pods are to have. */
+  private void askForCidrs() {
+    OwnApi api = kubernetes.orElseThrow();
+    ClusterNode own = known;
+    try {
+      own = known.withPodCidrs(api.node().podCidrs());
+      apiProblem = "";
+    } catch (ApiException e) {
+      apiProblem = String.valueOf(e.getMessage());
+    }
+    if (missing(own).isEmpty()) {
+      begin(own);
+    } else {
+      thread.schedule(ASK_AGAIN, this::askForCidrs);
     }
   }
 
@@ -105,7 +182,7 @@ final class ClusterMember implements AutoCloseable {
 
   /** Where other nodes reach this one. */
   List<IpAddress> addresses() {
-    return addresses;
+    return joining.addresses();
   }
 
   private void heard(ClusterNode node) {
@@ -123,22 +200,24 @@ final class ClusterMember implements AutoCloseable {
     long nanos = atMost.toNanos();
     lock.lockInterruptibly();
     try {
-      while (!missing().isEmpty() && nanos > 0) {
+      while (!missing(known).isEmpty() && nanos > 0) {
         nanos = told.awaitNanos(nanos);
       }
-      return missing().isEmpty() ? Optional.of(wanted()) : Optional.empty();
+      return missing(known).isEmpty() ? Optional.of(wanted()) : Optional.empty();
     } finally {
       lock.unlock();
     }
   }
 
   private List<IpPrefix> wanted() {
-    return known.podCidrs().stream().filter(cidr -> families.contains(cidr.family())).toList();
+    return known.podCidrs().stream()
+        .filter(cidr -> joining.families().contains(cidr.family()))
+        .toList();
   }
 
-  private Set<IpFamily> missing() {
-    return families.stream()
-        .filter(family -> known.podCidrs().stream().noneMatch(cidr -> cidr.family() == family))
+  private Set<IpFamily> missing(ClusterNode node) {
+    return joining.families().stream()
+        .filter(family -> node.podCidrs().stream().noneMatch(cidr -> cidr.family() == family))
         .collect(Collectors.toSet());
   }
 
@@ -146,7 +225,7 @@ final class ClusterMember implements AutoCloseable {
   List<IpPrefix> awaitPodCidrs() throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      while (!missing().isEmpty()) {
+      while (!missing(known).isEmpty()) {
         told.await();
       }
       return wanted();
@@ -167,9 +246,11 @@ final class ClusterMember implements AutoCloseable {
           "node "
               + known.name()
               + " waits for its pod CIDR ("
-              + names(missing())
-              + ") from the operator";
+              + names(missing(known))
+              + ") from "
+              + (joining.hasKubernetesCidrs() ? "Kubernetes (Node.spec.podCIDRs)" : "the operator");
       String why = known.allocationError().isEmpty() ? problems : known.allocationError();
+      why = apiProblem.isEmpty() ? why : apiProblem;
       return why.isEmpty() ? what : what + ": " + why;
     } finally {
       lock.unlock();
@@ -187,16 +268,46 @@ final class ClusterMember implements AutoCloseable {
    * Tells the others of these endpoints from now on, and of the node's own addresses in the pods'
    * network.
    */
-  void publish(Table<Integer, Endpoint> table, List<IpAddress> routers) {
+  void publish(
+      Table<Integer, Endpoint> table,
+      Function<Endpoint, Details> details,
+      List<IpAddress> routers) {
     List<Address> all =
         Stream.concat(
-                addresses.stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)),
+                addresses().stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)),
                 routers.stream().map(ip -> new Address(AddressType.CILIUM_INTERNAL_IP, ip)))
             .toList();
-    publisher.set(new ClusterNode(name, all, List.of()));
-    var made = new EndpointPublisher(store, table, addresses.getFirst(), thread);
+    NodePublisher own = publisher;
+    if (own != null) {
+      own.set(new ClusterNode(joining.name(), all, List.of()));
+    }
+    var made = new EndpointPublisher(store, table, addresses().getFirst(), details, thread);
     endpoints = made;
     made.start();
+  }
+
+  /** Says from now on in Kubernetes, if the cluster is one, that this node is ready for pods. */
+  void tellReady() {
+    kubernetes.ifPresent(api -> thread.execute(() -> tellReady(api.node())));
+  }
+
+  private void tellReady(OwnNode node) {
+    Duration again = READY_CHECK;
+    try {
+      if (!node.tellReady()) {
+        apiProblem = "Kubernetes has no node " + joining.name();
+      } else if (!apiProblem.isEmpty()) {
+        apiProblem = "";
+        LOG.info("node told ready node={}", joining.name());
+      }
+    } catch (ApiException e) {
+      if (apiProblem.isEmpty()) {
+        LOG.warn("node not told ready node={} error=\"{}\"", joining.name(), e.getMessage());
+      }
+      apiProblem = String.valueOf(e.getMessage());
+      again = Duration.ofSeconds(5);
+    }
+    thread.schedule(again, () -> tellReady(node));
   }
 
   @Override
@@ -205,8 +316,12 @@ final class ClusterMember implements AutoCloseable {
     if (made != null) {
       made.close();
     }
-    publisher.close();
+    NodePublisher own = publisher;
+    if (own != null) {
+      own.close();
+    }
     thread.close();
     store.close();
+    kubernetes.ifPresent(api -> api.client().close());
   }
 }

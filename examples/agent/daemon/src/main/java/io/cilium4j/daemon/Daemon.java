@@ -14,6 +14,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.ipam.PodPrefixes;
+import io.cilium4j.k8s.api.ApiSourceProvider;
 import io.cilium4j.policy.EnforcementMode;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -49,6 +50,9 @@ final class Daemon implements AutoCloseable {
 
   /** Long enough to read what a cluster has, so that an agent that is served does not look idle. */
   private static final Duration SHORT_WAIT = Duration.ofSeconds(2);
+
+  /** The modes in which somebody else gives the node its pod CIDRs. */
+  private static final Set<String> FOR_CLUSTERS = Set.of("cluster-pool", "kubernetes");
 
   private static final String AUTO = "auto";
   private static final String AUTO_IPV4 = "10.0.0.0/24";
@@ -105,7 +109,9 @@ final class Daemon implements AutoCloseable {
     // What else fails: of a first start nothing is left, what was there before goes on.
     ifFailed = isFirst ? agent::destroy : agent::stop;
     parts.addFirst(agent);
-    member.ifPresent(each -> each.publish(agent.endpoints(), routers(agent)));
+    member.ifPresent(each ->
+        each.publish(
+            agent.endpoints(), endpoint -> EndpointFacts.of(agent, endpoint), routers(agent)));
     var monitors =
         Monitors.start(
             settings.path("monitor-socket"),
@@ -141,6 +147,7 @@ final class Daemon implements AutoCloseable {
       parts.addFirst(agent.metrics().add(watch::metrics));
     }
     probes.ifPresent(ProbeServer::ready);
+    member.ifPresent(ClusterMember::tellReady);
     monitors.tell(new AgentEvent.Started(agent.facts().startedAt()));
     LOG.info(
         "agent ready instance={} datapath=\"{}\" after={}ms",
@@ -151,21 +158,31 @@ final class Daemon implements AutoCloseable {
 
   /** The cluster that the options name, if they name one. */
   private static Optional<ClusterMember> join(DaemonSettings settings) {
-    if (settings.text("cluster-store").isEmpty()) {
+    Optional<Map<String, String>> kubernetes = KubernetesOptions.read(settings);
+    boolean hasKubernetesCidrs = settings.text("ipam").equals("kubernetes");
+    if (hasKubernetesCidrs && kubernetes.isEmpty()) {
+      throw new OptionException(
+          "ipam: kubernetes: wanted the options of the Kubernetes API (k8s-…)");
+    }
+    if (kubernetes.isEmpty() && settings.text("cluster-store").isEmpty()) {
       return Optional.empty();
     }
-    return Optional.of(
-        ClusterMember.join(
-            settings.text("cluster-store"),
+    var joining =
+        new ClusterMember.Joining(
             nodeName(settings),
             NodeAddressOptions.read(settings),
             families(settings),
-            areCidrsGiven(settings) ? podCidrs(settings) : List.of()));
+            areCidrsGiven(settings) ? podCidrs(settings) : List.of(),
+            hasKubernetesCidrs);
+    return Optional.of(
+        kubernetes
+            .map(options -> ClusterMember.joinKubernetes(options, joining))
+            .orElseGet(() -> ClusterMember.join(settings.text("cluster-store"), joining)));
   }
 
-  /** Whether options say the pod CIDRs, and not the operator. */
+  /** Whether options say the pod CIDRs, and nobody else. */
   private static boolean areCidrsGiven(DaemonSettings settings) {
-    return !settings.text("ipam").equals("cluster-pool")
+    return !FOR_CLUSTERS.contains(settings.text("ipam"))
         || Stream.of("ipv4-range", "ipv6-range").anyMatch(key -> !settings.text(key).equals(AUTO));
   }
 
@@ -229,6 +246,12 @@ final class Daemon implements AutoCloseable {
       }
       builder.source(settings.text("kubernetes-source"), settings.pairs("kubernetes-options"));
     }
+    KubernetesOptions.read(settings)
+        .ifPresent(options -> {
+          Map<String, String> all = new TreeMap<>(options);
+          all.put(ApiSourceProvider.NODE, nodeName(settings));
+          builder.source(ApiSourceProvider.NAME, all);
+        });
   }
 
   /** The agent that the options ask for, to be removed and not to be started. */

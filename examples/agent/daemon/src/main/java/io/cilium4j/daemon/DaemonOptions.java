@@ -117,7 +117,7 @@ final class DaemonOptions {
         "ipam",
         Kind.TEXT,
         "cluster-pool",
-        "where addresses come from: cluster-pool, static, or what else is installed");
+        "where addresses come from: cluster-pool, kubernetes, static, or what else is installed");
     add(
         group,
         "ipam-options",
@@ -229,9 +229,29 @@ final class DaemonOptions {
         "portmap",
         "generic-veth");
     add(group, "cni-chaining-target", Kind.TEXT, "", "with generic-veth, the other network's name");
-    add(group, "enable-k8s", Kind.TRUTH, "false", "whether to ask the Kubernetes API", "false");
-    add(group, "k8s-kubeconfig-path", Kind.PATH, "", "how to reach the Kubernetes API", "");
-    add(group, "k8s-api-server", Kind.TEXT, "", "where the Kubernetes API is", "");
+    add(
+        group,
+        "enable-k8s",
+        Kind.TRUTH,
+        "false",
+        "ask the Kubernetes API as the pod's service account; each k8s-option below says so, too");
+    add(
+        group,
+        "k8s-kubeconfig-path",
+        Kind.PATH,
+        "",
+        "a kubeconfig that says where the Kubernetes API is and who we are");
+    add(
+        group,
+        "k8s-api-server-urls",
+        Kind.TEXT,
+        "",
+        "where the Kubernetes API is, with commas between; default what the kubeconfig or pod"
+            + " says");
+    add(group, "k8s-api-server", Kind.TEXT, "", "the same, an earlier name");
+    add(group, "k8s-client-qps", Kind.TEXT, "10", "most requests a second to the Kubernetes API");
+    add(group, "k8s-client-burst", Kind.TEXT, "20", "most of them at once after a pause");
+    add(group, "k8s-namespace", Kind.TEXT, "", "the agent's own namespace; default its account's");
   }
 
   private static void health() {

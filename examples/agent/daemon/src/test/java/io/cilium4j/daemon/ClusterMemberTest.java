@@ -186,10 +186,12 @@ class ClusterMemberTest {
         ClusterMember member =
             ClusterMember.join(
                 cluster.toString(),
-                "node-1",
-                List.of(IpAddress.parse("192.0.2.1")),
-                Set.of(IpFamily.IPV4),
-                List.of())) {
+                new ClusterMember.Joining(
+                    "node-1",
+                    List.of(IpAddress.parse("192.0.2.1")),
+                    Set.of(IpFamily.IPV4),
+                    List.of(),
+                    false))) {
       Stored<ClusterNode> node = await(store, _ -> true);
       assertTrue(
           store

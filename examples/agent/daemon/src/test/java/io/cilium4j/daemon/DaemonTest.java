@@ -233,13 +233,13 @@ class DaemonTest {
     for (Map.Entry<String, String> wrong :
         Map.of(
                 "--ipam=eni",
-                "there are cluster-pool, static",
+                "there are cluster-pool, kubernetes, static",
                 "--identity-allocation-mode=kvstore",
                 "there are crd, memory",
                 "--flow-sink=hubble",
                 "there are file, log",
                 "--kubernetes-source=etcd",
-                "there are directory",
+                "there are api-server, directory",
                 "--ipam-options=x",
                 "wanted KEY=VALUE;KEY=VALUE")
             .entrySet()) {

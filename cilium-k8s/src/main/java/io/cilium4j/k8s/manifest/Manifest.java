@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.k8s.manifest;
 
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
@@ -8,7 +8,7 @@ import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 
 /** An object as its manifest tells it. */
-sealed interface Manifest {
+public sealed interface Manifest {
 
   /** Which object it is. */
   ResourceKey key();

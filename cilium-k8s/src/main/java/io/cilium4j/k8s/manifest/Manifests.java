@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.k8s.manifest;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
@@ -21,7 +21,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A document to the object that it describes. Fields that nobody needs are passed over. */
-final class Manifests {
+public final class Manifests {
 
   /** Most containers, ports and addresses that one object may have. */
   private static final int MAX_ITEMS = 1_000;
@@ -29,7 +29,7 @@ final class Manifests {
   private Manifests() {}
 
   /** Which object a document is; absent where it does not say so in a way that can be read. */
-  static Optional<ResourceKey> key(Object document) {
+  public static Optional<ResourceKey> key(Object document) {
     try {
       String kind = Fields.text(document, "", "kind").orElse("");
       Map<String, @Nullable Object> metadata = Fields.object(document, "", "metadata");
@@ -51,7 +51,7 @@ final class Manifests {
    * @param file where it stands, for people
    * @throws ManifestException if the document is wrong
    */
-  static Optional<Manifest> convert(Object document, String file) throws ManifestException {
+  public static Optional<Manifest> convert(Object document, String file) throws ManifestException {
     if (!(document instanceof Map<?, ?>)) {
       throw Fields.wanted("document", "an object", document);
     }

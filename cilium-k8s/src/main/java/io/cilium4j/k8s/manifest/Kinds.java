@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.k8s.manifest;
 
 import java.util.Comparator;
 import java.util.List;
@@ -14,7 +14,7 @@ import java.util.stream.Stream;
  * author believes they are read too: such a one is an error, since a policy that is passed over is
  * one that is not in force.
  */
-final class Kinds {
+public final class Kinds {
 
   /**
    * A kind that is read.
@@ -93,7 +93,7 @@ final class Kinds {
   private Kinds() {}
 
   /** Whether an object of the kind belongs to a namespace; so does one of an unknown kind. */
-  static boolean isNamespaced(String kind) {
+  public static boolean isNamespaced(String kind) {
     Kind known = READ.get(kind);
     return known == null ? !CILIUM_CLUSTER_SCOPED.contains(kind) : known.isNamespaced();
   }
@@ -189,5 +189,5 @@ final class Kinds {
   }
 
   /** The kinds that have tables of their own. */
-  static final List<String> TYPED = List.of("Pod", "Namespace", "Node", "CiliumNode");
+  public static final List<String> TYPED = List.of("Pod", "Namespace", "Node", "CiliumNode");
 }

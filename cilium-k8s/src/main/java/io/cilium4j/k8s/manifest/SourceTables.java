@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.k8s.manifest;
 
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
@@ -9,68 +9,117 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
-import io.cilium4j.k8s.Manifest.CiliumNodeManifest;
-import io.cilium4j.k8s.Manifest.NamespaceManifest;
-import io.cilium4j.k8s.Manifest.NodeManifest;
-import io.cilium4j.k8s.Manifest.PodManifest;
-import io.cilium4j.k8s.Manifest.RawManifest;
+import io.cilium4j.k8s.manifest.Manifest.CiliumNodeManifest;
+import io.cilium4j.k8s.manifest.Manifest.NamespaceManifest;
+import io.cilium4j.k8s.manifest.Manifest.NodeManifest;
+import io.cilium4j.k8s.manifest.Manifest.PodManifest;
+import io.cilium4j.k8s.manifest.Manifest.RawManifest;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The tables of a source, written from manifests whatever these were read from. */
-final class SourceTables {
+/**
+ * The tables of a source, written from manifests whatever these were read from.
+ *
+ * <p>Safe for use by several threads, each of which publishes objects of other kinds.
+ */
+public final class SourceTables {
   private static final Logger LOG = LoggerFactory.getLogger(SourceTables.class);
 
-  /** The one input of every table: the first look. */
+  /** The one input of the table of problems. */
   private static final String FIRST_LOOK = "first look";
 
-  private final TableWriter<ResourceKey, Pod> pods = table("pods");
-  private final TableWriter<String, Namespace> namespaces = table("namespaces");
-  private final TableWriter<String, Node> nodes = table("nodes");
-  private final TableWriter<String, Node> ciliumNodes = table("cilium-nodes");
-  private final TableWriter<ResourceKey, RawResource> resources = table("resources");
-  private final TableWriter<String, String> problems = table("kubernetes-problems");
+  private final TableWriter<ResourceKey, Pod> pods;
+  private final TableWriter<String, Namespace> namespaces;
+  private final TableWriter<String, Node> nodes;
+  private final TableWriter<String, Node> ciliumNodes;
+  private final TableWriter<ResourceKey, RawResource> resources;
+  private final TableWriter<String, String> problems;
 
-  private static <K extends Comparable<? super K>, V> TableWriter<K, V> table(String name) {
-    return TableWriter.create(name, Comparator.naturalOrder(), Set.of(FIRST_LOOK));
+  /** The inputs of all tables but that of problems. */
+  private final Set<String> inputs;
+
+  /** Tables that are complete after one first look at everything. */
+  public SourceTables() {
+    this(Set.of(FIRST_LOOK));
   }
 
-  Table<ResourceKey, Pod> pods() {
+  /**
+   * Tables that are complete kind by kind.
+   *
+   * @param kinds every kind that is read
+   */
+  public SourceTables(Set<String> kinds) {
+    this.inputs = Set.copyOf(kinds);
+    boolean isOne = kinds.contains(FIRST_LOOK);
+    this.pods = table("pods", isOne ? kinds : Set.of("Pod"));
+    this.namespaces = table("namespaces", isOne ? kinds : Set.of("Namespace"));
+    this.nodes = table("nodes", isOne ? kinds : Set.of("Node"));
+    this.ciliumNodes = table("cilium-nodes", isOne ? kinds : Set.of("CiliumNode"));
+    this.resources =
+        table(
+            "resources",
+            kinds.stream()
+                .filter(kind -> !Kinds.TYPED.contains(kind))
+                .collect(Collectors.toUnmodifiableSet()));
+    this.problems = table("kubernetes-problems", Set.of(FIRST_LOOK));
+  }
+
+  private static <K extends Comparable<? super K>, V> TableWriter<K, V> table(
+      String name, Set<String> inputs) {
+    return TableWriter.create(name, Comparator.naturalOrder(), inputs);
+  }
+
+  public Table<ResourceKey, Pod> pods() {
     return pods.table();
   }
 
-  Table<String, Namespace> namespaces() {
+  public Table<String, Namespace> namespaces() {
     return namespaces.table();
   }
 
-  Table<String, Node> nodes() {
+  public Table<String, Node> nodes() {
     return nodes.table();
   }
 
-  Table<String, Node> ciliumNodes() {
+  public Table<String, Node> ciliumNodes() {
     return ciliumNodes.table();
   }
 
-  Table<ResourceKey, RawResource> resources() {
+  public Table<ResourceKey, RawResource> resources() {
     return resources.table();
   }
 
-  Table<String, String> problems() {
+  public Table<String, String> problems() {
     return problems.table();
   }
 
   /** Everything is in the tables that there is; no error if that was told before. */
-  void synced() {
-    for (TableWriter<?, ?> each :
-        Set.of(pods, namespaces, nodes, ciliumNodes, resources, problems)) {
-      each.synced(FIRST_LOOK);
+  public void synced() {
+    inputs.forEach(this::synced);
+  }
+
+  /** Everything of this kind is in its table; no error if that was told before. */
+  public void synced(String kind) {
+    switch (kind) {
+      case "Pod" -> pods.synced(kind);
+      case "Namespace" -> namespaces.synced(kind);
+      case "Node" -> nodes.synced(kind);
+      case "CiliumNode" -> ciliumNodes.synced(kind);
+      case FIRST_LOOK -> {
+        for (TableWriter<?, ?> each : Set.of(pods, namespaces, nodes, ciliumNodes, resources)) {
+          each.synced(kind);
+        }
+      }
+      default -> resources.synced(kind);
     }
+    problems.synced(FIRST_LOOK);
   }
 
   /**
@@ -79,7 +128,8 @@ final class SourceTables {
    * @param touched the objects
    * @param present an object as it is by now; absent for one that is gone
    */
-  void publish(Collection<ResourceKey> touched, Function<ResourceKey, Optional<Manifest>> present) {
+  public void publish(
+      Collection<ResourceKey> touched, Function<ResourceKey, Optional<Manifest>> present) {
     namespaces.write(batch ->
         ofKind(touched, "Namespace")
             .forEach(key ->
@@ -136,7 +186,7 @@ final class SourceTables {
   }
 
   /** Puts what is wrong now in place of what was wrong before, by where it is wrong. */
-  void publishProblems(Map<String, String> now) {
+  public void publishProblems(Map<String, String> now) {
     problems.write(batch -> {
       for (Row<String, String> row : batch.snapshot()) {
         if (!now.containsKey(row.key())) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.k8s.manifest;
 
 import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.documents.Trees;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s;
+package io.cilium4j.k8s.manifest;
 
 /** A manifest is wrong; the message says in one line what, the caller knows where. */
-final class ManifestException extends Exception {
+public final class ManifestException extends Exception {
   private static final long serialVersionUID = 1L;
 
   /** Longest message, in characters: it may quote hostile input. */
   private static final int MAX_CHARS = 300;
 
-  ManifestException(String message) {
+  public ManifestException(String message) {
     super(oneLine(message));
   }
 
-  ManifestException(String message, Throwable cause) {
+  public ManifestException(String message, Throwable cause) {
     super(oneLine(message), cause);
   }
 
