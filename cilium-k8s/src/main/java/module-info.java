@@ -2,6 +2,7 @@
 
 /** Kubernetes objects as rows. */
 @org.jspecify.annotations.NullMarked
+@SuppressWarnings("module") // The sibling that some packages are for is compiled after this one.
 module io.cilium4j.k8s {
   requires static transitive org.jspecify;
   requires transitive io.cilium4j.core;

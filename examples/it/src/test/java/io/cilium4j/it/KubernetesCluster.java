@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -32,7 +31,7 @@ final class KubernetesCluster implements AutoCloseable {
   }
 
   /** Starts one with two nodes, {@code n1} and {@code n2}. */
-  static KubernetesCluster up(Path folder) throws IOException, InterruptedException {
+  static KubernetesCluster up(Path folder) throws IOException {
     String missing = missing();
     if (!missing.isEmpty() && "required".equals(System.getProperty("kubernetes.tests"))) {
       throw new AssertionError("tests of a whole Kubernetes are required, but " + missing);
@@ -79,19 +78,19 @@ final class KubernetesCluster implements AutoCloseable {
   }
 
   /** What {@code kubectl} says, as an administrator. */
-  String kubectl(String... words) throws IOException, InterruptedException {
+  String kubectl(String... words) throws IOException {
     return run(
         Stream.concat(tool("kubectl", folder.toString()).stream(), Stream.of(words)).toList());
   }
 
   /** Applies a manifest. */
-  void apply(String yaml) throws IOException, InterruptedException {
+  void apply(String yaml) throws IOException {
     Path file = Files.writeString(folder.resolve("apply.yaml"), yaml);
     var _ = kubectl("apply", "-f", file.toString());
   }
 
   /** Waits until {@code kubectl} says what is wanted. */
-  String await(Predicate<String> wanted, String... words) throws IOException, InterruptedException {
+  String await(Predicate<String> wanted, String... words) throws IOException {
     long end = System.nanoTime() + PATIENCE.toNanos();
     while (true) {
       String said;
@@ -110,7 +109,7 @@ final class KubernetesCluster implements AutoCloseable {
   }
 
   /** What a command says that is run in a node. */
-  String enter(String node, String... words) throws IOException, InterruptedException {
+  String enter(String node, String... words) throws IOException {
     return run(
         Stream.concat(tool("enter", folder.toString(), node).stream(), Stream.of(words)).toList());
   }
@@ -130,8 +129,7 @@ final class KubernetesCluster implements AutoCloseable {
   }
 
   /** Runs one of the project's programs in a node, and tells what it says. */
-  String java(String node, String module, String... words)
-      throws IOException, InterruptedException {
+  String java(String node, String module, String... words) throws IOException {
     return enter(
         node, Stream.concat(java(module).stream(), Stream.of(words)).toArray(String[]::new));
   }
@@ -168,25 +166,21 @@ final class KubernetesCluster implements AutoCloseable {
     return text.toString();
   }
 
-  private String run(List<String> command) throws IOException, InterruptedException {
+  private String run(List<String> command) throws IOException {
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     process.getOutputStream().close();
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    if (process.waitFor() != 0) {
-      throw new IOException(
-          "exit code " + process.exitValue() + " of " + String.join(" ", command) + ": " + said);
+    int code = process.onExit().join().exitValue();
+    if (code != 0) {
+      throw new IOException("exit code " + code + " of " + String.join(" ", command) + ": " + said);
     }
     return said;
   }
 
   /** Ends all of it. */
   @Override
-  public void close() throws IOException, InterruptedException {
+  public void close() throws IOException {
     var _ = run(tool("down", folder.toString()));
-    for (Process each : processes) {
-      if (!each.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
-        each.destroyForcibly();
-      }
-    }
+    processes.forEach(each -> each.destroyForcibly().onExit().join());
   }
 }

@@ -23,8 +23,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Requests to an API server, over one HTTP/2 connection.
@@ -37,11 +40,17 @@ import org.jspecify.annotations.Nullable;
  * wait.
  */
 public final class ApiClient implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ApiClient.class);
 
   /** Largest answer to what is not read as a stream, in bytes; objects have 1.5 MiB at most. */
   private static final int MAX_BYTES = 4 << 20;
 
   private static final Duration CONNECT_TIME = Duration.ofSeconds(5);
+
+  /** How often the server is asked over a connection on which nothing comes. */
+  private static final Duration PROBE_PAUSE = Duration.ofSeconds(30);
+
+  private static final Duration PROBE_TIME = Duration.ofSeconds(10);
 
   /** What the client waits longer than the server works: the way there and back. */
   private static final Duration WAY = Duration.ofMillis(500);
@@ -57,6 +66,9 @@ public final class ApiClient implements AutoCloseable {
   private static final class Connection {
     private final HttpClient http;
     private final int server;
+
+    /** When something came last. */
+    private volatile long heardNanos = System.nanoTime();
 
     Connection(HttpClient http, int server) {
       this.http = http;
@@ -183,6 +195,7 @@ public final class ApiClient implements AutoCloseable {
             BodyHandlers.limiting(BodyHandlers.ofByteArray(), MAX_BYTES));
     try {
       HttpResponse<byte[]> answer = sent.get(left.plus(WAY).toMillis(), TimeUnit.MILLISECONDS);
+      used.heardNanos = System.nanoTime();
       return checked(used, answer.statusCode(), answer.body());
     } catch (TimeoutException e) {
       giveUp(used);
@@ -213,7 +226,8 @@ public final class ApiClient implements AutoCloseable {
               request("GET", used, path, query, null).timeout(patience).build(),
               BodyHandlers.ofInputStream());
       if (answer.statusCode() == HTTP_OK) {
-        return new Streamed(answer.body(), () -> giveUp(used));
+        used.heardNanos = System.nanoTime();
+        return new Streamed(answer.body(), () -> isAlive(used), () -> giveUp(used));
       }
       try (InputStream in = answer.body()) {
         var _ = checked(used, answer.statusCode(), in.readNBytes(MAX_BYTES));
@@ -231,13 +245,36 @@ public final class ApiClient implements AutoCloseable {
 
   private static final int HTTP_OK = 200;
 
+  /** Whether the server answers on a connection, whatever it answers; waits for that. */
+  private boolean isAlive(Connection used) {
+    if (System.nanoTime() - used.heardNanos < PROBE_PAUSE.toNanos()) {
+      return true;
+    }
+    try {
+      HttpResponse<Void> answer =
+          used.http.send(
+              request("GET", used, "/livez", Map.of(), null).timeout(PROBE_TIME).build(),
+              BodyHandlers.discarding());
+      used.heardNanos = System.nanoTime();
+      LOG.trace("connection is alive server={} status={}", server(used), answer.statusCode());
+      return true;
+    } catch (IOException e) {
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
   /**
    * A stream.
    *
    * @param in its bytes
+   * @param isAlive asks the server over the same connection, for one on which nothing comes
    * @param giveUp gives up the connection, for one on which nothing comes any more
    */
-  record Streamed(InputStream in, Runnable giveUp) implements AutoCloseable {
+  record Streamed(InputStream in, BooleanSupplier isAlive, Runnable giveUp)
+      implements AutoCloseable {
     @Override
     public void close() {
       try {

@@ -46,13 +46,22 @@ final class BoundedInput extends FilterInputStream {
                 return;
               }
               if (isWaiting && System.nanoTime() - waitsSinceNanos >= patience.toNanos()) {
-                isSilent = true;
-                stream.close();
-                stream.giveUp().run();
+                Thread.ofVirtual().start(this::probe);
               } else {
                 look();
               }
             });
+  }
+
+  private void probe() {
+    if (stream.isAlive().getAsBoolean()) {
+      waitsSinceNanos = System.nanoTime();
+      look();
+    } else if (!end.isDone()) {
+      isSilent = true;
+      stream.close();
+      stream.giveUp().run();
+    }
   }
 
   /** An object was read; what comes is another. */

@@ -31,7 +31,7 @@ import tools.jackson.databind.node.ObjectNode;
  *     |                                        ^
  *     v                                        | 410: the version is too old to go on from
  *   watch -- the server ends it, it breaks --> watch again from the last version seen
- *            nothing comes for {@link #SILENCE}
+ *            the connection is dead
  * </pre>
  *
  * <p>What fails is tried again after a pause that grows from 1 s to 30 s, each time a little other
@@ -45,8 +45,8 @@ final class Reflector<T> implements AutoCloseable {
   /** How long a watch goes on before the server ends it, at least; at most twice that. */
   private static final Duration WATCH_TIME = Duration.ofMinutes(5);
 
-  /** The server says that nothing happened about once a minute (bookmarks). */
-  static final Duration SILENCE = Duration.ofSeconds(150);
+  /** How long nothing may come before the server is asked whether it is there. */
+  private static final Duration SILENCE = Duration.ofSeconds(60);
 
   private static final Duration MIN_PAUSE = Duration.ofSeconds(1);
   private static final Duration MAX_PAUSE = Duration.ofSeconds(30);

@@ -21,8 +21,10 @@ class CustomResourcesTest {
   private static final Path FOLDER = Path.of("src/main/resources/crds");
 
   private static final String HEAD =
-      "# SPDX-License-Identifier: Apache-2.0\n"
-          + "# Made by CustomResources.java; see CustomResourcesTest.\n";
+      """
+      # SPDX-License-Identifier: Apache-2.0
+      # Made by CustomResources.java; see CustomResourcesTest.
+      """;
 
   @Test
   void files_ofEachDefinition_areWhatTheCodeMakes() throws IOException {
