@@ -10,8 +10,8 @@
  * io.cilium4j.datapath.proxy.RequestPolicies} what its rules are, and an {@link
  * io.cilium4j.datapath.proxy.AccessLog} is told of each request.
  *
- * <p>Begin with {@link io.cilium4j.datapath.proxy.HttpProxy}; {@code RequestParser} is what requests
- * have to get through. {@link io.cilium4j.datapath.proxy.PolicyHandler} and {@link
+ * <p>Begin with {@link io.cilium4j.datapath.proxy.HttpProxy}; {@code RequestParser} is what
+ * requests have to get through. {@link io.cilium4j.datapath.proxy.PolicyHandler} and {@link
  * io.cilium4j.datapath.proxy.PolicyFilter} decide by the same rules inside of a service.
  */
 package io.cilium4j.datapath.proxy;
