@@ -66,7 +66,6 @@ has_package() {
     libbpf-dev) any_exists /usr/include/bpf/bpf_helpers.h /usr/local/include/bpf/bpf_helpers.h ;;
     maven) command -v mvn >/dev/null ;;
     etcd-server) command -v etcd >/dev/null ;;
-    busybox-static) command -v busybox >/dev/null ;;
     llvm) command -v llvm-strip >/dev/null ;;
     iproute2) command -v ip >/dev/null ;;
     iputils-ping) command -v ping >/dev/null ;;
