@@ -75,12 +75,16 @@ final class SubjectPolicies {
   }
 
   /**
-   * The endpoint as the datapath sees it, whose states are fewer; absent for one on its way out.
+   * The endpoint as the datapath sees it, whose states are fewer; absent for one on its way out, or
+   * without an identity. One that waits for another identity has the former one until then.
    */
   private static Optional<Endpoint> enforced(Endpoint endpoint) {
+    if (endpoint.state() == EndpointState.WAITING_FOR_IDENTITY && endpoint.identity() == 0) {
+      return Optional.empty();
+    }
     return switch (endpoint.state()) {
-      case WAITING_FOR_IDENTITY, DISCONNECTING, DISCONNECTED, INVALID -> Optional.empty();
-      case NOT_READY, WAITING_TO_REGENERATE, REGENERATING, RESTORING, READY ->
+      case DISCONNECTING, DISCONNECTED, INVALID -> Optional.empty();
+      case WAITING_FOR_IDENTITY, NOT_READY, WAITING_TO_REGENERATE, REGENERATING, RESTORING, READY ->
           Optional.of(
               new Endpoint(
                   endpoint.id(),

@@ -30,6 +30,17 @@ class IdentityLimitTest extends AgentFixture {
   private static final String FULL = "no number free: label k8s:app has 65280 values";
   private static final String NEW = "app: new";
 
+  private static final String POLICY =
+      """
+      apiVersion: cilium.io/v2
+      kind: CiliumNetworkPolicy
+      metadata: {name: closed, namespace: shop}
+      spec:
+        endpointSelector: {}
+        ingress:
+        - {}
+      """;
+
   private final RecordingDatapath datapath = new RecordingDatapath();
 
   /** Whether labels with this one get no number. */
@@ -151,6 +162,8 @@ class IdentityLimitTest extends AgentFixture {
     writePod(NEW);
     Endpoint waiting = await(web.id(), each -> each.state() == EndpointState.WAITING_FOR_IDENTITY);
     assertEquals(web.identity(), waiting.identity());
+    // What it has stays in force, and policy goes on: it returns once that is so.
+    var _ = agent.applyPolicy(POLICY);
     assertEquals(
         web.identity(),
         Objects.requireNonNull(datapath.endpoints.get(web.id())).endpoint().identity());
