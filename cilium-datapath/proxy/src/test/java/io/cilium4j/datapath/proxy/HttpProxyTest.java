@@ -51,10 +51,7 @@ class HttpProxyTest {
   void request_allowed_reachesTheServerAndIsRecordedWithItsRule() throws IOException {
     String answer =
         harness.exchange(
-            "POST /v1/request-landing HTTP/1.1\r\n"
-                + "Host: deathstar\r\n"
-                + "Content-Length: 4\r\n\r\n"
-                + "ship");
+            "POST /v1/request-landing HTTP/1.1\r\nHost: deathstar\r\nContent-Length: 4\r\n\r\nship");
     assertEquals(List.of("HTTP/1.1 200 OK"), statuses(answer));
     assertTrue(answer.endsWith("ok"));
     RecordingServer.Seen seen = server.requests().getFirst();
