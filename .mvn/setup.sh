@@ -234,6 +234,8 @@ launch() {
     *) [ ! -s "$RUN/classes.aot" ] || cached=-XX:AOTCache=$RUN/classes.aot ;;
   esac
   case $JARS in *cilium-datapath-*) native=--enable-native-access=io.cilium4j.datapath ;; esac
+  # Netty's epoll, on which the proxy runs.
+  case $JARS in *netty-transport-native-epoll-*) native=$native,io.netty.common ;; esac
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086
   exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} $native -p "$JARS" -m "$module/$main" "$@"

@@ -105,10 +105,18 @@ public final class FlowLog implements FlowSink {
     if (!wanted.test(flow)) {
       return;
     }
+    add(flow, ruleOf(flow.cookie()), null);
+  }
+
+  /** Takes a request inside of a flow, as a proxy decided it. */
+  public void accept(Flow flow, RuleOrigin rule, HttpAccess http) {
+    add(flow, rule, http);
+  }
+
+  private void add(Flow flow, RuleOrigin rule, @Nullable HttpAccess http) {
     // Flows have the kernel's monotonic clock, which is that of System.nanoTime.
     long age = Math.max(0, System.nanoTime() - flow.timeNanos());
     Instant time = Instant.now().minusNanos(age);
-    RuleOrigin rule = ruleOf(flow.cookie());
     boolean egress = flow.direction() == TrafficDirection.EGRESS;
     int id = flow.endpointId();
     FlowParty source = parties.of(flow.source(), flow.sourceIdentity(), egress ? id : 0);
@@ -117,7 +125,9 @@ public final class FlowLog implements FlowSink {
     ReportedFlow reported;
     lock.lock();
     try {
-      reported = new ReportedFlow(++last, time, flow, rule, source, destination);
+      reported =
+          new ReportedFlow(
+              ++last, time, flow, rule, source, destination, Optional.ofNullable(http));
       ring[place(last)] = reported;
       arrived.signalAll();
     } finally {

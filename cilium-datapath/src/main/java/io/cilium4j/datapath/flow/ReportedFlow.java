@@ -4,9 +4,11 @@ package io.cilium4j.datapath.flow;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.RuleOrigin;
 import java.time.Instant;
+import java.util.Optional;
 
 /**
- * A flow as the datapath reported it, with all that was known of it at that moment.
+ * A flow as the datapath reported it, or a request inside of one as a proxy did, with all that was
+ * known of it at that moment.
  *
  * @param number counts the reported flows, from 1
  * @param time when it happened
@@ -14,6 +16,7 @@ import java.time.Instant;
  * @param rule the rule that its cookie stands for
  * @param source who sent
  * @param destination who was to receive
+ * @param http the request; empty where the whole flow is meant
  */
 public record ReportedFlow(
     long number,
@@ -21,4 +24,5 @@ public record ReportedFlow(
     Flow flow,
     RuleOrigin rule,
     FlowParty source,
-    FlowParty destination) {}
+    FlowParty destination,
+    Optional<HttpAccess> http) {}

@@ -41,17 +41,11 @@ class ProxyKernelIT {
   static final int CLIENT = 1001;
   static final int SERVER = 1002;
 
-  private static final int WORLD = 2;
-
   /** How long it is waited for what must not come. */
   private static final int SHORT_MILLIS = 200;
 
   @TempDir Path folder;
   private TestNode node;
-
-  /** Whether a test closed the node itself. */
-  private boolean isClosed;
-
   private Pod client;
   private Pod server;
   private TestProxy proxy;
@@ -69,7 +63,7 @@ class ProxyKernelIT {
     if (proxy != null) {
       proxy.close();
     }
-    if (node != null && !isClosed) {
+    if (node != null) {
       node.close();
     }
   }
@@ -152,27 +146,6 @@ class ProxyKernelIT {
     assertEquals(Meeting.QUESTION, met.answer(), "others are untouched");
     proxy = new TestProxy(node.datapath.proxyPlace().orElseThrow());
     assertProxied(client.netns(), server.netns(), address(server, family));
-  }
-
-  @ParameterizedTest
-  @EnumSource(IpFamily.class)
-  void outsideToPod_redirectedAtIngress_goesThroughTheProxy(IpFamily family) throws Exception {
-    node.close();
-    isClosed = true;
-    try (var networked = new NetworkedNode(folder, Meeting.LISTENERS)) {
-      Pod pod =
-          networked.fromNode(
-              there -> there.pod(2, SERVER, Meeting.redirected(TrafficDirection.INGRESS, WORLD)));
-      try (var there = new TestProxy(networked.test().datapath.proxyPlace().orElseThrow())) {
-        Meeting met =
-            Meeting.of(networked.outside(), pod.netns(), address(pod, family), Meeting.PORT);
-        assertEquals(Meeting.QUESTION, met.answer());
-        assertEquals(met.client(), met.seenByServer());
-        assertEquals(
-            List.of(Optional.of(new Proxied(new Party(0, WORLD), new Party(2, SERVER)))),
-            there.accepted);
-      }
-    }
   }
 
   @ParameterizedTest

@@ -383,6 +383,14 @@ public final class PolicyController implements Lifecycle.Part {
     return policies.conflicts();
   }
 
+  /**
+   * A number that is another one once the policy of an endpoint, as {@link #policyOf} tells it, may
+   * have become another, including what it says of requests alone.
+   */
+  public long policyChanges() {
+    return policies.changes();
+  }
+
   /** The newest policy of an endpoint; absent until it is compiled. */
   public Optional<CompiledPolicy> policyOf(Endpoint endpoint) {
     return policies.policyOf(endpoint);

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntPredicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -59,6 +60,9 @@ final class SubjectPolicies {
 
   /** Written by the one thread; read by any that asks why. */
   private final Map<Subject, Compiled> compiled = new ConcurrentHashMap<>();
+
+  /** Counts the rounds of compiling; read by any. */
+  private final AtomicLong changes = new AtomicLong();
 
   /** The ids of endpoints that are new, gone, or different in more than their state. */
   Set<Integer> take(Changes<Integer, Endpoint> changes) {
@@ -155,6 +159,7 @@ final class SubjectPolicies {
         changed.addAll(ids);
       }
     });
+    changes.incrementAndGet();
     return changed;
   }
 
@@ -194,6 +199,11 @@ final class SubjectPolicies {
             .conflict()
             .ifPresent(conflict -> conflicts.put(subject.identity(), conflict)));
     return conflicts;
+  }
+
+  /** Moves after each time that policies may have become others. By any thread. */
+  long changes() {
+    return changes.get();
   }
 
   /** The newest policy of an endpoint; absent until it is compiled. By any thread. */

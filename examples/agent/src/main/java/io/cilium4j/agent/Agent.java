@@ -355,6 +355,11 @@ public final class Agent implements AutoCloseable {
     return running().policy().apiRules();
   }
 
+  /** What policies lead through the proxy, by endpoint. */
+  public List<Redirect> redirects() {
+    return running().proxy().redirects();
+  }
+
   /** Every identity that this node knows. */
   public Table<Integer, Identity> identities() {
     return running().identity().allocator().identities();

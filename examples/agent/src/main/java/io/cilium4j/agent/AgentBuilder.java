@@ -64,6 +64,7 @@ public final class AgentBuilder<A> {
   private EnforcementMode enforcement = EnforcementMode.DEFAULT;
   private boolean audit;
   private boolean allowLostEndpoints;
+  private boolean l7Proxy = true;
   private Optional<HealthConfig> health = Optional.empty();
 
   private final Function<AgentConfig, A> maker;
@@ -309,6 +310,15 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * Whether rules on requests are decided by a proxy of this agent; true by default. Without one,
+   * and with a datapath that has no place for one, they refuse everything.
+   */
+  public AgentBuilder<A> l7Proxy(boolean on) {
+    this.l7Proxy = on;
+    return this;
+  }
+
+  /**
    * Whether to start with pod CIDRs that do not hold the addresses of endpoints of an earlier
    * start; false by default. Those pods lose their network, until a start with the right pod CIDRs
    * brings them back.
@@ -356,6 +366,7 @@ public final class AgentBuilder<A> {
             allowLostEndpoints,
             health,
             store,
-            routing));
+            routing,
+            l7Proxy));
   }
 }

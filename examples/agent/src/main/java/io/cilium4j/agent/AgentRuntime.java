@@ -17,6 +17,7 @@ import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.MtuFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
+import io.cilium4j.agent.feature.ProxyFeature;
 import io.cilium4j.agent.feature.ServiceFeature;
 import io.cilium4j.agent.feature.SourceFeature;
 import io.cilium4j.agent.feature.TaskFeature;
@@ -72,6 +73,7 @@ final class AgentRuntime implements AutoCloseable {
   private final EndpointFeature endpoints;
   private final FlowFeature flows;
   private final CniFeature cni;
+  private final ProxyFeature proxy;
   private final ServiceFeature services;
   private final Optional<NodesFeature> nodes;
   private final ClusterFeature cluster;
@@ -102,6 +104,7 @@ final class AgentRuntime implements AutoCloseable {
     this.endpoints =
         new EndpointFeature(context, table, source, addresses, identity, datapath, policy, mtu);
     this.flows = new FlowFeature(context, datapath, identity, policy, endpoints);
+    this.proxy = new ProxyFeature(context, table.table(), datapath, policy, flows);
     this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.services = new ServiceFeature(context);
     this.nodes =
@@ -113,8 +116,8 @@ final class AgentRuntime implements AutoCloseable {
     this.features =
         Stream.of(
                 Stream.of(
-                    addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, services),
-                Stream.of(new LostStateFeature(folder)),
+                    addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
+                Stream.of(services, new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(cluster, source, endpoints.podFollower()))
             .flatMap(each -> each)
@@ -234,6 +237,10 @@ final class AgentRuntime implements AutoCloseable {
 
   CniFeature cni() {
     return cni;
+  }
+
+  ProxyFeature proxy() {
+    return proxy;
   }
 
   ServiceFeature services() {

@@ -98,9 +98,9 @@ class MonitorCommandTest extends CommandTest {
 
   @Test
   void typesThatNeverCome_areToldAtOnce() throws IOException {
-    assertEquals(ExitCode.FAILED, run("monitor", "--type", "l7", "--type", "trace"));
+    assertEquals(ExitCode.FAILED, run("monitor", "--type", "debug", "--type", "trace"));
     assertEquals(
-        "cilium: monitor --type l7,trace: not supported; this version sends agent, drop,"
+        "cilium: monitor --type debug,trace: not supported; this version sends agent, drop, l7,"
             + " policy-verdict\n",
         err());
     assertEquals(1 + 1, monitor("--type", "drop,trace").size(), out());

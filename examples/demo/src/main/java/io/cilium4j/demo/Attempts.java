@@ -14,6 +14,8 @@ import java.util.function.Function;
 
 /** Lets every pod try to reach every other, over both families, all at the same time. */
 final class Attempts {
+  private static final int OK = 200;
+
   private Attempts() {}
 
   /** Tries these pairs; gives the attempts in their order, IPv4 before IPv6. */
@@ -37,11 +39,11 @@ final class Attempts {
     Optional<Outcome> observed = Optional.empty();
     String trouble = "";
     switch (result) {
-      case PodClient.Result.Answered(String body) -> {
-        if (body.equals(to.role().podName())) {
+      case PodClient.Result.Answered answer -> {
+        if (answer.status() == OK && answer.body().equals(to.role().podName())) {
           observed = Optional.of(Outcome.ALLOWED);
         } else {
-          trouble = "answered by \"" + body + "\"";
+          trouble = "answered " + answer.status() + " by \"" + answer.body() + "\"";
         }
       }
       case PodClient.Result.Silence() -> observed = Optional.of(Outcome.DROPPED);

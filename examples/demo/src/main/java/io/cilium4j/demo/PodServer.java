@@ -25,9 +25,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The HTTP server of one pod, which answers every request with the pod's name. Its thread is born
- * in the pod's network namespace and its socket made there, so that it is reached by the pod's
- * packets and by no others. It listens on both families.
+ * The HTTP server of one pod, which answers every request with the pod's name and with the address
+ * and port that it saw the request come from. Its thread is born in the pod's network namespace and
+ * its socket made there, so that it is reached by the pod's packets and by no others. It listens on
+ * both families.
  */
 final class PodServer implements AutoCloseable {
 
@@ -105,6 +106,8 @@ final class PodServer implements AutoCloseable {
               HttpVersion.HTTP_1_1, HttpResponseStatus.OK, Unpooled.wrappedBuffer(body));
       response.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.length);
       response.headers().set(HttpHeaderNames.CONNECTION, "close");
+      // Whom the server saw: what its log would say.
+      response.headers().set(PodClient.SEEN, PodClient.text(context.channel().remoteAddress()));
       context.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
     }
 

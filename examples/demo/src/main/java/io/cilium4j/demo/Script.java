@@ -47,6 +47,40 @@ final class Script {
               protocol: TCP
       """;
 
+  /** The same, and of them only those that ask to land. */
+  static final String REQUEST_POLICY =
+      POLICY.replace(
+              "Only the empire's ships may land on the deathstar",
+              "Only the empire's ships may ask to land on the deathstar, and nothing else")
+          + """
+                rules:
+                  http:
+                  - method: POST
+                    path: /v1/request-landing
+          """;
+
+  /** What an attempt shows whose packets are dropped. */
+  static final String NO_ANSWER = "dropped";
+
+  /**
+   * A request to the deathstar, and what must come of it once the policy asks about requests.
+   *
+   * @param expected the answer's status, or {@link #NO_ANSWER}
+   */
+  record RequestLine(Cast from, String method, String path, String expected) {
+    @Override
+    public String toString() {
+      return from.podName() + " " + method + " " + path;
+    }
+  }
+
+  /** Who asks the deathstar for what, and what the field's own demonstration shows of it. */
+  static final List<RequestLine> REQUESTS =
+      List.of(
+          new RequestLine(TIEFIGHTER, "POST", "/v1/request-landing", "200"),
+          new RequestLine(TIEFIGHTER, "PUT", "/v1/exhaust-port", "403"),
+          new RequestLine(XWING, "POST", "/v1/request-landing", NO_ANSWER));
+
   /** What becomes of an attempt to connect. */
   enum Outcome {
     ALLOWED,

@@ -121,6 +121,16 @@ final class Stage {
     }
   }
 
+  /** Applies a policy in the place of the manifest's of the same name. */
+  void apply(String policy) {
+    try {
+      agent.applyPolicy(policy);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new DemoException("interrupted", e);
+    }
+  }
+
   /** Lets go of everything and leaves it as it is. */
   synchronized void leave() {
     pods.values().forEach(Pod::close);

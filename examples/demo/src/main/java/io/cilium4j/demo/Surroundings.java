@@ -128,7 +128,7 @@ enum Surroundings {
       command.addAll(List.of("-cp", System.getProperty("java.class.path")));
       command.add(mainClass);
     } else {
-      command.add("--enable-native-access=io.cilium4j.datapath");
+      command.add("--enable-native-access=io.cilium4j.datapath,io.netty.common");
       command.addAll(List.of("-p", modulePath));
       command.addAll(List.of("-m", module + "/" + mainClass));
     }

@@ -198,7 +198,7 @@ class CniKernelIT {
           List.of(),
           node.listLinks("itcn_").stream()
               .map(Link::name)
-              .filter(name -> !name.equals("itcn_host") && !name.equals("itcn_net"))
+              .filter(name -> !List.of("itcn_host", "itcn_net", "itcn_proxy").contains(name))
               .toList());
     }
   }

@@ -41,8 +41,8 @@ record Inventory(Map<String, Set<String>> things) {
     Map<String, Set<String>> things = new TreeMap<>();
     Set<String> allocations = of(things, "allocation");
     allocations.addAll(reserved(lab));
-    of(things, "link pin").add(names.netDevice());
-    of(things, "manifest").add(names.hostDevice());
+    of(things, "link pin").addAll(List.of(names.netDevice(), names.proxyDevice()));
+    of(things, "manifest").addAll(List.of(names.hostDevice(), names.proxyDevice()));
     for (IpAddress router : lab.routers()) {
       of(things, "ipcache").add(IpPrefix.host(router) + " " + ReservedIdentity.HOST.id());
     }

@@ -194,7 +194,7 @@ final class FlowFilters {
 
   private static Predicate<ReportedFlow> eventTypes(List<EventTypeFilter> types) {
     return flow -> {
-      int type = FlowMessages.eventType(flow.flow());
+      int type = FlowMessages.eventType(flow);
       int subType = flow.flow().drop().map(DropReason::code).orElse(0);
       return types.stream()
           .anyMatch(each ->

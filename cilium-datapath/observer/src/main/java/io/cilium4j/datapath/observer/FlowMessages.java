@@ -11,15 +11,19 @@ import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.datapath.flow.FlowParty;
+import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.CiliumEventType;
 import io.cilium4j.datapath.observer.proto.Endpoint;
 import io.cilium4j.datapath.observer.proto.FlowType;
+import io.cilium4j.datapath.observer.proto.HTTP;
 import io.cilium4j.datapath.observer.proto.ICMPv4;
 import io.cilium4j.datapath.observer.proto.ICMPv6;
 import io.cilium4j.datapath.observer.proto.IP;
 import io.cilium4j.datapath.observer.proto.IPVersion;
+import io.cilium4j.datapath.observer.proto.L7FlowType;
 import io.cilium4j.datapath.observer.proto.Layer4;
+import io.cilium4j.datapath.observer.proto.Layer7;
 import io.cilium4j.datapath.observer.proto.Policy;
 import io.cilium4j.datapath.observer.proto.SCTP;
 import io.cilium4j.datapath.observer.proto.TCP;
@@ -36,6 +40,9 @@ final class FlowMessages {
   static final int DROP_EVENT = 1;
 
   static final int VERDICT_EVENT = 5;
+
+  /** Of a request that a proxy decided. */
+  static final int ACCESS_EVENT = 129;
 
   private final String node;
   private final String cluster;
@@ -77,7 +84,7 @@ final class FlowMessages {
             .setNodeName(node())
             .setEventType(
                 CiliumEventType.newBuilder()
-                    .setType(eventType(flow))
+                    .setType(eventType(reported))
                     .setSubType(flow.drop().map(DropReason::code).orElse(0)))
             .setTrafficDirection(direction(flow));
     layer4(flow).ifPresent(message::setL4);
@@ -86,8 +93,23 @@ final class FlowMessages {
       // Only the first packet of a flow has a verdict of its own.
       message.setIsReply(BoolValue.of(false));
     }
+    reported.http().ifPresent(http -> message.setType(FlowType.L7).setL7(request(http)));
     addPolicy(message, flow, reported.rule());
     return message.build();
+  }
+
+  /** One message tells of both, the request and what came of it. */
+  private static Layer7 request(HttpAccess http) {
+    return Layer7.newBuilder()
+        .setType(L7FlowType.REQUEST)
+        .setLatencyNs(http.latencyNanos())
+        .setHttp(
+            HTTP.newBuilder()
+                .setCode(http.status())
+                .setMethod(http.method())
+                .setUrl("http://" + http.host() + http.path())
+                .setProtocol(http.protocol()))
+        .build();
   }
 
   @SuppressWarnings("deprecation") // Clients of the field's older versions read the number.
@@ -96,7 +118,11 @@ final class FlowMessages {
     message.setDropReason(reason.code()).setDropReasonDescValue(reason.code());
   }
 
-  static int eventType(Flow flow) {
+  static int eventType(ReportedFlow reported) {
+    if (reported.http().isPresent()) {
+      return ACCESS_EVENT;
+    }
+    Flow flow = reported.flow();
     return flow.drop().isPresent() && !flow.verdict().passes() ? DROP_EVENT : VERDICT_EVENT;
   }
 

@@ -68,6 +68,9 @@ final class BinaryMonitor implements MonitorFormat {
 
   @Override
   public byte[] flow(ReportedFlow reported) {
+    if (reported.http().isPresent()) {
+      return new byte[0]; // A record of a form of its own in the field, for the field's proxy.
+    }
     Flow flow = reported.flow();
     byte[] packet = PacketHeaders.of(flow);
     boolean isDrop = flow.drop().isPresent() && !flow.verdict().passes();

@@ -273,6 +273,7 @@ final class Daemon implements AutoCloseable {
             .enforcement(
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))
+            .l7Proxy(settings.isOn("enable-l7-proxy"))
             .allowLostEndpoints(settings.isOn("allow-lost-endpoints"))
             .podCidrs(podCidrs.toArray(IpPrefix[]::new))
             .devices(settings.names("devices").toArray(String[]::new))

@@ -174,6 +174,12 @@ final class DaemonOptions {
         Kind.TRUTH,
         "false",
         "report what would be dropped instead of dropping");
+    add(
+        group,
+        "enable-l7-proxy",
+        Kind.TRUTH,
+        "true",
+        "decide rules on requests by a proxy; without it they refuse everything");
   }
 
   private static void datapath() {
@@ -376,7 +382,6 @@ final class DaemonOptions {
             "enable-ipv6-big-tcp",
             "enable-ipv6-masquerade",
             "enable-l2-announcements",
-            "enable-l7-proxy",
             "enable-local-redirect-policy",
             "enable-node-port",
             "enable-recorder",

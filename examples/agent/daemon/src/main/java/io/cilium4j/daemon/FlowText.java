@@ -11,6 +11,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -29,7 +30,7 @@ final class FlowText {
   byte[] of(ReportedFlow reported) {
     Flow flow = reported.flow();
     var out = new StringBuilder(512);
-    out.append("{\"type\":\"").append(flow.drop().isPresent() ? "drop" : "policy-verdict");
+    out.append("{\"type\":\"").append(type(reported));
     out.append("\",\"time\":\"").append(time(flow)).append('"');
     field(out, "verdict", flow.verdict().toString().toLowerCase(Locale.ROOT));
     flow.drop().ifPresent(reason -> field(out, "reason", reason.toString()));
@@ -55,10 +56,28 @@ final class FlowText {
         "protocol",
         Protocol.ofNumber(flow.protocol()).map(Protocol::toString).orElse(flow.protocol() + ""));
     field(out, "rule", reported.rule().toString());
+    reported.http().ifPresent(http -> http(out, http));
     if (flow.suppressed() > 0) {
       out.append(",\"suppressed\":").append(flow.suppressed());
     }
     return out.append("}\n").toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String type(ReportedFlow reported) {
+    if (reported.http().isPresent()) {
+      return "l7";
+    }
+    return reported.flow().drop().isPresent() ? "drop" : "policy-verdict";
+  }
+
+  private static void http(StringBuilder out, HttpAccess http) {
+    out.append(",\"http\":{\"protocol\":");
+    quote(out, http.protocol());
+    field(out, "method", http.method());
+    field(out, "path", http.path());
+    field(out, "host", http.host());
+    out.append(",\"status\":").append(http.status());
+    out.append(",\"latency-ns\":").append(http.latencyNanos()).append('}');
   }
 
   /** A flow has the kernel's monotonic clock, which is that of {@code System.nanoTime}. */

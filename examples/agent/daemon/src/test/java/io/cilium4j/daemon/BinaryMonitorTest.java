@@ -48,7 +48,8 @@ class BinaryMonitorTest {
             0x50,
             0,
             0);
-    return new ReportedFlow(1, Instant.EPOCH, flow, RuleOrigin.DEFAULT_DENY, NOBODY, NOBODY);
+    return new ReportedFlow(
+        1, Instant.EPOCH, flow, RuleOrigin.DEFAULT_DENY, NOBODY, NOBODY, Optional.empty());
   }
 
   @Test

@@ -45,6 +45,7 @@ import java.util.function.Supplier;
  * @param health how the cluster's nodes are probed; absent if they are not
  * @param store what the cluster shares; absent where this node is alone
  * @param routing how packets for pods of other nodes travel
+ * @param l7Proxy whether rules on requests are decided by a proxy here; else they refuse everything
  */
 public record AgentConfig(
     String instance,
@@ -67,7 +68,8 @@ public record AgentConfig(
     boolean allowLostEndpoints,
     Optional<HealthConfig> health,
     Optional<ClusterStore> store,
-    Routing routing) {
+    Routing routing,
+    boolean l7Proxy) {
 
   /** Smallest largest packet: IPv6 asks for it. */
   private static final int MIN_MTU_BYTES = 1280;

@@ -4,6 +4,7 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Mended;
@@ -50,7 +51,8 @@ public final class DatapathFeature implements Feature {
                             config.limits(),
                             config.devices(),
                             config.podCidrs(),
-                            config.routing())));
+                            config.routing(),
+                            config.l7Proxy() ? ProxyFeature.LISTENERS : ProxyListeners.NONE)));
     context.opened().ifFailed(datapath::destroy);
     context.repeat("datapath-mending", CHECK, this::mend);
   }

@@ -66,7 +66,8 @@ final class EndpointView {
             .policy(
                 agent
                     .policyProgress(endpoint)
-                    .map(each -> PolicyView.of(endpoint, each))
+                    .map(each ->
+                        PolicyView.of(endpoint, each, ProxyView.statistics(agent, endpoint.id())))
                     .orElseGet(PolicyView::ofUnknown))
             .log(log)
             .state(endpoint.state().toString())

@@ -7,6 +7,7 @@ import io.cilium4j.api.model.EndpointPolicy;
 import io.cilium4j.api.model.EndpointPolicyStatus;
 import io.cilium4j.api.model.L4Policy;
 import io.cilium4j.api.model.PolicyRule;
+import io.cilium4j.api.model.ProxyStatistics;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
@@ -27,7 +28,13 @@ final class PolicyView {
 
   private PolicyView() {}
 
-  static EndpointPolicyStatus of(Endpoint endpoint, PolicyProgress progress) {
+  /**
+   * The policy of an endpoint.
+   *
+   * @param proxied what of it goes through the proxy
+   */
+  static EndpointPolicyStatus of(
+      Endpoint endpoint, PolicyProgress progress, List<ProxyStatistics> proxied) {
     CompiledPolicy policy = progress.compiled();
     EndpointPolicy shown =
         EndpointPolicy.builder()
@@ -45,7 +52,11 @@ final class PolicyView {
                     ports(policy, TrafficDirection.EGRESS)))
             .cidrPolicy(new CIDRPolicy(List.of(), List.of()))
             .build();
-    return new EndpointPolicyStatus(shown, progress.isEnforced() ? shown : unknown(), 0, List.of());
+    return new EndpointPolicyStatus(
+        shown,
+        progress.isEnforced() ? shown : unknown(),
+        proxied.isEmpty() ? 0 : progress.rulesRevision(),
+        proxied);
   }
 
   /** Of an endpoint whose policy is not known yet. */

@@ -120,6 +120,7 @@ final class StatusView {
         .kubeProxyReplacement(
             KubeProxyReplacement.builder().mode("False").features(NO_SERVICES).build())
         .ipam(ipam(agent.addresses()))
+        .proxy(ProxyView.of(agent))
         .cluster(
             new ClusterStatus(
                 nodeHealth(agent),

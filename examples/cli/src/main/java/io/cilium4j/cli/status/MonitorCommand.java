@@ -30,11 +30,10 @@ import java.util.Set;
  */
 public final class MonitorCommand implements CommandGroup {
   /** What an agent of this version sends. */
-  private static final List<String> SENT = List.of("agent", "drop", "policy-verdict");
+  private static final List<String> SENT = List.of("agent", "drop", "l7", "policy-verdict");
 
   /** What people of this field may ask for as well. */
-  private static final List<String> NEVER_SENT =
-      List.of("capture", "debug", "l7", "recorder", "trace");
+  private static final List<String> NEVER_SENT = List.of("capture", "debug", "recorder", "trace");
 
   private static final int RED = 31;
 
@@ -55,7 +54,8 @@ public final class MonitorCommand implements CommandGroup {
             new Option(
                 "--monitor-socket",
                 "PATH",
-                "the monitor's socket; default: CILIUM_MONITOR_SOCK, or monitor-json.sock beside the API's")));
+                "the monitor's socket; default: CILIUM_MONITOR_SOCK, or monitor-json.sock beside"
+                    + " the API's")));
   }
 
   /** What is wanted of the events. */
@@ -177,6 +177,16 @@ public final class MonitorCommand implements CommandGroup {
                   .formatted(
                       event.get("endpoint").text(),
                       event.get("direction").text(),
+                      event.get("verdict").text(),
+                      flow(event, arguments));
+          case "l7" ->
+              "-> Request %s %s %s%s => %s, verdict %s, %s"
+                  .formatted(
+                      event.get("http", "protocol").text(),
+                      event.get("http", "method").text(),
+                      event.get("http", "host").text(),
+                      event.get("http", "path").text(),
+                      event.get("http", "status").text(),
                       event.get("verdict").text(),
                       flow(event, arguments));
           default -> type + " " + flow(event, arguments);

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.feature;
+
+import io.cilium4j.agent.Redirect;
+import io.cilium4j.agent.proxy.AccessFlows;
+import io.cilium4j.agent.proxy.EndpointRequests;
+import io.cilium4j.agent.proxy.PlaceFlows;
+import io.cilium4j.agent.proxy.PlaceNetwork;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.PolicyEntry;
+import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.ProxyListeners;
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.Verdict;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.core.spi.ProxyPlace;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Change;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.datapath.proxy.HttpProxy;
+import io.cilium4j.datapath.proxy.Limits;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The HTTP proxy, which decides the requests of redirected flows. It is started before the first
+ * rule takes effect that needs it, so an agent without such rules starts without its classes.
+ */
+public final class ProxyFeature implements Feature {
+  private static final Logger LOG = LoggerFactory.getLogger(ProxyFeature.class);
+
+  /**
+   * What a policy may name, all served by one listener. The port is a name for it: the datapath
+   * leads connections to the socket and not to a port.
+   */
+  static final ProxyListeners LISTENERS = new ProxyListeners(Map.of("http", 10_080, "tls", 10_080));
+
+  /** One for each CPU that the node may spare; a loop serves thousands of connections. */
+  private static final int MAX_THREADS = 4;
+
+  private final Optional<ProxyPlace> place;
+  private final Scheduler thread;
+  private final TableFollower<RowKey, Row> follower;
+  private final AccessFlows access;
+  private final EndpointRequests requests;
+  private final RuleNames rules;
+  private final String datapath;
+
+  /** By endpoint; replaced as a whole. Written by the thread. */
+  private volatile Map<Integer, Endpoints> redirects = Map.of();
+
+  private volatile String problem = "";
+
+  /** Guarded by this, as is the next. */
+  private @Nullable HttpProxy proxy;
+
+  private boolean closed;
+
+  /**
+   * What an endpoint's policy redirects.
+   *
+   * @param served what goes to a listener that is there
+   * @param refused the rules whose listener is not there, by cookie
+   */
+  private record Endpoints(List<Redirect> served, Map<Integer, String> refused) {}
+
+  /** Finds the rule behind a cookie. */
+  private interface RuleNames {
+    Optional<RuleOrigin> of(int cookie);
+  }
+
+  /** Nothing runs before a rule needs it. */
+  public ProxyFeature(
+      FeatureContext context,
+      Table<Integer, Endpoint> endpoints,
+      DatapathFeature datapath,
+      PolicyFeature policy,
+      FlowFeature flows) {
+    this.place = datapath.datapath().proxyPlace();
+    this.datapath = datapath.datapath().name();
+    this.thread = context.thread("proxy");
+    this.rules = cookie -> policy.rules().snapshot().origin(cookie);
+    this.access = new AccessFlows(flows.flows());
+    this.requests = new EndpointRequests(endpoints, policy.controller());
+    place.ifPresent(there -> there.beforeFirstRedirect(this::startProxy));
+    this.follower = new TableFollower<>(policy.controller().desired(), thread, this::follow);
+  }
+
+  @Override
+  public void join(Lifecycle lifecycle) {
+    lifecycle.add(
+        "proxy",
+        new Lifecycle.Part() {
+          @Override
+          public void start() {
+            follower.start();
+          }
+
+          @Override
+          public void stop() {
+            follower.stop();
+            thread.close();
+            closeProxy();
+          }
+        });
+  }
+
+  private void follow(Changes<RowKey, Row> changes) {
+    Map<Integer, Endpoints> next = new TreeMap<>(redirects);
+    for (Change<RowKey, Row> change : changes.list()) {
+      if (change.key() instanceof EndpointKey(int id)) {
+        next.remove(id);
+        if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)) {
+          Endpoints of = read(id, row);
+          if (!of.served.isEmpty() || !of.refused.isEmpty()) {
+            next.put(id, of);
+          }
+        }
+      }
+    }
+    redirects = Map.copyOf(next);
+    if (isNeeded()) {
+      startProxy();
+    }
+  }
+
+  /** Tries again with the next change of a policy where it fails. */
+  private synchronized void startProxy() {
+    if (proxy == null && !closed && place.isPresent()) {
+      start(place.get());
+    }
+  }
+
+  private boolean isNeeded() {
+    return redirects.values().stream().anyMatch(each -> !each.served.isEmpty());
+  }
+
+  private Endpoints read(int id, EndpointRow row) {
+    var served = new TreeSet<Redirect>();
+    Map<Integer, String> refused = new TreeMap<>();
+    row.policy()
+        .forEach((key, entry) -> {
+          if (entry.verdict() == Verdict.REDIRECTED) {
+            int port = place.isPresent() ? LISTENERS.portOf(entry) : 0;
+            if (port == 0) {
+              refused.put(entry.cookie(), entry.listener());
+            } else {
+              served.add(redirect(id, key, entry, port));
+            }
+          }
+        });
+    return new Endpoints(List.copyOf(served), Map.copyOf(refused));
+  }
+
+  private static Redirect redirect(int id, PolicyKey key, PolicyEntry entry, int port) {
+    return new Redirect(id, key.direction(), key.protocol(), key.port(), entry.listener(), port);
+  }
+
+  private void start(ProxyPlace there) {
+    try {
+      proxy =
+          HttpProxy.start(
+              new HttpProxy.Config(
+                  "http",
+                  List.of(anywhere("0.0.0.0"), anywhere("::")),
+                  new PlaceNetwork(there),
+                  new PlaceFlows(there),
+                  requests,
+                  access,
+                  Limits.DEFAULT,
+                  Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MAX_THREADS)));
+      problem = "";
+    } catch (RuntimeException | UnsatisfiedLinkError e) {
+      problem = "rules on requests refuse everything: the proxy does not start: " + e.getMessage();
+      LOG.warn("proxy not started error=\"{}\"", e.toString());
+    }
+  }
+
+  private static InetSocketAddress anywhere(String address) {
+    return new InetSocketAddress(IpAddress.parse(address).toInetAddress(), 0);
+  }
+
+  private synchronized void closeProxy() {
+    closed = true;
+    if (proxy != null) {
+      proxy.close();
+      proxy = null;
+    }
+  }
+
+  /** What policies lead through the proxy, by endpoint. */
+  public List<Redirect> redirects() {
+    return redirects.values().stream().flatMap(each -> each.served.stream()).sorted().toList();
+  }
+
+  /** Whether the datapath has a place for a proxy. */
+  public boolean isAvailable() {
+    return place.isPresent();
+  }
+
+  @Override
+  public List<MetricFamily> metrics() {
+    List<MetricFamily> all = new ArrayList<>(access.metrics());
+    all.add(
+        new MetricFamily(
+            "cilium_proxy_redirects",
+            MetricFamily.Kind.GAUGE,
+            "Ports of endpoints whose connections go through the proxy",
+            List.of(Sample.Value.of(Map.of("protocol_l7", "http"), redirects().size()))));
+    return all;
+  }
+
+  @Override
+  public Map<String, String> problems() {
+    Map<String, String> all = new TreeMap<>();
+    if (!problem.isEmpty()) {
+      all.put("proxy", problem);
+    }
+    redirects.forEach((id, each) ->
+        each.refused.forEach((cookie, listener) -> {
+          String rule = rules.of(cookie).map(RuleOrigin::toString).orElse("a rule");
+          all.put("proxy " + rule, rule + ": refuses everything: " + why(listener));
+        }));
+    return all;
+  }
+
+  private String why(String listener) {
+    return place.isPresent()
+        ? "there is no proxy for its kind of rules (" + listener + ")"
+        : "the datapath " + datapath + " has no place for a proxy";
+  }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.proxy;
+
+import io.cilium4j.core.Flow;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.RequestMatcher.Decision;
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.Verdict;
+import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.datapath.flow.FlowLog;
+import io.cilium4j.datapath.flow.HttpAccess;
+import io.cilium4j.datapath.proxy.AccessLog;
+import io.cilium4j.datapath.proxy.AccessRecord;
+import io.cilium4j.datapath.proxy.AccessRecord.Outcome;
+import io.cilium4j.datapath.proxy.Check;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.concurrent.atomic.DoubleAdder;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * Takes the proxy's records of requests into the log of flows, and counts them.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class AccessFlows implements AccessLog {
+
+  private static final int TCP = 6;
+
+  /** Upper bounds in seconds, as the field's clients have them by default. */
+  private static final List<Double> BOUNDS =
+      List.of(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0);
+
+  private static final double NANOS_PER_SECOND = 1e9;
+
+  private final FlowLog flows;
+  private final LongAdder received = new LongAdder();
+  private final EnumMap<Outcome, LongAdder> outcomes = new EnumMap<>(Outcome.class);
+  private final AtomicLongArray latencies = new AtomicLongArray(BOUNDS.size() + 1);
+  private final DoubleAdder latencySeconds = new DoubleAdder();
+
+  /** Hands on to a log of flows. */
+  public AccessFlows(FlowLog flows) {
+    this.flows = flows;
+    for (Outcome outcome : Outcome.values()) {
+      outcomes.put(outcome, new LongAdder());
+    }
+  }
+
+  @Override
+  public void record(AccessRecord access) {
+    received.increment();
+    count(access.outcome()).increment();
+    if (access.latencyNanos() > 0) {
+      double seconds = access.latencyNanos() / NANOS_PER_SECOND;
+      latencies.incrementAndGet((int) BOUNDS.stream().filter(bound -> bound < seconds).count());
+      latencySeconds.add(seconds);
+    }
+    RuleOrigin rule = access.decision().map(Decision::rule).orElse(RuleOrigin.DEFAULT_DENY);
+    flows.accept(
+        flow(access, rule),
+        rule,
+        new HttpAccess(
+            access.protocol().toString(),
+            access.method(),
+            access.path(),
+            access.host(),
+            access.status(),
+            access.latencyNanos()));
+  }
+
+  private LongAdder count(Outcome outcome) {
+    return Objects.requireNonNull(outcomes.get(outcome));
+  }
+
+  private static Flow flow(AccessRecord access, RuleOrigin rule) {
+    Check check = access.decider().orElseGet(() -> access.flow().checks().getFirst());
+    return new Flow(
+        access.timeNanos(),
+        access.outcome() == Outcome.FORWARDED ? Verdict.ALLOWED : Verdict.DENIED,
+        Optional.empty(),
+        check.direction(),
+        check.endpointId(),
+        access.flow().clientIdentity(),
+        access.flow().serverIdentity(),
+        IpAddress.of(access.flow().client().getAddress()),
+        IpAddress.of(access.flow().server().getAddress()),
+        TCP,
+        access.flow().client().getPort(),
+        access.flow().server().getPort(),
+        rule.cookie(),
+        0);
+  }
+
+  /** What was counted. */
+  public List<MetricFamily> metrics() {
+    List<Sample> requests = new ArrayList<>();
+    requests.add(request("received", received));
+    requests.add(request("forwarded", count(Outcome.FORWARDED)));
+    requests.add(request("denied", count(Outcome.DENIED)));
+    requests.add(request("parse_errors", count(Outcome.ERROR)));
+    List<Long> counts = new ArrayList<>();
+    for (int i = 0; i < latencies.length(); i++) {
+      counts.add(latencies.get(i));
+    }
+    return List.of(
+        new MetricFamily(
+            "cilium_policy_l7_total",
+            MetricFamily.Kind.COUNTER,
+            "Requests that the proxy received, forwarded, denied and could not read",
+            requests),
+        new MetricFamily(
+            "cilium_proxy_upstream_reply_seconds",
+            MetricFamily.Kind.HISTOGRAM,
+            "Seconds until the server answered a request that went through the proxy",
+            List.of(
+                new Sample.Distribution(
+                    Map.of("error", "", "protocol_l7", "http", "scope", "upstreamTime"),
+                    BOUNDS,
+                    counts,
+                    latencySeconds.sum()))));
+  }
+
+  private static Sample request(String rule, LongAdder count) {
+    return Sample.Value.of(Map.of("rule", rule, "proxy_type", "http"), count.sum());
+  }
+}
