@@ -69,6 +69,8 @@ has_package() {
     llvm) command -v llvm-strip >/dev/null ;;
     iproute2) command -v ip >/dev/null ;;
     iputils-ping) command -v ping >/dev/null ;;
+    nghttp2-client) command -v h2load >/dev/null ;;
+    python3-websocket) any_exists /usr/lib/python3/dist-packages/websocket ;;
     busybox-static) command -v busybox >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
