@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 
@@ -177,7 +178,7 @@ public final class PolicyCase {
       line.put("flow", i);
       putRequest(line, rules, flows.get(i));
       line.put("ingress", ingress.verdict().name());
-      line.put("why", Map.of("egress", tree(egress), "ingress", tree(ingress)));
+      line.put("why", new TreeMap<>(Map.of("egress", tree(egress), "ingress", tree(ingress))));
       lines.add(JsonWriter.write(line));
     }
     return lines;
@@ -188,9 +189,10 @@ public final class PolicyCase {
     flow.http.ifPresent(request ->
         line.put(
             "http",
-            Map.of(
-                "egress", tree(decide(rules, flow, request, TrafficDirection.EGRESS)),
-                "ingress", tree(decide(rules, flow, request, TrafficDirection.INGRESS)))));
+            new TreeMap<>(
+                Map.of(
+                    "egress", tree(decide(rules, flow, request, TrafficDirection.EGRESS)),
+                    "ingress", tree(decide(rules, flow, request, TrafficDirection.INGRESS))))));
   }
 
   private RequestMatcher.Decision decide(
@@ -261,7 +263,8 @@ public final class PolicyCase {
     tree.put(
         "others",
         why.others().stream()
-            .map(loser -> Map.of("rule", loser.rule().toString(), "why", loser.why()))
+            .map(
+                loser -> new TreeMap<>(Map.of("rule", loser.rule().toString(), "why", loser.why())))
             .toList());
     var restricting = new TreeSet<String>();
     why.restrictedBy().forEach(rule -> restricting.add(rule.toString()));

@@ -74,9 +74,13 @@ class ServicePolicyTest {
     String flow = "{from: 1001, to: 1000, proto: TCP, port: 80, http: {method: %s, path: /}}";
     String flows = "flows: [" + flow.formatted("GET") + ", " + flow.formatted("PUT") + "]";
     List<String> answers = Ask.of(policy, flows).answers();
-    assertTrue(answers.get(0).contains("spec.ingress[0].toPorts[0].rules.http[0]"));
-    assertTrue(answers.get(0).endsWith("\"verdict\":\"ALLOWED\"}},\"ingress\":\"REDIRECTED\"}"));
-    assertTrue(answers.get(1).endsWith("\"verdict\":\"DENIED\"}},\"ingress\":\"REDIRECTED\"}"));
+    assertTrue(answers.get(0).contains("spec.ingress[0].toPorts[0].rules.http[0]"), answers.get(0));
+    assertTrue(
+        answers.get(0).endsWith("\"verdict\":\"ALLOWED\"}},\"ingress\":\"REDIRECTED\"}"),
+        answers.get(0));
+    assertTrue(
+        answers.get(1).endsWith("\"verdict\":\"DENIED\"}},\"ingress\":\"REDIRECTED\"}"),
+        answers.get(1));
     assertEquals(2, answers.size());
   }
 }
