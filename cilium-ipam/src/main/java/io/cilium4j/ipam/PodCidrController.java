@@ -56,6 +56,7 @@ public final class PodCidrController implements AutoCloseable {
 
   private @Nullable Watch<String, Stored<ClusterNode>> watch;
   private boolean isListed;
+  private boolean hasFollowed;
   private boolean retryIsSet;
   private boolean isFailing;
   private volatile boolean closed;
@@ -134,6 +135,11 @@ public final class PodCidrController implements AutoCloseable {
       return;
     }
     Changes<String, Stored<ClusterNode>> changes = watch.poll();
+    if (!hasFollowed) {
+      hasFollowed = true;
+      // A node of the list may be gone by now: no look tells of a row that the table never had.
+      pool.nodes().snapshot().forEach(row -> due.add(row.key()));
+    }
     for (Change<String, Stored<ClusterNode>> change : changes.list()) {
       due.add(change.key());
     }

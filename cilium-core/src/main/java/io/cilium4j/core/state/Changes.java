@@ -7,7 +7,7 @@ import java.util.List;
  * What a reader has to catch up with.
  *
  * @param list one change a key, in the order of revisions: what became of the rows of {@code
- *     before}, and every row that is new since
+ *     before}, every row that is new since, and removals of rows that came and went
  * @param before the table at the reader's last look; empty if this is the first one
  * @param snapshot the table after these changes
  */

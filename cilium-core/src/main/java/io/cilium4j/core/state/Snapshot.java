@@ -171,13 +171,7 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
         }
       }
     } else {
-      tombstones
-          .above(before.revision)
-          .forEachRemaining(entry -> {
-            if (before.contains(entry.value.key())) {
-              list.add(entry.value);
-            }
-          });
+      tombstones.above(before.revision).forEachRemaining(entry -> list.add(entry.value));
     }
     log.above(before.revision).forEachRemaining(entry -> list.add(asPut(entry.value)));
     // Two sorted runs: the sort merges them in one pass.

@@ -4,7 +4,6 @@ package io.cilium4j.core.state;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -147,7 +146,7 @@ class TableTest {
       assertEquals(10, bounded.table().snapshot().tombstoneCount());
       Changes<Integer, Integer> changes = watch.poll();
       assertEquals(30, changes.before().size());
-      assertEquals(12, changes.list().size(), "what came and went between is not told");
+      assertEquals(12, changes.list().size());
       for (int i = 0; i < 11; i++) {
         var removed = assertInstanceOf(Change.Removed.class, changes.list().get(i));
         assertEquals(i, removed.key());
@@ -271,7 +270,7 @@ class TableTest {
       switch (change) {
         case Change.Put<Integer, Integer> put -> copy.put(put.key(), put.value());
         case Change.Removed<Integer, Integer> removed ->
-            assertNotNull(copy.remove(removed.key()), "it was told of what it knew");
+            copy.remove(removed.key());
       }
     }
   }

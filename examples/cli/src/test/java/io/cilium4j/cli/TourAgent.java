@@ -44,7 +44,7 @@ final class TourAgent implements AutoCloseable {
                 "--datapath=ebpf",
                 "--state-dir=" + folder.resolve("state"),
                 "--socket-path=" + socket(),
-                "--monitor-socket=" + monitorSocket(),
+                "--monitor-socket=" + folder.resolve("monitor.sock"),
                 "--node-name=node1",
                 "--ipv4-range=10.77.0.0/24",
                 "--ipv6-range=fd77::/120")
@@ -70,7 +70,7 @@ final class TourAgent implements AutoCloseable {
   }
 
   Path monitorSocket() {
-    return folder.resolve("monitor.sock");
+    return folder.resolve("monitor-json.sock");
   }
 
   private ProcessBuilder java(String... arguments) {

@@ -259,6 +259,7 @@ public final class AgentEvents implements AutoCloseable {
             K key = change.key();
             return new Step<>(key, changes.before().get(key), changes.snapshot().get(key));
           })
+          .filter(step -> step.before().isPresent() || step.now().isPresent())
           .toList();
     }
 
