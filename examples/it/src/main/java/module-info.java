@@ -16,4 +16,8 @@ module io.cilium4j.it {
   requires io.cilium4j.policy;
 
   uses io.cilium4j.core.spi.DatapathProvider;
+
+  requires jdk.httpserver;
+
+  uses io.cilium4j.core.spi.ClusterStoreProvider;
 }
