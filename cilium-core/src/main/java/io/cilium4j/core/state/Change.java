@@ -14,9 +14,9 @@ public sealed interface Change<K, V> {
   record Put<K, V>(K key, V value, long revision) implements Change<K, V> {}
 
   /**
-   * The row is gone. A reader may be told so of a row that came and went between two looks, which it
-   * may have heard of elsewhere: carrying out a removal must be no error when there is nothing to
-   * remove.
+   * The row is gone. A reader may be told so of a row that came and went between two looks, which
+   * it may have heard of elsewhere: carrying out a removal must be no error when there is nothing
+   * to remove.
    *
    * @param last the value it had
    * @param revision the one of the removal, or a later one where that is forgotten

@@ -269,8 +269,7 @@ class TableTest {
     for (Change<Integer, Integer> change : changes.list()) {
       switch (change) {
         case Change.Put<Integer, Integer> put -> copy.put(put.key(), put.value());
-        case Change.Removed<Integer, Integer> removed ->
-            copy.remove(removed.key());
+        case Change.Removed<Integer, Integer> removed -> copy.remove(removed.key());
       }
     }
   }
