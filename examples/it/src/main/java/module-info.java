@@ -8,6 +8,7 @@ module io.cilium4j.it {
   requires io.cilium4j.agent;
   requires io.cilium4j.cni;
   // What tests start as a process of its own.
+  requires io.cilium4j.cli;
   requires io.cilium4j.daemon;
   requires io.cilium4j.operator;
   // What the tests drive part by part.
@@ -15,9 +16,9 @@ module io.cilium4j.it {
   requires io.cilium4j.documents;
   requires io.cilium4j.policy;
 
-  uses io.cilium4j.core.spi.DatapathProvider;
-
+  // A pod's server.
   requires jdk.httpserver;
 
   uses io.cilium4j.core.spi.ClusterStoreProvider;
+  uses io.cilium4j.core.spi.DatapathProvider;
 }

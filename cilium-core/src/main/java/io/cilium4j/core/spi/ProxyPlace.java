@@ -4,7 +4,7 @@ package io.cilium4j.core.spi;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import java.util.Optional;
-import java.util.concurrent.ThreadFactory;
+import java.util.function.Supplier;
 
 /**
  * Where the sockets of the node's proxy live: a network of its own, to which a datapath leads the
@@ -17,8 +17,14 @@ import java.util.concurrent.ThreadFactory;
  */
 public interface ProxyPlace {
 
-  /** Makes daemon threads, named {@code PREFIX-N}, whose sockets live in this place. */
-  ThreadFactory threads(String prefix);
+  /**
+   * Makes a socket that lives in this place, on the calling thread, which is there meanwhile.
+   *
+   * @param socket makes it, and does nothing else: a thread that it started would stay here
+   * @throws IllegalStateException on a virtual thread
+   * @throws DatapathException if the place cannot be entered
+   */
+  <S> S inside(Supplier<S> socket);
 
   /**
    * Leads new connections to a socket that listens, until it is closed.

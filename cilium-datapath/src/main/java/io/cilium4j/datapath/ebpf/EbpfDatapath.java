@@ -181,7 +181,7 @@ final class EbpfDatapath implements Datapath {
 
   private PlaceDevices openPlaces(boolean isFirst) {
     try {
-      return PlaceDevices.open(config, node, names, manifest, pins);
+      return PlaceDevices.open(config, node, names, manifest, pins, hooks);
     } catch (RuntimeException e) {
       node.close();
       removeIf(isFirst);
@@ -246,20 +246,25 @@ final class EbpfDatapath implements Datapath {
 
   /**
    * Not on the watch's thread, for which closing waits; and a moment later, so that changes that
-   * come together, this datapath's own as well, are looked at together.
+   * come together, this datapath's own as well, are looked at together. Neither on a virtual
+   * thread: what it asks of the kernel concerns the network of the thread that asks, which a
+   * platform thread has from the watch's, and so from whoever opened this datapath.
    */
   private void mendSoon() {
     if (isOpen && mending.compareAndSet(false, true)) {
-      Thread.startVirtualThread(() -> {
-        LockSupport.parkNanos(SETTLE.toNanos());
-        synchronized (pods) {
-          if (leavesDevices) {
-            return;
-          }
-          mending.set(false);
-          mend().mended().forEach(each -> LOG.warn("mended what={}", each));
-        }
-      });
+      Thread.ofPlatform()
+          .daemon()
+          .name(names.instance() + "-mending")
+          .start(() -> {
+            LockSupport.parkNanos(SETTLE.toNanos());
+            synchronized (pods) {
+              if (leavesDevices) {
+                return;
+              }
+              mending.set(false);
+              mend().mended().forEach(each -> LOG.warn("mended what={}", each));
+            }
+          });
     }
   }
 
@@ -359,7 +364,7 @@ final class EbpfDatapath implements Datapath {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
         mender.attempt("forwarding", nodeDevices::requireForwarding);
-        places.mend(aroundPlaces(), mender);
+        places.mend(aroundPlaces(), proxy, mender);
         mender.attempt(
             "routes to nodes",
             () ->

@@ -51,7 +51,14 @@ record PlaceDevices(@Nullable TunnelDevice tunnel, @Nullable ProxyNamespace prox
 
   /** Makes those that the configuration asks for, down, and removes those that it does not. */
   static PlaceDevices open(
-      Config config, Netlink node, InstanceNames names, DeviceManifest manifest, Pins pins) {
+      Config config,
+      Netlink node,
+      InstanceNames names,
+      DeviceManifest manifest,
+      Pins pins,
+      Hooks hooks) {
+    recover(names.tunnelDevice(), node, manifest, hooks);
+    recover(names.proxyDevice(), node, manifest, hooks);
     TunnelDevice tunnel = null;
     if (config.routing().tunnel().isPresent()) {
       tunnel = TunnelDevice.open(node, names, manifest, config.routing().tunnel().get().port());
@@ -68,6 +75,13 @@ record PlaceDevices(@Nullable TunnelDevice tunnel, @Nullable ProxyNamespace prox
         tunnel,
         ProxyNamespace.open(
             node, names, manifest, namespaces(config), ETHERNET_MTU_BYTES - overhead));
+  }
+
+  /** Where the manifest was lost, a device that our program is at is ours. */
+  private static void recover(String name, Netlink node, DeviceManifest manifest, Hooks hooks) {
+    node.linkByName(name)
+        .filter(link -> hooks.isAttached(link.index(), link.name()))
+        .ifPresent(link -> manifest.add(link.name(), link.index(), link.mac()));
   }
 
   /** The folder of namespaces' names. */
@@ -136,7 +150,7 @@ record PlaceDevices(@Nullable TunnelDevice tunnel, @Nullable ProxyNamespace prox
   }
 
   /** Mends them, whatever somebody did to them. */
-  void mend(Node node, Mender mender) {
+  void mend(Node node, @Nullable ProxyGate gate, Mender mender) {
     Consumer<String> mended = mender::mended;
     if (tunnel != null) {
       mender.attempt(
@@ -152,6 +166,9 @@ record PlaceDevices(@Nullable TunnelDevice tunnel, @Nullable ProxyNamespace prox
           () -> {
             proxy.mend().forEach(mended);
             node.mend(Entry.FROM_PROXY, proxy.link(), mender);
+            if (gate != null && gate.attach()) {
+              mender.mended("the program of the proxy's network was detached");
+            }
           });
     }
   }

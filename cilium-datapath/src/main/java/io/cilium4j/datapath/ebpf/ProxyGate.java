@@ -22,8 +22,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +42,8 @@ final class ProxyGate implements ProxyPlace, AutoCloseable {
   private static final int TCP6 = 1;
 
   private final ProxyNamespace namespace;
+  private final BpfProgram steer;
+  private final BpfFs links;
   private final BpfMap<Integer, Long> listeners;
   private final List<BpfMap<ConntrackKey, ConntrackRecord>> flows = new ArrayList<>();
   private final AtomicReference<@Nullable Runnable> first = new AtomicReference<>();
@@ -53,7 +55,9 @@ final class ProxyGate implements ProxyPlace, AutoCloseable {
    */
   ProxyGate(ProxyNamespace namespace, BpfProgram steer, Pins pins) {
     this.namespace = namespace;
-    attach(steer, pins.proxy(), namespace.netns().path());
+    this.steer = steer;
+    this.links = pins.proxy();
+    attach();
     this.listeners =
         BpfMap.openPinned(pins.maps().pin(KernelMaps.LISTENERS), Codec.u32(), Codec.u64());
     for (KernelMaps.FlowTable table : KernelMaps.FLOW_TABLES) {
@@ -61,25 +65,27 @@ final class ProxyGate implements ProxyPlace, AutoCloseable {
     }
   }
 
-  private static void attach(BpfProgram steer, BpfFs folder, Path netns) {
-    Path pin = folder.pin(steer.name());
+  /** Sees that the program is at its place; gives whether it was not. */
+  boolean attach() {
+    Path pin = links.pin(steer.name());
     if (Files.exists(pin)) {
       try (BpfLink link = BpfLink.openPinned(pin)) {
         link.update(steer);
-        return;
+        return false;
       } catch (BpfException e) {
-        // Its namespace ended, which detached it.
-        folder.remove(steer.name());
+        // Its namespace ended, or somebody detached it.
+        links.remove(steer.name());
       }
     }
-    try (BpfLink link = BpfLink.attachSocketLookup(steer, netns)) {
+    try (BpfLink link = BpfLink.attachSocketLookup(steer, namespace.netns().path())) {
       link.pin(pin);
     }
+    return true;
   }
 
   @Override
-  public ThreadFactory threads(String prefix) {
-    return namespace.netns().threadFactory(prefix);
+  public <S> S inside(Supplier<S> socket) {
+    return namespace.netns().visit(socket);
   }
 
   @Override

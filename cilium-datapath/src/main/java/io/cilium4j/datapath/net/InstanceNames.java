@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.spi.DatapathProvider.Config;
+import java.util.List;
 
 /**
  * The names of the devices and folders that one instance owns. Several agents run on one machine,
@@ -37,6 +38,11 @@ public record InstanceNames(String instance) {
   /** The device that leads to the proxy's network. */
   public String proxyDevice() {
     return isDefault() ? "cilium_proxy" : instance + "_proxy";
+  }
+
+  /** Whether a device is named as one that the instance has on the node and that is no pod's. */
+  public boolean isNodeDevice(String device) {
+    return List.of(hostDevice(), netDevice(), tunnelDevice(), proxyDevice()).contains(device);
   }
 
   /** The device of an endpoint on the node's side. */

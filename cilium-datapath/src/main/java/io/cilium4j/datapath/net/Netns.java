@@ -11,21 +11,22 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A network namespace, held open by a descriptor.
  *
- * <p>The kernel keeps the namespace with the <em>thread</em>. This class never moves a thread that
- * exists: what has to run inside runs on a platform thread made for it, which enters as its first
- * act and ends there, so no thread of a pool can be left in the wrong network. A socket stays in
- * the namespace it was made in, so most work is: make the socket inside, use it from anywhere.
+ * <p>The kernel keeps the namespace with the <em>thread</em>. What has to run inside runs on a
+ * platform thread made for it, which enters as its first act and ends there, so no thread of a pool
+ * is left in the wrong network. A socket stays in the namespace it was made in, so most work is:
+ * make the socket inside, use it from anywhere. Who makes many sockets {@linkplain #visit visits}.
  *
- * <p>A thread that is <em>started</em> inside is born inside. Code given to {@link #call} or to a
- * {@link #threadFactory} must therefore start no thread that others will use: no virtual thread, no
- * common pool, no shared client.
+ * <p>A thread that is <em>started</em> inside is born inside. Code given to {@link #call} must
+ * therefore start no thread that others will use: no virtual thread, no common pool, no shared
+ * client. Neither may it wake a virtual thread, by a lock, a queue or a future: the JDK may start a
+ * carrier for it then and there, which will carry others, too. So nothing of a long-lived program
+ * lives inside.
  *
  * <p>Safe for use by several threads.
  */
@@ -185,19 +186,25 @@ public final class Netns implements AutoCloseable {
   }
 
   /**
-   * Makes threads that live inside: daemons, named {@code PREFIX-N}. One that cannot enter ends
-   * before it runs its task.
+   * Makes a socket inside, on the calling thread, which leaves again. Takes some microseconds,
+   * where {@link #call} takes a thread.
+   *
+   * @param socket makes it, and does nothing else
+   * @throws IllegalStateException on a virtual thread: its carrier would be moved, and others with
+   *     it
    */
-  public ThreadFactory threadFactory(String prefix) {
-    var started = new AtomicInteger();
-    return task ->
-        Thread.ofPlatform()
-            .name(prefix + "-" + started.incrementAndGet())
-            .daemon()
-            .unstarted(() -> {
-              enter();
-              task.run();
-            });
+  public <S> S visit(Supplier<S> socket) {
+    if (Thread.currentThread().isVirtual()) {
+      throw new IllegalStateException("a virtual thread cannot visit " + path);
+    }
+    try (Netns home = current()) {
+      enter();
+      try {
+        return socket.get();
+      } finally {
+        home.enter();
+      }
+    }
   }
 
   /** Closes the descriptor; what lives inside goes on. */

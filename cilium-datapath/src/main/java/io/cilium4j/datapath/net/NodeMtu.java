@@ -67,9 +67,7 @@ public final class NodeMtu implements Lifecycle.Part {
   }
 
   private boolean isOurs(Link link) {
-    return List.of(names.hostDevice(), names.netDevice(), names.tunnelDevice())
-            .contains(link.name())
-        || names.isPodDevice(link.name());
+    return names.isNodeDevice(link.name()) || names.isPodDevice(link.name());
   }
 
   @Override

@@ -52,10 +52,7 @@ public final class PrefixUse {
     }
     for (Link link : links) {
       boolean isOwn =
-          link.name().equals(names.hostDevice())
-              || link.name().equals(names.netDevice())
-              || names.isPodDevice(link.name())
-              || isPods.test(link);
+          names.isNodeDevice(link.name()) || names.isPodDevice(link.name()) || isPods.test(link);
       if (!isOwn) {
         for (IpPrefix prefix : config.podCidrs()) {
           requireFree(node, link, prefix);

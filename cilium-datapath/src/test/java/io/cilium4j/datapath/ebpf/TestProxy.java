@@ -19,6 +19,7 @@ import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadFactory;
 
@@ -43,7 +44,7 @@ final class TestProxy implements AutoCloseable {
 
   TestProxy(ProxyPlace place) throws InterruptedException {
     this.place = place;
-    this.threads = place.threads("proxy");
+    this.threads = Thread.ofPlatform().daemon().name("proxy-", 0).factory();
     List<Thread> making = new ArrayList<>();
     for (IpFamily family : IpFamily.values()) {
       Thread thread = threads.newThread(() -> listen(family));
@@ -61,7 +62,7 @@ final class TestProxy implements AutoCloseable {
 
   private void listen(IpFamily family) {
     try {
-      ServerSocketChannel listener = ServerSocketChannel.open(java(family));
+      ServerSocketChannel listener = inside(() -> ServerSocketChannel.open(java(family)));
       makeTransparent(listener, family);
       listener.bind(new InetSocketAddress(anywhere(family).toInetAddress(), 0));
       listeners.add(listener);
@@ -70,6 +71,16 @@ final class TestProxy implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  private <S> S inside(Callable<S> socket) {
+    return place.inside(() -> {
+      try {
+        return socket.call();
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    });
   }
 
   private static IpAddress anywhere(IpFamily family) {
@@ -108,7 +119,7 @@ final class TestProxy implements AutoCloseable {
 
   private void serve(SocketChannel client, IpFamily family) {
     try (client;
-        SocketChannel server = SocketChannel.open(java(family))) {
+        SocketChannel server = inside(() -> SocketChannel.open(java(family)))) {
       connections.add(server);
       var from = (InetSocketAddress) client.getRemoteAddress();
       var to = (InetSocketAddress) client.getLocalAddress();

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.net;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -77,10 +78,31 @@ class NetnsKernelIT {
   }
 
   @Test
-  void threadFactory_threads_liveInside() throws Exception {
-    var seen = new CompletableFuture<String>();
-    netns.threadFactory("t").newThread(() -> seen.complete(Netns.currentId())).start();
-    assertEquals(netns.id(), seen.get(10, TimeUnit.SECONDS));
+  void visit_makesTheSocketInsideAndReturns() throws Exception {
+    String home = Netns.currentId();
+    String seen = netns.visit(Netns::currentId);
+    assertEquals(netns.id(), seen);
+    assertEquals(home, Netns.currentId());
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            netns.visit(() -> {
+              throw new IllegalArgumentException();
+            }));
+    assertEquals(home, Netns.currentId());
+  }
+
+  @Test
+  void visit_byAVirtualThread_isRefused() throws Exception {
+    var refused = new CompletableFuture<Throwable>();
+    Thread.startVirtualThread(() -> {
+      try {
+        refused.complete(new AssertionError(netns.visit(Netns::currentId)));
+      } catch (IllegalStateException e) {
+        refused.complete(e);
+      }
+    });
+    assertInstanceOf(IllegalStateException.class, refused.get(10, TimeUnit.SECONDS));
   }
 
   @Test

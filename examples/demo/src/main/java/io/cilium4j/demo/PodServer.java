@@ -21,14 +21,14 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 
 /**
  * The HTTP server of one pod, which answers every request with the pod's name and with the address
- * and port that it saw the request come from. Its thread is born in the pod's network namespace and
- * its socket made there, so that it is reached by the pod's packets and by no others. It listens on
- * both families.
+ * and port that it saw the request come from. Its socket is made in the pod's network namespace, so
+ * that it is reached by the pod's packets and by no others. It listens on both families.
  */
 final class PodServer implements AutoCloseable {
 
@@ -47,16 +47,14 @@ final class PodServer implements AutoCloseable {
   static PodServer start(Netns netns, String podName, int port) {
     EventLoopGroup thread =
         new MultiThreadIoEventLoopGroup(
-            1, netns.threadFactory("http-" + podName), NioIoHandler.newFactory());
+            1, new DefaultThreadFactory("http-" + podName, true), NioIoHandler.newFactory());
     try {
       ServerBootstrap server =
           new ServerBootstrap()
               .group(thread)
-              .channel(NioServerSocketChannel.class)
+              .channelFactory(() -> netns.visit(NioServerSocketChannel::new))
               .childHandler(new Pipeline(podName));
-      // The socket belongs to the namespace of the thread that makes it, which is this one's.
-      Channel listener = netns.call(() -> server.bind(port).syncUninterruptibly().channel());
-      return new PodServer(thread, listener);
+      return new PodServer(thread, server.bind(port).syncUninterruptibly().channel());
     } catch (RuntimeException e) {
       stop(thread);
       throw new DemoException("server of " + podName + " on port " + port + ": " + e, e);

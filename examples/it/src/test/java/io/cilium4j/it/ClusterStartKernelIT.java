@@ -16,7 +16,9 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.state.Deadline;
 import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.Route;
 import io.cilium4j.it.TestCluster.Node;
 import io.cilium4j.it.TestCluster.Pod;
 import io.cilium4j.it.TestCluster.Routing;
@@ -147,6 +149,57 @@ class ClusterStartKernelIT {
               told.address(AddressType.INTERNAL_IP, family).orElseThrow());
         }
       }
+    }
+  }
+
+  @Test
+  void start_defaultRoute_itsSourceIsTheAddress() throws Exception {
+    try (var cluster = new TestCluster("ite", Routing.NATIVE)) {
+      Node node = cluster.first;
+      Map<IpFamily, IpAddress> sources =
+          Map.of(
+              IpFamily.IPV4,
+              IpAddress.parse("198.51.100.1"),
+              IpFamily.IPV6,
+              IpAddress.parse("2001:db8:8::1"));
+      try (Netlink links = node.network()) {
+        int device = links.linkByName("eth1").orElseThrow().index();
+        sources.forEach((family, source) ->
+            links.replaceRoute(
+                Route.to(IpPrefix.parse(family == IpFamily.IPV4 ? "0.0.0.0/0" : "::/0"), device)
+                    .via(source.plus(1))));
+      }
+      cluster.launchOperator();
+      node.launch();
+      node.agent().awaitReady();
+      try (ClusterStore store = cluster.openStore()) {
+        ClusterNode told = store.nodes().read(node.name()).orElseThrow().value();
+        sources.forEach((family, source) ->
+            assertEquals(source, told.address(AddressType.INTERNAL_IP, family).orElseThrow()));
+      }
+    }
+  }
+
+  @Test
+  void start_deviceManifestIsLost_tunnelAndProxyAreTakenOver() throws Exception {
+    try (var cluster = new TestCluster("itl", Routing.VXLAN)) {
+      Node node = cluster.first;
+      cluster.launchOperator();
+      node.launch();
+      node.agent().awaitReady();
+      List<Link> before = devices(node);
+      node.kill();
+      Files.delete(node.folder().resolve("state/datapath/ebpf-devices"));
+      node.launch();
+      node.agent().awaitReady();
+      assertEquals(4, before.size());
+      assertEquals(before, devices(node));
+    }
+  }
+
+  private static List<Link> devices(Node node) {
+    try (Netlink links = node.network()) {
+      return links.listLinks(node.instance() + "_");
     }
   }
 

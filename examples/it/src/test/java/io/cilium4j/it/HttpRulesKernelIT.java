@@ -61,7 +61,7 @@ class HttpRulesKernelIT {
     private final ExecutorService threads;
 
     Recorder(Netns netns) throws IOException {
-      this.threads = netns.call(() -> Executors.newCachedThreadPool(netns.threadFactory("server")));
+      this.threads = Executors.newCachedThreadPool();
       this.server = netns.call(() -> HttpServer.create(new InetSocketAddress(PORT), 0));
       server.setExecutor(threads);
       server.createContext(
@@ -72,10 +72,7 @@ class HttpRulesKernelIT {
             exchange.sendResponseHeaders(200, -1);
             exchange.close();
           });
-      netns.call(() -> {
-        server.start();
-        return true;
-      });
+      server.start();
     }
 
     @Override

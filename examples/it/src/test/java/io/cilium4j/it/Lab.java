@@ -91,7 +91,7 @@ final class Lab implements AutoCloseable {
   /** A test that cannot run here is skipped, or fails where the build says that it must run. */
   static void requireKernel() {
     boolean possible;
-    try (Netns probe = Netns.create("cilium4j-it-probe")) {
+    try (Netns probe = Netns.create("cilium4j-it-probe-" + ProcessHandle.current().pid())) {
       possible = true;
       Netns.delete(probe.path());
     } catch (RuntimeException e) {

@@ -30,7 +30,7 @@ class ManyEndpointsKernelIT {
 
   @Test
   void endpoints_aThousandCreatedAndDeleted_leaveNothing() throws Exception {
-    try (var lab = new Lab("itm", "ebpf", 30)) {
+    try (var lab = new Lab("itmany", "ebpf", 30)) {
       lab.agent().start();
       round(lab); // What is made once, at the first use, is no leak.
       Set<String> owned = lab.owned();

@@ -183,6 +183,7 @@ class MendingKernelIT {
           Map.entry(
               "pod unpinned", scene -> scene.unpin("links/" + scene.alice().device().hostName())),
           Map.entry("maps unpinned", scene -> scene.unpin("cilium_policy", "cilium_ct4_global")),
+          Map.entry("proxy unpinned", scene -> scene.unpin("proxy/cil_steer")),
           Map.entry("program unpinned", scene -> scene.unpin("programs/cil_from_container")),
           Map.entry("all unpinned", Scene::unpinAll));
 

@@ -29,7 +29,7 @@ class RestartKernelIT {
   @ParameterizedTest
   @EnumSource(IpFamily.class)
   void restart_whileATcpStreamRuns_losesNotOneByte(IpFamily family) throws Exception {
-    try (var lab = new Lab("itr", "ebpf", 20)) {
+    try (var lab = new Lab("itre", "ebpf", 20)) {
       lab.agent().start();
       lab.pod("alice");
       Endpoint bob = lab.pod("bob");

@@ -98,7 +98,7 @@ class SoakKernelIT {
 
   @Test
   void churn_forAWhile_leavesNoTrace() throws Exception {
-    try (var lab = new Lab("ito", "ebpf", 61)) {
+    try (var lab = new Lab("itsoak", "ebpf", 62)) {
       lab.agent().start();
       try (var server =
           RestServer.start(lab.agent(), RestConfig.at(lab.folder().resolve("api.sock")))) {

@@ -16,14 +16,13 @@ import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.unix.UnixChannel;
+import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.Inet6Address;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -94,7 +93,7 @@ public final class HttpProxy implements AutoCloseable {
     this.config = config;
     this.loops =
         new MultiThreadIoEventLoopGroup(
-            config.threads(), config.network().threads("proxy"), EpollIoHandler.newFactory());
+            config.threads(), new DefaultThreadFactory("proxy", true), EpollIoHandler.newFactory());
   }
 
   /** Why a proxy cannot run here, in one line; empty if it can. */
@@ -124,30 +123,18 @@ public final class HttpProxy implements AutoCloseable {
     }
   }
 
-  /** Listens at an address. It is done on a loop: sockets live where the thread does. */
   private Channel open(InetSocketAddress address) {
-    var opened = new CompletableFuture<Channel>();
-    loops
-        .next()
-        .execute(() ->
-            listen(address)
-                .addListener((ChannelFuture bound) -> {
-                  try {
-                    if (!bound.isSuccess()) {
-                      throw bound.cause();
-                    }
-                    ready(bound.channel());
-                    opened.complete(bound.channel());
-                  } catch (Throwable e) {
-                    opened.completeExceptionally(e);
-                  }
-                }));
+    ChannelFuture bound = listen(address).awaitUninterruptibly();
     try {
-      return opened.join();
-    } catch (CompletionException e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
+      if (!bound.isSuccess()) {
+        throw bound.cause();
+      }
+      ready(bound.channel());
+      return bound.channel();
+    } catch (Throwable e) {
+      var _ = bound.channel().close();
       throw new IllegalStateException(
-          "the proxy cannot listen at " + address + ": " + cause.getMessage(), cause);
+          "the proxy cannot listen at " + address + ": " + e.getMessage(), e);
     }
   }
 
@@ -158,7 +145,8 @@ public final class HttpProxy implements AutoCloseable {
     ServerBootstrap bootstrap =
         new ServerBootstrap()
             .group(loops)
-            .channelFactory(() -> new EpollServerSocketChannel(family(address)))
+            .channelFactory(
+                () -> config.network().inside(() -> new EpollServerSocketChannel(family(address))))
             .option(ChannelOption.AUTO_READ, false)
             .option(ChannelOption.SO_REUSEADDR, true)
             .option(ChannelOption.SO_BACKLOG, 4096)

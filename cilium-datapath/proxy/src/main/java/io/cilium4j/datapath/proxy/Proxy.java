@@ -105,7 +105,8 @@ record Proxy(
     Bootstrap bootstrap =
         new Bootstrap()
             .group(client.eventLoop())
-            .channelFactory(() -> new EpollSocketChannel(HttpProxy.family(flow.server())))
+            .channelFactory(
+                () -> network.inside(() -> new EpollSocketChannel(HttpProxy.family(flow.server()))))
             .option(ChannelOption.AUTO_READ, false)
             .option(ChannelOption.ALLOW_HALF_CLOSURE, true)
             .option(ChannelOption.TCP_NODELAY, true)

@@ -2,7 +2,7 @@
 package io.cilium4j.datapath.proxy;
 
 import io.cilium4j.core.IpFamily;
-import java.util.concurrent.ThreadFactory;
+import java.util.function.Supplier;
 
 /** The network in which the proxy's sockets live. */
 public interface ProxyNetwork {
@@ -11,8 +11,8 @@ public interface ProxyNetwork {
   ProxyNetwork PLAIN =
       new ProxyNetwork() {
         @Override
-        public ThreadFactory threads(String name) {
-          return Thread.ofPlatform().daemon().name(name + "-", 0).factory();
+        public <S> S inside(Supplier<S> socket) {
+          return socket.get();
         }
 
         @Override
@@ -27,12 +27,11 @@ public interface ProxyNetwork {
       };
 
   /**
-   * Makes the threads that make the proxy's sockets. A thread of another network namespace enters
-   * it before it runs anything.
+   * Makes a socket that lives in this network, on the calling thread.
    *
-   * @param name what the threads' names begin with
+   * @param socket makes it, and does nothing else
    */
-  ThreadFactory threads(String name);
+  <S> S inside(Supplier<S> socket);
 
   /**
    * Whether the proxy speaks with the addresses of others: its sockets take {@code IP_TRANSPARENT},
@@ -41,7 +40,7 @@ public interface ProxyNetwork {
   boolean isTransparent();
 
   /**
-   * Told when a listener is ready, before anything is accepted, on a thread of {@link #threads}.
+   * Told when a listener is ready, before anything is accepted.
    *
    * @param listener the listener's name, as {@link io.cilium4j.core.PolicyEntry#listener} has it
    * @param family the family of the addresses that it accepts

@@ -140,8 +140,18 @@ final class DaemonOptions {
         "auto",
         "the endpoints' prefix, at most /126, in use by nothing else; auto is the operator's or"
             + " fd00:10::/112");
-    add(group, "ipv4-node", Kind.TEXT, "auto", "where other nodes reach this one; auto: found");
-    add(group, "ipv6-node", Kind.TEXT, "auto", "where other nodes reach this one; auto: found");
+    add(
+        group,
+        "ipv4-node",
+        Kind.TEXT,
+        "auto",
+        "where other nodes reach this one; auto: what the default route sends from");
+    add(
+        group,
+        "ipv6-node",
+        Kind.TEXT,
+        "auto",
+        "where other nodes reach this one; auto: what the default route sends from");
     add(
         group,
         "allow-lost-endpoints",

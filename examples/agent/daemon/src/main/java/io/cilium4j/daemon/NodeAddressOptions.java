@@ -3,6 +3,9 @@ package io.cilium4j.daemon;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import java.io.UncheckedIOException;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.util.ArrayList;
@@ -10,11 +13,11 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** Where other nodes reach this one, as options say or as its devices have it. */
 final class NodeAddressOptions {
   private static final String AUTO = "auto";
+  private static final int DISCARD_PORT = 9;
 
   private NodeAddressOptions() {}
 
@@ -45,31 +48,40 @@ final class NodeAddressOptions {
   }
 
   /**
-   * The first of the device with the lowest index that has one others can reach. A device without a
-   * carrier comes last but counts: the kernel tells of a carrier up to a second late, and a cable
-   * may be plugged in after the agent's start. The JDK does not tell it from one that is set down.
+   * The address that the node sends from by its default route; without one, the first of the device
+   * with the lowest index. Whether a device has a carrier does not count: the kernel tells of it up
+   * to a second late, and a choice that depends on it would be another at the next start.
    */
   private static Optional<IpAddress> found(IpFamily family) {
     try {
-      var carrying = new ArrayList<IpAddress>();
-      var others = new ArrayList<IpAddress>();
+      var addresses = new ArrayList<IpAddress>();
       List<NetworkInterface> devices = Collections.list(NetworkInterface.getNetworkInterfaces());
       devices.sort(Comparator.comparingInt(NetworkInterface::getIndex));
       for (NetworkInterface device : devices) {
         if (device.isLoopback() || isOurs(device)) {
           continue;
         }
-        List<IpAddress> all = device.isUp() ? carrying : others;
         device
             .inetAddresses()
             .filter(each -> !each.isLinkLocalAddress())
             .map(IpAddress::of)
             .filter(each -> each.family() == family)
-            .forEach(all::add);
+            .forEach(addresses::add);
       }
-      return Stream.concat(carrying.stream(), others.stream()).findFirst();
+      return source(family).filter(addresses::contains).or(() -> addresses.stream().findFirst());
     } catch (SocketException e) {
       throw new OptionException("ipv4-node: auto: devices cannot be listed: " + e.getMessage());
+    }
+  }
+
+  /** What the kernel would send from to a far host; connecting a datagram socket sends nothing. */
+  private static Optional<IpAddress> source(IpFamily family) {
+    String farHost = family == IpFamily.IPV4 ? "8.8.8.8" : "2001:4860:4860::8888";
+    try (var socket = new DatagramSocket()) {
+      socket.connect(new InetSocketAddress(IpAddress.parse(farHost).toInetAddress(), DISCARD_PORT));
+      return Optional.of(IpAddress.of(socket.getLocalAddress()));
+    } catch (SocketException | UncheckedIOException _) {
+      return Optional.empty(); // No route.
     }
   }
 

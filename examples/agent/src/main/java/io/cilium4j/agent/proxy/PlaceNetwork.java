@@ -4,7 +4,7 @@ package io.cilium4j.agent.proxy;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.datapath.proxy.ProxyNetwork;
-import java.util.concurrent.ThreadFactory;
+import java.util.function.Supplier;
 
 /**
  * The network to which a datapath leads redirected connections.
@@ -13,8 +13,8 @@ import java.util.concurrent.ThreadFactory;
  */
 public record PlaceNetwork(ProxyPlace place) implements ProxyNetwork {
   @Override
-  public ThreadFactory threads(String name) {
-    return place.threads(name);
+  public <S> S inside(Supplier<S> socket) {
+    return place.inside(socket);
   }
 
   @Override
