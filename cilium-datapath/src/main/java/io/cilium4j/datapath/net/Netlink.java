@@ -166,10 +166,20 @@ public final class Netlink implements AutoCloseable {
     return unless(Errno.EADDRNOTAVAIL, AddressMessages.delete(ifindex, address));
   }
 
-  /** The addresses of a device, the kernel's own link-local ones included. */
+  /**
+   * The addresses of a device, the kernel's own link-local ones included. A device that is gone has
+   * none: it may go at any time, and whoever looks at all devices must not fail for it.
+   */
   public List<InterfaceAddress> listAddresses(int ifindex) {
-    return socket.dump(
-        AddressMessages.list(ifindex), payload -> AddressMessages.decode(payload, ifindex));
+    try {
+      return socket.dump(
+          AddressMessages.list(ifindex), payload -> AddressMessages.decode(payload, ifindex));
+    } catch (NetlinkException e) {
+      if (e.errno() == Errno.ENODEV) {
+        return List.of();
+      }
+      throw e;
+    }
   }
 
   // ---- Routes

@@ -108,6 +108,7 @@ class NetlinkKernelIT {
     assertTrue(hostLink.deleteLink(index));
     assertTrue(podLink.linkByName("eth0").isEmpty());
     assertFalse(hostLink.deleteLink(index));
+    assertEquals(List.of(), hostLink.listAddresses(index));
   }
 
   @Test
