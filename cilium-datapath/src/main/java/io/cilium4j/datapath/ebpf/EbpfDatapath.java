@@ -124,7 +124,11 @@ final class EbpfDatapath implements Datapath {
     this.node = Netlink.open();
     this.places = openPlaces(isFirst);
     this.programs = load(isFirst, recording);
-    this.keptPins = KeptPins.of(KernelMaps.PINNED.stream().map(pins.maps()::pin).toList());
+    List<String> kept = new ArrayList<>(KernelMaps.PINNED);
+    if (places.proxy() != null) {
+      kept.add(KernelMaps.LISTENERS);
+    }
+    this.keptPins = KeptPins.of(kept.stream().map(pins.maps()::pin).toList());
     var lock = new ReentrantLock();
     this.reclaimer = new Reclaimer(lock, config.instance() + "-reclaimer");
     try {

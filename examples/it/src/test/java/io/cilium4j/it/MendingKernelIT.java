@@ -48,7 +48,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What people and programs of the node undo, and what the running agent makes of it. */
 class MendingKernelIT {
 
-  private static final int PORT = 8080;
+  /** Of the node as well, where other tests have theirs. */
+  private static final int PORT = 8082;
 
   private static final long PATIENCE_NANOS = 30_000_000_000L;
 

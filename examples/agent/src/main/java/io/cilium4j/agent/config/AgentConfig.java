@@ -3,6 +3,7 @@ package io.cilium4j.agent.config;
 
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
@@ -16,6 +17,7 @@ import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -71,6 +73,13 @@ public record AgentConfig(
     Routing routing,
     boolean l7Proxy) {
 
+  /**
+   * What a policy may name, all served by one listener. The port is a name for it: the datapath
+   * leads connections to the socket and not to a port.
+   */
+  private static final ProxyListeners LISTENERS =
+      new ProxyListeners(Map.of("http", 10_080, "tls", 10_080));
+
   /** Smallest largest packet: IPv6 asks for it. */
   private static final int MIN_MTU_BYTES = 1280;
 
@@ -98,5 +107,10 @@ public record AgentConfig(
     }
     // The datapath's own checks of name and id; made here, so that a wrong one fails at once.
     var _ = new Config(instance, stateFolder, List.of(), clusterId, limits);
+  }
+
+  /** The listeners to which a policy's rules may lead. */
+  public ProxyListeners listeners() {
+    return l7Proxy ? LISTENERS : ProxyListeners.NONE;
   }
 }

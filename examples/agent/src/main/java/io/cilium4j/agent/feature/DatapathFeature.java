@@ -4,7 +4,6 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Mended;
@@ -52,7 +51,7 @@ public final class DatapathFeature implements Feature {
                             config.devices(),
                             config.podCidrs(),
                             config.routing(),
-                            config.l7Proxy() ? ProxyFeature.LISTENERS : ProxyListeners.NONE)));
+                            config.listeners())));
     context.opened().ifFailed(datapath::destroy);
     context.repeat("datapath-mending", CHECK, this::mend);
   }

@@ -45,16 +45,11 @@ import org.slf4j.LoggerFactory;
 public final class ProxyFeature implements Feature {
   private static final Logger LOG = LoggerFactory.getLogger(ProxyFeature.class);
 
-  /**
-   * What a policy may name, all served by one listener. The port is a name for it: the datapath
-   * leads connections to the socket and not to a port.
-   */
-  static final ProxyListeners LISTENERS = new ProxyListeners(Map.of("http", 10_080, "tls", 10_080));
-
   /** One for each CPU that the node may spare; a loop serves thousands of connections. */
   private static final int MAX_THREADS = 4;
 
   private final Optional<ProxyPlace> place;
+  private final ProxyListeners listeners;
   private final Scheduler thread;
   private final TableFollower<RowKey, Row> follower;
   private final AccessFlows access;
@@ -93,6 +88,7 @@ public final class ProxyFeature implements Feature {
       PolicyFeature policy,
       FlowFeature flows) {
     this.place = datapath.datapath().proxyPlace();
+    this.listeners = context.config().listeners();
     this.datapath = datapath.datapath().name();
     this.thread = context.thread("proxy");
     this.rules = cookie -> policy.rules().snapshot().origin(cookie);
@@ -157,7 +153,7 @@ public final class ProxyFeature implements Feature {
     row.policy()
         .forEach((key, entry) -> {
           if (entry.verdict() == Verdict.REDIRECTED) {
-            int port = place.isPresent() ? LISTENERS.portOf(entry) : 0;
+            int port = place.isPresent() ? listeners.portOf(entry) : 0;
             if (port == 0) {
               refused.put(entry.cookie(), entry.listener());
             } else {
