@@ -59,8 +59,9 @@ final class BoundedInput extends FilterInputStream {
       look();
     } else if (!end.isDone()) {
       isSilent = true;
-      stream.close();
+      // First, so that whoever sees the end does not take the same connection again.
       stream.giveUp().run();
+      stream.close();
     }
   }
 
