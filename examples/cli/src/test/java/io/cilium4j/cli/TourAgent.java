@@ -46,6 +46,7 @@ final class TourAgent implements AutoCloseable {
                 "--socket-path=" + socket(),
                 "--monitor-socket=" + folder.resolve("monitor.sock"),
                 "--node-name=node1",
+                "--mtu=1500",
                 "--ipv4-range=10.77.0.0/24",
                 "--ipv6-range=fd77::/120")
             .redirectErrorStream(true)
