@@ -166,14 +166,16 @@ public final class Netlink implements AutoCloseable {
     return unless(Errno.EADDRNOTAVAIL, AddressMessages.delete(ifindex, address));
   }
 
-  /**
-   * The addresses of a device, the kernel's own link-local ones included. A device that is gone has
-   * none: it may go at any time, and whoever looks at all devices must not fail for it.
-   */
+  /** The addresses of a device, the kernel's own link-local ones included; none once it is gone. */
   public List<InterfaceAddress> listAddresses(int ifindex) {
+    return dumpOfDevice(
+        AddressMessages.list(ifindex), payload -> AddressMessages.decode(payload, ifindex));
+  }
+
+  /** A device may go at any time, and whoever looks at all devices must not fail for it. */
+  private <T> List<T> dumpOfDevice(NetlinkRequest request, NetlinkSocket.Decoder<T> decoder) {
     try {
-      return socket.dump(
-          AddressMessages.list(ifindex), payload -> AddressMessages.decode(payload, ifindex));
+      return socket.dump(request, decoder);
     } catch (NetlinkException e) {
       if (e.errno() == Errno.ENODEV) {
         return List.of();
@@ -243,12 +245,15 @@ public final class Netlink implements AutoCloseable {
     return unless(Errno.ESRCH, RouteMessages.delete(route));
   }
 
-  /** The unicast routes of the main table that leave by a device, the kernel's own included. */
+  /**
+   * The unicast routes of the main table that leave by a device, the kernel's own included; none
+   * once it is gone.
+   */
   public List<Route> listRoutes(int ifindex) {
     var routes = new ArrayList<Route>();
     for (IpFamily family : IpFamily.values()) {
       routes.addAll(
-          socket.dump(
+          dumpOfDevice(
               RouteMessages.list(family, ifindex),
               payload -> RouteMessages.decode(payload, ifindex)));
     }

@@ -109,6 +109,7 @@ class NetlinkKernelIT {
     assertTrue(podLink.linkByName("eth0").isEmpty());
     assertFalse(hostLink.deleteLink(index));
     assertEquals(List.of(), hostLink.listAddresses(index));
+    assertEquals(List.of(), hostLink.listRoutes(index));
   }
 
   @Test
