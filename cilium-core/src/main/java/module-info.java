@@ -10,6 +10,7 @@ module io.cilium4j.core {
   exports io.cilium4j.core;
   exports io.cilium4j.core.cluster;
   exports io.cilium4j.core.metrics;
+  exports io.cilium4j.core.service;
   exports io.cilium4j.core.spi;
   exports io.cilium4j.core.state;
   // Not ours, and no API: for the modules that match what users wrote.

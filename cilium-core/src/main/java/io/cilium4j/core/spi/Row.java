@@ -6,6 +6,9 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.service.Backend;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
@@ -27,7 +30,9 @@ public sealed interface Row {
     /** Address prefixes, each with the identity behind it. */
     IPCACHE,
     /** Other nodes of the cluster. */
-    NODE
+    NODE,
+    /** Addresses and ports of services, each with its backends. */
+    FRONTEND
   }
 
   /** Names a row. Keys of one kind stand together, in the order of the kinds. */
@@ -176,6 +181,105 @@ public sealed interface Row {
     @Override
     public NodeKey key() {
       return new NodeKey(name);
+    }
+  }
+
+  /**
+   * The key of a frontend's row.
+   *
+   * @param address the address that clients ask
+   * @param port the port; 0 with {@link Protocol#ANY} stands for everything else that an address
+   *     which is only services' is asked
+   * @param protocol {@link Protocol#TCP}, {@link Protocol#UDP}, {@link Protocol#SCTP}, or {@link
+   *     Protocol#ANY} with port 0
+   */
+  record FrontendKey(IpAddress address, int port, Protocol protocol) implements RowKey {
+
+    private static final Comparator<FrontendKey> ORDER =
+        Comparator.comparing(FrontendKey::address)
+            .thenComparingInt(FrontendKey::port)
+            .thenComparing(FrontendKey::protocol);
+
+    public FrontendKey {
+      boolean isRest = port == 0 && protocol == Protocol.ANY;
+      boolean isPort =
+          port >= 1
+              && port <= 65_535
+              && (protocol == Protocol.TCP
+                  || protocol == Protocol.UDP
+                  || protocol == Protocol.SCTP);
+      if (!isRest && !isPort) {
+        throw new IllegalArgumentException("frontend " + address + " " + port + "/" + protocol);
+      }
+    }
+
+    /** The key of what an address is asked beside its frontends. */
+    public static FrontendKey rest(IpAddress address) {
+      return new FrontendKey(address, 0, Protocol.ANY);
+    }
+
+    /** Whether this is what an address is asked beside its frontends. */
+    public boolean isRest() {
+      return port == 0;
+    }
+
+    @Override
+    public RowKind kind() {
+      return RowKind.FRONTEND;
+    }
+
+    @Override
+    public int compareTo(RowKey other) {
+      return other instanceof FrontendKey frontend
+          ? ORDER.compare(this, frontend)
+          : kind().compareTo(other.kind());
+    }
+
+    @Override
+    public String toString() {
+      return "frontend " + address + " " + port + "/" + protocol;
+    }
+  }
+
+  /**
+   * A frontend of a service: packets to it go to one of its backends, under the backend's address
+   * and port. Which one depends on the packet's flow alone, so that every flow keeps its backend. A
+   * backend that is gone loses its flows; one that only takes no new ones keeps those it has.
+   *
+   * <p>A frontend without backends, and what an address is asked beside its frontends, is dropped.
+   *
+   * @param key what clients ask
+   * @param service the service's number, 1 to 65535
+   * @param backends all that there are, each once
+   * @param affinitySeconds for how long a client keeps its backend after its last new flow; 0 if it
+   *     does not
+   */
+  record FrontendRow(FrontendKey key, int service, List<Backend> backends, int affinitySeconds)
+      implements Row {
+    public FrontendRow {
+      backends = List.copyOf(backends);
+      if (service < 1 || service > 65_535 || affinitySeconds < 0) {
+        throw new IllegalArgumentException(
+            key + ": service " + service + ", affinity " + affinitySeconds);
+      }
+      for (Backend backend : backends) {
+        if (backend.address().family() != key.address().family()) {
+          throw new IllegalArgumentException(key + ": backend " + backend);
+        }
+      }
+      if (key.isRest() && !backends.isEmpty()) {
+        throw new IllegalArgumentException(key + " has backends");
+      }
+    }
+
+    /** Those that take new flows, in a stable order. */
+    public List<Backend> candidates() {
+      List<Backend> active = in(Backend.State.ACTIVE);
+      return active.isEmpty() ? in(Backend.State.TERMINATING) : active;
+    }
+
+    private List<Backend> in(Backend.State state) {
+      return backends.stream().filter(backend -> backend.state() == state).sorted().toList();
     }
   }
 }

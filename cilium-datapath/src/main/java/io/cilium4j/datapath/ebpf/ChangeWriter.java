@@ -10,6 +10,8 @@ import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
@@ -115,6 +117,8 @@ final class ChangeWriter implements TunnelEnds {
           // No verdict depends on them: see RemoteNodes.
           case Change.Put<RowKey, Row>(_, NodeRow _, _) -> {}
           case Change.Removed<RowKey, Row>(NodeKey _, _, _) -> {}
+          case Change.Put<RowKey, Row>(_, FrontendRow _, _) -> {}
+          case Change.Removed<RowKey, Row>(FrontendKey _, _, _) -> {}
         }
       }
       return wanted;
@@ -222,8 +226,8 @@ final class ChangeWriter implements TunnelEnds {
             }
           }
         }
-        case NODE -> {
-          return Set.of(); // RemoteNodes knows them.
+        case NODE, FRONTEND -> {
+          return Set.of(); // Others know them.
         }
       }
       Set<IpAddress> freed = apply(wanted);

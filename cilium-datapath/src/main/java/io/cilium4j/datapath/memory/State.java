@@ -13,6 +13,8 @@ import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
@@ -155,6 +157,8 @@ final class State {
         // No verdict depends on them.
         case Change.Put<RowKey, Row>(_, NodeRow _, _) -> {}
         case Change.Removed<RowKey, Row>(NodeKey _, _, _) -> {}
+        case Change.Put<RowKey, Row>(_, FrontendRow _, _) -> {}
+        case Change.Removed<RowKey, Row>(FrontendKey _, _, _) -> {}
       }
     }
     checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
@@ -182,7 +186,7 @@ final class State {
         }
         yield kept.equals(ipcache) ? this : new State(this, kept);
       }
-      case NODE -> this;
+      case NODE, FRONTEND -> this;
     };
   }
 

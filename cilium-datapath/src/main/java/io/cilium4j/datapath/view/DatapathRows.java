@@ -6,6 +6,8 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
@@ -47,6 +49,9 @@ public final class DatapathRows {
 
   /** Other nodes. */
   public static final String NODES = "cilium_nodes";
+
+  /** Frontends of services, as the agent wants them. */
+  public static final String FRONTENDS = "cilium_lb_services";
 
   private static final List<String> NAMES = List.of(IPCACHE, ENDPOINTS);
 
@@ -129,6 +134,7 @@ public final class DatapathRows {
       case EndpointKey _ -> ENDPOINTS;
       case IpcacheKey _ -> IPCACHE;
       case NodeKey _ -> NODES;
+      case FrontendKey _ -> FRONTENDS;
     };
   }
 
@@ -143,6 +149,13 @@ public final class DatapathRows {
                   "podcidrs="
                       + node.podCidrs()
                       + node.tunnelEndpoint().map(each -> " tunnelendpoint=" + each).orElse(""),
+                  wanted,
+                  error));
+      case FrontendRow frontend ->
+          List.of(
+              new Entry(
+                  frontend.key().toString().substring("frontend ".length()),
+                  "service=" + frontend.service() + " backends=" + frontend.backends(),
                   wanted,
                   error));
       case IpcacheRow(var entry) ->

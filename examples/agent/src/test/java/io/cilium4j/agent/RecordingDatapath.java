@@ -12,6 +12,8 @@ import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
@@ -32,6 +34,7 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   public final Map<Integer, EndpointRow> endpoints = new ConcurrentHashMap<>();
   final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
   final Map<String, NodeRow> nodes = new ConcurrentHashMap<>();
+  final Map<FrontendKey, FrontendRow> frontends = new ConcurrentHashMap<>();
 
   /** Nodes that were not to stay at a pruning. */
   final Set<String> prunedNodes = ConcurrentHashMap.newKeySet();
@@ -199,6 +202,8 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
         case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) -> ipcache.remove(prefix);
         case Change.Put<RowKey, Row>(_, NodeRow node, _) -> nodes.put(node.name(), node);
         case Change.Removed<RowKey, Row>(NodeKey(String name), _, _) -> nodes.remove(name);
+        case Change.Put<RowKey, Row>(_, FrontendRow row, _) -> frontends.put(row.key(), row);
+        case Change.Removed<RowKey, Row>(FrontendKey key, _, _) -> frontends.remove(key);
       }
     }
   }
@@ -208,6 +213,7 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
     switch (kind) {
       case ENDPOINT -> endpoints.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
       case IPCACHE -> ipcache.keySet().removeIf(prefix -> !wanted.contains(new IpcacheKey(prefix)));
+      case FRONTEND -> frontends.keySet().retainAll(wanted);
       case NODE -> {
         nodes.keySet().stream()
             .filter(name -> !wanted.contains(new NodeKey(name)))
