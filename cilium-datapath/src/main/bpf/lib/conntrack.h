@@ -55,6 +55,12 @@ struct ct_side {
 #define CT_VIA_STACK 0x0080 /* between two local endpoints the stack translates addresses */
 #define CT_OVERFLOW 0x0100  /* stands in the overflow table */
 #define CT_PROXY 0x0200     /* goes through the proxy, whichever end sends */
+/* A flow through a service has an entry for each of its two forms on the wire. The one between client and
+ * frontend translates what the client sends; the one between client and backend, which has CT_NAT_SOURCE too,
+ * what it is answered.
+ */
+#define CT_NAT 0x0400
+#define CT_NAT_SOURCE 0x0800
 
 /* What a connection that begins under the same key does away with. */
 #define CT_MAY_BEGIN_ANEW (CT_CLOSING | CT_REVOKED | CT_NO_SYN)
@@ -66,7 +72,7 @@ struct ct_entry {
 	__u32 expires;     /* seconds of now_seconds() */
 	__u16 flags;
 	__be16 proxy_port;
-	/* What a translated flow is known as beyond this hook. */
+	/* What CT_NAT puts in the place of an end: the backend, or the frontend. */
 	struct ip_addr nat_address;
 	__be16 nat_port;
 	__u16 service;
@@ -308,9 +314,9 @@ static __always_inline __u32 ct_lifetime(__u16 flags, __u8 protocol)
 /* Notes what a packet of the flow that passes tells of its life. A reset or the end of both directions
  * does not shorten it, since either may be forged: it lets a new connection begin and user space collect
  * the entry. Written only where something changes, so that a flow's two CPUs do not pass the cache line to
- * and fro with every packet.
+ * and fro with every packet. Gives whether something did.
  */
-static __always_inline void ct_touch(struct ct_entry *entry, const struct packet *p, __u8 sender,
+static __always_inline bool ct_touch(struct ct_entry *entry, const struct packet *p, __u8 sender,
 				     __u32 now)
 {
 	__u16 flags = entry->flags;
@@ -326,8 +332,11 @@ static __always_inline void ct_touch(struct ct_entry *entry, const struct packet
 			flags |= CT_CLOSING;
 	}
 	expires = now + ct_lifetime(flags, p->protocol);
+	if (flags == entry->flags && expires == entry->expires)
+		return false;
 	if (flags != entry->flags)
 		entry->flags = flags;
 	if (entry->expires != expires)
 		entry->expires = expires;
+	return true;
 }

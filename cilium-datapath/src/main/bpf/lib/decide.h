@@ -4,6 +4,7 @@
 
 #include "neighbour.h"
 #include "related.h"
+#include "rewrite.h"
 
 /* The state changed while a packet was decided. A row keeps two versions: with one change on its way the
  * packet's own is there still, but the change after that overwrites it, and then rows of several epochs
@@ -16,8 +17,7 @@
 
 static __always_inline bool is_disturbed(const struct scratch *s)
 {
-	return current_epoch() != s->epoch || row_writes() != s->row_writes ||
-	       near_of_ends(&s->packet[THIS_PACKET]) != s->near;
+	return current_epoch() != s->epoch || row_writes() != s->row_writes || near_of_flow(s) != s->near;
 }
 
 /* What conntrack has of a packet's flow. */
@@ -28,6 +28,12 @@ enum known {
 	LIVE,
 };
 
+/* Whether an entry is that between a service's client and the frontend. */
+static __always_inline bool is_forward(const struct ct_entry *entry)
+{
+	return (entry->flags & (CT_NAT | CT_NAT_SOURCE)) == CT_NAT;
+}
+
 /* Looks the flow up and copies what is known of it to s->fresh. The parties are known. */
 static __always_inline enum known load_flow(struct scratch *s)
 {
@@ -36,9 +42,17 @@ static __always_inline enum known load_flow(struct scratch *s)
 	if (!entry)
 		return NOTHING;
 	s->fresh = *entry;
-	if (s->fresh.expires <= s->now)
+	/* Also where what was a frontend is none any more. */
+	if (s->fresh.expires <= s->now || is_forward(&s->fresh))
 		return REMAINS;
-	return is_flow_of_others(THIS_PACKET) ? OTHERS : LIVE;
+	if (is_flow_of_others(THIS_PACKET))
+		return OTHERS;
+	if (s->fresh.flags & CT_NAT && !s->service) {
+		s->vip = s->fresh.nat_address;
+		s->vip_port = s->fresh.nat_port;
+		s->near += near_of(&s->vip);
+	}
+	return LIVE;
 }
 
 /* Whether an end of s->fresh may be another pod's than when its last packet passed. */
@@ -85,13 +99,14 @@ static __always_inline bool may_resume(const struct packet *p, bool original)
 
 /* 0 or the reason of a drop; *reading gets which way the flow began. */
 static __always_inline int answer(const struct ct_entry *entry, const struct packet *p,
-				  enum question question, bool original, __u32 *reading)
+				  enum question question, bool original, bool asks_service, __u32 *reading)
 {
 	bool known = question == ASK_AGAIN || question == ASK_REVOKED;
 	bool begins = !known || (question == ASK_REVOKED && may_resume(p, original));
 	__u32 report = begins ? REPORT_PASSED : REPORT_NOTHING;
 
-	if (question == ASK_MIDST || (question == ASK_AGAIN && entry->flags & CT_NO_SYN))
+	/* Who asks a frontend began. */
+	if (!asks_service && (question == ASK_MIDST || (question == ASK_AGAIN && entry->flags & CT_NO_SYN)))
 		return evaluate_midst(p, report, reading);
 	*reading = known && !original ? REPLY : FORWARD;
 	return evaluate(*reading, l4_of(p, *reading), report);
@@ -115,6 +130,14 @@ static __always_inline void describe_sender(struct scratch *s, __u32 sender, __u
 	s->fresh.identity[sender] = s->party[SOURCE].identity;
 }
 
+/* A flow through a service has two entries, which stand in the same table. */
+static __always_inline __u16 charge_flow(const struct scratch *s, __u32 owner, __u32 family)
+{
+	if (s->service)
+		ct_charge(owner, family);
+	return ct_charge(owner, family);
+}
+
 /* Makes s->fresh the entry of a flow that begins. */
 static __always_inline void begin_flow(struct scratch *s, const struct packet *p, __u32 origin,
 				       enum known known, __u32 reading)
@@ -128,7 +151,7 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 	if (known != NOTHING)
 		flags = fresh->flags & CT_OVERFLOW;
 	else
-		flags = ct_charge(device_of(origin == FROM_POD ? source : destination), p->family);
+		flags = charge_flow(s, device_of(origin == FROM_POD ? source : destination), p->family);
 	if (reading == FORWARD ? sender : !sender)
 		flags |= CT_INITIATOR_HIGH;
 	if (is_midst(p))
@@ -162,6 +185,28 @@ static __always_inline void renew_sides(struct scratch *s, __u32 origin)
 		describe_side(&fresh->side[!sender], &s->party[DESTINATION]);
 }
 
+/* Puts the entry between client and frontend. Client and backend may stand in another order. */
+static __always_inline long put_forward(struct scratch *s)
+{
+	const struct packet *p = &s->packet[THIS_PACKET];
+	__u32 client = s->key[THIS_PACKET].sender & 1, end = s->wire_key.sender & 1;
+	struct ct_entry *forward = &s->forward;
+
+	*forward = s->fresh;
+	forward->side[end] = s->fresh.side[client];
+	forward->side[!end] = s->fresh.side[!client];
+	forward->identity[end] = s->fresh.identity[client];
+	forward->identity[!end] = s->fresh.identity[!client];
+	forward->flags &= ~(CT_NAT_SOURCE | CT_INITIATOR_HIGH | CT_FIN_LOW | CT_FIN_HIGH);
+	if (end)
+		forward->flags |= CT_INITIATOR_HIGH;
+	forward->nat_address = p->destination;
+	forward->nat_port = p->destination_port;
+	if (s->has_affinity)
+		lb_remember(s);
+	return ct_put(&s->wire_key, forward);
+}
+
 /* Puts s->fresh under the packet's key: anew and not written in place, for by now the memory that was
  * looked at may be another flow's. 0, or the reason of a drop. Verified once: see scratch.h.
  */
@@ -172,7 +217,16 @@ __noinline int put_flow(void)
 	if (!s)
 		return DROP_SCRATCH_MISSING;
 	s->fresh.stamp = stamp_of(s->epoch, s->near);
-	return ct_put(&s->key[THIS_PACKET], &s->fresh) ? DROP_CT_INSERT_FAILED : 0;
+	if (s->service) {
+		s->fresh.flags |= CT_NAT | CT_NAT_SOURCE;
+		s->fresh.nat_address = s->vip;
+		s->fresh.nat_port = s->vip_port;
+		s->fresh.service = s->service;
+		s->fresh.backend = s->backend;
+	}
+	if (ct_put(&s->key[THIS_PACKET], &s->fresh))
+		return DROP_CT_INSERT_FAILED;
+	return s->service && put_forward(s) ? DROP_CT_INSERT_FAILED : 0;
 }
 
 /* A flow that policy allows no more stays known as that for as long as its entry would live: else the next
@@ -215,15 +269,17 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 		/* Nobody asked: a message like any other. */
 		s->answer_id = p->destination_port;
 		make_message(p);
-		__builtin_memset(key, 0, sizeof(*key));
-		ct_key_of(p, key);
+		make_key(THIS_PACKET);
 		s->no_entry = false;
 		known = load_flow(s);
 	}
 	sender = key->sender & 1;
 	original = ct_began_at(&s->fresh, sender);
 	question = question_of(&s->fresh, p, original, &known);
-	reason = answer(&s->fresh, p, question, original, &reading);
+	/* It would be answered as a flow through a service is. */
+	if (known == LIVE && s->fresh.flags & CT_NAT && !s->service && original && origin == FROM_POD)
+		return is_disturbed(s) ? DECIDE_AGAIN : DROP_SERVICE_COLLISION;
+	reason = answer(&s->fresh, p, question, original, s->service, &reading);
 	if (question == ASK_AGAIN && !reason && !original && may_be_anothers_flow(s, sender) &&
 	    !(is_midst(p) && midst_reading(p) == REPLY)) {
 		/* What one pod may answer, another one may not for that. */
@@ -266,13 +322,15 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin)
 {
 	struct scratch *s = scratch();
+	int reason, lost = 0;
 	struct packet *p;
-	int reason;
 
 	if (!s)
 		return TC_ACT_SHOT;
 	p = &s->packet[THIS_PACKET];
-	reason = identify(skb, origin);
+	if (origin == FROM_POD)
+		lost = find_backend();
+	reason = identify(skb, origin) ?: lost;
 	if (!reason) {
 		describe_side(&s->to, &s->party[DESTINATION]);
 		if (p->fragment != FRAGMENT_ORPHAN) {
@@ -286,15 +344,52 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin)
 	return 0;
 }
 
+/* Whether a packet is an answer of a service, on its way to the client. Between a proxy and a backend there is no
+ * frontend.
+ */
+static __always_inline bool is_answered(const struct ct_entry *entry, __u32 sender, __u32 origin)
+{
+	return entry->flags & CT_NAT_SOURCE && !ct_began_at(entry, sender & 1) &&
+	       (origin == FROM_PROXY || !(entry->flags & CT_PROXY));
+}
+
+/* Writes into the packet what services make of it; the one in the scratch area is again the one on the wire.
+ * 0, or the reason of a drop. Verified once: see scratch.h.
+ */
+__noinline int translate_slowly(struct __sk_buff *skb, __u32 origin)
+{
+	struct scratch *s = scratch();
+	struct packet *p;
+
+	if (!s)
+		return DROP_SCRATCH_MISSING;
+	p = &s->packet[THIS_PACKET];
+	if (s->quotes_backend)
+		return requote(skb, s);
+	if (s->service) {
+		struct ip_addr address = p->destination;
+		__be16 port = p->destination_port;
+
+		forget_backend(s);
+		return rewrite_end(skb, p, DESTINATION, &address, port);
+	}
+	if (!is_answered(&s->fresh, s->key[THIS_PACKET].sender, origin))
+		return 0;
+	return rewrite_end(skb, p, SOURCE, &s->vip, s->vip_port);
+}
+
 /* The way of a packet that conntrack does not answer for: `p` and what it was decided with are in the
  * scratch area.
  */
 static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *s, __u32 origin)
 {
 	struct packet *p = &s->packet[THIS_PACKET];
-	int result = DECIDE_AGAIN;
+	int result = DECIDE_AGAIN, reason;
 
 	s->now = now_seconds();
+	s->service = 0;
+	s->quotes_backend = 0;
+	__builtin_memset(&s->vip, 0, sizeof(s->vip));
 	for (int i = 0; i < DECIDE_TRIES; i++) {
 		s->row_writes = row_writes();
 		if (p->icmp_kind == ICMP_ERROR && p->fragment != FRAGMENT_LATER &&
@@ -304,6 +399,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 			result = decide_slowly(skb, origin);
 		if (result != DECIDE_AGAIN)
 			break;
+		forget_backend(s);
 		s->epoch = current_epoch();
 		s->near = near_of_ends(p);
 		s->no_entry = false;
@@ -312,6 +408,12 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 		return drop(skb, DROP_CHANGE_UNDER_WAY);
 	if (result)
 		return result;
+	if (!is_unspecified(&s->vip)) {
+		reason = translate_slowly(skb, origin);
+		if (reason)
+			return drop(skb, reason);
+		p = &s->packet[THIS_PACKET];
+	}
 	if (s->to.ifindex == PLACE_PROXY)
 		return deliver_to_proxy(skb, p, origin);
 	return deliver(skb, p, &s->to, s->trace.source_identity, origin);
@@ -357,6 +459,98 @@ static __always_inline bool fits_place(struct __sk_buff *skb, const struct ct_en
 	       is_of_tunnel(s, node_of(side->mac), entry->identity[sender & 1]);
 }
 
+/* Whether a packet may be one of the entry's flow, where that is through a service: the client asks the frontend,
+ * and only backends answer.
+ */
+static __always_inline bool fits_service(const struct ct_entry *entry, __u32 sender, __u32 origin)
+{
+	if (!(entry->flags & CT_NAT) || origin == FROM_PROXY)
+		return true;
+	return ct_began_at(entry, sender & 1) == !(entry->flags & CT_NAT_SOURCE);
+}
+
+static __always_inline int translate(struct __sk_buff *skb, const struct packet *p,
+				     const struct ct_entry *entry, __u32 sender, __u32 origin)
+{
+	if (is_forward(entry))
+		return rewrite_end(skb, p, DESTINATION, &entry->nat_address, entry->nat_port);
+	if (is_answered(entry, sender, origin))
+		return rewrite_end(skb, p, SOURCE, &entry->nat_address, entry->nat_port);
+	return 0;
+}
+
+/* Tells the other entry of a flow through a service what s->fresh, the entry of the packet in the scratch area, was
+ * told: else the one that is used less is evicted, or over, before the other. Puts it again where it was evicted.
+ * The packet's other form is where quoted ones are, and s->vip what it has on the wire instead. Verified once: see scratch.h.
+ */
+__noinline int tell_partner(void)
+{
+	struct scratch *s = scratch();
+	struct ct_entry *partner, *fresh;
+	__u32 sender, expires;
+	struct packet *p;
+	struct ct_key *key;
+
+	if (!s)
+		return 0;
+	p = &s->packet[QUOTED_PACKET];
+	key = &s->key[QUOTED_PACKET];
+	fresh = &s->fresh;
+	make_key(QUOTED_PACKET);
+	partner = ct_lookup(key);
+	if (partner) {
+		if (!(partner->flags & CT_NAT) || partner->backend != fresh->backend)
+			return 0;
+		partner->flags |= fresh->flags & (CT_REPLIED | CT_CLOSING);
+		expires = s->now + ct_lifetime(partner->flags, p->protocol);
+		if (partner->expires != expires)
+			partner->expires = expires;
+		return 0;
+	}
+	sender = s->key[THIS_PACKET].sender & 1;
+	partner = &s->forward;
+	*partner = *fresh;
+	partner->side[key->sender & 1] = fresh->side[sender];
+	partner->side[!(key->sender & 1)] = fresh->side[!sender];
+	partner->identity[key->sender & 1] = fresh->identity[sender];
+	partner->identity[!(key->sender & 1)] = fresh->identity[!sender];
+	partner->flags &= ~(CT_INITIATOR_HIGH | CT_FIN_LOW | CT_FIN_HIGH);
+	partner->flags ^= CT_NAT_SOURCE;
+	if (ct_began_at(fresh, sender) == (key->sender & 1))
+		partner->flags |= CT_INITIATOR_HIGH;
+	partner->nat_address = s->vip;
+	partner->nat_port = s->vip_port;
+	return ct_put(key, partner);
+}
+
+/* Has tell_partner told of a packet, as it is on the wire. */
+static __always_inline void touch_partner(const struct packet *p, const struct ct_key *key,
+					  const struct ct_entry *entry, __u32 now)
+{
+	struct scratch *s = scratch();
+	struct packet *other;
+
+	if (!s)
+		return;
+	other = &s->packet[QUOTED_PACKET];
+	*other = *p;
+	s->now = now;
+	s->key[THIS_PACKET] = *key;
+	s->fresh = *entry;
+	if (is_forward(entry)) {
+		s->vip = p->destination;
+		s->vip_port = p->destination_port;
+		other->destination = entry->nat_address;
+		other->destination_port = entry->nat_port;
+	} else {
+		s->vip = p->source;
+		s->vip_port = p->source_port;
+		other->source = entry->nat_address;
+		other->source_port = entry->nat_port;
+	}
+	tell_partner();
+}
+
 /* The whole way of a packet, from any entry. */
 static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 {
@@ -368,7 +562,7 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	struct scratch *s;
 	bool looked_up;
 	int reason, result;
-	__u32 near;
+	__u32 near, of_flow;
 
 	reason = parse_packet(skb, &p);
 	if (reason || (origin == FROM_POD && may_be_discovery(skb, &p, reason))) {
@@ -403,12 +597,17 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	looked_up = p.fragment != FRAGMENT_ORPHAN && p.icmp_kind != ICMP_ERROR;
 	if (looked_up)
 		entry = ct_lookup(&key);
-	if (entry && entry->stamp == stamp_of(epoch, near) &&
+	of_flow = entry && entry->flags & CT_NAT ? near + near_of(&entry->nat_address) : near;
+	if (entry && entry->stamp == stamp_of(epoch, of_flow) &&
 	    fits_place(skb, entry, key.sender, origin)) {
 		__u32 now = now_seconds();
 
-		if (ct_covers(entry, &p, key.sender, now)) {
-			ct_touch(entry, &p, key.sender, now);
+		if (ct_covers(entry, &p, key.sender, now) && fits_service(entry, key.sender, origin)) {
+			if (ct_touch(entry, &p, key.sender, now) && entry->flags & CT_NAT &&
+			    (is_forward(entry) || is_answered(entry, key.sender, origin)))
+				touch_partner(&p, &key, entry, now);
+			if (entry->flags & CT_NAT && translate(skb, &p, entry, key.sender, origin))
+				return fail(skb, &p, origin, DROP_INVALID_PACKET);
 			if (origin != FROM_PROXY && entry->flags & CT_PROXY)
 				return deliver_to_proxy(skb, &p, origin);
 			return deliver(skb, &p, &entry->side[!(key.sender & 1)],

@@ -4,6 +4,7 @@
 
 #include "events.h"
 #include "ipcache.h"
+#include "lb.h"
 #include "overlay.h"
 
 /* What a packet came from. */

@@ -4,6 +4,7 @@
 
 #include "deliver.h"
 #include "headers.h"
+#include "rewrite.h"
 #include "verdict.h"
 
 /* Reads what an error quotes: the beginning of a packet, in any form that may be sent. 0 if it is one. */
@@ -61,14 +62,12 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	if (find_quoted_ports(skb, quoted, device_of(&s->party[DESTINATION])))
 		return false;
 	key = &s->key[QUOTED_PACKET];
-	__builtin_memset(key, 0, sizeof(*key));
-	ct_key_of(quoted, key);
+	make_key(QUOTED_PACKET);
 	entry = ct_lookup(key);
 	if (quoted->icmp_kind == ICMP_ANSWER && (!entry || entry->expires <= s->now)) {
 		/* As it was taken itself, see decide_flow. */
 		make_message(quoted);
-		__builtin_memset(key, 0, sizeof(*key));
-		ct_key_of(quoted, key);
+		make_key(QUOTED_PACKET);
 		entry = ct_lookup(key);
 	}
 	if (!entry || entry->expires <= s->now || entry->flags & CT_REVOKED)
@@ -80,7 +79,19 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	sender = key->sender & 1;
 	reading = ct_began_at(entry, sender) ? FORWARD : REPLY;
 	in_midst = entry->flags & CT_NO_SYN;
+	/* What asks a frontend never leaves the node. */
+	if ((entry->flags & (CT_NAT | CT_NAT_SOURCE)) == CT_NAT)
+		return false;
 	near = near_of_ends(quoted);
+	if (entry->flags & CT_NAT) {
+		near += near_of(&entry->nat_address);
+		s->quotes_backend = reading == FORWARD && (origin == FROM_PROXY || !(entry->flags & CT_PROXY));
+	}
+	if (s->quotes_backend) {
+		s->vip = entry->nat_address;
+		s->vip_port = entry->nat_port;
+		s->near += near_of(&s->vip);
+	}
 	present = entry->stamp == stamp_of(s->epoch, near);
 	s->to.ifindex = s->party[DESTINATION].ifindex;
 	__builtin_memcpy(s->to.mac, s->party[DESTINATION].mac, ETH_ALEN);
@@ -102,5 +113,37 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	if (in_midst ? evaluate_midst(quoted, REPORT_NOTHING, &reading)
 		     : evaluate(reading, l4_of(quoted, reading), REPORT_NOTHING))
 		return false;
-	return near_of_ends(quoted) == near;
+	return near_of_ends(quoted) + (s->fresh.flags & CT_NAT ? near_of(&s->fresh.nat_address) : 0) == near;
+}
+
+/* Makes an error about what went to a backend one about what the client sent. 0, or the reason of a drop. */
+static __always_inline int requote(struct __sk_buff *skb, const struct scratch *s)
+{
+	const struct packet *error = &s->packet[THIS_PACKET], *quoted = &s->packet[QUOTED_PACKET];
+	__u32 offset = error->l4_offset + ICMP_HEADER_BYTES, sum = error->l4_offset + sizeof(__be16);
+	long failed;
+
+	if (error->family == 4) {
+		struct iphdr ip;
+
+		failed = bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip));
+		/* The header sums up to what it did. */
+		ip.check = replaced_sum(ip.check, ip.daddr, s->vip.word[3]);
+		ip.daddr = s->vip.word[3];
+		failed = failed ?: bpf_skb_store_bytes(skb, offset, &ip, sizeof(ip), 0);
+	} else {
+		__s64 difference = bpf_csum_diff((__be32 *)&quoted->destination, sizeof(s->vip),
+						 (__be32 *)&s->vip, sizeof(s->vip), 0);
+
+		failed = bpf_skb_store_bytes(skb, offset + offsetof(struct ipv6hdr, daddr), &s->vip,
+					     sizeof(s->vip), 0);
+		failed = failed ?: bpf_l4_csum_replace(skb, sum, 0, difference, 0);
+	}
+	if (!failed && quoted->fragment != FRAGMENT_LATER && quoted->destination_port != s->vip_port) {
+		failed = bpf_skb_store_bytes(skb, quoted->l4_offset + sizeof(__be16), &s->vip_port,
+					     sizeof(s->vip_port), 0);
+		failed = failed ?: bpf_l4_csum_replace(skb, sum, quoted->destination_port, s->vip_port,
+						       sizeof(s->vip_port));
+	}
+	return failed ? DROP_INVALID_PACKET : 0;
 }

@@ -49,6 +49,22 @@ struct tunnel {
 #define THIS_PACKET 0
 #define QUOTED_PACKET 1
 
+/* What a client asks. */
+struct lb_key {
+	struct ip_addr address;
+	__be16 port; /* 0 with protocol 0: all else that the address is asked */
+	__u8 protocol;
+	__u8 family;
+	__u32 pad;
+};
+
+/* Who asks which frontend. */
+struct lb_affinity_key {
+	struct ip_addr client;
+	__u32 frontend;
+	__u32 family;
+};
+
 struct scratch {
 	__u64 epoch;
 	__u64 row_writes;
@@ -65,6 +81,17 @@ struct scratch {
 	__be16 answer_id;  /* of an answer that nobody asked for */
 	__u16 no_entry;    /* the flow's key was looked up at this epoch, and nothing was there */
 	__u32 redirected;  /* a rule that was asked leaves the packet to the proxy */
+	/* Of a flow through a service. What the client asks, or zero: then the flow is through none. */
+	struct ip_addr vip;
+	__be16 vip_port;
+	__u16 service; /* not 0 in what the client sends: the packet here is the one to the backend */
+	__u32 backend;
+	__u32 quotes_backend; /* an error is to be one about what the client sent */
+	struct ct_key wire_key; /* of what the client sent */
+	struct ct_entry forward;
+	struct lb_key lb_key;
+	struct lb_affinity_key client;
+	__u32 has_affinity; /* the client is to keep the backend */
 };
 
 struct {
@@ -79,6 +106,34 @@ static __always_inline struct scratch *scratch(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&cilium_scratch, &zero);
+}
+
+/* Makes the key of a packet's flow. Verified once: see above. */
+__noinline int make_key(__u32 which)
+{
+	struct scratch *s = scratch();
+	struct ct_key *key;
+
+	if (!s)
+		return 0;
+	key = &s->key[which & 1];
+	__builtin_memset(key, 0, sizeof(*key));
+	ct_key_of(&s->packet[which & 1], key);
+	return 0;
+}
+
+/* The counters of what a packet's verdict depends on, beside the epoch. */
+static __always_inline __u32 near_of_ends(const struct packet *p)
+{
+	return near_of(&p->source) + near_of(&p->destination);
+}
+
+/* The same of the packet in the scratch area, with the frontend that it asks or answers for. */
+static __always_inline __u32 near_of_flow(const struct scratch *s)
+{
+	__u32 near = near_of_ends(&s->packet[THIS_PACKET]);
+
+	return is_unspecified(&s->vip) ? near : near + near_of(&s->vip);
 }
 
 /* ---- where packets went, for test runs -------------------------------------------------------- */

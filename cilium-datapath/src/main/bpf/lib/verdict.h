@@ -4,12 +4,6 @@
 
 #include "party.h"
 
-/* The counters of what a packet's verdict depends on, beside the epoch. */
-static __always_inline __u32 near_of_ends(const struct packet *p)
-{
-	return near_of(&p->source) + near_of(&p->destination);
-}
-
 /* Why an endpoint's policy does not let a packet through, or 0. */
 static __always_inline int refusal(policy_match match)
 {

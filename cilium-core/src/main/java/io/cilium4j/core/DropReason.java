@@ -41,6 +41,11 @@ public record DropReason(int code) {
   public static final DropReason INVALID_EXTENSION_HEADER =
       known(156, "Invalid IPv6 extension header");
 
+  /**
+   * A service's address is asked for what is no port of it, or the service has no backend for it.
+   */
+  public static final DropReason NO_SERVICE = known(158, "Service backend not found");
+
   /** The node that has the destination is none of the cluster's any more. */
   public static final DropReason NO_TUNNEL_ENDPOINT =
       known(160, "No tunnel/encapsulation endpoint (datapath BUG!)");
@@ -83,6 +88,10 @@ public record DropReason(int code) {
 
   /** A rule leaves it to the proxy, which does not run: whoever sent it is refused. */
   public static final DropReason PROXY_GONE = known(232, "Proxy is not there");
+
+  /** A pod's own flow to a backend has the ports of one that goes there through a service. */
+  public static final DropReason SERVICE_COLLISION =
+      known(233, "Ports are those of a flow through a service");
 
   public DropReason {
     if (code < 1 || code > MAX_CODE) {

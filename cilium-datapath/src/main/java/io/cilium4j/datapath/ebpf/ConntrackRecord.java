@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.datapath.bpf.Codec;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
@@ -11,8 +13,10 @@ import java.lang.foreign.MemorySegment;
  * @param stamp of the verdict; see {@link NearEpochs#stamp}
  * @param low what stands at the end with the lower address
  * @param expires in seconds of the programs, of 2^30 nanoseconds
+ * @param nat of an entry with {@link #NAT}
  */
-record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, int proxyPort) {
+record ConntrackRecord(
+    long stamp, Side low, Side high, int expires, int flags, int proxyPort, Nat nat) {
 
   /** The flow began at the high end. */
   static final int INITIATOR_HIGH = 0x01;
@@ -25,12 +29,30 @@ record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, 
   static final int OVERFLOW = 0x100;
   static final int PROXY = 0x200;
 
+  /** It is of a flow through a service, and translates. */
+  static final int NAT = 0x400;
+
+  /** It is the one between client and backend. */
+  static final int NAT_SOURCE = 0x800;
+
   /**
    * {@code struct ct_side}, and the identity of that end.
    *
    * @param ifindex the device of a local endpoint; 0 for the node's stack
    */
   record Side(int ifindex, int endpoint, int identity) {}
+
+  /**
+   * What stands in the place of an end that is translated.
+   *
+   * @param high the first eight bytes of {@code struct ip_addr}, in the network's order
+   * @param low the last eight
+   */
+  record Nat(long high, long low, int port) {
+    IpAddress address(IpFamily family) {
+      return new IpAddress(family, high, low);
+    }
+  }
 
   boolean has(int flag) {
     return (flags & flag) != 0;
@@ -72,6 +94,8 @@ record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, 
         private static final long EXPIRES = Fields.offset(LAYOUT, "expires");
         private static final long FLAGS = Fields.offset(LAYOUT, "flags");
         private static final long PROXY_PORT = Fields.offset(LAYOUT, "proxy_port");
+        private static final long NAT_ADDRESS = Fields.offset(LAYOUT, "nat_address");
+        private static final long NAT_PORT = Fields.offset(LAYOUT, "nat_port");
 
         @Override
         public MemoryLayout layout() {
@@ -91,7 +115,11 @@ record ConntrackRecord(long stamp, Side low, Side high, int expires, int flags, 
               side(from, 1),
               from.get(Fields.U32, EXPIRES),
               Short.toUnsignedInt(from.get(Fields.U16, FLAGS)),
-              Short.toUnsignedInt(from.get(Fields.BE16, PROXY_PORT)));
+              Short.toUnsignedInt(from.get(Fields.BE16, PROXY_PORT)),
+              new Nat(
+                  from.get(Fields.BE64, NAT_ADDRESS),
+                  from.get(Fields.BE64, NAT_ADDRESS + Long.BYTES),
+                  Short.toUnsignedInt(from.get(Fields.BE16, NAT_PORT))));
         }
 
         private static Side side(MemorySegment from, int end) {

@@ -45,6 +45,8 @@ public record ConntrackRow(
     OVERFLOW,
     /** It goes through the proxy. */
     PROXY,
+    /** It is of a flow through a service, of which there is another entry. */
+    NAT,
     /** State changed since its verdict: the next packet is decided anew. */
     STALE
   }
@@ -60,6 +62,7 @@ public record ConntrackRow(
     add(flags, Flag.NO_SYN, record.has(ConntrackRecord.NO_SYN));
     add(flags, Flag.OVERFLOW, record.has(ConntrackRecord.OVERFLOW));
     add(flags, Flag.PROXY, record.has(ConntrackRecord.PROXY));
+    add(flags, Flag.NAT, record.has(ConntrackRecord.NAT));
     add(flags, Flag.STALE, stale);
     return new ConntrackRow(
         key.protocol(), fromHigh ? high : low, fromHigh ? low : high, record.expires(), flags);

@@ -63,7 +63,7 @@ final class EbpfDatapath implements Datapath {
   static final String NAME = "ebpf";
 
   private static final Set<RowKind> ROW_KINDS =
-      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE);
+      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE, RowKind.FRONTEND);
 
   /** How long after a change of the node's network it is looked at whether something is undone. */
   private static final Duration SETTLE = Duration.ofMillis(500);
@@ -88,6 +88,7 @@ final class EbpfDatapath implements Datapath {
   private final KeptPins keptPins;
   private final Reclaimer reclaimer;
   private final ChangeWriter writer;
+  private final FrontendRows frontends;
   private final FlowReader flows;
   private final FlowCollector collector;
   private final Scheduler scheduler;
@@ -150,6 +151,7 @@ final class EbpfDatapath implements Datapath {
               new PodDevices.Hook(hooks, programs.at(Entry.FROM_CONTAINER)),
               new PodConnector(node, config.nodeAddresses()));
       this.writer = new ChangeWriter(programs.maps(), config.listeners(), lock, reclaimer);
+      this.frontends = new FrontendRows(programs.maps(), lock, reclaimer);
       this.nodes =
           new RemoteNodes(writer, new NodeRoutes(node, nodeDevices, Way.of(config.routing())));
       attachAgain();
@@ -424,6 +426,7 @@ final class EbpfDatapath implements Datapath {
     }
     nodes.apply(changes);
     routes.remove(writer.apply(changes));
+    frontends.apply(changes);
     for (Change<RowKey, Row> change : changes) {
       if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)) {
         routes.add(row.endpoint().addresses());
@@ -435,6 +438,10 @@ final class EbpfDatapath implements Datapath {
   public void prune(RowKind kind, Set<RowKey> wanted) {
     if (kind == RowKind.NODE) {
       nodes.prune(wanted);
+      return;
+    }
+    if (kind == RowKind.FRONTEND) {
+      frontends.prune(wanted);
       return;
     }
     routes.remove(writer.prune(kind, wanted));
@@ -474,6 +481,7 @@ final class EbpfDatapath implements Datapath {
   @Override
   public Pressure pressure() {
     List<Table> tables = new ArrayList<>(writer.tables());
+    tables.addAll(frontends.tables());
     tables.addAll(collector.tables());
     Map<Integer, OwnerRecord> owners = collector.owners();
     List<EndpointFlows> flows = new ArrayList<>();

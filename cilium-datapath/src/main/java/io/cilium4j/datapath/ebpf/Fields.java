@@ -33,7 +33,8 @@ final class Fields {
 
   static final ValueLayout.OfByte U8 = ValueLayout.JAVA_BYTE;
 
-  private static final ValueLayout.OfLong BE64 =
+  /** Half of a {@code struct ip_addr}. */
+  static final ValueLayout.OfLong BE64 =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
   private static final ValueLayout.OfInt BE32_UNALIGNED =

@@ -5,6 +5,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfObject;
@@ -26,6 +27,8 @@ record KernelMaps(
     BpfMap<IpPrefix, IpcacheRecord> ipcache,
     BpfMap<PolicyRecordKey, PolicyRecord> policy,
     BpfMap<Integer, NodeRecord> nodes,
+    BpfMap<FrontendKey, Integer> services,
+    ServiceMemory serviceMemory,
     BpfMap<Integer, List<MetricsRecord>> metrics)
     implements AutoCloseable {
 
@@ -43,6 +46,13 @@ record KernelMaps(
   static final String IPCACHE = "cilium_ipcache";
   static final String POLICY = "cilium_policy";
   static final String NODES = "cilium_nodes";
+
+  /** What clients of services ask, and the number of the frontend. */
+  static final String SERVICES = "cilium_lb_services";
+
+  static final String FRONTENDS = "cilium_lb_frontends";
+  static final String REGIONS = "cilium_lb_regions";
+  static final String BACKENDS = "cilium_lb_backends";
   static final String CONNTRACK4 = "cilium_ct4_global";
   static final String CONNTRACK6 = "cilium_ct6_global";
   static final String OVERFLOW4 = "cilium_ct4_overflow";
@@ -71,6 +81,11 @@ record KernelMaps(
           IPCACHE,
           POLICY,
           NODES,
+          SERVICES,
+          FRONTENDS,
+          REGIONS,
+          BACKENDS,
+          "cilium_lb_affinity",
           CONNTRACK4,
           CONNTRACK6,
           OVERFLOW4,
@@ -171,7 +186,23 @@ record KernelMaps(
         object.map(IPCACHE, PrefixKey.CODEC, IpcacheRecord.CODEC),
         object.map(POLICY, PolicyRecordKey.CODEC, PolicyRecord.CODEC),
         object.map(NODES, Codec.u32(), NodeRecord.CODEC),
+        object.map(SERVICES, FrontendKeyCodec.CODEC, Codec.u32()),
+        serviceMemory(object),
         object.map(METRICS, Codec.u32(), Codec.perCpu(MetricsRecord.CODEC)));
+  }
+
+  private static ServiceMemory serviceMemory(BpfObject object) {
+    try (BpfMap<Integer, Integer> frontends = object.map(FRONTENDS, Codec.u32(), Codec.u32());
+        BpfMap<Integer, byte[]> regions =
+            object.map(
+                REGIONS, Codec.u32(), Codec.bytes("lb_region", ServiceMemory.ELEMENT_WORDS * 4));
+        BpfMap<Integer, byte[]> backends =
+            object.map(
+                BACKENDS,
+                Codec.u32(),
+                Codec.bytes("lb_backend", (int) ServiceMemory.BACKEND.byteSize()))) {
+      return new ServiceMemory(frontends.mapMemory(), regions.mapMemory(), backends.mapMemory());
+    }
   }
 
   private static NearEpochs nearEpochs(BpfObject object) {
@@ -189,6 +220,8 @@ record KernelMaps(
     ipcache.close();
     policy.close();
     nodes.close();
+    services.close();
+    serviceMemory.close();
     metrics.close();
   }
 }

@@ -198,6 +198,9 @@ public final class MapDump {
     List<ConntrackRow> rows = new ArrayList<>();
     eachFlow((_, key, record) -> {
       int counters = near[NearEpochs.index(key.low())] + near[NearEpochs.index(key.high())];
+      if (record.has(ConntrackRecord.NAT)) {
+        counters += near[NearEpochs.index(record.nat().address(key.low().family()))];
+      }
       boolean stale = record.stamp() != NearEpochs.stamp(epoch, counters);
       rows.add(ConntrackRow.of(key, record, stale));
     });

@@ -154,7 +154,7 @@ public final class DatapathRows {
       case FrontendRow frontend ->
           List.of(
               new Entry(
-                  frontend.key().toString().substring("frontend ".length()),
+                  keyOf(frontend.key()),
                   "service=" + frontend.service() + " backends=" + frontend.backends(),
                   wanted,
                   error));
@@ -233,6 +233,12 @@ public final class DatapathRows {
     }
   }
 
+  private static String keyOf(FrontendKey frontend) {
+    String address = frontend.address().toString();
+    return (frontend.address().isV4() ? address : "[" + address + "]")
+        + (frontend.isRest() ? "" : ":" + frontend.port() + "/" + frontend.protocol());
+  }
+
   private void updated(RowKey key, List<Entry> entries) {
     if (key instanceof EndpointKey endpoint) {
       keysOfEndpoints.put(endpoint.endpointId(), entries.stream().map(Entry::key).toList());
@@ -248,6 +254,7 @@ public final class DatapathRows {
       }
       case IpcacheKey prefix -> List.of(prefix.prefix().toString());
       case NodeKey node -> List.of(node.name());
+      case FrontendKey frontend -> List.of(keyOf(frontend));
     };
   }
 

@@ -34,6 +34,8 @@ class LayoutKernelIT {
         ConntrackRecord.CODEC.layout(),
         OwnerRecord.CODEC.layout(),
         NodeRecord.CODEC.layout(),
+        FrontendKeyCodec.CODEC.layout(),
+        ServiceMemory.BACKEND,
         EventCodec.LAYOUT);
   }
 
