@@ -2,6 +2,7 @@
 /* What a pod sends, seen where it enters the node: ingress of the device on the node's side. Loaded once
  * a node; every pod's device has a link to this one program.
  */
+#define FINDS_BACKENDS
 #include "lib/decide.h"
 
 SEC("tc")

@@ -328,8 +328,9 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin)
 	if (!s)
 		return TC_ACT_SHOT;
 	p = &s->packet[THIS_PACKET];
-	if (origin == FROM_POD)
-		lost = find_backend();
+#ifdef FINDS_BACKENDS /* Else there is nobody who asks frontends. */
+	lost = find_backend();
+#endif
 	reason = identify(skb, origin) ?: lost;
 	if (!reason) {
 		describe_side(&s->to, &s->party[DESTINATION]);

@@ -2,92 +2,12 @@
 /* Services: an address and port that stays (the frontend), and those behind it (the backends). Inside the node
  * there are only backends: a frontend is exchanged for one of them at the first hook that sees the packet,
  * before anybody is asked about it, and put back in the answer.
- *
- * A frontend's number leads to a region, which tells all that a packet needs of it. User space writes a new
- * region beside the present one and then its place, by one store: a packet reads one or the other.
  */
 #pragma once
 
 #include "conntrack.h"
 #include "scratch.h"
-
-/* -> number of the frontend, which is put once and never overwritten. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct lb_key);
-	__type(value, __u32);
-} cilium_lb_services SEC(".maps");
-
-/* Number -> place of the region, 0 for none. Element 0 is the number of frontends. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, __u32);
-} cilium_lb_frontends SEC(".maps");
-
-/* A region is one element or several in a row: a head, then the backends that take new flows. */
-#define REGION_SHIFT 4
-#define REGION_SERVICE 0  /* the service's number */
-#define REGION_AFFINITY 1 /* seconds for which a client keeps its backend, 0: it does not */
-#define REGION_BACKENDS 2 /* how many there are */
-#define REGION_HEAD 4
-
-struct lb_region {
-	__u32 word[1 << REGION_SHIFT];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct lb_region);
-} cilium_lb_regions SEC(".maps");
-
-/* Whether a backend takes flows. */
-#define BACKEND_GONE 0
-#define BACKEND_ACTIVE 1
-#define BACKEND_KEEPS 2 /* those that it has, and no new ones */
-
-/* Of one frontend: only the state changes while any packet may look at it. */
-struct lb_backend {
-	struct ip_addr address;
-	__be16 port;
-	__u8 state;
-	__u8 family;
-	__u32 frontend;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 131072);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct lb_backend);
-} cilium_lb_backends SEC(".maps");
-
-struct lb_affinity {
-	__u32 backend;
-	__u32 last; /* when the client last began a flow */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct lb_affinity_key);
-	__type(value, struct lb_affinity);
-} cilium_lb_affinity SEC(".maps");
-
-static __always_inline const struct lb_backend *lb_backend_of(__u32 number, __u32 frontend)
-{
-	const struct lb_backend *backend = bpf_map_lookup_elem(&cilium_lb_backends, &number);
-
-	return backend && backend->frontend == frontend ? backend : NULL;
-}
+#include "services.h"
 
 static __always_inline __u32 lb_frontend(struct scratch *s, const struct packet *p, __be16 port,
 					 __u8 protocol)
@@ -102,32 +22,7 @@ static __always_inline __u32 lb_frontend(struct scratch *s, const struct packet 
 	return number ? *number : 0;
 }
 
-static __always_inline __u32 lb_place(__u32 frontend)
-{
-	__u32 *place = bpf_map_lookup_elem(&cilium_lb_frontends, &frontend);
-
-	return place ? *(volatile __u32 *)place : 0;
-}
-
-/* A word of a region. */
-static __always_inline __u32 lb_word(__u32 place, __u32 index)
-{
-	const struct lb_region *region;
-	__u32 element = place + (index >> REGION_SHIFT);
-
-	region = bpf_map_lookup_elem(&cilium_lb_regions, &element);
-	return region ? region->word[index & ((1 << REGION_SHIFT) - 1)] : 0;
-}
-
-/* Of a flow alone, so that it finds its backend again whatever was forgotten. The same as lb.FlowHash in Java,
- * which reads eight bytes as this machine does.
- */
-static __always_inline __u64 lb_mix(__u64 hash, __u64 word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ hash >> 32;
-}
-
+/* Of a flow alone, so that it finds its backend again whatever was forgotten. */
 static __always_inline __u32 lb_hash(const struct packet *p)
 {
 	__u64 hash = lb_mix(lb_mix(0, p->source.half[0]), p->source.half[1]);

@@ -10,6 +10,7 @@
 
 #include "conntrack.h"
 #include "endpoints.h"
+#include "services.h"
 
 /* One end of a packet, as far as it is known here. */
 struct party {
@@ -48,22 +49,6 @@ struct tunnel {
 /* Which packet is meant: the one on its way, or the one that it quotes. */
 #define THIS_PACKET 0
 #define QUOTED_PACKET 1
-
-/* What a client asks. */
-struct lb_key {
-	struct ip_addr address;
-	__be16 port; /* 0 with protocol 0: all else that the address is asked */
-	__u8 protocol;
-	__u8 family;
-	__u32 pad;
-};
-
-/* Who asks which frontend. */
-struct lb_affinity_key {
-	struct ip_addr client;
-	__u32 frontend;
-	__u32 family;
-};
 
 struct scratch {
 	__u64 epoch;

@@ -51,6 +51,8 @@ public interface DatapathProvider {
    * @param routing how packets for pods of other nodes travel
    * @param listeners the proxy's listeners, to which redirects lead; without any there is no place
    *     for a proxy ({@link Datapath#proxyPlace})
+   * @param cgroupRoot the control group (version 2) whose processes reach services as the node
+   *     does; empty to find the root
    */
   record Config(
       String instance,
@@ -61,7 +63,8 @@ public interface DatapathProvider {
       List<String> devices,
       List<IpPrefix> podCidrs,
       Routing routing,
-      ProxyListeners listeners) {
+      ProxyListeners listeners,
+      Optional<Path> cgroupRoot) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -97,6 +100,30 @@ public interface DatapathProvider {
           List.of(),
           List.of(),
           Routing.NETWORK);
+    }
+
+    /** An instance that finds the root of the control groups by itself. */
+    public Config(
+        String instance,
+        Path runFolder,
+        List<IpAddress> nodeAddresses,
+        int localClusterId,
+        Limits limits,
+        List<String> devices,
+        List<IpPrefix> podCidrs,
+        Routing routing,
+        ProxyListeners listeners) {
+      this(
+          instance,
+          runFolder,
+          nodeAddresses,
+          localClusterId,
+          limits,
+          devices,
+          podCidrs,
+          routing,
+          listeners,
+          Optional.empty());
     }
 
     /** An instance without a proxy. */

@@ -104,6 +104,8 @@ public final class LibC {
   private static final MethodHandle BIND = link("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle SETSOCKOPT =
       link("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
+  private static final MethodHandle GETSOCKOPT =
+      link("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
   private static final MethodHandle SEND =
       link("send", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
   private static final MethodHandle RECV =
@@ -312,6 +314,17 @@ public final class LibC {
   public static void setsockopt(int fd, int level, int option, int value) {
     try (Arena arena = Arena.ofConfined()) {
       setsockopt(fd, level, option, arena.allocateFrom(JAVA_INT, value));
+    }
+  }
+
+  /** Reads a socket option into a structure of its size. */
+  public static void getsockopt(int fd, int level, int option, MemorySegment value) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment size = arena.allocateFrom(JAVA_INT, (int) value.byteSize());
+      call(
+          "getsockopt",
+          "level " + level + " option " + option,
+          (_, e) -> (int) GETSOCKOPT.invokeExact(e, fd, level, option, value, size));
     }
   }
 

@@ -89,6 +89,7 @@ final class EbpfDatapath implements Datapath {
   private final Reclaimer reclaimer;
   private final ChangeWriter writer;
   private final FrontendRows frontends;
+  private final SocketPrograms sockets;
   private final FlowReader flows;
   private final FlowCollector collector;
   private final Scheduler scheduler;
@@ -167,6 +168,7 @@ final class EbpfDatapath implements Datapath {
               this::endpointDevices);
       this.scheduler = Scheduler.ofThread(config.instance() + "-conntrack");
       collector.start(scheduler);
+      this.sockets = new SocketPrograms(config, pins);
       this.isOpen = true;
     } catch (RuntimeException e) {
       reclaimer.close();
@@ -370,6 +372,7 @@ final class EbpfDatapath implements Datapath {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
         mender.attempt("forwarding", nodeDevices::requireForwarding);
+        mender.attempt("programs at sockets", () -> mendSockets(mender));
         places.mend(aroundPlaces(), proxy, mender);
         mender.attempt(
             "routes to nodes",
@@ -382,6 +385,12 @@ final class EbpfDatapath implements Datapath {
       }
     }
     return mender.found();
+  }
+
+  private void mendSockets(Mender mender) {
+    if (sockets.mend()) {
+      mender.mended("a program at the node's sockets was gone");
+    }
   }
 
   private void mendPins(Mender mender) {
@@ -427,6 +436,9 @@ final class EbpfDatapath implements Datapath {
     nodes.apply(changes);
     routes.remove(writer.apply(changes));
     frontends.apply(changes);
+    if (!frontends.isEmpty()) {
+      sockets.attach();
+    }
     for (Change<RowKey, Row> change : changes) {
       if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)) {
         routes.add(row.endpoint().addresses());
@@ -525,6 +537,7 @@ final class EbpfDatapath implements Datapath {
     reclaimer.close();
     node.close();
     keptPins.close();
+    sockets.close();
     programs.close();
     if (proxy != null) {
       proxy.close();

@@ -337,6 +337,16 @@ final class FrontendRows {
     }
   }
 
+  /** Whether there is none. */
+  boolean isEmpty() {
+    lock.lock();
+    try {
+      return frontends.isEmpty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** How full the tables are. */
   List<Table> tables() {
     lock.lock();

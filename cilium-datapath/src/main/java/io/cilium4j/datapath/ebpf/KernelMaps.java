@@ -53,6 +53,10 @@ record KernelMaps(
   static final String FRONTENDS = "cilium_lb_frontends";
   static final String REGIONS = "cilium_lb_regions";
   static final String BACKENDS = "cilium_lb_backends";
+
+  /** Which frontend a socket of the node asked; only where sockets can be looked at. */
+  static final String REVERSE_SOCKETS = "cilium_lb_reverse_sk";
+
   static final String CONNTRACK4 = "cilium_ct4_global";
   static final String CONNTRACK6 = "cilium_ct6_global";
   static final String OVERFLOW4 = "cilium_ct4_overflow";
@@ -96,6 +100,9 @@ record KernelMaps(
           METRICS,
           "cilium_ratelimit",
           EVENTS);
+
+  /** Those that are pinned where there is what they are for. */
+  static final List<String> OPTIONAL = List.of(LISTENERS, REVERSE_SOCKETS);
 
   /**
    * A table of flows.
@@ -141,7 +148,7 @@ record KernelMaps(
       Recording recording) {
     for (MapSpec spec : object.mapSpecs()) {
       String name = spec.name();
-      if (PINNED.contains(name) || name.equals(LISTENERS)) {
+      if (PINNED.contains(name) || OPTIONAL.contains(name)) {
         object.pinPath(name, pins.pin(name));
         object.maxEntries(name, sizes.getOrDefault(name, spec.maxEntries()));
       }
@@ -150,6 +157,17 @@ record KernelMaps(
     object.setConst("cfg_ct_spare", limits.conntrackEntries() / SPARE_PART);
     if (recording == Recording.ON) {
       object.setConst("cfg_test", 1).pinPath(TEST, pins.pin(TEST));
+    }
+  }
+
+  /**
+   * Has the maps of an object that is not yet loaded pinned or found by pin, as large as they are.
+   */
+  static void share(BpfObject object, BpfFs pins) {
+    for (MapSpec spec : object.mapSpecs()) {
+      if (PINNED.contains(spec.name()) || OPTIONAL.contains(spec.name())) {
+        object.pinPath(spec.name(), pins.pin(spec.name()));
+      }
     }
   }
 

@@ -13,8 +13,10 @@ import java.util.List;
  * @param networkLinks a link for each device that leads to a network
  * @param programs the programs, for other tools and for test runs
  * @param proxy the link of the proxy's namespace
+ * @param sockets a link for each program that looks at the sockets of the node's processes
  */
-record Pins(BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs, BpfFs proxy) {
+record Pins(
+    BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs, BpfFs proxy, BpfFs sockets) {
 
   static Pins open(InstanceNames names) {
     BpfFs root = BpfFs.open(names.pinFolder());
@@ -23,12 +25,13 @@ record Pins(BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs, BpfFs p
         root.subfolder("links"),
         root.subfolder("links-network"),
         root.subfolder("programs"),
-        root.subfolder("proxy"));
+        root.subfolder("proxy"),
+        root.subfolder("sockets"));
   }
 
   /** Makes the folders that somebody removed. */
   void ensureFolders() {
-    List.of(maps, links, networkLinks, programs, proxy).forEach(BpfFs::ensure);
+    List.of(maps, links, networkLinks, programs, proxy, sockets).forEach(BpfFs::ensure);
   }
 
   /** Removes what is there for the proxy. */
@@ -44,11 +47,12 @@ record Pins(BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs, BpfFs p
   /** Removes everything that an instance pins. */
   void remove() {
     removeProxy();
-    for (BpfFs folder : List.of(links, networkLinks, programs, proxy)) {
+    for (BpfFs folder : List.of(links, networkLinks, programs, proxy, sockets)) {
       empty(folder);
       folder.removeIfEmpty();
     }
     KernelMaps.PINNED.forEach(maps::remove);
+    KernelMaps.OPTIONAL.forEach(maps::remove);
     LayoutMigration.removeKept(maps);
     MapResizing.removeKept(maps);
     maps.remove(KernelMaps.TEST);

@@ -109,6 +109,14 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     return object;
   }
 
+  /** Opens an object that shares the maps of those that are loaded. */
+  static BpfObject openBeside(String name, BpfFs pins) {
+    BpfObject object = BpfObject.open(read(name), name);
+    object.setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
+    KernelMaps.share(object, pins);
+    return object;
+  }
+
   private static int supported(Feature feature) {
     return Probes.of(feature).isSupported() ? 1 : 0;
   }

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.ebpf;
+
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.datapath.bpf.BpfException;
+import io.cilium4j.datapath.bpf.BpfLink;
+import io.cilium4j.datapath.bpf.BpfObject;
+import io.cilium4j.datapath.bpf.BpfProgram;
+import io.cilium4j.datapath.bpf.CgroupHook;
+import io.cilium4j.datapath.bpf.LibC;
+import io.cilium4j.datapath.bpf.SystemCallException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The programs of {@code bpf_sock}: they look at the sockets of the node's own processes, which
+ * reach services by them. They are attached to the root of the control groups and tell the node's
+ * sockets by their network. Before there is a service none is attached.
+ *
+ * <p>Where they cannot run, pods reach services all the same; the log says so once.
+ *
+ * <p>Safe for use by several threads.
+ */
+final class SocketPrograms implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(SocketPrograms.class);
+
+  private static final String OBJECT = "bpf_sock";
+
+  private static final Map<CgroupHook, String> NAMES =
+      new EnumMap<>(
+          Map.of(
+              CgroupHook.INET4_CONNECT, "cil_sock4_connect",
+              CgroupHook.INET6_CONNECT, "cil_sock6_connect",
+              CgroupHook.UDP4_SENDMSG, "cil_sock4_sendmsg",
+              CgroupHook.UDP6_SENDMSG, "cil_sock6_sendmsg",
+              CgroupHook.UDP4_RECVMSG, "cil_sock4_recvmsg",
+              CgroupHook.UDP6_RECVMSG, "cil_sock6_recvmsg",
+              CgroupHook.INET4_GETPEERNAME, "cil_sock4_getpeername",
+              CgroupHook.INET6_GETPEERNAME, "cil_sock6_getpeername"));
+
+  private static final Path MOUNTS = Path.of("/proc/self/mounts");
+
+  private static final int AF_INET = 2;
+  private static final int SOCK_DGRAM = 2;
+  private static final int SOL_SOCKET = 1;
+
+  /** {@code SO_NETNS_COOKIE}, kernel 5.14 and newer. */
+  private static final int SO_NETNS_COOKIE = 71;
+
+  private final Config config;
+  private final Pins pins;
+  private final long netnsCookie;
+  private final List<BpfProgram> programs = new ArrayList<>();
+  private boolean isAttached;
+  private @Nullable String problem;
+
+  /** Prepares them for the network of the calling thread. */
+  SocketPrograms(Config config, Pins pins) {
+    this.config = config;
+    this.pins = pins;
+    this.netnsCookie = netnsCookie();
+    // Those of an earlier process have its constants and its code.
+    if (!pins.sockets().list().isEmpty()) {
+      attach();
+    }
+  }
+
+  /** The number by which programs know the network; 0 where the kernel does not tell. */
+  private static long netnsCookie() {
+    int socket = LibC.socket(AF_INET, SOCK_DGRAM | LibC.SOCK_CLOEXEC, 0);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment cookie = arena.allocate(ValueLayout.JAVA_LONG);
+      LibC.getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, cookie);
+      return cookie.get(ValueLayout.JAVA_LONG, 0);
+    } catch (SystemCallException e) {
+      return 0;
+    } finally {
+      LibC.close(socket);
+    }
+  }
+
+  /** Sees that they are attached; a failure is told once and costs nothing else. */
+  synchronized void attach() {
+    if (isAttached || problem != null) {
+      return;
+    }
+    try {
+      load();
+      isAttached = true;
+    } catch (DatapathException e) {
+      problem = e.getMessage();
+      LOG.warn("processes of the node reach no service error=\"{}\"", problem);
+    }
+  }
+
+  private void load() {
+    if (netnsCookie == 0) {
+      throw new DatapathException("the kernel tells no number of a network: it is older than 5.14");
+    }
+    Path root = root();
+    try (BpfObject object = Programs.openBeside(OBJECT, pins.maps())) {
+      object.setConst("cfg_netns_cookie", netnsCookie).load();
+      NAMES.forEach((hook, name) -> {
+        BpfProgram program = object.program(name);
+        programs.add(program);
+        attach(program, hook, root);
+      });
+    }
+  }
+
+  private void attach(BpfProgram program, CgroupHook hook, Path root) {
+    Path pin = pins.sockets().pin(program.name());
+    if (Files.exists(pin)) {
+      try (BpfLink link = BpfLink.openPinned(pin)) {
+        link.update(program);
+        return;
+      } catch (BpfException e) {
+        // Somebody detached it.
+        pins.sockets().remove(program.name());
+      }
+    }
+    try (BpfLink link = BpfLink.attachCgroup(program, root, hook)) {
+      link.pin(pin);
+    }
+  }
+
+  /** Attaches those again that somebody took away; gives whether there was one. */
+  synchronized boolean mend() {
+    if (!isAttached) {
+      return false;
+    }
+    boolean isMissing =
+        programs.stream().anyMatch(each -> !Files.exists(pins.sockets().pin(each.name())));
+    if (isMissing) {
+      Path root = root();
+      for (BpfProgram program : programs) {
+        NAMES.forEach((hook, name) -> {
+          if (name.equals(program.name())) {
+            attach(program, hook, root);
+          }
+        });
+      }
+    }
+    return isMissing;
+  }
+
+  private Path root() {
+    return config
+        .cgroupRoot()
+        .or(SocketPrograms::mounted)
+        .orElseThrow(
+            () -> new DatapathException("no control groups of version 2 are mounted (cgroup2)"));
+  }
+
+  private static Optional<Path> mounted() {
+    try (Stream<String> lines = Files.lines(MOUNTS)) {
+      return lines
+          .map(line -> line.split(" ", -1))
+          .filter(words -> words.length > 2 && words[2].equals("cgroup2"))
+          .map(words -> Path.of(words[1]))
+          .findFirst();
+    } catch (IOException e) {
+      throw new DatapathException("read " + MOUNTS + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Lets go; what is attached stays. */
+  @Override
+  public synchronized void close() {
+    programs.forEach(BpfProgram::close);
+  }
+}
