@@ -95,22 +95,16 @@ final class FrontendRows {
       }
     });
     Map<Integer, Map<Socket, Known>> backends = new HashMap<>();
-    for (int number = 1; number < memory.maxBackends(); number++) {
-      int backend = number;
-      memory
-          .backend(number)
-          .ifPresent(found -> {
-            if (byNumber.containsKey(found.frontend()) && found.state() != State.GONE) {
-              backendNumbers.set(backend);
-              backends
-                  .computeIfAbsent(found.frontend(), _ -> new LinkedHashMap<>())
-                  .put(
-                      new Socket(found.address(), found.port()), new Known(backend, found.state()));
-            } else {
-              memory.clear(backend);
-            }
-          });
-    }
+    memory.eachBackend((backend, found) -> {
+      if (byNumber.containsKey(found.frontend()) && found.state() != State.GONE) {
+        backendNumbers.set(backend);
+        backends
+            .computeIfAbsent(found.frontend(), _ -> new LinkedHashMap<>())
+            .put(new Socket(found.address(), found.port()), new Known(backend, found.state()));
+      } else {
+        memory.clear(backend);
+      }
+    });
     byNumber.forEach((number, key) -> {
       int place = memory.place(number);
       Optional<Region> region = memory.region(place);

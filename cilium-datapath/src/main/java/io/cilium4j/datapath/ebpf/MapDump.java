@@ -6,11 +6,13 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.spi.FlowSource.Traffic;
+import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.ebpf.IpcacheRecord.Behind;
+import io.cilium4j.datapath.ebpf.ServiceMemory.Region;
 import io.cilium4j.datapath.net.InstanceNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -97,6 +99,20 @@ public final class MapDump {
    */
   public record NodeRow(int number, IpAddress address, boolean known, int mtuBytes) {}
 
+  /**
+   * A frontend of a service.
+   *
+   * @param service the service's number; 0 for what an address is asked beside its frontends
+   */
+  public record FrontendRow(FrontendKey key, int service, List<BackendRow> backends) {}
+
+  /**
+   * A backend of a frontend.
+   *
+   * @param isActive whether it takes new flows
+   */
+  public record BackendRow(int number, IpAddress address, int port, boolean isActive) {}
+
   /** An entry of a compiled policy. */
   public record PolicyRow(PolicyKey key, PolicyRecord entry) {}
 
@@ -164,6 +180,40 @@ public final class MapDump {
           }
         });
     rows.sort(Comparator.comparingInt(NodeRow::number));
+    return rows;
+  }
+
+  /** The frontends of services, by address and port. */
+  public List<FrontendRow> frontends() {
+    List<FrontendRow> rows = new ArrayList<>();
+    try (ServiceMemory memory = ServiceMemory.ofPins(folder)) {
+      Map<Integer, List<BackendRow>> backends = new HashMap<>();
+      memory.eachBackend((number, backend) -> {
+        if (backend.state() != ServiceMemory.State.GONE) {
+          backends
+              .computeIfAbsent(backend.frontend(), _ -> new ArrayList<>())
+              .add(
+                  new BackendRow(
+                      number,
+                      backend.address(),
+                      backend.port(),
+                      backend.state() == ServiceMemory.State.ACTIVE));
+        }
+      });
+      each(
+          KernelMaps.SERVICES,
+          FrontendKeyCodec.CODEC,
+          Codec.u32(),
+          (key, number) ->
+              rows.add(
+                  number > 0
+                      ? new FrontendRow(
+                          key,
+                          memory.region(memory.place(number)).map(Region::service).orElse(0),
+                          backends.getOrDefault(number, List.of()))
+                      : new FrontendRow(key, 0, List.of())));
+    }
+    rows.sort(Comparator.comparing(FrontendRow::key));
     return rows;
   }
 

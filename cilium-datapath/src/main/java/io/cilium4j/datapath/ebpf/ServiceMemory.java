@@ -4,15 +4,19 @@ package io.cilium4j.datapath.ebpf;
 import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.datapath.bpf.BpfMap;
+import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.bpf.MapMemory;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 
 /**
  * The arrays of {@code lib/lb.h} as programs read them: frontends, which lead to regions, which
@@ -93,6 +97,21 @@ final class ServiceMemory implements AutoCloseable {
     this.frontends = frontends;
     this.regions = regions;
     this.backends = backends;
+  }
+
+  /** The arrays of an instance that runs, or ran, whose maps are pinned in a folder. */
+  static ServiceMemory ofPins(Path folder) {
+    return new ServiceMemory(
+        memory(folder, KernelMaps.FRONTENDS, Integer.BYTES),
+        memory(folder, KernelMaps.REGIONS, ELEMENT_WORDS * Integer.BYTES),
+        memory(folder, KernelMaps.BACKENDS, (int) BACKEND.byteSize()));
+  }
+
+  private static MapMemory memory(Path folder, String map, int bytes) {
+    try (BpfMap<Integer, byte[]> pinned =
+        BpfMap.openPinned(folder.resolve(map), Codec.u32(), Codec.bytes(map, bytes))) {
+      return pinned.mapMemory();
+    }
   }
 
   int maxFrontends() {
@@ -183,6 +202,14 @@ final class ServiceMemory implements AutoCloseable {
   /** Makes a backend nobody's, once no packet can look at it. */
   void clear(int number) {
     backends.element(number).fill((byte) 0);
+  }
+
+  /** Shows all backends, by number. */
+  void eachBackend(BiConsumer<Integer, BackendRecord> action) {
+    for (int number = 1; number < backends.size(); number++) {
+      int each = number;
+      backend(number).ifPresent(found -> action.accept(each, found));
+    }
   }
 
   /** Reads a backend; empty where there is none. */

@@ -23,13 +23,12 @@ public final class BpfCommands implements CommandGroup {
   static final Option INSTANCE =
       new Option("--instance", "NAME", "read the maps of the agent with --instance NAME");
 
-  /** What {@code lb list} is asked for elsewhere, so that it can say why there is nothing. */
+  private static final String BACKENDS = "--backends";
+
   private static final List<Option> LB_LIST =
       List.of(
-          new Option("--backends", "", "show backends"),
-          new Option("--frontends", "", "show frontends"),
-          new Option("--revnat", "", "show reverse NAT entries"),
-          new Option("--source-ranges", "", "show allowed source ranges"),
+          new Option(BACKENDS, "", "show the backends by number"),
+          new Option("--frontends", "", "show the frontends, as without an option"),
           INSTANCE,
           OUTPUT);
 
@@ -41,7 +40,6 @@ public final class BpfCommands implements CommandGroup {
           Map.entry("bandwidth list", "cilium_throttle"),
           Map.entry("egress list", "cilium_egress_gw_policy_v4"),
           Map.entry("ipmasq list", "cilium_ipmasq_v4"),
-          Map.entry("lb list", "cilium_lb4_services_v2"),
           Map.entry("lb maglev get", "cilium_lb4_maglev"),
           Map.entry("lb maglev list", "cilium_lb4_maglev"),
           Map.entry("nat list", "cilium_snat_v4_external"),
@@ -119,6 +117,8 @@ public final class BpfCommands implements CommandGroup {
     specs.add(new CommandSpec("fs show", "show the folder of the maps", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("nodeid list", "list the numbers of other nodes", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("tunnel list", "list the tunnels to other nodes", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec("lb list", "", 0, 0, "list the services and their backends", LB_LIST));
     specs.add(new CommandSpec("sha list", "list the programs by checksum", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("sha get", "SHA", "show a program by checksum", INSTANCE, OUTPUT));
     WITHOUT_MAP.keySet().stream()
@@ -131,7 +131,7 @@ public final class BpfCommands implements CommandGroup {
                     0,
                     1,
                     "not supported: the datapath has no such map",
-                    name.equals("lb list") ? LB_LIST : List.of(INSTANCE, OUTPUT))));
+                    List.of(INSTANCE, OUTPUT))));
     return specs;
   }
 
@@ -166,6 +166,7 @@ public final class BpfCommands implements CommandGroup {
       return switch (command) {
         case "ct list" -> tables.conntrack();
         case "ct flush" -> tables.flushConntrack();
+        case "lb list" -> arguments.has(BACKENDS) ? tables.backends() : tables.frontends();
         case "endpoint list" -> tables.endpoints();
         case "ipcache list" -> tables.ipcache();
         case "ipcache get" -> tables.ipcacheEntry();

@@ -12,11 +12,14 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.spi.FlowSource.Traffic;
+import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.datapath.ebpf.ConntrackRow;
 import io.cilium4j.datapath.ebpf.ConntrackRow.End;
 import io.cilium4j.datapath.ebpf.ConntrackRow.Flag;
 import io.cilium4j.datapath.ebpf.MapDump;
+import io.cilium4j.datapath.ebpf.MapDump.BackendRow;
 import io.cilium4j.datapath.ebpf.MapDump.EndpointRow;
+import io.cilium4j.datapath.ebpf.MapDump.FrontendRow;
 import io.cilium4j.datapath.ebpf.MapDump.IpcacheRow;
 import io.cilium4j.datapath.ebpf.MapDump.NodeRow;
 import io.cilium4j.datapath.ebpf.MapDump.PolicyRow;
@@ -151,6 +154,7 @@ final class BpfTables {
       case NO_SYN -> "NoSyn";
       case OVERFLOW -> "Overflow";
       case PROXY -> "Proxy";
+      case NAT -> "Nat";
       case STALE -> "Stale";
     };
   }
@@ -246,6 +250,60 @@ final class BpfTables {
       rows.put(row.address().toString(), Json.ofTexts(List.of(info)));
     }
     return show(rows, table);
+  }
+
+  // ---- services ----
+
+  int frontends() {
+    var table = new TextTable("SERVICE ADDRESS", "BACKEND ADDRESS (REVNAT_ID) (SLOT)");
+    Map<String, Json> rows = new LinkedHashMap<>();
+    for (FrontendRow row : maps.frontends()) {
+      String frontend = text(row.key());
+      List<String> backends = new ArrayList<>();
+      for (BackendRow backend : row.backends()) {
+        backends.add(
+            "%s/%s (%d) (%d)%s"
+                .formatted(
+                    text(backend),
+                    row.key().protocol(),
+                    row.service(),
+                    backends.size() + 1,
+                    backend.isActive() ? "" : " [no new connections]"));
+      }
+      if (backends.isEmpty()) {
+        backends.add("none: dropped");
+      }
+      for (int i = 0; i < backends.size(); i++) {
+        table.row(i == 0 ? frontend : "", backends.get(i));
+      }
+      rows.put(frontend, Json.ofTexts(backends));
+    }
+    return show(rows, table);
+  }
+
+  int backends() {
+    var table = new TextTable("ID", "BACKEND ADDRESS");
+    Map<String, Json> rows = new LinkedHashMap<>();
+    for (FrontendRow row : maps.frontends()) {
+      for (BackendRow backend : row.backends()) {
+        table.row(backend.number(), text(backend));
+        rows.put(String.valueOf(backend.number()), Json.ofTexts(List.of(text(backend))));
+      }
+    }
+    return show(rows, table);
+  }
+
+  private static String text(FrontendKey key) {
+    String address = key.address().isV4() ? key.address().toString() : "[" + key.address() + "]";
+    return key.isRest()
+        ? address + " any other port"
+        : address + ":" + key.port() + "/" + key.protocol();
+  }
+
+  private static String text(BackendRow backend) {
+    return (backend.address().isV4() ? backend.address() : "[" + backend.address() + "]")
+        + ":"
+        + backend.port();
   }
 
   // ---- policy ----
