@@ -5,7 +5,6 @@ import io.cilium4j.agent.cluster.ClusterNodes;
 import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.api.model.RecorderSpec;
-import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.cni.CniPlugin;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
@@ -451,26 +450,26 @@ public final class Agent implements AutoCloseable {
     return running().source().source();
   }
 
-  // ---- what is kept and not carried out yet ----
-
-  /** Services, by number. */
-  public StoredTable<Long, ServiceSpec> services() {
+  /** Services: of Kubernetes, and of those who put some here. */
+  public AgentServices services() {
     return running().services().services();
   }
 
+  // ---- what is kept and not carried out yet ----
+
   /** Recordings of packets, by number. */
   public StoredTable<Long, RecorderSpec> recorders() {
-    return running().services().recorders();
+    return running().kept().recorders();
   }
 
   /** What endpoints were told for DNS names. */
   public DnsCache dnsCache() {
-    return running().services().dnsCache();
+    return running().kept().dnsCache();
   }
 
   /** Prefixes whose packets are to be dropped first of all. */
   public PrefilterList prefilter() {
-    return running().services().prefilter();
+    return running().kept().prefilter();
   }
 
   // ---- the datapath ----

@@ -76,9 +76,13 @@ public sealed interface AgentEvent {
    */
   record IpcacheDeleted(IpcacheEntry entry) implements AgentEvent {}
 
-  /** A service is kept, a new one or a new version. */
+  /**
+   * A frontend of a service is new, or another.
+   *
+   * @param service as it is wanted
+   */
   record ServiceUpserted(ServiceSpec service) implements AgentEvent {}
 
-  /** A service is gone. */
+  /** A frontend of a service is gone. */
   record ServiceDeleted(long id) implements AgentEvent {}
 }

@@ -13,12 +13,13 @@ import io.cilium4j.agent.feature.Feature;
 import io.cilium4j.agent.feature.FeatureContext;
 import io.cilium4j.agent.feature.FlowFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
+import io.cilium4j.agent.feature.KeptFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.MtuFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
 import io.cilium4j.agent.feature.ProxyFeature;
-import io.cilium4j.agent.feature.ServiceFeature;
+import io.cilium4j.agent.feature.ServicesFeature;
 import io.cilium4j.agent.feature.SourceFeature;
 import io.cilium4j.agent.feature.TaskFeature;
 import io.cilium4j.agent.state.Resources;
@@ -74,7 +75,8 @@ final class AgentRuntime implements AutoCloseable {
   private final FlowFeature flows;
   private final CniFeature cni;
   private final ProxyFeature proxy;
-  private final ServiceFeature services;
+  private final ServicesFeature services;
+  private final KeptFeature kept;
   private final Optional<NodesFeature> nodes;
   private final ClusterFeature cluster;
   private final TaskFeature tasks;
@@ -106,7 +108,8 @@ final class AgentRuntime implements AutoCloseable {
     this.flows = new FlowFeature(context, datapath, identity, policy, endpoints);
     this.proxy = new ProxyFeature(context, table.table(), datapath, policy, flows);
     this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
-    this.services = new ServiceFeature(context);
+    this.services = new ServicesFeature(context, source, identity, datapath);
+    this.kept = new KeptFeature(context);
     this.nodes =
         config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
     this.cluster =
@@ -117,7 +120,7 @@ final class AgentRuntime implements AutoCloseable {
         Stream.of(
                 Stream.of(
                     addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
-                Stream.of(services, new LostStateFeature(folder)),
+                Stream.of(services, kept, new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(cluster, source, endpoints.podFollower()))
             .flatMap(each -> each)
@@ -243,8 +246,12 @@ final class AgentRuntime implements AutoCloseable {
     return proxy;
   }
 
-  ServiceFeature services() {
+  ServicesFeature services() {
     return services;
+  }
+
+  KeptFeature kept() {
+    return kept;
   }
 
   ClusterFeature cluster() {
@@ -276,7 +283,7 @@ final class AgentRuntime implements AutoCloseable {
   Subscription onEvent(Consumer<? super AgentEvent> listener) {
     var tables =
         new AgentEvents.Tables(
-            services.services().table(),
+            services.frontends(),
             policy.rules().applied(),
             endpoints.manager().states().table(),
             identity.ipcache().table(),

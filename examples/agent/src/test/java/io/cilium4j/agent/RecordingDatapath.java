@@ -34,7 +34,13 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   public final Map<Integer, EndpointRow> endpoints = new ConcurrentHashMap<>();
   final Map<IpPrefix, IpcacheEntry> ipcache = new HashMap<>();
   final Map<String, NodeRow> nodes = new ConcurrentHashMap<>();
-  final Map<FrontendKey, FrontendRow> frontends = new ConcurrentHashMap<>();
+  public final Map<FrontendKey, FrontendRow> frontends = new ConcurrentHashMap<>();
+
+  /** Frontends that it refuses to write. */
+  public final Set<FrontendKey> refusedFrontends = ConcurrentHashMap.newKeySet();
+
+  /** The kinds of rows that it carries. */
+  public volatile Set<RowKind> rowKinds = Set.of(RowKind.values());
 
   /** Nodes that were not to stay at a pruning. */
   final Set<String> prunedNodes = ConcurrentHashMap.newKeySet();
@@ -181,7 +187,7 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   @Override
   public Set<RowKind> rowKinds() {
-    return Set.of(RowKind.values());
+    return rowKinds;
   }
 
   @Override
@@ -190,6 +196,9 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
       if (change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _)
           && refusedRows.contains(row.endpoint().id())) {
         throw new DatapathException("no row for " + row.endpoint().podName());
+      }
+      if (refusedFrontends.contains(change.key())) {
+        throw new DatapathException("no room for " + change.key());
       }
     }
     for (Change<RowKey, Row> change : changes) {

@@ -367,6 +367,42 @@ class AgentCommandsTest extends CommandTest {
   }
 
   @Test
+  void serviceList_realized_isAsTheFieldHasIt() {
+    agent.on(
+        "GET /service",
+        200,
+        """
+        [{"spec": {"id": 2, "frontend-address": {"ip": "fd00:96::1", "port": 53, "protocol": "udp"},
+                   "flags": {"type": "ClusterIP"}},
+          "status": {"realized": {"id": 2}}},
+         {"spec": {"id": 1, "frontend-address": {"ip": "10.96.0.1", "port": 80, "protocol": "tcp"},
+                   "backend-addresses": [{"ip": "10.0.0.1", "port": 8080, "state": "active"},
+                                         {"ip": "10.0.0.2", "port": 8080, "state": "terminating"}],
+                   "flags": {"type": "ClusterIP"}},
+          "status": {"realized": {"id": 1, "backend-addresses": [{"ip": "10.0.0.1", "port": 8080}]}}}]
+        """);
+    assertEquals(0, run("service", "list"), err());
+    assertEquals(
+        """
+        ID   Frontend              Service Type   Backend
+        1    10.96.0.1:80/TCP      ClusterIP      1 => 10.0.0.1:8080 (active)
+                                                  2 => 10.0.0.2:8080 (terminating)
+        2    [fd00:96::1]:53/UDP   ClusterIP
+        """,
+        out());
+  }
+
+  @Test
+  void serviceDeleteAll_someAreKubernetes_deletesTheOthersAndSaysSo() {
+    agent.on("GET /service", 200, "[{\"spec\": {\"id\": 1}}, {\"spec\": {\"id\": 7}}]");
+    agent.on("DELETE /service/1", 500, "\"service 1 is Service/shop/web of Kubernetes\"");
+    agent.on("DELETE /service/7", 200, "");
+    assertEquals(ExitCode.FAILED, run("service", "delete", "--all"), err());
+    assertEquals(
+        "Service 1: service 1 is Service/shop/web of Kubernetes\nService 7 deleted\n", out());
+  }
+
+  @Test
   void lists_ofWhatTheDatapathDoesNotHave_sayStored() {
     agent.on(
         "GET /service",

@@ -11,7 +11,7 @@ import io.cilium4j.agent.AgentEvent.PolicyDeleted;
 import io.cilium4j.agent.AgentEvent.PolicyUpdated;
 import io.cilium4j.agent.AgentEvent.ServiceDeleted;
 import io.cilium4j.agent.AgentEvent.ServiceUpserted;
-import io.cilium4j.api.model.ServiceSpec;
+import io.cilium4j.agent.service.Frontend;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
@@ -51,14 +51,14 @@ public final class AgentEvents implements AutoCloseable {
   /**
    * The tables that it follows.
    *
-   * @param services by number
+   * @param services frontends by number
    * @param policies what became of each policy object
    * @param endpoints by id
    * @param ipcache by prefix
    * @param statuses how far the datapath is with each row
    */
   public record Tables(
-      Table<Long, ServiceSpec> services,
+      Table<Long, Frontend> services,
       Table<ResourceKey, AppliedPolicy> policies,
       Table<Integer, Endpoint> endpoints,
       Table<IpPrefix, IpcacheEntry> ipcache,
@@ -72,7 +72,7 @@ public final class AgentEvents implements AutoCloseable {
   /** True from the beginning, so that no look runs before everything is followed. */
   private final AtomicBoolean lookScheduled = new AtomicBoolean(true);
 
-  private final Followed<Long, ServiceSpec> services;
+  private final Followed<Long, Frontend> services;
   private final Followed<ResourceKey, AppliedPolicy> policies;
   private final Followed<Integer, Endpoint> endpoints;
   private final Followed<IpPrefix, IpcacheEntry> ipcache;
@@ -150,10 +150,10 @@ public final class AgentEvents implements AutoCloseable {
     }
   }
 
-  private void tellService(Step<Long, ServiceSpec> step) {
+  private void tellService(Step<Long, Frontend> step) {
     tell(
         step.now().isPresent()
-            ? new ServiceUpserted(step.now().get())
+            ? new ServiceUpserted(step.now().get().spec())
             : new ServiceDeleted(step.key()));
   }
 

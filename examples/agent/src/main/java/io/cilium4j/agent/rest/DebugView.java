@@ -40,11 +40,7 @@ final class DebugView {
         .ciliumStatus(StatusView.of(agent))
         .endpointList(
             agent.endpoints().snapshot().stream().map(Row::value).map(view::full).toList())
-        .serviceList(
-            agent.services().table().snapshot().stream()
-                .map(Row::value)
-                .map(ServiceOperations::view)
-                .toList())
+        .serviceList(agent.services().all())
         .policy(new Policy(rules.revision(), RuleText.json(RuleText.of(rules))))
         .environmentVariables(environment(System.getenv()))
         .subsystem(subsystems(agent))

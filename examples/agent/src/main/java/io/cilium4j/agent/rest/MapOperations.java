@@ -105,7 +105,7 @@ final class MapOperations {
     tables.put("ipcache", agent.ipcache().snapshot());
     tables.put("allocations", agent.addresses().allocations().snapshot());
     tables.put("policies", agent.policies().snapshot());
-    tables.put("services", agent.services().table().snapshot());
+    tables.put("frontends", agent.services().frontends().snapshot());
     tables.put("recorders", agent.recorders().table().snapshot());
     tables.put("dns-cache", agent.dnsCache().answers().snapshot());
     tables.put("controllers", agent.controllers().snapshot());

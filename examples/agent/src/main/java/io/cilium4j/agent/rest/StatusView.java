@@ -59,22 +59,29 @@ final class StatusView {
   /** Bits of the cluster's id above a cluster-wide identity. */
   private static final int CLUSTER_SHIFT = 16;
 
-  /** Every part of kube-proxy's work by name, since clients look at each without asking for it. */
-  private static final Features NO_SERVICES =
-      new Features(
-          new Features.NodePort(false, "", "", "", "", 0, 0, 0),
-          new Features.HostPort(false),
-          new Features.ExternalIPs(false),
-          new Features.HostReachableServices(false, List.of()),
-          new Features.SocketLB(false),
-          new Features.SessionAffinity(false),
-          new Features.GracefulTermination(false),
-          new Features.Nat46X64(
-              false,
-              new Features.Nat46X64.Service(false),
-              new Features.Nat46X64.Gateway(false, List.of())),
-          new Features.SocketLBTracing(false),
-          false);
+  /**
+   * Every part of kube-proxy's work by name, since clients look at each without asking for it. What
+   * there is are services' own addresses, and what belongs to them.
+   */
+  private static KubeProxyReplacement kubeProxyReplacement(Agent agent) {
+    boolean hasServices = agent.services().areCarriedOut();
+    var features =
+        new Features(
+            new Features.NodePort(false, "", "", "", "", 0, 0, 0),
+            new Features.HostPort(false),
+            new Features.ExternalIPs(false),
+            new Features.HostReachableServices(false, List.of()),
+            new Features.SocketLB(false),
+            new Features.SessionAffinity(hasServices),
+            new Features.GracefulTermination(hasServices),
+            new Features.Nat46X64(
+                false,
+                new Features.Nat46X64.Service(false),
+                new Features.Nat46X64.Gateway(false, List.of())),
+            new Features.SocketLBTracing(false),
+            false);
+    return KubeProxyReplacement.builder().mode("False").features(features).build();
+  }
 
   private StatusView() {}
 
@@ -117,8 +124,7 @@ final class StatusView {
         .hostFirewall(new HostFirewall(DISABLED, List.of()))
         .hubble(hubble(agent))
         .kubernetes(kubernetes(agent))
-        .kubeProxyReplacement(
-            KubeProxyReplacement.builder().mode("False").features(NO_SERVICES).build())
+        .kubeProxyReplacement(kubeProxyReplacement(agent))
         .ipam(ipam(agent.addresses()))
         .proxy(ProxyView.of(agent))
         .cluster(

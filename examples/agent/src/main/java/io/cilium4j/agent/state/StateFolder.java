@@ -32,6 +32,7 @@ import org.slf4j.LoggerFactory;
  *   FOLDER/program-policies.json  what the embedding program applied, with a .copy
  *   FOLDER/manifests.json     the manifests as they were last good
  *   FOLDER/policies.json      the policy objects that were accepted last
+ *   FOLDER/service-numbers.json  the numbers of Kubernetes' frontends
  *   FOLDER/datapath-name      which datapath enforces
  *   FOLDER/datapath/          the datapath's own: its manifest
  *   FOLDER/cni-installed      where the daemon put the CNI plugin
@@ -56,6 +57,9 @@ public final class StateFolder {
 
   /** Largest file of numbers: some 200,000 prefixes. */
   private static final long MAX_IDENTITIES_BYTES = 32L << 20;
+
+  /** Largest file of services' numbers: each of the 65,535 takes some 60 bytes. */
+  private static final long MAX_NUMBERS_BYTES = 8L << 20;
 
   /** With the line's end, so that a part of a name is none. */
   private static final Pattern DATAPATH_NAME = Pattern.compile("([a-z][-a-z0-9]{0,30})\\n");
@@ -113,6 +117,11 @@ public final class StateFolder {
   /** The numbers of prefixes and names. */
   public FolderFile localIdentities() {
     return new FolderFile(root.resolve("local-identities.json"), MAX_IDENTITIES_BYTES, () -> false);
+  }
+
+  /** The numbers of Kubernetes' frontends. */
+  public FolderFile serviceNumbers() {
+    return new FolderFile(root.resolve("service-numbers.json"), MAX_NUMBERS_BYTES, () -> false);
   }
 
   /** The folder of a table of what users asked for. */
@@ -243,7 +252,13 @@ public final class StateFolder {
       for (Path file : AtomicFiles.list(root, "")) {
         // Also set aside or unfinished.
         String name = file.getFileName().toString();
-        if (Stream.of(apiRules(), programPolicies(), localIdentities(), manifests(), policies())
+        if (Stream.of(
+                apiRules(),
+                programPolicies(),
+                localIdentities(),
+                manifests(),
+                policies(),
+                serviceNumbers())
             .anyMatch(each -> name.startsWith(each.path().getFileName().toString()))) {
           Files.deleteIfExists(file);
         }

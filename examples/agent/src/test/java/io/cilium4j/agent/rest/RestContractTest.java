@@ -417,34 +417,18 @@ class RestContractTest {
         unfinished, temp.resolve("a/manifests").resolve(name), StandardCopyOption.ATOMIC_MOVE);
   }
 
-  // ---- what is kept and not carried out ----
+  // ---- services, and what is kept and not carried out ----
 
   @Test
-  void service_keptAndRefused_answersAsDescribed() {
-    String spec =
-        """
-        {"frontend-address": {"ip": "10.96.0.1", "port": 80, "protocol": "tcp"},
-         "backend-addresses": [{"ip": "10.1.0.7", "port": 8080, "weight": 0}],
-         "flags": {"type": "ClusterIP", "name": "web", "namespace": "default"}}
-        """;
-    var good = ApiJson.mapper().readTree(spec);
-    String put = "PUT /service/{id}";
-    expect(201, put, "/service/7", good);
-    expect(200, put, "/service/7", good);
-    var shown =
-        ApiJson.mapper().readTree(expect(200, "GET /service/{id}", "/service/7", null).body());
-    assertEquals("10.96.0.1", shown.at("/status/realized/frontend-address/ip").stringValue());
-    assertEquals("ClusterIP", shown.at("/status/realized/flags/type").stringValue());
-    assertEquals(0, shown.at("/status/realized/backend-addresses").size(), "it is not carried out");
-    assertEquals(0, shown.at("/spec/backend-addresses/0/weight").intValue());
-    assertTrue(shown.at("/spec/backend-addresses/0").has("weight"), "0 is not absent");
-    expect(200, "GET /service", "/service", null);
-    expect(404, "GET /service/{id}", "/service/8", null);
-    expect(400, "GET /service/{id}", "/service/eight", null);
-    expect(460, put, "/service/9", ApiJson.mapper().readTree(spec.replace("10.96.0.1", "x")));
-    expect(461, put, "/service/9", ApiJson.mapper().readTree(spec.replace("10.1.0.7", "x")));
-    expect(200, "DELETE /service/{id}", "/service/7", null);
-    expect(404, "DELETE /service/{id}", "/service/7", null);
+  void service_putAndRefused_answersAsDescribed() {
+    ServiceContract.putAndRefused(this::expect);
+  }
+
+  @Test
+  void service_ofKubernetes_isShownAndNobodyElses() throws Exception {
+    write("service.yaml", ServiceContract.MANIFEST);
+    ServiceContract.ofKubernetes(this::expect, bench.datapath);
+    Files.delete(temp.resolve("a/manifests/service.yaml"));
   }
 
   @Test

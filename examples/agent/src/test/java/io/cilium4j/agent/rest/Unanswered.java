@@ -20,8 +20,6 @@ final class Unanswered {
                   "PATCH /endpoint/{id}/config",
                   "PUT /policy",
                   "DELETE /policy",
-                  "PUT /service/{id}",
-                  "DELETE /service/{id}",
                   "DELETE /recorder/{id}",
                   "GET /prefilter",
                   "GET /debuginfo",

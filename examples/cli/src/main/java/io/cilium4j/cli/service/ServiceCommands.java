@@ -6,6 +6,7 @@ import io.cilium4j.cli.command.Arguments;
 import io.cilium4j.cli.command.CommandException;
 import io.cilium4j.cli.command.CommandGroup;
 import io.cilium4j.cli.command.CommandSpec;
+import io.cilium4j.cli.command.ExitCode;
 import io.cilium4j.cli.command.Option;
 import io.cilium4j.cli.command.Output;
 import io.cilium4j.cli.command.Session;
@@ -85,10 +86,15 @@ public final class ServiceCommands implements CommandGroup {
   }
 
   private static TextTable table(List<Json> services, boolean affinity) {
-    var table = new TextTable("ID", "Frontend", "Service Type", "Backend", "Status");
+    List<String> headers = new ArrayList<>(List.of("ID", "Frontend", "Service Type", "Backend"));
+    // A service that is stored and not in the datapath has no backend realized.
+    boolean areStored = services.stream().anyMatch(ServiceCommands::isStored);
+    if (areStored) {
+      headers.add("Status");
+    }
+    var table = new TextTable(headers.toArray(String[]::new));
     for (Json service : services) {
       Json spec = service.get("spec");
-      boolean balanced = !service.get("status", "realized", "backend-addresses").items().isEmpty();
       List<String> backends = new ArrayList<>();
       for (Json backend : spec.get("backend-addresses").items()) {
         String preferred = affinity && backend.get("preferred").isTrue() ? " (preferred)" : "";
@@ -101,15 +107,24 @@ public final class ServiceCommands implements CommandGroup {
                     preferred));
       }
       String remote = spec.get("flags", "cluster").text().isEmpty() ? "" : " (Remote)";
-      table.row(
-          spec.get("id").text(),
-          ServiceText.frontend(spec.get("frontend-address")),
-          spec.get("flags", "type").text("ClusterIP") + remote,
-          String.join("\n", backends),
-          // A service that is stored and not in the datapath has no backend realized.
-          balanced ? "realized" : "stored");
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  spec.get("id").text(),
+                  ServiceText.frontend(spec.get("frontend-address")),
+                  spec.get("flags", "type").text("ClusterIP") + remote,
+                  String.join("\n", backends)));
+      if (areStored) {
+        cells.add(isStored(service) ? "stored" : "realized");
+      }
+      table.row(cells.toArray());
     }
     return table;
+  }
+
+  private static boolean isStored(Json service) {
+    return !service.get("spec", "backend-addresses").items().isEmpty()
+        && service.get("status", "realized", "backend-addresses").items().isEmpty();
   }
 
   private static int update(Arguments arguments, Session session) throws IOException {
@@ -207,10 +222,20 @@ public final class ServiceCommands implements CommandGroup {
     } else {
       ids.add(id(arguments.operand()));
     }
+    int result = 0;
     for (long id : ids) {
-      session.agent().call("DELETE", "/service/" + id, Json.absent());
-      session.console().line("Service " + id + " deleted");
+      AgentClient.Reply reply =
+          session.agent().send("DELETE", "/service/" + id, Map.of(), Json.absent());
+      if (reply.isSuccess()) {
+        session.console().line("Service " + id + " deleted");
+      } else if (ids.size() == 1) {
+        throw new CommandException("service " + id + ": " + reply.reason());
+      } else {
+        // Those of Kubernetes are not deleted here; the others are.
+        session.console().line("Service " + id + ": " + reply.reason());
+        result = ExitCode.FAILED;
+      }
     }
-    return 0;
+    return result;
   }
 }

@@ -53,6 +53,7 @@ final class StatusReport {
     controllers();
     proxy();
     cluster();
+    services();
     mapsAndEncryption();
     return out.toString();
   }
@@ -90,7 +91,13 @@ final class StatusReport {
     }
     Json replacement = status.get("kube-proxy-replacement");
     if (replacement.isPresent()) {
-      line("KubeProxyReplacement:", replacement.get("mode").text(), devices(replacement));
+      boolean isPart =
+          replacement.get("mode").text().equals("False")
+              && replacement.get("features", "sessionAffinity", "enabled").isTrue();
+      line(
+          "KubeProxyReplacement:",
+          replacement.get("mode").text(),
+          isPart ? "ClusterIP services of pods only" : devices(replacement));
     }
     Json firewall = status.get("host-firewall");
     if (firewall.isPresent()) {
@@ -112,6 +119,35 @@ final class StatusReport {
     state("Cilium:", status.get("cilium"));
     Map<String, Json> stale = new TreeMap<>(status.get("stale").fields());
     stale.forEach((probe, since) -> line("Stale status:", probe + " since " + since.text()));
+  }
+
+  /** Which parts of kube-proxy's work are done, as operators know the list. */
+  private void services() {
+    Json features = status.get("kube-proxy-replacement", "features");
+    if (!arguments.has("--verbose") || !features.isPresent()) {
+      return;
+    }
+    out.append("KubeProxyReplacement Details:\n");
+    detail("Status:", status.get("kube-proxy-replacement", "mode").text());
+    detail("Socket LB:", enabled(features, "socketLB"));
+    detail("Session Affinity:", enabled(features, "sessionAffinity"));
+    detail("Graceful Termination:", enabled(features, "gracefulTermination"));
+    detail("NAT46/64 Support:", enabled(features, "nat46X64"));
+    out.append("  Services:\n");
+    // The API has no word for ClusterIP: who keeps clients at their backends has services.
+    detail("- ClusterIP:", enabled(features, "sessionAffinity"));
+    detail("- NodePort:", enabled(features, "nodePort"));
+    detail("- LoadBalancer:", enabled(features, "nodePort"));
+    detail("- externalIPs:", enabled(features, "externalIPs"));
+    detail("- HostPort:", enabled(features, "hostPort"));
+  }
+
+  private void detail(String name, String text) {
+    line("  " + name, text);
+  }
+
+  private static String enabled(Json features, String name) {
+    return enabled(features.get(name, "enabled").isTrue());
   }
 
   private static String devices(Json replacement) {

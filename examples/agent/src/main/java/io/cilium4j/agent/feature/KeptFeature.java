@@ -6,27 +6,19 @@ import io.cilium4j.agent.PrefilterList;
 import io.cilium4j.agent.state.FileTable;
 import io.cilium4j.api.model.PrefilterSpec;
 import io.cilium4j.api.model.RecorderSpec;
-import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.state.StoredTable;
 
 /** What clients of the API asked for and no program carries out yet: it is kept. */
-public final class ServiceFeature implements Feature {
-  private final StoredTable<Long, ServiceSpec> services;
+public final class KeptFeature implements Feature {
   private final StoredTable<Long, RecorderSpec> recorders;
   private final PrefilterList prefilter;
   private final DnsCache dnsCache = new DnsCache();
 
   /** Reads what an earlier run kept. */
-  public ServiceFeature(FeatureContext context) {
-    this.services = new FileTable<>("services", context.folder(), ServiceSpec.class);
+  public KeptFeature(FeatureContext context) {
     this.recorders = new FileTable<>("recorders", context.folder(), RecorderSpec.class);
     this.prefilter =
         new PrefilterList(new FileTable<>("prefilter", context.folder(), PrefilterSpec.class));
-  }
-
-  /** Services, by number. */
-  public StoredTable<Long, ServiceSpec> services() {
-    return services;
   }
 
   /** Recordings of packets, by number. */

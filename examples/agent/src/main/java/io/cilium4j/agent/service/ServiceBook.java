@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.service;
+
+import io.cilium4j.agent.ServiceRefusedException;
+import io.cilium4j.api.model.ServiceSpec;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All services, and who of them has which address. What each address has follows from the objects
+ * as they are now and from nothing else, whatever came first; only the numbers are kept.
+ *
+ * <p>An object that changes makes its service be read anew, with all its slices; a service that
+ * changes makes its addresses be looked at anew, with everybody who wants one of them:
+ *
+ * <ul>
+ *   <li>Of the services of Kubernetes with one address the oldest has it, all of it.
+ *   <li>What a client of the API wants is refused where Kubernetes, a client with a lower number, a
+ *       node or a pod has it.
+ * </ul>
+ *
+ * <p>Used by one thread.
+ */
+final class ServiceBook {
+
+  /** What became of an address. */
+  record Moved(AddressFrontends before, AddressFrontends after) {}
+
+  /** A service of Kubernetes, with what stands behind each of its frontends. */
+  private record Resolved(
+      KubernetesService service, SortedMap<FrontendKey, List<Place>> frontends) {}
+
+  private final String node;
+  private final ServiceNumbers numbers;
+  private final Predicate<IpAddress> isOccupied;
+
+  /** Services and slices, as they were read. */
+  private final Map<ResourceKey, RawResource> objects = new HashMap<>();
+
+  private final Map<ResourceKey, ResourceKey> serviceOfSlice = new HashMap<>();
+
+  /** By service; in order, so that several slices are always read alike. */
+  private final Map<ResourceKey, TreeSet<ResourceKey>> slicesOf = new HashMap<>();
+
+  private final Map<ResourceKey, Resolved> services = new HashMap<>();
+  private final Map<IpAddress, TreeSet<KubernetesService>> claims = new HashMap<>();
+  private final Map<Long, GivenService> given = new HashMap<>();
+  private final Map<IpAddress, TreeMap<Long, GivenService>> givenAt = new HashMap<>();
+
+  /** What each address had at the last look. */
+  private final Map<IpAddress, AddressFrontends> present = new HashMap<>();
+
+  private final Set<ResourceKey> changedServices = new HashSet<>();
+  private final TreeSet<IpAddress> changedAddresses = new TreeSet<>();
+
+  /** Addresses with a frontend for which there was no number left. */
+  private final Set<IpAddress> starved = new HashSet<>();
+
+  /** What is wrong, a whole line each, by where. */
+  private final TreeMap<String, String> problems = new TreeMap<>();
+
+  /** Where in {@code problems} the quarrels about an address stand. */
+  private final Map<IpAddress, Set<String>> quarrels = new HashMap<>();
+
+  /**
+   * No services.
+   *
+   * @param node this node, for services that ask the backends of the client's node
+   * @param isOccupied whether an address is a node's or a pod's own
+   */
+  ServiceBook(String node, ServiceNumbers numbers, Predicate<IpAddress> isOccupied) {
+    this.node = node;
+    this.numbers = numbers;
+    this.isOccupied = isOccupied;
+  }
+
+  /** Whether objects of the kind say something here. */
+  static boolean reads(String kind) {
+    return kind.equals(KubernetesService.KIND) || kind.equals(Slice.KIND);
+  }
+
+  /** What is wrong now, a whole line each, by where it is wrong. */
+  Map<String, String> problems() {
+    return problems;
+  }
+
+  // ---- what comes in ----
+
+  /** An object is new, or another. */
+  void put(RawResource raw) {
+    objects.put(raw.key(), raw);
+    if (raw.key().kind().equals(Slice.KIND)) {
+      leave(raw.key());
+      Slice.service(raw)
+          .ifPresent(service -> {
+            serviceOfSlice.put(raw.key(), service);
+            slicesOf.computeIfAbsent(service, _ -> new TreeSet<>()).add(raw.key());
+            changedServices.add(service);
+          });
+    } else {
+      changedServices.add(raw.key());
+    }
+  }
+
+  /** An object is gone. */
+  void remove(ResourceKey key) {
+    objects.remove(key);
+    if (key.kind().equals(Slice.KIND)) {
+      leave(key);
+    } else {
+      changedServices.add(key);
+    }
+  }
+
+  /** A slice is its service's no more. */
+  private void leave(ResourceKey slice) {
+    ResourceKey service = serviceOfSlice.remove(slice);
+    tell(slice.toString(), "");
+    if (service != null) {
+      slicesOf.computeIfPresent(
+          service,
+          (_, slices) -> {
+            slices.remove(slice);
+            return slices.isEmpty() ? null : slices;
+          });
+      changedServices.add(service);
+    }
+  }
+
+  /** A client of the API put a service. */
+  void putGiven(long number, ServiceSpec spec) {
+    removeGiven(number);
+    try {
+      GivenService service = GivenService.read(number, spec);
+      IpAddress address = service.key().address();
+      given.put(number, service);
+      givenAt.computeIfAbsent(address, _ -> new TreeMap<>()).put(number, service);
+      changedAddresses.add(address);
+      tell(where(number), service.problem());
+    } catch (ServiceRefusedException e) {
+      // An earlier version took it.
+      tell(where(number), String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** A client of the API took a service back. */
+  void removeGiven(long number) {
+    tell(where(number), "");
+    GivenService former = given.remove(number);
+    if (former != null) {
+      IpAddress address = former.key().address();
+      givenAt.computeIfPresent(
+          address,
+          (_, services) -> {
+            services.remove(number);
+            return services.isEmpty() ? null : services;
+          });
+      changedAddresses.add(address);
+    }
+  }
+
+  /** Whose an address is may be another now. */
+  void occupationChanged(IpAddress address) {
+    if (givenAt.containsKey(address)) {
+      changedAddresses.add(address);
+    }
+  }
+
+  // ---- what follows ----
+
+  /** Works out what changed since the last look: each address whose frontends may be others. */
+  List<Moved> look() {
+    changedServices.forEach(this::resolve);
+    changedServices.clear();
+    changedAddresses.addAll(starved); // Numbers may have been given back.
+    changedAddresses.forEach(this::giveNumbersBack);
+    List<Moved> moved = new ArrayList<>();
+    for (IpAddress address : changedAddresses) {
+      var after = new AddressFrontends(address, frontends(address));
+      AddressFrontends before =
+          after.frontends().isEmpty() ? present.remove(address) : present.put(address, after);
+      moved.add(new Moved(before == null ? AddressFrontends.none(address) : before, after));
+    }
+    changedAddresses.clear();
+    return moved;
+  }
+
+  private void resolve(ResourceKey key) {
+    Resolved before = services.remove(key);
+    if (before != null) {
+      for (IpAddress address : before.service().addresses()) {
+        changedAddresses.add(address);
+        claims.computeIfPresent(
+            address,
+            (_, all) -> {
+              all.remove(before.service());
+              return all.isEmpty() ? null : all;
+            });
+      }
+    }
+    slicesOf.getOrDefault(key, new TreeSet<>()).forEach(slice -> tell(slice.toString(), ""));
+    RawResource raw = objects.get(key);
+    var complaints = new Complaints();
+    Optional<KubernetesService> read =
+        raw == null ? Optional.empty() : KubernetesService.read(raw, complaints);
+    read.ifPresent(service -> {
+      SortedMap<FrontendKey, List<Place>> frontends =
+          Backends.of(service, slices(key), node, complaints);
+      services.put(key, new Resolved(service, frontends));
+      for (IpAddress address : service.addresses()) {
+        changedAddresses.add(address);
+        claims.computeIfAbsent(address, _ -> new TreeSet<>()).add(service);
+      }
+    });
+    tell(key.toString(), complaints.line());
+  }
+
+  private List<Slice> slices(ResourceKey service) {
+    List<Slice> slices = new ArrayList<>();
+    for (ResourceKey key : slicesOf.getOrDefault(service, new TreeSet<>())) {
+      RawResource raw = objects.get(key);
+      if (raw != null) {
+        var complaints = new Complaints();
+        slices.add(Slice.read(raw, complaints));
+        tell(key.toString(), complaints.line());
+      }
+    }
+    return slices;
+  }
+
+  /** The service of Kubernetes that has an address, and its frontends there. */
+  private SortedMap<FrontendKey, List<Place>> frontendsOfOwner(IpAddress address) {
+    KubernetesService owner = owner(address);
+    Resolved resolved = owner == null ? null : services.get(owner.key());
+    if (resolved == null) {
+      return new TreeMap<>();
+    }
+    return resolved.frontends().entrySet().stream()
+        .filter(each -> each.getKey().address().equals(address))
+        .collect(
+            Collectors.toMap(
+                Map.Entry::getKey, Map.Entry::getValue, (one, _) -> one, TreeMap::new));
+  }
+
+  private @Nullable KubernetesService owner(IpAddress address) {
+    TreeSet<KubernetesService> all = claims.get(address);
+    return all == null ? null : all.first();
+  }
+
+  /** Before anybody is given a new one. */
+  private void giveNumbersBack(IpAddress address) {
+    AddressFrontends before = present.get(address);
+    if (before == null) {
+      return;
+    }
+    Set<FrontendKey> wanted = frontendsOfOwner(address).keySet();
+    for (Frontend frontend : before.frontends()) {
+      if (frontend.owner() instanceof KubernetesService && !wanted.contains(frontend.key())) {
+        numbers.release(frontend.key());
+      }
+    }
+  }
+
+  private List<Frontend> frontends(IpAddress address) {
+    starved.remove(address);
+    quarrels.getOrDefault(address, Set.of()).forEach(problems::remove);
+    quarrels.remove(address);
+    List<Frontend> frontends = new ArrayList<>();
+    Map<FrontendKey, Owner> owners = new HashMap<>();
+    KubernetesService owner = owner(address);
+    if (owner != null) {
+      for (KubernetesService other : claims.getOrDefault(address, new TreeSet<>())) {
+        if (!other.equals(owner)) {
+          quarrel(address, other, address + " is " + owner + "'s, which is older");
+        }
+      }
+      frontendsOfOwner(address)
+          .forEach((key, places) -> {
+            owners.put(key, owner);
+            OptionalInt number = numbers.of(key);
+            if (number.isEmpty()) {
+              starved.add(address);
+              quarrel(address, owner, "there are more than " + ServiceNumbers.MAX + " frontends");
+            } else {
+              frontends.add(
+                  new Frontend(number.getAsInt(), key, owner, places, owner.affinitySeconds(), ""));
+            }
+          });
+    }
+    for (GivenService service : givenAt.getOrDefault(address, new TreeMap<>()).values()) {
+      Owner other = owners.putIfAbsent(service.key(), service);
+      String refusal = refusal(service, other);
+      if (!refusal.isEmpty()) {
+        quarrel(address, service, refusal);
+      }
+      frontends.add(
+          new Frontend(
+              (int) service.number(), service.key(), service, service.places(), 0, refusal));
+    }
+    return frontends;
+  }
+
+  private String refusal(GivenService service, @Nullable Owner other) {
+    if (other != null) {
+      return service.key() + " is " + other + "'s";
+    }
+    return isOccupied.test(service.key().address())
+        ? service.key().address() + " is a node's or a pod's own address"
+        : "";
+  }
+
+  private void quarrel(IpAddress address, Owner loser, String line) {
+    String where = loser + " " + address;
+    problems.put(where, loser + ": " + line);
+    quarrels.computeIfAbsent(address, _ -> new HashSet<>()).add(where);
+  }
+
+  private void tell(String where, String line) {
+    if (line.isEmpty()) {
+      problems.remove(where);
+    } else {
+      problems.put(where, where + ": " + line);
+    }
+  }
+
+  private static String where(long number) {
+    return "service " + number;
+  }
+
+  /** The frontends of Kubernetes that have a number. */
+  Set<FrontendKey> numbered() {
+    Set<FrontendKey> keys = new HashSet<>();
+    present
+        .values()
+        .forEach(each ->
+            each.frontends().stream()
+                .filter(frontend -> frontend.owner() instanceof KubernetesService)
+                .forEach(frontend -> keys.add(frontend.key())));
+    return keys;
+  }
+}

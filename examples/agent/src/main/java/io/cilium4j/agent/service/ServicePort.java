@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.service;
+
+import io.cilium4j.core.Protocol;
+import io.cilium4j.documents.Trees;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A port of a Service or of an EndpointSlice.
+ *
+ * @param name by which a slice's port is that of a service; may be empty
+ * @param port 1 to 65535
+ * @param protocol TCP, UDP or SCTP
+ */
+record ServicePort(String name, int port, Protocol protocol) {
+
+  private static final int MAX_PORT = 65_535;
+
+  /** Whether this port of a slice is that one of its service. */
+  boolean serves(ServicePort service) {
+    return name.equals(service.name) && protocol == service.protocol;
+  }
+
+  /**
+   * The ports of an object. One that makes no sense, or that is there already, is left out.
+   *
+   * @param path where the list is, for people
+   * @param sameness what no two of them may have in common
+   */
+  static List<ServicePort> read(
+      List<?> items, String path, Function<ServicePort, ?> sameness, Complaints complaints) {
+    List<ServicePort> ports = new ArrayList<>();
+    for (int i = 0; i < items.size(); i++) {
+      String at = path + "[" + i + "]";
+      read(items.get(i), at, complaints)
+          .ifPresent(port -> {
+            Object same = sameness.apply(port);
+            if (ports.stream().anyMatch(each -> sameness.apply(each).equals(same))) {
+              complaints.add(at + ": " + same + " is there twice");
+            } else {
+              ports.add(port);
+            }
+          });
+    }
+    return List.copyOf(ports);
+  }
+
+  private static Optional<ServicePort> read(
+      @Nullable Object item, String path, Complaints complaints) {
+    Object number = Trees.at(item, "port");
+    if (number == null) {
+      return Optional.empty(); // Of a slice: whatever port. There is nothing to translate to.
+    }
+    if (!(number instanceof Integer port) || port < 1 || port > MAX_PORT) {
+      complaints.add(path + ".port " + number + ": wanted 1 to " + MAX_PORT);
+      return Optional.empty();
+    }
+    String text = Trees.text(item, "protocol");
+    Optional<Protocol> protocol = text.isEmpty() ? Optional.of(Protocol.TCP) : transport(text);
+    if (protocol.isEmpty()) {
+      complaints.add(path + ".protocol \"" + text + "\": wanted TCP, UDP or SCTP");
+    }
+    return protocol.map(known -> new ServicePort(Trees.text(item, "name"), port, known));
+  }
+
+  /** The protocol of this name, if services can have it. */
+  static Optional<Protocol> transport(String text) {
+    return Protocol.tryParse(text)
+        .filter(each -> each == Protocol.TCP || each == Protocol.UDP || each == Protocol.SCTP);
+  }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.service.Backend;
+import io.cilium4j.core.service.Backend.State;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
+import io.cilium4j.core.state.StateFile;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.Trees;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** A book of services, with the rows that follow from what it says moved. */
+final class TestBook {
+  static final String NODE = "node-1";
+
+  final ServiceNumbers numbers = new ServiceNumbers(StateFile.NONE, Set.of());
+
+  /** Addresses of nodes and pods. */
+  final Set<IpAddress> occupied = new HashSet<>();
+
+  final ServiceBook book = new ServiceBook(NODE, numbers, occupied::contains);
+  final Map<FrontendKey, FrontendRow> rows = new TreeMap<>();
+  final Map<Integer, Frontend> frontends = new TreeMap<>();
+
+  /** The object of a manifest. */
+  static RawResource raw(String yaml) {
+    Map<String, @Nullable Object> object = Trees.map(DocumentReader.read(yaml).getFirst());
+    var key =
+        new ResourceKey(
+            Trees.text(object, "kind"), "default", Trees.text(object, "metadata", "name"));
+    return new RawResource(key, Trees.text(object, "apiVersion"), object);
+  }
+
+  /** A service, of which the manifest says this beside its name. */
+  static RawResource service(String name, String spec) {
+    return raw(
+        "{apiVersion: v1, kind: Service, metadata: {name: %s}, spec: {%s}}".formatted(name, spec));
+  }
+
+  /** A slice of a service, of which the manifest says this. */
+  static RawResource slice(String name, String service, String content) {
+    return raw(
+        """
+        {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice,
+         metadata: {name: %s, labels: {kubernetes.io/service-name: %s}}, %s}
+        """
+            .formatted(name, service, content));
+  }
+
+  /** A slice of ready IPv4 endpoints with a port without name. */
+  static RawResource slice(String name, String service, int port, List<String> addresses) {
+    String endpoints =
+        String.join(", ", addresses.stream().map(a -> "{addresses: [" + a + "]}").toList());
+    return slice(
+        name,
+        service,
+        "addressType: IPv4, ports: [{port: %d}], endpoints: [%s]".formatted(port, endpoints));
+  }
+
+  TestBook put(RawResource... objects) {
+    for (RawResource object : objects) {
+      book.put(object);
+    }
+    return look();
+  }
+
+  TestBook remove(RawResource... objects) {
+    for (RawResource object : objects) {
+      book.remove(object.key());
+    }
+    return look();
+  }
+
+  /** Takes over what moved; it must be right about what was there before. */
+  TestBook look() {
+    List<ServiceBook.Moved> all = book.look();
+    for (ServiceBook.Moved moved : all) {
+      for (FrontendRow row : moved.before().rows()) {
+        assertEquals(row, rows.remove(row.key()));
+      }
+      moved.before().frontends().forEach(each -> frontends.remove(each.number()));
+    }
+    for (ServiceBook.Moved moved : all) {
+      moved.after().rows().forEach(row -> rows.put(row.key(), row));
+      moved.after().frontends().forEach(each -> frontends.put(each.number(), each));
+    }
+    return this;
+  }
+
+  /** The rows as text, by frontend; what is asked beside them is left out. */
+  Map<String, String> texts() {
+    Map<String, String> texts = new TreeMap<>();
+    rows.forEach((key, row) -> {
+      if (!key.isRest()) {
+        texts.put(text(key), text(row));
+      }
+    });
+    return texts;
+  }
+
+  static String text(FrontendKey key) {
+    return key.toString().substring("frontend ".length());
+  }
+
+  static String text(FrontendRow row) {
+    String backends = String.join(" ", row.backends().stream().map(TestBook::text).toList());
+    return row.affinitySeconds() == 0 ? backends : backends + " for " + row.affinitySeconds() + "s";
+  }
+
+  private static String text(Backend backend) {
+    return backend.state() == State.ACTIVE
+        ? backend.toString()
+        : backend + "/" + backend.state().text();
+  }
+}
