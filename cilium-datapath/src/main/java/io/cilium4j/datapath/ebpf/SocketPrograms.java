@@ -17,6 +17,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,9 @@ final class SocketPrograms implements AutoCloseable {
               CgroupHook.INET6_GETPEERNAME, "cil_sock6_getpeername"));
 
   private static final Path MOUNTS = Path.of("/proc/self/mounts");
+
+  /** Where a pod has the node's; what a pod has elsewhere begins at the pod's own. */
+  private static final Path OF_THE_NODE = Path.of("/run/cilium/cgroupv2");
 
   private static final int AF_INET = 2;
   private static final int SOCK_DGRAM = 2;
@@ -173,7 +177,7 @@ final class SocketPrograms implements AutoCloseable {
           .map(line -> line.split(" ", -1))
           .filter(words -> words.length > 2 && words[2].equals("cgroup2"))
           .map(words -> Path.of(words[1]))
-          .findFirst();
+          .min(Comparator.comparing(path -> !path.startsWith(OF_THE_NODE)));
     } catch (IOException e) {
       throw new DatapathException("read " + MOUNTS + ": " + e.getMessage(), e);
     }

@@ -81,8 +81,7 @@ class ServicesKernelIT {
 
   /** Has the service these backends, and waits until each node's datapath has them. */
   private static void serve(TestCluster cluster, Pod... pods) throws Exception {
-    cluster.write(
-        "web.yaml", service() + slice(IpFamily.IPV4, pods) + slice(IpFamily.IPV6, pods));
+    cluster.write("web.yaml", service() + slice(IpFamily.IPV4, pods) + slice(IpFamily.IPV6, pods));
     for (Node node : cluster.nodes()) {
       awaitRealized(cluster, node, pods);
     }
@@ -131,8 +130,7 @@ class ServicesKernelIT {
 
   @ParameterizedTest
   @EnumSource
-  void service_ofPodsOnBothNodes_isReachedAndKeepsItsConnections(Routing routing)
-      throws Exception {
+  void service_ofPodsOnBothNodes_isReachedAndKeepsItsConnections(Routing routing) throws Exception {
     try (var cluster = new TestCluster("itx", routing)) {
       cluster.start();
       Pod alice = cluster.pod(cluster.first, "app=alice");
@@ -150,8 +148,7 @@ class ServicesKernelIT {
         assertReached(cluster, near, cluster.second);
         List<CountedStream> streams = new ArrayList<>();
         for (IpFamily family : IpFamily.values()) {
-          Socket socket =
-              alice.netns().call(() -> new Socket(vip(family).toInetAddress(), PORT));
+          Socket socket = alice.netns().call(() -> new Socket(vip(family).toInetAddress(), PORT));
           sockets.add(socket);
           streams.add(new CountedStream(socket));
         }
