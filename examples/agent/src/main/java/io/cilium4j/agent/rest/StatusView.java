@@ -65,13 +65,15 @@ final class StatusView {
    */
   private static KubeProxyReplacement kubeProxyReplacement(Agent agent) {
     boolean hasServices = agent.services().areCarriedOut();
+    boolean hasSockets = hasServices && agent.datapathName().equals("ebpf");
     var features =
         new Features(
             new Features.NodePort(false, "", "", "", "", 0, 0, 0),
             new Features.HostPort(false),
             new Features.ExternalIPs(false),
-            new Features.HostReachableServices(false, List.of()),
-            new Features.SocketLB(false),
+            new Features.HostReachableServices(
+                hasSockets, hasSockets ? List.of("TCP", "UDP") : List.of()),
+            new Features.SocketLB(hasSockets),
             new Features.SessionAffinity(hasServices),
             new Features.GracefulTermination(hasServices),
             new Features.Nat46X64(

@@ -97,7 +97,7 @@ final class StatusReport {
       line(
           "KubeProxyReplacement:",
           replacement.get("mode").text(),
-          isPart ? "ClusterIP services of pods only" : devices(replacement));
+          isPart ? "ClusterIP services only" : devices(replacement));
     }
     Json firewall = status.get("host-firewall");
     if (firewall.isPresent()) {
