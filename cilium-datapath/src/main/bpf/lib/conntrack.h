@@ -62,6 +62,9 @@ struct ct_side {
 #define CT_NAT 0x0400
 #define CT_NAT_SOURCE 0x0800
 
+/* What both entries of such a flow are to know. */
+#define CT_LIFE (CT_REPLIED | CT_FIN_LOW | CT_FIN_HIGH | CT_CLOSING)
+
 /* What a connection that begins under the same key does away with. */
 #define CT_MAY_BEGIN_ANEW (CT_CLOSING | CT_REVOKED | CT_NO_SYN)
 
@@ -281,6 +284,23 @@ __noinline int ct_charge(__u32 owner, __u32 family)
 	if (overflow && !*(volatile __u64 *)overflow)
 		*(volatile __u64 *)overflow = 1;
 	return CT_OVERFLOW;
+}
+
+/* What one entry of a flow through a service knows of its life, as the other one has it. turned: its ends stand
+ * the other way round.
+ */
+static __always_inline __u16 ct_life(__u16 flags, bool turned)
+{
+	__u16 life = flags & CT_LIFE;
+
+	if (!turned)
+		return life;
+	life &= ~(CT_FIN_LOW | CT_FIN_HIGH);
+	if (flags & CT_FIN_LOW)
+		life |= CT_FIN_HIGH;
+	if (flags & CT_FIN_HIGH)
+		life |= CT_FIN_LOW;
+	return life;
 }
 
 static __always_inline bool ct_began_at(const struct ct_entry *entry, __u8 end)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "neighbour.h"
+#include "partner.h"
 #include "related.h"
 #include "rewrite.h"
 
@@ -27,12 +28,6 @@ enum known {
 	OTHERS,    /* one of endpoints that had the addresses before */
 	LIVE,
 };
-
-/* Whether an entry is that between a service's client and the frontend. */
-static __always_inline bool is_forward(const struct ct_entry *entry)
-{
-	return (entry->flags & (CT_NAT | CT_NAT_SOURCE)) == CT_NAT;
-}
 
 /* Looks the flow up and copies what is known of it to s->fresh. The parties are known. */
 static __always_inline enum known load_flow(struct scratch *s)
@@ -185,28 +180,6 @@ static __always_inline void renew_sides(struct scratch *s, __u32 origin)
 		describe_side(&fresh->side[!sender], &s->party[DESTINATION]);
 }
 
-/* Puts the entry between client and frontend. Client and backend may stand in another order. */
-static __always_inline long put_forward(struct scratch *s)
-{
-	const struct packet *p = &s->packet[THIS_PACKET];
-	__u32 client = s->key[THIS_PACKET].sender & 1, end = s->wire_key.sender & 1;
-	struct ct_entry *forward = &s->forward;
-
-	*forward = s->fresh;
-	forward->side[end] = s->fresh.side[client];
-	forward->side[!end] = s->fresh.side[!client];
-	forward->identity[end] = s->fresh.identity[client];
-	forward->identity[!end] = s->fresh.identity[!client];
-	forward->flags &= ~(CT_NAT_SOURCE | CT_INITIATOR_HIGH | CT_FIN_LOW | CT_FIN_HIGH);
-	if (end)
-		forward->flags |= CT_INITIATOR_HIGH;
-	forward->nat_address = p->destination;
-	forward->nat_port = p->destination_port;
-	if (s->has_affinity)
-		lb_remember(s);
-	return ct_put(&s->wire_key, forward);
-}
-
 /* Puts s->fresh under the packet's key: anew and not written in place, for by now the memory that was
  * looked at may be another flow's. 0, or the reason of a drop. Verified once: see scratch.h.
  */
@@ -236,7 +209,7 @@ static __always_inline int keep_closed(struct scratch *s, const struct packet *p
 {
 	__u32 expires = s->now + ct_lifetime(s->fresh.flags, p->protocol);
 
-	if (!(s->fresh.flags & CT_REVOKED) || s->fresh.expires != expires) {
+	if (s->service || !(s->fresh.flags & CT_REVOKED) || s->fresh.expires != expires) {
 		s->fresh.flags |= CT_REVOKED;
 		s->fresh.expires = expires;
 		put_flow();
@@ -313,7 +286,10 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	if (s->fresh.flags & CT_PROXY && origin != FROM_PROXY)
 		s->to.ifindex = PLACE_PROXY;
 	ct_touch(&s->fresh, p, sender, s->now);
-	return put_flow();
+	reason = put_flow();
+	if (!reason && !s->service && is_answered(&s->fresh, sender, origin))
+		touch_asking_partner(s, p);
+	return reason;
 }
 
 /* Steps 3 to 5 for a packet without a present verdict: 0, and the receiver's end in the scratch area, or
@@ -345,15 +321,6 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin)
 	return 0;
 }
 
-/* Whether a packet is an answer of a service, on its way to the client. Between a proxy and a backend there is no
- * frontend.
- */
-static __always_inline bool is_answered(const struct ct_entry *entry, __u32 sender, __u32 origin)
-{
-	return entry->flags & CT_NAT_SOURCE && !ct_began_at(entry, sender & 1) &&
-	       (origin == FROM_PROXY || !(entry->flags & CT_PROXY));
-}
-
 /* Writes into the packet what services make of it; the one in the scratch area is again the one on the wire.
  * 0, or the reason of a drop. Verified once: see scratch.h.
  */
@@ -379,6 +346,16 @@ __noinline int translate_slowly(struct __sk_buff *skb, __u32 origin)
 	return rewrite_end(skb, p, SOURCE, &s->vip, s->vip_port);
 }
 
+/* An error that no known flow answers for is a packet like any other. */
+static __always_inline void forget_quoted(struct scratch *s)
+{
+	if (!s->quotes_backend)
+		return;
+	s->quotes_backend = 0;
+	__builtin_memset(&s->vip, 0, sizeof(s->vip));
+	s->near = near_of_ends(&s->packet[THIS_PACKET]);
+}
+
 /* The way of a packet that conntrack does not answer for: `p` and what it was decided with are in the
  * scratch area.
  */
@@ -394,13 +371,16 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 	for (int i = 0; i < DECIDE_TRIES; i++) {
 		s->row_writes = row_writes();
 		if (p->icmp_kind == ICMP_ERROR && p->fragment != FRAGMENT_LATER &&
-		    is_related(skb, origin))
+		    is_related(skb, origin)) {
 			result = is_disturbed(s) ? DECIDE_AGAIN : 0;
-		else
+		} else {
+			forget_quoted(s);
 			result = decide_slowly(skb, origin);
+		}
 		if (result != DECIDE_AGAIN)
 			break;
 		forget_backend(s);
+		s->quotes_backend = 0;
 		s->epoch = current_epoch();
 		s->near = near_of_ends(p);
 		s->no_entry = false;
@@ -424,11 +404,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 static __always_inline int handle_unreadable(struct __sk_buff *skb, struct scratch *s, int reason,
 					     __u32 origin)
 {
-	const struct endpoint *row = endpoint_of_device(skb->ifindex);
-
-	begin_trace(s, origin);
-	s->trace.endpoint = row ? row->id : 0;
-	s->trace.peer = skb->ifindex;
+	begin_unread_trace(skb, s, origin);
 	return drop(skb, reason);
 }
 
@@ -460,16 +436,6 @@ static __always_inline bool fits_place(struct __sk_buff *skb, const struct ct_en
 	       is_of_tunnel(s, node_of(side->mac), entry->identity[sender & 1]);
 }
 
-/* Whether a packet may be one of the entry's flow, where that is through a service: the client asks the frontend,
- * and only backends answer.
- */
-static __always_inline bool fits_service(const struct ct_entry *entry, __u32 sender, __u32 origin)
-{
-	if (!(entry->flags & CT_NAT) || origin == FROM_PROXY)
-		return true;
-	return ct_began_at(entry, sender & 1) == !(entry->flags & CT_NAT_SOURCE);
-}
-
 static __always_inline int translate(struct __sk_buff *skb, const struct packet *p,
 				     const struct ct_entry *entry, __u32 sender, __u32 origin)
 {
@@ -478,78 +444,6 @@ static __always_inline int translate(struct __sk_buff *skb, const struct packet 
 	if (is_answered(entry, sender, origin))
 		return rewrite_end(skb, p, SOURCE, &entry->nat_address, entry->nat_port);
 	return 0;
-}
-
-/* Tells the other entry of a flow through a service what s->fresh, the entry of the packet in the scratch area, was
- * told: else the one that is used less is evicted, or over, before the other. Puts it again where it was evicted.
- * The packet's other form is where quoted ones are, and s->vip what it has on the wire instead. Verified once: see scratch.h.
- */
-__noinline int tell_partner(void)
-{
-	struct scratch *s = scratch();
-	struct ct_entry *partner, *fresh;
-	__u32 sender, expires;
-	struct packet *p;
-	struct ct_key *key;
-
-	if (!s)
-		return 0;
-	p = &s->packet[QUOTED_PACKET];
-	key = &s->key[QUOTED_PACKET];
-	fresh = &s->fresh;
-	make_key(QUOTED_PACKET);
-	partner = ct_lookup(key);
-	if (partner) {
-		if (!(partner->flags & CT_NAT) || partner->backend != fresh->backend)
-			return 0;
-		partner->flags |= fresh->flags & (CT_REPLIED | CT_CLOSING);
-		expires = s->now + ct_lifetime(partner->flags, p->protocol);
-		if (partner->expires != expires)
-			partner->expires = expires;
-		return 0;
-	}
-	sender = s->key[THIS_PACKET].sender & 1;
-	partner = &s->forward;
-	*partner = *fresh;
-	partner->side[key->sender & 1] = fresh->side[sender];
-	partner->side[!(key->sender & 1)] = fresh->side[!sender];
-	partner->identity[key->sender & 1] = fresh->identity[sender];
-	partner->identity[!(key->sender & 1)] = fresh->identity[!sender];
-	partner->flags &= ~(CT_INITIATOR_HIGH | CT_FIN_LOW | CT_FIN_HIGH);
-	partner->flags ^= CT_NAT_SOURCE;
-	if (ct_began_at(fresh, sender) == (key->sender & 1))
-		partner->flags |= CT_INITIATOR_HIGH;
-	partner->nat_address = s->vip;
-	partner->nat_port = s->vip_port;
-	return ct_put(key, partner);
-}
-
-/* Has tell_partner told of a packet, as it is on the wire. */
-static __always_inline void touch_partner(const struct packet *p, const struct ct_key *key,
-					  const struct ct_entry *entry, __u32 now)
-{
-	struct scratch *s = scratch();
-	struct packet *other;
-
-	if (!s)
-		return;
-	other = &s->packet[QUOTED_PACKET];
-	*other = *p;
-	s->now = now;
-	s->key[THIS_PACKET] = *key;
-	s->fresh = *entry;
-	if (is_forward(entry)) {
-		s->vip = p->destination;
-		s->vip_port = p->destination_port;
-		other->destination = entry->nat_address;
-		other->destination_port = entry->nat_port;
-	} else {
-		s->vip = p->source;
-		s->vip_port = p->source_port;
-		other->source = entry->nat_address;
-		other->source_port = entry->nat_port;
-	}
-	tell_partner();
 }
 
 /* The whole way of a packet, from any entry. */

@@ -48,10 +48,55 @@ final class FrontendRows {
   private final Map<FrontendKey, Frontend> frontends = new TreeMap<>();
 
   /** What is taken, or was until a grace period that is not over: numbers from 1 on. */
-  private final BitSet numbers = new BitSet();
+  private final Numbers numbers;
 
   private final BitSet elements = new BitSet();
-  private final BitSet backendNumbers = new BitSet();
+  private final Numbers backendNumbers;
+
+  /**
+   * Numbers from 1 on that are taken. The one that was given back last comes up last: flows, and
+   * clients that keep their backend, may name it still, and must not find another one there.
+   */
+  private static final class Numbers {
+    private final BitSet taken = new BitSet();
+    private final int end;
+    private final String what;
+    private int last;
+
+    /**
+     * @param end the first number that there is not
+     */
+    Numbers(int end, String what) {
+      this.end = end;
+      this.what = what;
+    }
+
+    void restore(int number) {
+      taken.set(number);
+      last = Math.max(last, number);
+    }
+
+    int take(FrontendKey key) {
+      int free = taken.nextClearBit(last + 1);
+      if (free >= end) {
+        free = taken.nextClearBit(1);
+      }
+      if (free >= end) {
+        throw new DatapathException(key + ": no room: " + (end - 1) + " " + what);
+      }
+      taken.set(free);
+      last = free;
+      return free;
+    }
+
+    void clear(int number) {
+      taken.clear(number);
+    }
+
+    int taken() {
+      return taken.cardinality();
+    }
+  }
 
   /** An address and port that backends have. */
   private record Socket(IpAddress address, int port) {
@@ -80,6 +125,8 @@ final class FrontendRows {
     this.near = maps.near();
     this.lock = lock;
     this.reclaimer = reclaimer;
+    this.numbers = new Numbers(memory.maxFrontends(), "frontends");
+    this.backendNumbers = new Numbers(memory.maxBackends(), "backends");
     restore();
     memory.setCount(frontends.size());
   }
@@ -91,13 +138,13 @@ final class FrontendRows {
         frontends.put(key, Frontend.OF_REST);
       } else if (number > 0 && number < memory.maxFrontends()) {
         byNumber.put(number, key);
-        numbers.set(number);
+        numbers.restore(number);
       }
     });
     Map<Integer, Map<Socket, Known>> backends = new HashMap<>();
     memory.eachBackend((backend, found) -> {
       if (byNumber.containsKey(found.frontend()) && found.state() != State.GONE) {
-        backendNumbers.set(backend);
+        backendNumbers.restore(backend);
         backends
             .computeIfAbsent(found.frontend(), _ -> new LinkedHashMap<>())
             .put(new Socket(found.address(), found.port()), new Known(backend, found.state()));
@@ -236,13 +283,13 @@ final class FrontendRows {
 
     /** Writes what is new; gives what is to count. */
     Frontend write(FrontendRow row, Frontend before) {
-      number = before.isNew() ? take(numbers, memory.maxFrontends(), "frontends") : before.number();
+      number = before.isNew() ? numbers.take(key) : before.number();
       Map<Socket, Known> known = new LinkedHashMap<>();
       for (Backend backend : row.backends()) {
         State state = backend.state() == Backend.State.ACTIVE ? State.ACTIVE : State.KEEPS;
         Known present = before.backends().get(Socket.of(backend));
         if (present == null) {
-          int fresh = take(backendNumbers, memory.maxBackends(), "backends");
+          int fresh = backendNumbers.take(key);
           backends.add(fresh);
           memory.write(fresh, new BackendRecord(backend.address(), backend.port(), state, number));
           present = new Known(fresh, state);
@@ -265,16 +312,6 @@ final class FrontendRows {
       place = takeRun(size);
       memory.write(place, region);
       return new Frontend(number, place, region, Map.copyOf(known));
-    }
-
-    private int take(BitSet taken, int capacity, String what) {
-      // 0 stands for none.
-      int free = taken.nextClearBit(1);
-      if (free >= capacity) {
-        throw new DatapathException(key + ": no room: " + (capacity - 1) + " " + what);
-      }
-      taken.set(free);
-      return free;
     }
 
     private int takeRun(int length) {
@@ -348,7 +385,7 @@ final class FrontendRows {
       return List.of(
           new Table(KernelMaps.SERVICES, frontends.size(), services.spec().maxEntries()),
           new Table(KernelMaps.REGIONS, elements.cardinality(), memory.maxElements()),
-          new Table(KernelMaps.BACKENDS, backendNumbers.cardinality(), memory.maxBackends()));
+          new Table(KernelMaps.BACKENDS, backendNumbers.taken(), memory.maxBackends()));
     } finally {
       lock.unlock();
     }

@@ -72,13 +72,27 @@ final class Conntrack {
 
   private @Nullable FlowEntry findKey(Packet packet, long nowNanos) {
     sourceIsA = probe.set(packet);
-    FlowEntry flow = findProbed();
+    FlowEntry flow = peek(probe);
     return flow == null || flow.isExpired(nowNanos) ? null : flow;
   }
 
-  private @Nullable FlowEntry findProbed() {
-    FlowEntry flow = main.find(probe);
-    return flow == null && overflow.size() != 0 ? overflow.find(probe) : flow;
+  /** What a key has, whether it is over or not; or null. */
+  @Nullable FlowEntry peek(FlowKey key) {
+    FlowEntry flow = main.find(key);
+    return flow == null && overflow.size() != 0 ? overflow.find(key) : flow;
+  }
+
+  /** Enters a flow in place of what its key had, into the table that it names. */
+  void put(FlowEntry flow) {
+    removePresent(flow);
+    tableOf(flow).add(flow);
+  }
+
+  private void removePresent(FlowKey key) {
+    FlowEntry present = peek(key);
+    if (present != null) {
+      tableOf(present).remove(present);
+    }
   }
 
   /** Whether the packet of the last {@link #find} comes from end A. */
@@ -92,11 +106,8 @@ final class Conntrack {
    * @param ownerIfindex the device of the pod that the flow is counted for
    */
   FlowEntry add(int ownerIfindex, FlowEntry.Beginning beginning) {
-    FlowEntry before = findProbed();
-    if (before != null) {
-      tableOf(before).remove(before);
-    }
     FlowOwner owner = owners.computeIfAbsent(ownerIfindex, FlowOwner::new);
+    removePresent(probe);
     boolean beyond = owner.main >= share && beyondShares() >= spare;
     FlowEntry flow = new FlowEntry(probe, owner, beyond, beginning);
     if (beyond) {

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.MacAddress;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,6 +52,16 @@ final class FlowEntry extends FlowKey {
   /** Policy closed it, and it stays closed for as long as it would have lived. */
   boolean revoked;
 
+  /**
+   * What it translates. A flow through a service has an entry for each of its forms on the wire.
+   */
+  private Role role = Role.PLAIN;
+
+  /** What it puts in the place of an end: the backend, or the frontend. */
+  private @Nullable End other;
+
+  private @Nullable Target target;
+
   private final Party a = new Party();
   private final Party b = new Party();
   private long expiresNanos;
@@ -58,6 +69,15 @@ final class FlowEntry extends FlowKey {
   private boolean finA;
   private boolean finB;
   private boolean reset;
+
+  private enum Role {
+    /** The flow is through no service. */
+    PLAIN,
+    /** Between client and frontend: translates what the client sends. */
+    OF_FRONTEND,
+    /** Between client and backend: translates what it is answered. */
+    OF_BACKEND
+  }
 
   /**
    * How a flow begins.
@@ -86,6 +106,13 @@ final class FlowEntry extends FlowKey {
 
     private @Nullable MacAddress mac;
     private int identity;
+
+    void set(Party that) {
+      place = that.place;
+      endpoint = that.endpoint;
+      mac = that.mac;
+      identity = that.identity;
+    }
 
     void set(int newPlace, @Nullable LocalEndpoint local, int newIdentity) {
       place = newPlace;
@@ -168,8 +195,101 @@ final class FlowEntry extends FlowKey {
     return nowNanos - (expiresNanos - lifetimeNanos());
   }
 
-  /** Takes note of a packet that passes. */
-  void see(Packet packet, boolean fromA, long nowNanos) {
+  // ---- Services
+
+  boolean isOfFrontend() {
+    return role == Role.OF_FRONTEND;
+  }
+
+  boolean isOfBackend() {
+    return role == Role.OF_BACKEND;
+  }
+
+  /** Whether the flow is through a service. */
+  boolean isServed() {
+    return role != Role.PLAIN;
+  }
+
+  /** What stands in the place of an end of a packet; for a flow through a service. */
+  End otherEnd() {
+    return Objects.requireNonNull(other);
+  }
+
+  /** The backend of a flow through a service. */
+  Target target() {
+    return Objects.requireNonNull(target);
+  }
+
+  /**
+   * Whether a packet is a backend's answer on its way to the client. Between a proxy and a backend
+   * there is no frontend.
+   */
+  boolean isAnswer(boolean fromA) {
+    return isOfBackend() && fromA != initiatorIsA && proxyPort == 0;
+  }
+
+  /** Whether a packet may be one of the flow: who asks a frontend began, only backends answer. */
+  boolean fits(boolean fromA) {
+    return role == Role.PLAIN || (fromA == initiatorIsA) == isOfFrontend();
+  }
+
+  boolean isOfSameFlow(FlowEntry that) {
+    return target != null && target == that.target;
+  }
+
+  /** It is between a client and a backend that has it for a frontend. */
+  void serve(End frontend, Target backend) {
+    role = Role.OF_BACKEND;
+    other = frontend;
+    target = backend;
+  }
+
+  /**
+   * Makes the entry of a flow's other form on the wire.
+   *
+   * @param turned whether the other form's end A is this one's end B
+   * @param otherInitiatorIsA whether the other form's end A began it
+   * @param otherOther what the other one puts in the place of an end
+   */
+  FlowEntry partner(FlowKey key, boolean turned, boolean otherInitiatorIsA, End otherOther) {
+    var beginning = new Beginning(true, otherInitiatorIsA, withoutSyn, viaStack);
+    FlowEntry partner = new FlowEntry(key, owner, inOverflow, beginning);
+    partner.epoch = epoch;
+    partner.proxyPort = proxyPort;
+    partner.revoked = revoked;
+    partner.a.set(turned ? b : a);
+    partner.b.set(turned ? a : b);
+    partner.role = isOfBackend() ? Role.OF_FRONTEND : Role.OF_BACKEND;
+    partner.other = otherOther;
+    partner.target = target;
+    partner.expiresNanos = expiresNanos;
+    partner.learn(this, turned);
+    return partner;
+  }
+
+  /** Takes note of what the flow's other entry knows of its life; it lives on from now. */
+  void hear(FlowEntry that, boolean turned, long nowNanos) {
+    learn(that, turned);
+    renew(nowNanos);
+  }
+
+  private void learn(FlowEntry that, boolean turned) {
+    replied |= that.replied;
+    reset |= that.reset;
+    finA |= turned ? that.finB : that.finA;
+    finB |= turned ? that.finA : that.finB;
+  }
+
+  // ---- Its life
+
+  /**
+   * Takes note of a packet that passes.
+   *
+   * @return whether that is news: something of its life changed, or a second is over
+   */
+  boolean see(Packet packet, boolean fromA, long nowNanos) {
+    boolean knew = replied || fromA == initiatorIsA;
+    long before = expiresNanos;
     replied |= fromA != initiatorIsA;
     if (packet.tcpFlags != 0) {
       reset |= packet.hasFlags(Packet.RST);
@@ -177,6 +297,9 @@ final class FlowEntry extends FlowKey {
       finB |= !fromA && packet.hasFlags(Packet.FIN);
     }
     renew(nowNanos);
+    return !knew
+        || (packet.tcpFlags & (Packet.FIN | Packet.RST)) != 0
+        || before / SECOND_NANOS != expiresNanos / SECOND_NANOS;
   }
 
   /** It lives on from now. A reset does not shorten it: anybody may forge one. */

@@ -25,16 +25,29 @@ final class FlowRules {
 
   private final Trial trial;
   private final PolicyQuestions questions;
+  private final Services services;
   private int place;
 
-  FlowRules(Trial trial, PolicyQuestions questions) {
+  /** The packet's entry, if one holds for it. */
+  private @Nullable FlowEntry entry;
+
+  FlowRules(Trial trial, PolicyQuestions questions, Services services) {
     this.trial = trial;
     this.questions = questions;
+    this.services = services;
   }
 
   /** Where the packet goes that the last {@link #decide} let pass. */
   int place() {
     return place;
+  }
+
+  /**
+   * What the source becomes of the packet that the last {@link #decide} let pass, where it answers
+   * for a service; else null.
+   */
+  @Nullable End answeredAs(Conntrack conntrack) {
+    return entry != null && entry.isAnswer(conntrack.sourceIsA()) ? entry.otherEnd() : null;
   }
 
   /**
@@ -45,9 +58,15 @@ final class FlowRules {
    */
   @Nullable DropReason decide(@Nullable FlowEntry live, Conntrack conntrack) {
     place = trial.destinationPlace();
-    if (live != null && live.isOfOthers(trial, conntrack.sourceIsA())) {
+    entry = null;
+    if (live == null || live.isOfFrontend()) {
+      // Also where what was a frontend is none any more.
+      return decideOwn(null, conntrack);
+    }
+    if (live.isOfOthers(trial, conntrack.sourceIsA())) {
       return decideBesideOthers(conntrack);
     }
+    entry = live;
     return decideOwn(live, conntrack);
   }
 
@@ -68,6 +87,10 @@ final class FlowRules {
       return decideNew(conntrack);
     }
     boolean original = conntrack.sourceIsA() == live.initiatorIsA;
+    if (original && live.isServed() && !services.isTranslated() && trial.origin.isPod()) {
+      // It would be answered as a flow through a service is.
+      return DropReason.SERVICE_COLLISION;
+    }
     if (opening && !original) {
       // Both ends open at once, or the responder forges: allowed or not, the entry is not its.
       return questions.ask(trial.packet, true, Report.PASSED);
@@ -79,7 +102,8 @@ final class FlowRules {
 
   private @Nullable DropReason decideNew(Conntrack conntrack) {
     Packet packet = trial.packet;
-    if (!packet.isMidst()) {
+    // Who asks a frontend began.
+    if (!packet.isMidst() || services.isTranslated()) {
       return begin(conntrack);
     }
     DropReason denied = questions.askUnseen(packet, Report.PASSED);
@@ -106,28 +130,40 @@ final class FlowRules {
         conntrack.add(
             trial.origin.isPod() ? trial.origin.ifindex() : place,
             new Beginning(sourceIsA, sourceIsInitiator, trial.packet.isMidst(), viaStack));
-    renew(flow, sourceIsA, place);
+    entry = flow;
+    renew(flow, place, conntrack);
   }
 
-  private void renew(FlowEntry flow, boolean sourceIsA, int receiver) {
+  private void renew(FlowEntry flow, int receiver, Conntrack conntrack) {
+    boolean sourceIsA = conntrack.sourceIsA();
     flow.epoch = trial.state.epoch();
     flow.proxyPort = trial.proxyPort;
     flow.setParties(trial, sourceIsA, receiver);
     flow.see(trial.packet, sourceIsA, trial.nowNanos);
+    services.settle(flow, sourceIsA, conntrack);
+  }
+
+  /** A flow that policy allows no more stays known as that for as long as it would live. */
+  private void keepClosed(FlowEntry flow, Conntrack conntrack) {
+    conntrack.touch(flow);
+    flow.epoch = trial.state.epoch();
+    flow.revoked = true;
+    flow.renew(trial.nowNanos);
+    if (services.isTranslated()) {
+      services.settle(flow, conntrack.sourceIsA(), conntrack);
+    }
   }
 
   private @Nullable DropReason decideAgain(FlowEntry flow, boolean original, Conntrack conntrack) {
     DropReason denied =
-        flow.withoutSyn
+        flow.withoutSyn && !services.isTranslated()
             ? questions.askUnseen(trial.packet, Report.NOTHING)
             : questions.ask(trial.packet, original, Report.NOTHING);
-    conntrack.touch(flow);
     if (denied != null) {
-      flow.epoch = trial.state.epoch();
-      flow.revoked = true;
-      flow.renew(trial.nowNanos);
+      keepClosed(flow, conntrack);
       return denied;
     }
+    conntrack.touch(flow);
     boolean sourceIsA = conntrack.sourceIsA();
     if (!original && flow.mayBeOfOthers(trial, sourceIsA) && !isReadAsReply(trial.packet)) {
       // What one pod may answer, another one may not for that.
@@ -144,7 +180,7 @@ final class FlowRules {
       // It would come out of the stack again and again.
       return DropReason.NO_LOCAL_ENDPOINT;
     }
-    renew(flow, sourceIsA, place);
+    renew(flow, place, conntrack);
     return null;
   }
 
@@ -161,8 +197,7 @@ final class FlowRules {
       enter(conntrack, true);
       return null;
     }
-    conntrack.touch(flow);
-    flow.renew(trial.nowNanos);
+    keepClosed(flow, conntrack);
     if (denied != null) {
       return denied;
     }

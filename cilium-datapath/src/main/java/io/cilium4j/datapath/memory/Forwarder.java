@@ -3,6 +3,7 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.MacAddress;
+import io.cilium4j.datapath.memory.EndRewriter.Checksum;
 import io.cilium4j.datapath.net.FrameBatch;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PacketSocket;
@@ -18,8 +19,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Moves frames between devices, in a thread of its own: reads them from whichever device has some,
  * has each decided, and writes it to the device that the decision names. A frame goes on as it
- * came, unfinished checksum and many segments in one included; only Ethernet addresses and the hop
- * limit change, in place.
+ * came, unfinished checksum and many segments in one included; only Ethernet addresses, the hop
+ * limit and the ends of what is a service's change, in place.
  *
  * <p>The thread holds this object's lock while it carries one batch, so that {@link #attach} and
  * {@link #detach} never close a socket under it.
@@ -224,7 +225,8 @@ final class Forwarder implements AutoCloseable {
     }
     int start = (int) batch.offset(index);
     view.limit(start + length).position(start);
-    return switch (decider.decide(view, batch.kind(index), origin)) {
+    Checksum checksum = batch.hasPartialChecksum(index) ? Checksum.OF_ADDRESSES : Checksum.WHOLE;
+    return switch (decider.decide(view, batch.kind(index), checksum, origin)) {
       case Decision.ToEndpoint(Endpoint endpoint, boolean routed) ->
           deliver(index, endpoint, routed);
       case Decision.ToStack() -> deliverToStack();

@@ -16,7 +16,6 @@ import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.net.FrameKind;
 import io.cilium4j.datapath.net.InstanceClaim;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -48,7 +47,7 @@ public final class MemoryDatapath implements Datapath {
   private static final Logger LOG = LoggerFactory.getLogger(MemoryDatapath.class);
 
   private static final Set<RowKind> ROW_KINDS =
-      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE);
+      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE, RowKind.FRONTEND);
 
   private final Config config;
   private final Counters counters = new Counters();
@@ -115,7 +114,8 @@ public final class MemoryDatapath implements Datapath {
 
   /** As {@link #decide(ByteBuffer, Origin)}, of a frame of which the kernel told more. */
   public Decision decide(ByteBuffer frame, FrameKind kind, Origin origin) {
-    return decider.decide(frame.duplicate().order(ByteOrder.BIG_ENDIAN), kind, origin);
+    ByteBuffer copy = ByteBuffer.allocate(frame.remaining());
+    return decider.decide(copy.put(frame.duplicate()).flip(), kind, origin);
   }
 
   @Override

@@ -126,6 +126,18 @@ final class Packet {
     destinationPort = destination;
   }
 
+  void setSource(End end) {
+    sourceHigh = end.high();
+    sourceLow = end.low();
+    sourcePort = end.port();
+  }
+
+  void setDestination(End end) {
+    destinationHigh = end.high();
+    destinationLow = end.low();
+    destinationPort = end.port();
+  }
+
   /**
    * What policy is asked for: the responder's port, or the ICMP type of the request; of an answer
    * that is asked as if nobody had asked for it, its own type.

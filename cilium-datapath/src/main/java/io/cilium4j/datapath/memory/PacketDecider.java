@@ -6,12 +6,14 @@ import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.datapath.memory.EndRewriter.Checksum;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Decides packets, one at a time. The steps, in the order of {@code docs/datapath.md}:
@@ -21,6 +23,7 @@ import java.util.function.LongSupplier;
  *       FragmentTable}. {@link Neighbours} answers for what a pod asks its node unasked.
  *   <li>{@link Conntrack} may know the flow. If its verdict is of the present epoch and the packet
  *       comes from where the entry says, that is all.
+ *   <li>What a pod sends to a service becomes a packet to one of its backends: {@link Services}.
  *   <li>{@link Trial} finds out who the parties are: by device, by local address, by ipcache.
  *   <li>{@link FlowRules} asks policy ({@link PolicyQuestions}), always in the direction in which
  *       the flow began, and enters the flow, brings it up to date, or revokes it.
@@ -45,6 +48,7 @@ final class PacketDecider {
   private final Trial trial = new Trial();
   private final FlowEvents events;
   private final PolicyQuestions questions;
+  private final Services services = new Services(trial);
   private final FlowRules rules;
   private final RelatedErrors related;
 
@@ -64,7 +68,7 @@ final class PacketDecider {
     this.sweep = new FlowSweep(clockNanos.getAsLong(), conntrackV4, conntrackV6);
     this.events = new FlowEvents(trial, events);
     this.questions = new PolicyQuestions(trial, this.events);
-    this.rules = new FlowRules(trial, questions);
+    this.rules = new FlowRules(trial, questions, services);
     this.related = new RelatedErrors(trial, questions, fragments);
   }
 
@@ -83,14 +87,25 @@ final class PacketDecider {
   /**
    * Decides a packet and takes note of its flow.
    *
-   * @param frame an Ethernet frame between position and limit, in network byte order; not changed
+   * @param frame an Ethernet frame between position and limit, in network byte order; its addresses
+   *     and ports are changed where the packet is a service's and passes
    * @param kind what else is known of it
    */
-  synchronized Decision decide(ByteBuffer frame, FrameKind kind, Origin origin) {
+  Decision decide(ByteBuffer frame, FrameKind kind, Origin origin) {
+    return decide(frame, kind, Checksum.WHOLE, origin);
+  }
+
+  /**
+   * As {@link #decide(ByteBuffer, FrameKind, Origin)}.
+   *
+   * @param checksum what the transport's checksum is of
+   */
+  synchronized Decision decide(ByteBuffer frame, FrameKind kind, Checksum checksum, Origin origin) {
     State current = state;
     Packet packet = trial.packet;
     trial.begin(current, origin, clockNanos.getAsLong());
     trial.frameBytes = frame.remaining();
+    services.begin();
     DropReason unreadable = PacketParser.parse(frame, kind, packet);
     if (unreadable != null) {
       return packet.isArp && origin.isPod() ? decideNeighbour(frame) : drop(unreadable);
@@ -104,6 +119,7 @@ final class PacketDecider {
     Conntrack conntrack = packet.isIpv6() ? conntrackV6 : conntrackV4;
     if (packet.icmp == IcmpKind.ERROR && packet.fragment != Packet.Fragment.LATER) {
       if (related.isRelated(frame, conntrack)) {
+        related.requote(frame);
         return deliver(related.place());
       }
       // What was found out about the quoted flow is not about this one.
@@ -112,22 +128,61 @@ final class PacketDecider {
     FlowEntry flow = conntrack.find(packet, trial.nowNanos);
     boolean fromA = conntrack.sourceIsA();
     if (flow != null && isPresent(flow, fromA)) {
-      flow.see(packet, fromA, trial.nowNanos);
-      conntrack.touch(flow);
-      trial.proxyPort = flow.proxyPort;
-      return deliver(flow.place(!fromA));
+      return follow(flow, fromA, conntrack, frame, checksum);
     }
+    return decideSlowly(flow, conntrack, frame, checksum);
+  }
+
+  /** The way of a packet that conntrack answers for. */
+  private Decision follow(
+      FlowEntry flow, boolean fromA, Conntrack conntrack, ByteBuffer frame, Checksum checksum) {
+    boolean asks = flow.isOfFrontend();
+    boolean answers = flow.isAnswer(fromA);
+    if (flow.see(trial.packet, fromA, trial.nowNanos) && (asks || answers)) {
+      services.tell(flow, fromA, conntrack);
+    }
+    conntrack.touch(flow);
+    trial.proxyPort = flow.proxyPort;
+    boolean written = true;
+    if (asks) {
+      written = EndRewriter.replaceDestination(frame, trial.packet, flow.otherEnd(), checksum);
+    } else if (answers) {
+      written = EndRewriter.replaceSource(frame, trial.packet, flow.otherEnd(), checksum);
+    }
+    return written ? deliver(flow.place(!fromA)) : drop(DropReason.INVALID_PACKET);
+  }
+
+  private Decision decideSlowly(
+      @Nullable FlowEntry found, Conntrack conntrack, ByteBuffer frame, Checksum checksum) {
+    Packet packet = trial.packet;
+    DropReason lost = trial.origin.isPod() ? services.findBackend(conntrack) : null;
+    FlowEntry flow = services.isTranslated() ? conntrack.find(packet, trial.nowNanos) : found;
     DropReason denied = trial.identify();
+    if (denied == null) {
+      denied = lost;
+    }
     if (denied == null) {
       denied = rules.decide(flow, conntrack);
     }
-    return denied == null ? deliver(rules.place()) : drop(denied);
+    if (denied != null) {
+      return drop(denied);
+    }
+    boolean written = true;
+    End answeredAs = rules.answeredAs(conntrack);
+    if (services.isTranslated()) {
+      End backend = services.restore();
+      written = EndRewriter.replaceDestination(frame, packet, backend, checksum);
+    } else if (answeredAs != null) {
+      written = EndRewriter.replaceSource(frame, packet, answeredAs, checksum);
+    }
+    return written ? deliver(rules.place()) : drop(DropReason.INVALID_PACKET);
   }
 
   /** Whether the entry's verdict holds for the packet, and nobody need be asked. */
   private boolean isPresent(FlowEntry flow, boolean fromA) {
     return flow.epoch == trial.state.epoch()
         && !flow.revoked
+        && flow.fits(fromA)
         && flow.place(fromA) == trial.origin.ifindex()
         && (trial.origin.isPod() || flow.place(!fromA) != FlowEntry.STACK)
         && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.mayBeginAnew()));
@@ -148,10 +203,17 @@ final class PacketDecider {
 
   private Decision decideWithoutPorts() {
     DropReason denied = trial.identify();
+    if (denied == null && trial.origin.isPod() && isForServices()) {
+      denied = DropReason.FRAGMENT_NOT_FOUND;
+    }
     if (denied == null) {
       denied = questions.askWithoutPorts();
     }
     return denied == null ? deliver(trial.destinationPlace()) : drop(denied);
+  }
+
+  private boolean isForServices() {
+    return trial.state.frontends().isForServices(trial.packet);
   }
 
   private Decision deliver(int place) {

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.datapath.memory.PolicyQuestions.Report;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * ICMP errors that are about a flow we know: they pass as that flow does. A pod may speak of
@@ -15,6 +16,7 @@ final class RelatedErrors {
   private final FragmentTable fragments;
   private final Packet quoted = new Packet();
   private int place;
+  private @Nullable End asked;
 
   RelatedErrors(Trial trial, PolicyQuestions questions, FragmentTable fragments) {
     this.trial = trial;
@@ -27,12 +29,20 @@ final class RelatedErrors {
     return place;
   }
 
+  /** Makes an error about what went to a backend one about what the client sent. */
+  void requote(ByteBuffer frame) {
+    if (asked != null) {
+      EndRewriter.requote(frame, trial.packet, quoted, asked);
+    }
+  }
+
   /**
    * Whether the trial's packet is an error about a flow that passes. If it is not, it is to be
    * decided for itself, and the trial to be begun anew.
    */
   boolean isRelated(ByteBuffer frame, Conntrack conntrack) {
     Packet error = trial.packet;
+    asked = null;
     if (!PacketParser.parseQuoted(frame, error, quoted)
         || quoted.sourceHigh != error.destinationHigh
         || quoted.sourceLow != error.destinationLow) {
@@ -51,7 +61,14 @@ final class RelatedErrors {
     if (flow == null || flow.revoked || trial.identify() != null) {
       return false;
     }
+    if (flow.isOfFrontend()) {
+      // What asks a frontend never leaves the node.
+      return false;
+    }
     boolean quotedFromA = conntrack.sourceIsA();
+    if (flow.isOfBackend() && quotedFromA == flow.initiatorIsA && flow.proxyPort == 0) {
+      asked = flow.otherEnd();
+    }
     boolean isPresent = flow.epoch == trial.state.epoch();
     place = trial.destinationPlace();
     if (trial.origin.isPod()) {

@@ -32,9 +32,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All that a verdict depends on, of one moment: the endpoints' rows and the ipcache. Immutable; the
- * object in force is the epoch. A change makes the next object beside it, and one write puts it in
- * force, so a packet is decided wholly by the one or wholly by the other.
+ * All that a verdict depends on, of one moment: the rows of endpoints and frontends, and the
+ * ipcache. Immutable; the object in force is the epoch. A change makes the next object beside it,
+ * and one write puts it in force, so a packet is decided wholly by the one or wholly by the other.
  *
  * <p>The tables of endpoints, a few hundred rows at most, are copied with each change of an
  * endpoint. The ipcache is not: see {@link PrefixTrie}.
@@ -48,6 +48,7 @@ final class State {
   private final PrefixTrie<LocalEndpoint> byV6;
   private final Ipcache ipcache;
   private final ProxyListeners listeners;
+  private final Frontends frontends;
 
   /**
    * The prefixes of both families.
@@ -86,11 +87,16 @@ final class State {
   }
 
   private State(
-      long epoch, Map<Integer, LocalEndpoint> byId, Ipcache ipcache, ProxyListeners listeners) {
+      long epoch,
+      Map<Integer, LocalEndpoint> byId,
+      Ipcache ipcache,
+      ProxyListeners listeners,
+      Frontends frontends) {
     this.epoch = epoch;
     this.byId = Collections.unmodifiableMap(byId);
     this.ipcache = ipcache;
     this.listeners = listeners;
+    this.frontends = frontends;
     Map<Integer, LocalEndpoint> devices = HashMap.newHashMap(byId.size());
     PrefixTrie<LocalEndpoint> v4 = PrefixTrie.empty(IpFamily.IPV4);
     PrefixTrie<LocalEndpoint> v6 = PrefixTrie.empty(IpFamily.IPV6);
@@ -109,8 +115,8 @@ final class State {
     this.byV6 = v6;
   }
 
-  /** The same endpoints with another ipcache. */
-  private State(State before, Ipcache ipcache) {
+  /** The same endpoints with another ipcache and other frontends. */
+  private State(State before, Ipcache ipcache, Frontends frontends) {
     this.epoch = before.epoch + 1;
     this.byId = before.byId;
     this.byDevice = before.byDevice;
@@ -118,6 +124,7 @@ final class State {
     this.byV6 = before.byV6;
     this.ipcache = ipcache;
     this.listeners = before.listeners;
+    this.frontends = frontends;
   }
 
   /** No endpoint and no prefix: nothing passes. */
@@ -126,7 +133,8 @@ final class State {
         1,
         Map.of(),
         new Ipcache(PrefixTrie.empty(IpFamily.IPV4), PrefixTrie.empty(IpFamily.IPV6), 0),
-        ProxyListeners.NONE);
+        ProxyListeners.NONE,
+        Frontends.NONE);
   }
 
   /**
@@ -137,6 +145,7 @@ final class State {
    */
   State after(List<Change<RowKey, Row>> changes, Limits limits) {
     Ipcache nextIpcache = ipcache;
+    Frontends nextFrontends = frontends;
     Map<Integer, LocalEndpoint> nextById = new HashMap<>(byId);
     boolean changed = false;
     for (Change<RowKey, Row> change : changes) {
@@ -154,19 +163,23 @@ final class State {
             nextIpcache = nextIpcache.with(entry);
         case Change.Removed<RowKey, Row>(IpcacheKey(var prefix), _, _) ->
             nextIpcache = nextIpcache.without(prefix);
+        case Change.Put<RowKey, Row>(_, FrontendRow row, _) ->
+            nextFrontends = nextFrontends.with(row);
+        case Change.Removed<RowKey, Row>(FrontendKey key, _, _) ->
+            nextFrontends = nextFrontends.without(key);
         // No verdict depends on them.
         case Change.Put<RowKey, Row>(_, NodeRow _, _) -> {}
         case Change.Removed<RowKey, Row>(NodeKey _, _, _) -> {}
-        case Change.Put<RowKey, Row>(_, FrontendRow _, _) -> {}
-        case Change.Removed<RowKey, Row>(FrontendKey _, _, _) -> {}
       }
     }
     checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
     if (!changed) {
-      return nextIpcache.equals(ipcache) ? this : new State(this, nextIpcache);
+      return nextIpcache.equals(ipcache) && nextFrontends == frontends
+          ? this
+          : new State(this, nextIpcache, nextFrontends);
     }
     checkLimit(policyEntries(nextById), limits.policyEntries(), "policy entries");
-    return new State(epoch + 1, nextById, nextIpcache, listeners);
+    return new State(epoch + 1, nextById, nextIpcache, listeners, nextFrontends);
   }
 
   /** The state without the rows of a kind that are not among these. */
@@ -175,7 +188,7 @@ final class State {
       case ENDPOINT -> {
         Map<Integer, LocalEndpoint> kept = new HashMap<>(byId);
         boolean changed = kept.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
-        yield changed ? new State(epoch + 1, kept, ipcache, listeners) : this;
+        yield changed ? new State(epoch + 1, kept, ipcache, listeners, frontends) : this;
       }
       case IPCACHE -> {
         Ipcache kept = ipcache;
@@ -184,15 +197,24 @@ final class State {
             kept = kept.without(prefix);
           }
         }
-        yield kept.equals(ipcache) ? this : new State(this, kept);
+        yield kept.equals(ipcache) ? this : new State(this, kept, frontends);
       }
-      case NODE, FRONTEND -> this;
+      case FRONTEND -> {
+        Frontends kept = frontends.retain(wanted);
+        yield kept == frontends ? this : new State(this, ipcache, kept);
+      }
+      case NODE -> this;
     };
   }
 
   /** The same rows with other listeners of proxies. */
   State with(ProxyListeners others) {
-    return others.equals(listeners) ? this : new State(epoch + 1, byId, ipcache, others);
+    return others.equals(listeners) ? this : new State(epoch + 1, byId, ipcache, others, frontends);
+  }
+
+  /** What clients of services ask. */
+  Frontends frontends() {
+    return frontends;
   }
 
   /** Where redirects go. */

@@ -64,6 +64,12 @@ class TwinKernelIT {
 
   private static final int ETHERTYPE = 12;
 
+  /** Where the addresses begin, behind what a router changes. */
+  private static final int ADDRESSES4 = 26;
+
+  private static final int ADDRESSES6 = 22;
+  private static final String BYTES = " bytes ";
+
   /** How many packets wait, in a CPU's line of {@code softnet_stat}. */
   private static final int BACKLOG_COLUMN = 11;
 
@@ -113,6 +119,11 @@ class TwinKernelIT {
     }
     System.out.println("twin: " + met);
     assertTrue(met.size() > 15, "packets of all fates, and not only " + met);
+    for (String kind : List.of("plain", "answer", "again", "error", "fragment")) {
+      assertTrue(
+          met.keySet().stream().anyMatch(each -> each.startsWith(kind + " of a service")),
+          () -> "a service's " + kind + ", and not only " + met);
+    }
   }
 
   /** What the kernel itself says on the devices would come in between. */
@@ -157,7 +168,7 @@ class TwinKernelIT {
         change(state.next(), told);
       }
       Sent sent = packets.next();
-      String got = byPrograms(sent);
+      String got = byPrograms(sent, packets);
       String wanted = byTwin(sent);
       told.add(describe(sent) + " -> " + wanted);
       if (!got.equals(wanted)) {
@@ -166,7 +177,8 @@ class TwinKernelIT {
             "%s, packet %d: programs %s, user space %s: %s; all of it is in %s"
                 .formatted(name, i, got, wanted, told.getLast(), whole));
       }
-      met.merge(sent.what() + " " + got.split(" bytes", -1)[0], 1, Integer::sum);
+      String kind = sent.what() + (isTranslated(got, sent) ? " of a service" : "");
+      met.merge(kind + " " + got.split(BYTES, -1)[0], 1, Integer::sum);
     }
   }
 
@@ -185,10 +197,17 @@ class TwinKernelIT {
                 Codec.bytes("frag_key", 8),
                 Codec.bytes("frag_entry", 48));
         var owners =
-            BpfMap.openPinned(pins.pin(KernelMaps.OWNERS), Codec.u32(), OwnerRecord.CODEC)) {
+            BpfMap.openPinned(pins.pin(KernelMaps.OWNERS), Codec.u32(), OwnerRecord.CODEC);
+        var affinities =
+            BpfMap.openPinned(
+                pins.pin("cilium_lb_affinity"),
+                Codec.bytes("lb_affinity_key", 24),
+                Codec.bytes("lb_affinity", 8))) {
       fragments.keys().forEach(fragments::delete);
       owners.keys().forEach(owners::delete);
+      affinities.keys().forEach(affinities::delete);
     }
+    node.datapath.prune(RowKind.FRONTEND, Set.of());
     node.datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(2), new EndpointKey(3)));
     node.datapath.prune(RowKind.IPCACHE, Set.of());
     TestRecord.take(records);
@@ -203,7 +222,7 @@ class TwinKernelIT {
             HexFormat.of().formatHex(sent.frame()));
   }
 
-  private String byPrograms(Sent sent) {
+  private String byPrograms(Sent sent, TwinPackets packets) {
     Pod sender = sent.sender();
     TestRunResult result =
         sender == null
@@ -212,6 +231,9 @@ class TwinKernelIT {
                 sent.frame(),
                 TestRunOptions.with(SkbContext.on(sender.endpoint().device().hostIfindex())));
     TestRecord went = TestRecord.take(records);
+    if (went.action() == TestRecord.Action.STACK || went.action() == TestRecord.Action.ENDPOINT) {
+      packets.delivered(result.data());
+    }
     return switch (went.action()) {
       case DROP -> verdict(result, 2, drop(went.reason(), went.endpoint()));
       case STACK -> verdict(result, 0, "stack" + bytes(result.data(), sent.frame()));
@@ -237,22 +259,31 @@ class TwinKernelIT {
   private static String bytes(byte[] after, byte[] before) {
     byte[] left = after.clone();
     System.arraycopy(before, SOURCE_MAC, left, SOURCE_MAC, ETHERTYPE - SOURCE_MAC);
-    return Arrays.equals(left, before) ? "" : " bytes " + HexFormat.of().formatHex(left);
+    return Arrays.equals(left, before) ? "" : BYTES + HexFormat.of().formatHex(left);
+  }
+
+  /** Whether more changed of a packet than what a router changes. */
+  private static boolean isTranslated(String got, Sent sent) {
+    int at = got.indexOf(BYTES);
+    if (at < 0) {
+      return false;
+    }
+    byte[] after = HexFormat.of().parseHex(got.substring(at + BYTES.length()));
+    int from = TwinHistory.isIp(after, true) ? ADDRESSES4 : ADDRESSES6;
+    return !Arrays.equals(after, from, after.length, sent.frame(), from, sent.frame().length);
   }
 
   private String byTwin(Sent sent) {
     Pod sender = sent.sender();
     Origin origin =
         sender == null ? Origin.NODE : new Origin(sender.endpoint().device().hostIfindex());
-    return switch (twin.decide(sent.frame(), origin)) {
+    Twin.Outcome outcome = twin.decide(sent.frame(), origin);
+    String bytes = bytes(outcome.frame(), sent.frame());
+    return switch (outcome.decision()) {
       case Decision.Drop drop -> drop(drop.reason().code(), drop.endpointId());
-      case Decision.ToStack() -> "stack";
+      case Decision.ToStack() -> "stack" + bytes;
       case Decision.ToProxy(int _) -> "proxy";
-      case Decision.ToEndpoint to ->
-          "to %d%s"
-              .formatted(
-                  to.endpoint().device().hostIfindex(),
-                  bytes(Twin.delivered(sent.frame(), to.endpoint(), to.routed()), sent.frame()));
+      case Decision.ToEndpoint to -> "to " + to.endpoint().device().hostIfindex() + bytes;
     };
   }
 }

@@ -57,29 +57,34 @@ final class TwinPackets {
 
   private final Random random;
   private final List<Pod> pods;
-  private final List<byte[]> history = new ArrayList<>();
+  private final TwinHistory history;
 
   TwinPackets(Random random, List<Pod> pods) {
     this.random = random;
     this.pods = pods;
+    this.history = new TwinHistory(random, pods);
+  }
+
+  /** Tells what came out of the last packet. */
+  void delivered(byte[] frame) {
+    history.delivered(frame);
   }
 
   Sent next() {
     boolean v4 = random.nextBoolean();
     Sent sent =
-        switch (random.nextInt(21)) {
+        switch (random.nextInt(29)) {
           case 0 -> arp();
           case 1, 2 -> discovery();
           case 3, 4, 5 -> error(v4);
           case 6, 7, 8, 9 -> fragment(v4);
           case 10, 11 -> withHeaders(v4);
           case 20 -> otherType(v4);
+          case 21, 22, 23, 24 -> history.answer().orElseGet(() -> plain(v4));
+          case 25, 26, 27, 28 -> history.again().orElseGet(() -> plain(v4));
           default -> plain(v4);
         };
-    history.add(sent.frame);
-    if (history.size() > 100) {
-      history.removeFirst();
-    }
+    history.sent(sent);
     return random.nextInt(4) == 0 ? mutated(sent) : sent;
   }
 
@@ -119,6 +124,8 @@ final class TwinPackets {
     }
     if (v4) {
       all.addAll(TwinState.REMOTES4);
+      all.addAll(TwinState.VIPS4);
+      all.addAll(TwinState.VIPS4);
       for (String text :
           List.of("224.0.0.5", "255.255.255.255", "127.0.0.1", "0.0.0.0", "169.254.7.7")) {
         if (oneIn(3)) {
@@ -127,6 +134,8 @@ final class TwinPackets {
       }
     } else {
       all.addAll(TwinState.REMOTES6);
+      all.addAll(TwinState.VIPS6);
+      all.addAll(TwinState.VIPS6);
       for (String text : List.of("ff02::2", "ff0e::5", "fe80::1", "::", "::1")) {
         if (oneIn(3)) {
           all.add(IpAddress.parse(text));
@@ -177,12 +186,24 @@ final class TwinPackets {
 
   private byte[] tcp() {
     int flags = oneIn(10) ? random.nextInt(256) : any(FLAGS);
-    return ports(20 + any(0, 0, 8)).putInt(1).putInt(2).put((byte) 0x50).put((byte) flags).array();
+    return ports(20 + any(0, 0, 8))
+        .putInt(1)
+        .putInt(2)
+        .put((byte) 0x50)
+        .put((byte) flags)
+        .putShort((short) 0)
+        .putShort(checksum())
+        .array();
   }
 
   private byte[] udp() {
     int bytes = any(8, 12, 24);
-    return ports(bytes).putShort((short) bytes).array();
+    return ports(bytes).putShort((short) bytes).putShort(checksum()).array();
+  }
+
+  /** Right or wrong, what is changed must be changed in it; 0 says that there is none. */
+  private short checksum() {
+    return (short) (oneIn(4) ? any(0, 0xffff, 1) : random.nextInt());
   }
 
   private byte[] icmp(int type) {
@@ -286,10 +307,7 @@ final class TwinPackets {
 
   /** About a packet of a while ago, by its receiver or by a router. */
   private Sent error(boolean v4) {
-    List<byte[]> candidates =
-        history.stream()
-            .filter(frame -> isIp(frame, v4) && frame.length > 14 + (v4 ? 20 : 40))
-            .toList();
+    List<byte[]> candidates = history.frames(v4);
     if (candidates.isEmpty()) {
       return plain(v4);
     }
@@ -317,11 +335,6 @@ final class TwinPackets {
             .orElse(null);
     Way way = new Way(from, source, sender);
     return sent(way, ip(way, v4 ? ICMP : ICMPV6, message, 0, 0), "error");
-  }
-
-  private static boolean isIp(byte[] frame, boolean v4) {
-    int type = ByteBuffer.wrap(frame).getShort(12) & 0xffff;
-    return type == (v4 ? 0x0800 : 0x86dd);
   }
 
   private Sent arp() {
@@ -404,7 +417,7 @@ final class TwinPackets {
     byte[] frame = sent.frame.clone();
     if (oneIn(4)) {
       // Newer kernels refuse a test run over less than an IP header.
-      int least = isIp(frame, false) ? 54 : 34;
+      int least = TwinHistory.isIp(frame, false) ? 54 : 34;
       frame = Arrays.copyOf(frame, least + random.nextInt(Math.max(1, frame.length - least + 1)));
     } else {
       int changes = 1 + random.nextInt(3);

@@ -6,18 +6,24 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /** Changes of state between the packets of {@link TwinPackets}, made from a seed. */
@@ -37,6 +43,12 @@ final class TwinState {
           PacketsUnderChange.REMOTE6.plus(1),
           IpAddress.parse("2001:db8:51::9"));
 
+  static final List<IpAddress> VIPS4 =
+      List.of(IpAddress.parse("172.20.0.9"), IpAddress.parse("172.20.0.10"));
+
+  static final List<IpAddress> VIPS6 =
+      List.of(IpAddress.parse("fd20::9"), IpAddress.parse("fd20::10"));
+
   private static final int GUEST = PacketsUnderChange.GUEST;
   private static final int OTHER = PacketsUnderChange.OTHER;
 
@@ -48,6 +60,17 @@ final class TwinState {
 
   private static final List<Integer> PROTOCOLS = List.of(6, 6, 17, 1, 58, 132, 50);
   private static final List<Integer> PORTS = List.of(80, 443, 53, 40000, 8, 128, 13, 3, 1, 2);
+
+  /** What services are asked at, and their backends: few, so that flows meet. */
+  private static final List<Integer> SERVICE_PORTS = List.of(80, 443, 53);
+
+  private static final List<Protocol> SERVICE_PROTOCOLS =
+      List.of(Protocol.TCP, Protocol.TCP, Protocol.UDP, Protocol.SCTP);
+
+  private static final int MAX_BACKENDS = 3;
+
+  /** For longer than an episode, of which nobody knows how long it takes. */
+  private static final int AFFINITY_SECONDS = 3600;
 
   /** No packet comes from there. */
   private static final IpPrefix ELSEWHERE = IpPrefix.parse("203.0.113.0/24");
@@ -70,6 +93,12 @@ final class TwinState {
     for (Pod pod : pods) {
       rows.add(row(pod, PolicyMapState.ALLOW_ALL, false));
     }
+    for (boolean v4 : List.of(true, false)) {
+      IpAddress vip = (v4 ? VIPS4 : VIPS6).getFirst();
+      rows.add(frontend(vip, Protocol.TCP, 80));
+      rows.add(frontend(vip, Protocol.UDP, 53));
+      rows.add(rest(vip));
+    }
     return RowChanges.of(rows, List.of());
   }
 
@@ -85,11 +114,45 @@ final class TwinState {
   }
 
   private List<Change<RowKey, Row>> step() {
-    return switch (random.nextInt(6)) {
+    return switch (random.nextInt(12)) {
       case 0 -> RowChanges.put(new IpcacheRow(prefix(), any(BEYOND)));
       case 1 -> RowChanges.remove(new IpcacheRow(prefix(), 0));
+      case 2, 3, 4, 5 -> RowChanges.put(frontend());
+      case 6 -> RowChanges.remove(frontend());
+      case 7 -> RowChanges.put(rest(vip()));
+      case 8 -> RowChanges.remove(rest(vip()));
       default -> RowChanges.put(row(any(pods), policy(), random.nextInt(10) == 0));
     };
+  }
+
+  private IpAddress vip() {
+    return any(random.nextBoolean() ? VIPS4 : VIPS6);
+  }
+
+  private static FrontendRow rest(IpAddress vip) {
+    return new FrontendRow(FrontendKey.rest(vip), 1, List.of(), 0);
+  }
+
+  private FrontendRow frontend() {
+    return frontend(vip(), any(SERVICE_PROTOCOLS), any(SERVICE_PORTS));
+  }
+
+  private FrontendRow frontend(IpAddress vip, Protocol protocol, int port) {
+    List<IpAddress> addresses = new ArrayList<>(vip.isV4() ? REMOTES4 : REMOTES6);
+    for (Pod pod : pods) {
+      IpAddress own = vip.isV4() ? pod.v4() : pod.v6();
+      addresses.addAll(List.of(own, own));
+    }
+    Map<String, Backend> backends = new LinkedHashMap<>();
+    for (int count = random.nextInt(MAX_BACKENDS + 1); count > 0; count--) {
+      Backend.State state =
+          random.nextInt(3) > 0 ? Backend.State.ACTIVE : any(List.of(Backend.State.values()));
+      var backend = new Backend(any(addresses), any(SERVICE_PORTS), state);
+      backends.put(backend.toString(), backend);
+    }
+    int affinity = random.nextInt(4) == 0 ? AFFINITY_SECONDS : 0;
+    var key = new FrontendKey(vip, port, protocol);
+    return new FrontendRow(key, 1, List.copyOf(backends.values()), affinity);
   }
 
   private IpPrefix prefix() {

@@ -27,18 +27,24 @@ public final class Twin {
     decider.setState(decider.state().after(change, limits));
   }
 
-  /** What becomes of a frame. */
-  public Decision decide(byte[] frame, Origin origin) {
-    return decider.decide(ByteBuffer.wrap(frame), FrameKind.PLAIN, origin);
-  }
+  /**
+   * What becomes of a frame.
+   *
+   * @param frame as it goes on
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Compared by nobody.
+  public record Outcome(Decision decision, byte[] frame) {}
 
-  /** The frame as it reaches an endpoint. */
-  public static byte[] delivered(byte[] frame, Endpoint endpoint, boolean routed) {
+  /** Decides a frame, which stays as it is. */
+  public Outcome decide(byte[] frame, Origin origin) {
     ByteBuffer view = ByteBuffer.wrap(frame.clone());
-    if (routed) {
-      FrameRewriter.decrementHopLimit(view);
+    Decision decision = decider.decide(view, FrameKind.PLAIN, origin);
+    if (decision instanceof Decision.ToEndpoint(Endpoint endpoint, boolean routed)) {
+      if (routed) {
+        FrameRewriter.decrementHopLimit(view);
+      }
+      FrameRewriter.readdress(view, endpoint.device().podMac(), endpoint.device().hostMac());
     }
-    FrameRewriter.readdress(view, endpoint.device().podMac(), endpoint.device().hostMac());
-    return view.array();
+    return new Outcome(decision, view.array());
   }
 }
