@@ -119,7 +119,7 @@ class TwinKernelIT {
     }
     System.out.println("twin: " + met);
     assertTrue(met.size() > 15, "packets of all fates, and not only " + met);
-    for (String kind : List.of("plain", "answer", "again", "error", "fragment")) {
+    for (String kind : List.of("asking", "answer", "again", "error", "fragment")) {
       assertTrue(
           met.keySet().stream().anyMatch(each -> each.startsWith(kind + " of a service")),
           () -> "a service's " + kind + ", and not only " + met);
@@ -159,8 +159,8 @@ class TwinKernelIT {
       throws IOException {
     forget();
     twin = new Twin(TestNode.LIMITS);
-    var packets = new TwinPackets(random, pods);
     var state = new TwinState(random, pods);
+    var packets = new TwinPackets(random, pods, state::frontends);
     List<String> told = new ArrayList<>();
     change(state.first(), told);
     for (int i = 0; i < EPISODE; i++) {

@@ -3,12 +3,14 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,10 +60,15 @@ final class TwinPackets {
   private final Random random;
   private final List<Pod> pods;
   private final TwinHistory history;
+  private final Supplier<List<FrontendKey>> frontends;
 
-  TwinPackets(Random random, List<Pod> pods) {
+  /**
+   * @param frontends what pods may ask whenever a packet is made
+   */
+  TwinPackets(Random random, List<Pod> pods, Supplier<List<FrontendKey>> frontends) {
     this.random = random;
     this.pods = pods;
+    this.frontends = frontends;
     this.history = new TwinHistory(random, pods);
   }
 
@@ -73,7 +80,7 @@ final class TwinPackets {
   Sent next() {
     boolean v4 = random.nextBoolean();
     Sent sent =
-        switch (random.nextInt(29)) {
+        switch (random.nextInt(38)) {
           case 0 -> arp();
           case 1, 2 -> discovery();
           case 3, 4, 5 -> error(v4);
@@ -81,6 +88,7 @@ final class TwinPackets {
           case 10, 11 -> withHeaders(v4);
           case 20 -> otherType(v4);
           case 21, 22, 23, 24 -> history.answer().orElseGet(() -> plain(v4));
+          case 29, 30, 31, 32, 33, 34, 35, 36, 37 -> asking(v4);
           case 25, 26, 27, 28 -> history.again().orElseGet(() -> plain(v4));
           default -> plain(v4);
         };
@@ -221,6 +229,25 @@ final class TwinPackets {
     return sent(way, ip(way, payload.protocol, payload.bytes, 0, 0), "plain");
   }
 
+  /** What a pod sends to a frontend that is there. */
+  private Sent asking(boolean v4) {
+    List<FrontendKey> all =
+        frontends.get().stream().filter(key -> key.address().isV4() == v4).toList();
+    if (all.isEmpty()) {
+      return plain(v4);
+    }
+    FrontendKey asked = any(all);
+    Pod pod = any(pods);
+    Way way = new Way(own(pod, v4), asked.address(), pod);
+    int protocol = asked.protocol().number();
+    byte[] bytes = protocol == TCP ? tcp() : udp();
+    ByteBuffer.wrap(bytes).putShort((short) any(CLIENT_PORTS)).putShort((short) asked.port());
+    if (oneIn(4)) {
+      return fragment(way, new Payload(protocol, bytes), any(0, 0, 8));
+    }
+    return sent(way, ip(way, protocol, bytes, 0, 0), "asking");
+  }
+
   /** A frame with one or two VLAN tags, or of another type than its content. */
   private Sent otherType(boolean v4) {
     Sent plain = plain(v4);
@@ -273,8 +300,11 @@ final class TwinPackets {
 
   private Sent fragment(boolean v4) {
     Way way = way(v4);
-    Payload payload = payload(v4);
-    int offset = oneIn(2) ? 0 : 8 * (1 + random.nextInt(3));
+    return fragment(way, payload(v4), oneIn(2) ? 0 : 8 * (1 + random.nextInt(3)));
+  }
+
+  private Sent fragment(Way way, Payload payload, int offset) {
+    boolean v4 = way.source.isV4();
     int more = offset == 0 || oneIn(2) ? 1 : 0;
     int id = any(FRAGMENT_IDS);
     if (v4) {

@@ -77,6 +77,7 @@ final class TwinState {
 
   private final Random random;
   private final List<Pod> pods;
+  private final Map<FrontendKey, FrontendRow> frontends = new LinkedHashMap<>();
   private int turn;
 
   TwinState(Random random, List<Pod> pods) {
@@ -102,6 +103,11 @@ final class TwinState {
     return RowChanges.of(rows, List.of());
   }
 
+  /** What pods may ask now. */
+  List<FrontendKey> frontends() {
+    return List.copyOf(frontends.keySet());
+  }
+
   /**
    * A change that makes every verdict stale in both datapaths: else a flow would go where its last
    * packet went in one and where its addresses are in the other.
@@ -118,7 +124,11 @@ final class TwinState {
       case 0 -> RowChanges.put(new IpcacheRow(prefix(), any(BEYOND)));
       case 1 -> RowChanges.remove(new IpcacheRow(prefix(), 0));
       case 2, 3, 4, 5 -> RowChanges.put(frontend());
-      case 6 -> RowChanges.remove(frontend());
+      case 6 -> {
+        FrontendRow gone = frontend();
+        frontends.remove(gone.key());
+        yield RowChanges.remove(gone);
+      }
       case 7 -> RowChanges.put(rest(vip()));
       case 8 -> RowChanges.remove(rest(vip()));
       default -> RowChanges.put(row(any(pods), policy(), random.nextInt(10) == 0));
@@ -152,7 +162,9 @@ final class TwinState {
     }
     int affinity = random.nextInt(4) == 0 ? AFFINITY_SECONDS : 0;
     var key = new FrontendKey(vip, port, protocol);
-    return new FrontendRow(key, 1, List.copyOf(backends.values()), affinity);
+    var row = new FrontendRow(key, 1, List.copyOf(backends.values()), affinity);
+    frontends.put(key, row);
+    return row;
   }
 
   private IpPrefix prefix() {
