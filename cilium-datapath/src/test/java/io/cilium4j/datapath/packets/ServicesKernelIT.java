@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.datapath.ebpf;
+package io.cilium4j.datapath.packets;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -13,14 +13,12 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
-import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.KernelTest;
-import io.cilium4j.datapath.ebpf.TestNode.Pod;
-import io.cilium4j.datapath.net.Netns;
+import io.cilium4j.datapath.packets.SocketNode.Pod;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -28,7 +26,6 @@ import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.PortUnreachableException;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.file.Path;
@@ -36,18 +33,27 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Pods reach services: real sockets, real packets. */
+/**
+ * Pods reach services: real sockets, real packets, with each datapath in turn. All tests share the
+ * node: each begins without a frontend.
+ */
 @KernelTest
+@ParameterizedClass(name = "{0}")
+@EnumSource(DatapathKind.class)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ServicesKernelIT {
 
   private static final int WAIT_MILLIS = 5_000;
@@ -59,95 +65,67 @@ class ServicesKernelIT {
   private static final int TARGET = 8080;
   private static final int SERVICE = 7;
 
-  @TempDir Path folder;
-  private TestNode node;
+  private static final int CLIENT = 20;
+
+  @TempDir static Path folder;
+
+  @Parameter
+  @SuppressWarnings("NullAway.Init") // JUnit fills it in before anything else.
+  DatapathKind kind;
+
+  @SuppressWarnings("NullAway.Init") // Made before each invocation of the class.
+  private SocketNode node;
+
+  @SuppressWarnings("NullAway.Init")
   private Pod client;
+
   private final List<Pod> servers = new ArrayList<>();
-  private final List<Server> running = new ArrayList<>();
+  private final List<EchoServer> running = new ArrayList<>();
 
-  /** Says its number to whoever connects or sends, then echoes. */
-  private static final class Server implements AutoCloseable {
-    private final ServerSocket tcp;
-    private final DatagramSocket udp;
-    private final int number;
-
-    Server(Netns netns, int number) throws IOException {
-      this.number = number;
-      this.tcp = netns.call(() -> new ServerSocket(TARGET));
-      this.udp = netns.call(() -> new DatagramSocket(TARGET));
-      Thread.ofPlatform().daemon().start(this::accept);
-      Thread.ofPlatform().daemon().start(this::answer);
-    }
-
-    private void accept() {
-      while (!tcp.isClosed()) {
-        try {
-          Socket socket = tcp.accept();
-          Thread.ofPlatform().daemon().start(() -> echo(socket));
-        } catch (IOException _) {
-          return;
-        }
+  @BeforeParameterizedClassInvocation
+  void start() throws IOException {
+    node = new SocketNode(kind, folder);
+    client = node.pod(CLIENT);
+    for (int i = 0; i < 3; i++) {
+      Pod server = node.pod(CLIENT + 1 + i);
+      servers.add(server);
+      running.add(new EchoServer(server.netns(), TARGET, i));
+      for (IpFamily family : IpFamily.values()) {
+        awaitHeard(server.address(family));
       }
     }
+  }
 
-    private void echo(Socket socket) {
-      try (socket) {
-        socket.getOutputStream().write(number);
-        var _ = socket.getInputStream().transferTo(socket.getOutputStream());
-      } catch (IOException _) {
-        // The client went away.
-      }
-    }
-
-    private void answer() {
-      var packet = new DatagramPacket(new byte[2048], 2048);
-      while (!udp.isClosed()) {
-        try {
-          udp.receive(packet);
-          udp.send(new DatagramPacket(new byte[] {(byte) number}, 1, packet.getSocketAddress()));
-        } catch (IOException _) {
-          return;
-        }
-      }
-    }
-
-    @Override
-    public void close() throws IOException {
-      tcp.close();
-      udp.close();
-    }
+  /**
+   * A device sends nothing for a while after it is up: the kernel gives it its queue on a thread of
+   * its own.
+   */
+  private void awaitHeard(IpAddress server) throws IOException {
+    connect(server.toInetAddress(), TARGET).close();
   }
 
   @BeforeEach
-  void start() throws Exception {
-    node = new TestNode(folder);
-    client = node.pod(2, 1001, PolicyMapState.ALLOW_ALL);
-    for (int i = 0; i < 3; i++) {
-      servers.add(node.pod(3 + i, 1002, PolicyMapState.ALLOW_ALL));
-      running.add(new Server(servers.get(i).netns(), i));
-    }
+  void open() {
+    node.prune(RowKind.FRONTEND, Set.of());
+    servers.forEach(server -> node.enforce(server, PolicyMapState.ALLOW_ALL));
   }
 
-  @AfterEach
+  @AfterParameterizedClassInvocation
   void stop() throws IOException {
-    for (Server server : running) {
+    for (EchoServer server : running) {
       server.close();
     }
-    if (node != null) {
-      node.close();
-    }
+    running.clear();
+    servers.clear();
+    node.close();
   }
 
   private static IpAddress vip(IpFamily family) {
     return IpAddress.parse(family == IpFamily.IPV4 ? "172.20.0.9" : "fd20::9");
   }
 
-  private static IpAddress address(Pod pod, IpFamily family) {
-    return family == IpFamily.IPV4 ? pod.v4() : pod.v6();
-  }
-
   private Backend backend(int number, IpFamily family, Backend.State state) {
-    return new Backend(address(servers.get(number), family), TARGET, state);
+    return new Backend(servers.get(number).address(family), TARGET, state);
   }
 
   private List<Backend> active(IpFamily family, int... numbers) {
@@ -161,7 +139,7 @@ class ServicesKernelIT {
   }
 
   private void serve(IpFamily family, Protocol protocol, int affinity, List<Backend> backends) {
-    node.datapath.apply(
+    node.apply(
         RowChanges.put(
             new FrontendRow(key(family, protocol), SERVICE, backends, affinity),
             new FrontendRow(FrontendKey.rest(vip(family)), SERVICE, List.of(), 0)));
@@ -222,12 +200,6 @@ class ServicesKernelIT {
 
   private DatagramSocket datagramSocket() throws IOException {
     return client.netns().call(() -> new DatagramSocket());
-  }
-
-  private Optional<Traffic> drops(DropReason reason) {
-    return node.datapath.traffic().stream()
-        .filter(each -> each.drop().equals(Optional.of(reason)))
-        .findFirst();
   }
 
   @ParameterizedTest
@@ -305,10 +277,11 @@ class ServicesKernelIT {
         assertEquals(40 + i, old.getInputStream().read());
       }
       serve(family, Protocol.TCP, 1);
+      long before = node.drops(DropReason.NO_SERVICE);
       old.setSoTimeout(SHORT_MILLIS);
       old.getOutputStream().write(1);
       assertThrows(SocketTimeoutException.class, () -> old.getInputStream().read());
-      assertTrue(drops(DropReason.NO_SERVICE).isPresent());
+      assertTrue(node.drops(DropReason.NO_SERVICE) > before);
     }
   }
 
@@ -316,8 +289,9 @@ class ServicesKernelIT {
   @EnumSource(IpFamily.class)
   void unknownPort_ofAServicesAddress_isDroppedWithItsReason(IpFamily family) throws Exception {
     serve(family, Protocol.TCP, 0);
+    long before = node.drops(DropReason.NO_SERVICE);
     assertUnreachable(family, 81);
-    assertTrue(drops(DropReason.NO_SERVICE).isPresent());
+    assertTrue(node.drops(DropReason.NO_SERVICE) > before);
   }
 
   @ParameterizedTest
@@ -340,16 +314,19 @@ class ServicesKernelIT {
     try (Socket socket = connect(family)) {
       int number = socket.getInputStream().read();
       node.restart();
-      socket.getOutputStream().write(5);
-      assertEquals(5, socket.getInputStream().read());
+      if (kind == DatapathKind.EBPF) {
+        // What the programs know is there before the agent is.
+        socket.getOutputStream().write(5);
+        assertEquals(5, socket.getInputStream().read());
+      }
       serve(family, Protocol.TCP, 0, 1, 2);
-      node.datapath.prune(
+      node.prune(
           RowKind.FRONTEND, Set.of(key(family, Protocol.TCP), FrontendKey.rest(vip(family))));
       socket.getOutputStream().write(6);
       assertEquals(6, socket.getInputStream().read());
       assertTrue(number >= 0);
     }
-    node.datapath.prune(RowKind.FRONTEND, Set.of());
+    node.prune(RowKind.FRONTEND, Set.of());
     node.restart();
     serve(family, Protocol.TCP, 2);
     try (Socket socket = connect(family)) {
@@ -361,10 +338,7 @@ class ServicesKernelIT {
   @EnumSource(IpFamily.class)
   void error_aboutABackend_comesToTheClientAsAboutTheService(IpFamily family) throws Exception {
     serve(
-        family,
-        Protocol.UDP,
-        0,
-        List.of(Backend.active(address(servers.getFirst(), family), 9999)));
+        family, Protocol.UDP, 0, List.of(Backend.active(servers.getFirst().address(family), 9999)));
     try (DatagramSocket socket = datagramSocket()) {
       client
           .netns()
@@ -399,7 +373,7 @@ class ServicesKernelIT {
   void backend_thatIsTheClientItself_isPassedOver() throws Exception {
     IpFamily family = IpFamily.IPV4;
     List<Backend> backends = new ArrayList<>(active(family, 0));
-    backends.add(Backend.active(client.v4(), TARGET));
+    backends.add(Backend.active(client.address(family), TARGET));
     serve(family, Protocol.TCP, 0, backends);
     for (int i = 0; i < 10; i++) {
       try (Socket socket = connect(family)) {
@@ -418,13 +392,13 @@ class ServicesKernelIT {
                 SERVICE,
                 active(IpFamily.IPV4, 0, 1, 2),
                 0);
-        node.datapath.apply(RowChanges.put(row));
+        node.apply(RowChanges.put(row));
       }
-      node.datapath.prune(RowKind.FRONTEND, Set.of());
+      node.prune(RowKind.FRONTEND, Set.of());
     }
     node.restart();
     assertFalse(
-        node.datapath.pressure().tables().stream()
+        node.datapath().pressure().tables().stream()
             .filter(table -> table.name().startsWith("cilium_lb_"))
             .anyMatch(table -> table.used() != 0));
   }
