@@ -288,7 +288,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	ct_touch(&s->fresh, p, sender, s->now);
 	reason = put_flow();
 	if (!reason && !s->service && is_answered(&s->fresh, sender, origin))
-		touch_asking_partner(s, p);
+		tell_partner();
 	return reason;
 }
 
@@ -404,7 +404,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 static __always_inline int handle_unreadable(struct __sk_buff *skb, struct scratch *s, int reason,
 					     __u32 origin)
 {
-	begin_unread_trace(skb, s, origin);
+	trace_device(skb, origin);
 	return drop(skb, reason);
 }
 

@@ -45,7 +45,7 @@ static __always_inline int fail(struct __sk_buff *skb, const struct packet *p, _
 		return TC_ACT_SHOT;
 	s->now = now_seconds();
 	s->packet[THIS_PACKET] = *p;
-	begin_unread_trace(skb, s, origin);
+	trace_device(skb, origin);
 	return drop(skb, reason);
 }
 

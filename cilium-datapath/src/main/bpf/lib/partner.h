@@ -54,22 +54,31 @@ static __always_inline long put_forward(struct scratch *s)
 
 /* Tells the other entry of a flow through a service what s->fresh, the entry of the packet in the scratch area, was
  * told: else the one that is used less is evicted, or over, before the other. Puts it again where it was evicted.
- * The packet's other form is where quoted ones are, and s->vip what it has on the wire instead. Verified once: see scratch.h.
+ * Verified once: see scratch.h.
  */
 __noinline int tell_partner(void)
 {
 	struct scratch *s = scratch();
 	struct ct_entry *partner, *fresh;
+	struct packet *p, *other;
 	__u32 sender, expires;
-	__u16 life;
-	struct packet *p;
 	struct ct_key *key;
+	__u16 life;
 
 	if (!s)
 		return 0;
-	p = &s->packet[QUOTED_PACKET];
+	p = &s->packet[THIS_PACKET];
+	other = &s->packet[QUOTED_PACKET];
 	key = &s->key[QUOTED_PACKET];
 	fresh = &s->fresh;
+	*other = *p;
+	if (is_forward(fresh)) {
+		other->destination = fresh->nat_address;
+		other->destination_port = fresh->nat_port;
+	} else {
+		other->source = fresh->nat_address;
+		other->source_port = fresh->nat_port;
+	}
 	make_key(QUOTED_PACKET);
 	sender = s->key[THIS_PACKET].sender & 1;
 	life = ct_life(fresh->flags, sender != (key->sender & 1));
@@ -94,43 +103,22 @@ __noinline int tell_partner(void)
 	partner->flags ^= CT_NAT_SOURCE;
 	if (ct_began_at(fresh, sender) == (key->sender & 1))
 		partner->flags |= CT_INITIATOR_HIGH;
-	partner->nat_address = s->vip;
-	partner->nat_port = s->vip_port;
+	partner->nat_address = is_forward(fresh) ? p->destination : p->source;
+	partner->nat_port = is_forward(fresh) ? p->destination_port : p->source_port;
 	return ct_put(key, partner);
 }
 
-/* Has tell_partner told of a packet, as it is on the wire. */
+/* Has tell_partner told of a packet that is not in the scratch area yet. */
 static __always_inline void touch_partner(const struct packet *p, const struct ct_key *key,
 					  const struct ct_entry *entry, __u32 now)
 {
 	struct scratch *s = scratch();
-	struct packet *other;
 
 	if (!s)
 		return;
-	other = &s->packet[QUOTED_PACKET];
-	*other = *p;
 	s->now = now;
+	s->packet[THIS_PACKET] = *p;
 	s->key[THIS_PACKET] = *key;
 	s->fresh = *entry;
-	if (is_forward(entry)) {
-		s->vip = p->destination;
-		s->vip_port = p->destination_port;
-		other->destination = entry->nat_address;
-		other->destination_port = entry->nat_port;
-	} else {
-		s->vip = p->source;
-		s->vip_port = p->source_port;
-		other->source = entry->nat_address;
-		other->source_port = entry->nat_port;
-	}
 	tell_partner();
-}
-
-/* The same of an answer whose entry was put anew; s->vip is again the frontend. */
-static __always_inline void touch_asking_partner(struct scratch *s, const struct packet *p)
-{
-	touch_partner(p, &s->key[THIS_PACKET], &s->fresh, s->now);
-	s->vip = s->fresh.nat_address;
-	s->vip_port = s->fresh.nat_port;
 }

@@ -155,14 +155,18 @@ static __always_inline void begin_trace(struct scratch *s, __u32 origin)
 	s->trace.direction = origin == FROM_POD ? POLICY_EGRESS : POLICY_INGRESS;
 }
 
-/* The same of a packet of which only the device is known. */
-static __always_inline void begin_unread_trace(struct __sk_buff *skb, struct scratch *s, __u32 origin)
+/* The same of a packet of which only the device is known. Verified once: see scratch.h. */
+__noinline int trace_device(struct __sk_buff *skb, __u32 origin)
 {
 	const struct endpoint *row = endpoint_of_device(skb->ifindex);
+	struct scratch *s = scratch();
 
+	if (!s)
+		return 0;
 	begin_trace(s, origin);
 	s->trace.endpoint = row ? row->id : 0;
 	s->trace.peer = skb->ifindex;
+	return 0;
 }
 
 /* What a node sends outside the tunnel has no pod's address of another node: nobody outside is somebody
