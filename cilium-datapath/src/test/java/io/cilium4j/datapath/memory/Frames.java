@@ -275,6 +275,11 @@ public final class Frames {
     return sum(ends, 0, ends.limit()) + protocol + bytes;
   }
 
+  /** The sum of a way's addresses, as far as it takes part in a checksum: folded. */
+  static int addressSum(Frames way) {
+    return fold(way.pseudoSum(0, 0));
+  }
+
   private static long sum(ByteBuffer bytes, int from, int to) {
     long sum = 0;
     for (int at = from; at + 1 < to; at += 2) {
