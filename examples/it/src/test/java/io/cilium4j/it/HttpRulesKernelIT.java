@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpServer;
 import io.cilium4j.agent.Redirect;
+import io.cilium4j.api.model.BackendAddress;
+import io.cilium4j.api.model.FrontendAddress;
+import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
@@ -153,6 +156,46 @@ class HttpRulesKernelIT {
               Verdict.ALLOWED, Verdict.DENIED, Verdict.ALLOWED, Verdict.ALLOWED, Verdict.DENIED),
           requests.stream().map(each -> each.flow().verdict()).toList());
       assertEquals("CiliumNetworkPolicy/default/requests", requests.getFirst().rule().resource());
+    }
+  }
+
+  /** The proxy sees the backend; the client sees the service. */
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void requests_throughAService_followTheRules(IpFamily family) throws Exception {
+    try (var lab = new Lab("itz", "ebpf", 33)) {
+      lab.agent().start();
+      Endpoint alice = lab.pod("alice");
+      Endpoint bob = lab.pod("bob");
+      IpAddress service =
+          IpAddress.parse(family == IpFamily.IPV4 ? "10.96.33.1" : "fd96:0:0:33::1");
+      lab.agent()
+          .services()
+          .put(
+              9,
+              new ServiceSpec(
+                  9,
+                  new FrontendAddress(service.toString(), "tcp", "external", PORT),
+                  List.of(
+                      new BackendAddress(
+                          bob.address(family).orElseThrow().toString(),
+                          PORT,
+                          "",
+                          "active",
+                          false,
+                          null)),
+                  null,
+                  false));
+      lab.apply("requests", onlyFromAlice("POST", "/landing"));
+      try (var recorder = new Recorder(lab.netns("bob"));
+          Client client = Client.open(lab.netns("alice"), service)) {
+        assertEquals(200, client.ask("POST", "/landing"));
+        assertEquals(403, client.ask("PUT", "/exhaust"));
+        assertEquals(200, client.ask("POST", "/landing"));
+        assertEquals(
+            List.of(alice.address(family).orElseThrow() + " " + client.socket.getLocalPort()),
+            recorder.seen.stream().distinct().toList());
+      }
     }
   }
 

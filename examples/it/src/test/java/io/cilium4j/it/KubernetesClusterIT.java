@@ -87,6 +87,7 @@ class KubernetesClusterIT {
       Process second = agent(cluster, "n2");
       assertNodesReady(cluster);
       assertPoliciesAct(cluster);
+      assertServicesAreReached(cluster);
       assertAgentMayDie(cluster, second);
       assertPodsGo(cluster);
     }
@@ -195,6 +196,45 @@ class KubernetesClusterIT {
     var _ = cluster.kubectl("delete", "cnp", "wrong");
   }
 
+  /**
+   * The API server's own from the nodes, whose processes it is for; and one of a pod from a pod.
+   */
+  private static void assertServicesAreReached(KubernetesCluster cluster) throws Exception {
+    for (String node : List.of("n1", "n2")) {
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      while (!reachFrom(cluster, node, "", "https://10.96.0.1:443").equals("allowed")) {
+        assertTrue(System.nanoTime() - end < 0, "the API server is reached from " + node);
+      }
+    }
+    cluster.apply(
+        """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: deathstar}
+        spec: {clusterIP: 10.96.0.77, ports: [{name: http, port: 8080, protocol: TCP}]}
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        metadata: {name: deathstar-1, labels: {kubernetes.io/service-name: deathstar}}
+        addressType: IPv4
+        ports: [{name: http, port: 80, protocol: TCP}]
+        endpoints: [{addresses: ["%s"], nodeName: n1}]
+        """
+            .formatted(
+                cluster.kubectl(
+                    "get",
+                    "cep",
+                    "deathstar",
+                    "-o",
+                    "jsonpath={.status.networking.addressing[0].ipv4}")));
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (!reach(cluster, "tiefighter", "10.96.0.77:8080").equals("allowed")) {
+      assertTrue(System.nanoTime() - end < 0, "the service is reached from a pod");
+    }
+    // Policy is asked about the backend.
+    assertEquals("denied", reach(cluster, "xwing", "10.96.0.77:8080"));
+  }
+
   /** What it enforces stays, and the next one catches up with what changed meanwhile. */
   private static void assertAgentMayDie(KubernetesCluster cluster, Process agent) throws Exception {
     agent.descendants().forEach(ProcessHandle::destroyForcibly);
@@ -247,16 +287,21 @@ class KubernetesClusterIT {
 
   private static String reach(KubernetesCluster cluster, String ship, String address)
       throws Exception {
+    return reachFrom(
+        cluster,
+        "n2",
+        "nsenter --net=/run/netns/cilium-default-" + ship + " ",
+        "http://" + address);
+  }
+
+  private static String reachFrom(
+      KubernetesCluster cluster, String node, String where, String address) throws Exception {
     String code =
         cluster.enter(
-            "n2",
+            node,
             "sh",
             "-c",
-            "nsenter --net=/run/netns/cilium-default-"
-                + ship
-                + " curl -sg -m 2 -o /dev/null -w '%{http_code}' http://"
-                + address
-                + "/ || true");
+            where + "curl -skg -m 2 -o /dev/null -w '%{http_code}' " + address + "/ || true");
     return code.equals("000") ? "denied" : "allowed";
   }
 }
