@@ -45,27 +45,27 @@ public record Frontend(
 
   /** It as the API shows it. */
   public ServiceSpec spec() {
-    return switch (owner) {
-      case GivenService given -> given.spec();
-      case KubernetesService service ->
-          new ServiceSpec(
-              number,
-              new FrontendAddress(
-                  key.address().toString(),
-                  key.protocol().name().toLowerCase(Locale.ROOT),
-                  "external",
-                  key.port()),
-              backends.stream().map(Frontend::shown).toList(),
-              ServiceSpec.Flags.builder()
-                  .type("ClusterIP")
-                  .trafficPolicy(service.externalPolicy())
-                  .extTrafficPolicy(service.externalPolicy())
-                  .intTrafficPolicy(service.isLocal() ? "Local" : "Cluster")
-                  .name(service.key().name())
-                  .namespace(service.key().namespace())
-                  .build(),
-              false);
-    };
+    if (owner instanceof GivenService given) {
+      return given.spec();
+    }
+    var service = (KubernetesService) owner;
+    return new ServiceSpec(
+        number,
+        new FrontendAddress(
+            key.address().toString(),
+            key.protocol().name().toLowerCase(Locale.ROOT),
+            "external",
+            key.port()),
+        backends.stream().map(Frontend::shown).toList(),
+        ServiceSpec.Flags.builder()
+            .type("ClusterIP")
+            .trafficPolicy(service.externalPolicy())
+            .extTrafficPolicy(service.externalPolicy())
+            .intTrafficPolicy(service.isLocal() ? "Local" : "Cluster")
+            .name(service.key().name())
+            .namespace(service.key().namespace())
+            .build(),
+        false);
   }
 
   private static BackendAddress shown(Place place) {
