@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 final class TwinHistory {
 
   private static final int KEPT = 100;
+  private static final int RECENT = 4;
   private static final int TCP = 6;
-  private static final int[] FLAGS = {0x12, 0x12, 0x10, 0x10, 0x18, 0x11, 0x11, 0x04, 0x14, 2};
+  private static final int[] FLAGS = {0x12, 0x12, 0x10, 0x10, 0x11, 0x11, 0x11, 0x14, 2, 2, 2};
 
   private final Random random;
   private final List<Pod> pods;
@@ -65,7 +66,7 @@ final class TwinHistory {
     if (delivered.isEmpty()) {
       return Optional.empty();
     }
-    byte[] frame = delivered.get(random.nextInt(delivered.size())).clone();
+    byte[] frame = any(delivered).clone();
     int l4 = transport(frame);
     if (l4 == 0) {
       return Optional.empty();
@@ -85,12 +86,18 @@ final class TwinHistory {
     if (sent.isEmpty()) {
       return Optional.empty();
     }
-    Sent before = sent.get(random.nextInt(sent.size()));
+    Sent before = any(sent);
     byte[] frame = before.frame().clone();
     int l4 = transport(frame);
     return l4 == 0
         ? Optional.empty()
         : Optional.of(new Sent(speaking(frame, l4), before.sender(), "again"));
+  }
+
+  /** Mostly one of the last: so that connections get on, to their end and beyond. */
+  private <T> T any(List<T> all) {
+    int depth = random.nextInt(4) == 0 ? all.size() : Math.min(all.size(), RECENT);
+    return all.get(all.size() - 1 - random.nextInt(depth));
   }
 
   private @Nullable Pod podOf(IpAddress address) {

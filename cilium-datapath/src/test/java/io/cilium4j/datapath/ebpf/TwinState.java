@@ -120,10 +120,11 @@ final class TwinState {
   }
 
   private List<Change<RowKey, Row>> step() {
-    return switch (random.nextInt(12)) {
+    return switch (random.nextInt(14)) {
       case 0 -> RowChanges.put(new IpcacheRow(prefix(), any(BEYOND)));
       case 1 -> RowChanges.remove(new IpcacheRow(prefix(), 0));
-      case 2, 3, 4, 5 -> RowChanges.put(frontend());
+      case 2, 3 -> RowChanges.put(frontend());
+      case 4, 5, 12, 13 -> RowChanges.put(changedFrontend());
       case 6 -> {
         FrontendRow gone = frontend();
         frontends.remove(gone.key());
@@ -147,6 +148,37 @@ final class TwinState {
     return frontend(vip(), any(SERVICE_PROTOCOLS), any(SERVICE_PORTS));
   }
 
+  /** A frontend some of whose backends stay, in another state. */
+  private FrontendRow changedFrontend() {
+    if (frontends.isEmpty()) {
+      return frontend();
+    }
+    FrontendRow row = any(List.copyOf(frontends.values()));
+    FrontendRow others = frontend(row.key().address(), row.key().protocol(), row.key().port());
+    Map<String, Backend> backends = new LinkedHashMap<>();
+    for (Backend backend : row.backends()) {
+      if (random.nextInt(4) > 0) {
+        var changed = new Backend(backend.address(), backend.port(), state());
+        backends.put(changed.toString(), changed);
+      }
+    }
+    if (random.nextBoolean()) {
+      others.backends().forEach(backend -> backends.putIfAbsent(backend.toString(), backend));
+    }
+    var changed =
+        new FrontendRow(
+            row.key(),
+            row.service(),
+            backends.values().stream().limit(MAX_BACKENDS).toList(),
+            row.affinitySeconds());
+    frontends.put(row.key(), changed);
+    return changed;
+  }
+
+  private Backend.State state() {
+    return random.nextInt(3) > 0 ? Backend.State.ACTIVE : any(List.of(Backend.State.values()));
+  }
+
   private FrontendRow frontend(IpAddress vip, Protocol protocol, int port) {
     List<IpAddress> addresses = new ArrayList<>(vip.isV4() ? REMOTES4 : REMOTES6);
     for (Pod pod : pods) {
@@ -155,9 +187,7 @@ final class TwinState {
     }
     Map<String, Backend> backends = new LinkedHashMap<>();
     for (int count = random.nextInt(MAX_BACKENDS + 1); count > 0; count--) {
-      Backend.State state =
-          random.nextInt(3) > 0 ? Backend.State.ACTIVE : any(List.of(Backend.State.values()));
-      var backend = new Backend(any(addresses), any(SERVICE_PORTS), state);
+      var backend = new Backend(any(addresses), any(SERVICE_PORTS), state());
       backends.put(backend.toString(), backend);
     }
     int affinity = random.nextInt(4) == 0 ? AFFINITY_SECONDS : 0;
