@@ -200,6 +200,12 @@ find_jars() {
     JARS=$JARS:$jar
   done
   JARS=${JARS#:}
+  # Netty's native code for epoll, on which the proxy runs, is a module that nobody requires.
+  NATIVE=''
+  case $JARS in
+    *-native-epoll-*-linux-x86_64.jar*) NATIVE='--add-modules=io.netty.transport.epoll.linux.x86_64' ;;
+    *-native-epoll-*-linux-aarch_64.jar*) NATIVE='--add-modules=io.netty.transport.epoll.linux.aarch_64' ;;
+  esac
 }
 
 # Makes the cache of classes of module $1 in folder $3 by a run of main class $2 with the flags $4,
@@ -217,7 +223,7 @@ train() {
     # Beside it and renamed, since a program may start meanwhile.
     # shellcheck disable=SC2086
     timeout --foreground 120 "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.new" --enable-native-access=io.cilium4j.datapath \
-      -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.new"
+      $NATIVE -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.new"
     [ -e "$cache.new" ] || : >"$cache.new"
     mv "$cache.new" "$cache"
   ) 9>target/.lock
@@ -236,11 +242,10 @@ launch() {
     *) [ ! -s "$RUN/classes.aot" ] || cached=-XX:AOTCache=$RUN/classes.aot ;;
   esac
   case $JARS in *cilium-datapath-*) native=--enable-native-access=io.cilium4j.datapath ;; esac
-  # Netty's epoll, on which the proxy runs.
-  case $JARS in *netty-transport-native-epoll-*) native=$native,io.netty.common ;; esac
+  [ -z "$NATIVE" ] || native=$native,io.netty.common
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086
-  exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} $native -p "$JARS" -m "$module/$main" "$@"
+  exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} $native $NATIVE -p "$JARS" -m "$module/$main" "$@"
 }
 
 CALLED_FROM=$PWD

@@ -129,6 +129,11 @@ enum Surroundings {
       command.add(mainClass);
     } else {
       command.add("--enable-native-access=io.cilium4j.datapath,io.netty.common");
+      // That of Netty's native code is required by nobody, and so asked for by name.
+      ModuleLayer.boot().modules().stream()
+          .map(Module::getName)
+          .filter(name -> name.startsWith("io.netty.transport.epoll.linux."))
+          .forEach(name -> command.add("--add-modules=" + name));
       command.addAll(List.of("-p", modulePath));
       command.addAll(List.of("-m", module + "/" + mainClass));
     }
