@@ -67,6 +67,14 @@ class TwoNodesKernelIT {
     assertNothingLeft();
   }
 
+  /** With the proxy, on whose native code the launching command has a say. */
+  @Test
+  void demo_ofOneNode_showsPoliciesAndRequestsAsExpected() throws Exception {
+    String said = run();
+    assertTrue(said.contains("All 20 pairs as expected."), said);
+    assertTrue(said.contains("each decided by the proxy"), said);
+  }
+
   @Test
   void nodes2_memory_nativeAloneAndSaysSo() throws Exception {
     String said = run("--nodes", "2", "--datapath", "memory");
@@ -121,6 +129,9 @@ class TwoNodesKernelIT {
   private static Process start(List<String> options) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // As the script does, with the native code of the proxy's sockets.
+    String architecture = System.getProperty("os.arch").equals("aarch64") ? "aarch_64" : "x86_64";
+    command.add("--add-modules=io.netty.transport.epoll.linux." + architecture);
     command.addAll(List.of("--enable-native-access=io.cilium4j.datapath", "-p", jars()));
     command.addAll(List.of("-m", "io.cilium4j.demo/" + Demo.class.getName()));
     command.addAll(options);
