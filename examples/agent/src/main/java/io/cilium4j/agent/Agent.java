@@ -9,6 +9,7 @@ import io.cilium4j.cni.CniPlugin;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
@@ -418,6 +419,16 @@ public final class Agent implements AutoCloseable {
         config.identities().provider().get().name(),
         config.stateFolder().toAbsolutePath(),
         running.startedAt());
+  }
+
+  /** The families whose pods reach the outside under the node's address. */
+  public Set<IpFamily> masqueraded() {
+    return running().masquerade().families();
+  }
+
+  /** Where pods keep their addresses outside of the cluster, too. */
+  public List<IpPrefix> nativeRoutingCidrs() {
+    return config.masquerade().nativeRouting();
   }
 
   /** Everything that is measured. */

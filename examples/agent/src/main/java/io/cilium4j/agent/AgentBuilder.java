@@ -4,8 +4,10 @@ package io.cilium4j.agent;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.config.MasqueradeConfig;
 import io.cilium4j.agent.config.Providers;
 import io.cilium4j.agent.config.Seam;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider;
@@ -65,6 +67,7 @@ public final class AgentBuilder<A> {
   private boolean audit;
   private boolean allowLostEndpoints;
   private boolean l7Proxy = true;
+  private MasqueradeConfig masquerade = MasqueradeConfig.DEFAULT;
   private Optional<HealthConfig> health = Optional.empty();
 
   private final Function<AgentConfig, A> maker;
@@ -319,6 +322,25 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * Whether pods reach the outside of the cluster under the node's address. By default they do
+   * where that is possible: with the eBPF datapath, and the program {@code nft} installed. Where it
+   * is asked for and not possible, {@link Agent#problems} says so.
+   */
+  public AgentBuilder<A> masquerade(IpFamily family, boolean on) {
+    this.masquerade = masquerade.with(family, on);
+    return this;
+  }
+
+  /**
+   * Prefixes outside of the cluster, at most one a family, whose hosts know the way to pods: there
+   * pods keep their addresses. None by default.
+   */
+  public AgentBuilder<A> nativeRoutingCidrs(IpPrefix... prefixes) {
+    this.masquerade = new MasqueradeConfig(masquerade.asked(), List.of(prefixes));
+    return this;
+  }
+
+  /**
    * Whether to start with pod CIDRs that do not hold the addresses of endpoints of an earlier
    * start; false by default. Those pods lose their network, until a start with the right pod CIDRs
    * brings them back.
@@ -367,6 +389,7 @@ public final class AgentBuilder<A> {
             health,
             store,
             routing,
-            l7Proxy));
+            l7Proxy,
+            masquerade));
   }
 }

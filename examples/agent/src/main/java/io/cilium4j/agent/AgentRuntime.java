@@ -15,6 +15,7 @@ import io.cilium4j.agent.feature.FlowFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
 import io.cilium4j.agent.feature.KeptFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
+import io.cilium4j.agent.feature.MasqueradeFeature;
 import io.cilium4j.agent.feature.MtuFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
@@ -78,6 +79,7 @@ final class AgentRuntime implements AutoCloseable {
   private final ServicesFeature services;
   private final KeptFeature kept;
   private final Optional<NodesFeature> nodes;
+  private final MasqueradeFeature masquerade;
   private final ClusterFeature cluster;
   private final TaskFeature tasks;
 
@@ -112,6 +114,7 @@ final class AgentRuntime implements AutoCloseable {
     this.kept = new KeptFeature(context);
     this.nodes =
         config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
+    this.masquerade = new MasqueradeFeature(context, datapath, nodes);
     this.cluster =
         new ClusterFeature(
             context, nodes.map(NodesFeature::nodes).orElseGet(source::ciliumNodes), addresses);
@@ -122,6 +125,7 @@ final class AgentRuntime implements AutoCloseable {
                     addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
                 Stream.of(services, kept, new LostStateFeature(folder)),
                 nodes.stream(),
+                Stream.of(masquerade),
                 Stream.of(cluster, source, endpoints.podFollower()))
             .flatMap(each -> each)
             .map(Feature.class::cast)
@@ -200,6 +204,7 @@ final class AgentRuntime implements AutoCloseable {
       listeners.forEach(AgentEvents::close);
       lifecycle.stop();
       datapath.datapath().destroy();
+      masquerade.destroy();
       lastStep = folder::remove;
     }
   }
@@ -252,6 +257,10 @@ final class AgentRuntime implements AutoCloseable {
 
   KeptFeature kept() {
     return kept;
+  }
+
+  MasqueradeFeature masquerade() {
+    return masquerade;
   }
 
   ClusterFeature cluster() {

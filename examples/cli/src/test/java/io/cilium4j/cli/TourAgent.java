@@ -47,6 +47,9 @@ final class TourAgent implements AutoCloseable {
                 "--monitor-socket=" + folder.resolve("monitor.sock"),
                 "--node-name=node1",
                 "--mtu=1500",
+                // Whether or not nft is installed.
+                "--enable-ipv4-masquerade=false",
+                "--enable-ipv6-masquerade=false",
                 "--ipv4-range=10.77.0.0/24",
                 "--ipv6-range=fd77::/120")
             .redirectErrorStream(true)

@@ -309,6 +309,8 @@ final class TestCluster implements AutoCloseable {
         IpAddress host = Objects.requireNonNull(WORLD.get(family));
         far.ensureAddress(LO, InterfaceAddress.host(host), DuplicateCheck.SKIP);
         near.replaceRoute(Route.to(IpPrefix.host(host), end.index()).via(own.plus(1)));
+        // From the address by which it is reached, to whoever comes under the node's.
+        far.replaceRoute(Route.to(IpPrefix.host(own), end.peerIndex()).from(host));
         far.replaceRoute(
             Route.to(IpPrefix.host(node.address(family)), end.peerIndex()).via(own).from(host));
       }
@@ -320,7 +322,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   /** A node's address on its link to the world; the world's is the next one. */
-  private static IpAddress onWorldLink(Node node, IpFamily family) {
+  static IpAddress onWorldLink(Node node, IpFamily family) {
     return IpAddress.parse(family == IpFamily.IPV4 ? "198.51.100.0" : "2001:db8:8::")
         .plus(4L * (node.number - 1) + 1);
   }
@@ -398,11 +400,21 @@ final class TestCluster implements AutoCloseable {
     return pod(node, netns("pod" + number), number, labels);
   }
 
-  /** Makes a pod in a namespace that is there. */
-  Pod pod(Node node, Netns netns, int number, String... labels) {
+  /** Makes a pod that the world has no route to. */
+  Pod hiddenPod(Node node, String... labels) {
+    int number = ++lastPod;
+    return hiddenPod(node, netns("pod" + number), number, labels);
+  }
+
+  private static Pod hiddenPod(Node node, Netns netns, int number, String... labels) {
     Endpoint made =
         node.runtime.add(number, Stream.of(labels).map(each -> "k8s:" + each).toList(), netns);
-    var pod = new Pod(node, number, netns, made);
+    return new Pod(node, number, netns, made);
+  }
+
+  /** Makes a pod in a namespace that is there. */
+  Pod pod(Node node, Netns netns, int number, String... labels) {
+    Pod pod = hiddenPod(node, netns, number, labels);
     try (Netlink links = Netlink.open(world)) {
       int device = links.linkByName("node" + node.number).orElseThrow().index();
       for (IpFamily family : IpFamily.values()) {
@@ -456,23 +468,26 @@ final class TestCluster implements AutoCloseable {
     return text.toString();
   }
 
+  /** Removes what a node's agent left, which is killed. */
+  static void destroy(Node node) {
+    node.kill();
+    Agent left =
+        Agent.builder()
+            .instance(node.instance())
+            .stateFolder(node.folder().resolve("state"))
+            .podCidrs("10.96.255.0/24", "fd96::/112") // Of no node: no pod is made.
+            .build();
+    node.netns.call(() -> {
+      left.destroy();
+      return true;
+    });
+  }
+
   @Override
   public void close() throws IOException {
     killOperator();
-    for (Node node : nodes()) {
-      node.kill();
-      // Pins and state; devices go with the namespace.
-      Agent left =
-          Agent.builder()
-              .instance(node.instance())
-              .stateFolder(node.folder().resolve("state"))
-              .podCidrs("10.96.255.0/24", "fd96::/112") // Of no node: no pod is made.
-              .build();
-      node.netns.call(() -> {
-        left.destroy();
-        return true;
-      });
-    }
+    // Pins and state; devices go with the namespace.
+    nodes().forEach(TestCluster::destroy);
     for (Netns netns : namespaces) {
       netns.close();
       Netns.delete(netns.path());

@@ -287,6 +287,7 @@ final class Daemon implements AutoCloseable {
             .clusterStore(each.store())
             .routing(RoutingOptions.read(settings, each.addresses())));
     chooseSeams(builder, settings);
+    MasqueradeOptions.choose(builder, settings);
     if (settings.isOn("enable-health-checking")) {
       builder.nodeHealth(health(settings));
     }

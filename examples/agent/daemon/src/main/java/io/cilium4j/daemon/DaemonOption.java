@@ -48,6 +48,8 @@ record DaemonOption(
   enum Kind {
     /** As Cilium's programs read it. */
     TRUTH("(?i:true|false|t|f|1|0)", "true or false"),
+    /** A truth that may be left to the agent. */
+    TRUTH_OR_AUTO("auto|(?i:true|false|t|f|1|0)", "true, false or auto"),
     NUMBER("[0-9]{1,9}", "a number"),
     RATIO("0(\\.[0-9]{1,9})?|1(\\.0{1,9})?", "a number from 0 to 1"),
     TEXT(".{0,4096}", "a text of one line"),
@@ -63,6 +65,11 @@ record DaemonOption(
     Kind(String pattern, String words) {
       this.pattern = Pattern.compile(pattern);
       this.words = words;
+    }
+
+    /** Whether a flag of it that stands alone says true. */
+    boolean isSwitch() {
+      return this == TRUTH || this == TRUTH_OR_AUTO;
     }
   }
 
@@ -84,7 +91,7 @@ record DaemonOption(
           key + ": \"" + shown(value) + "\" from " + source + ": wanted " + kind.words);
     }
     String kept = stripped;
-    if (kind == Kind.TRUTH) {
+    if (kind.isSwitch() && !stripped.equals("auto")) {
       kept = Boolean.toString("tT1".indexOf(stripped.charAt(0)) >= 0);
     }
     if (!built.isEmpty() && !built.contains(kept)) {

@@ -205,6 +205,30 @@ final class DaemonOptions {
         "false",
         "disabled");
     add(group, "devices", Kind.NAMES, "", "the external devices, as eth0,ens+; default: found");
+    add(
+        group,
+        "enable-ipv4-masquerade",
+        Kind.TRUTH_OR_AUTO,
+        "auto",
+        "pods reach the outside under the node's IPv4 address; auto: true where nft can be used");
+    add(
+        group,
+        "enable-ipv6-masquerade",
+        Kind.TRUTH_OR_AUTO,
+        "auto",
+        "pods reach the outside under the node's IPv6 address; auto: true where nft can be used");
+    add(
+        group,
+        "ipv4-native-routing-cidr",
+        Kind.PREFIX,
+        "auto",
+        "outside of the cluster, where pods keep their addresses as well; auto is nowhere");
+    add(
+        group,
+        "ipv6-native-routing-cidr",
+        Kind.PREFIX,
+        "auto",
+        "outside of the cluster, where pods keep their addresses as well; auto is nowhere");
     add(group, "bpf-policy-map-max", Kind.NUMBER, "262144", "policy entries of all endpoints");
     add(group, "bpf-ct-global-tcp-max", Kind.NUMBER, "131072", "flows remembered, each family");
   }
@@ -388,9 +412,7 @@ final class DaemonOptions {
             "enable-ip-masq-agent",
             "enable-ipsec",
             "enable-ipv4-big-tcp",
-            "enable-ipv4-masquerade",
             "enable-ipv6-big-tcp",
-            "enable-ipv6-masquerade",
             "enable-l2-announcements",
             "enable-local-redirect-policy",
             "enable-node-port",

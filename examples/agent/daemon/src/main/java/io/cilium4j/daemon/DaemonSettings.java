@@ -79,7 +79,7 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
       String value;
       if (equals >= 0) {
         value = word.substring(equals + 1);
-      } else if (option.kind() == DaemonOption.Kind.TRUTH) {
+      } else if (option.kind().isSwitch()) {
         // A lone switch is on; a truth may stand behind it as well.
         boolean given = i + 1 < words.size() && words.get(i + 1).matches("(?i)true|false");
         value = given ? words.get(++i) : "true";

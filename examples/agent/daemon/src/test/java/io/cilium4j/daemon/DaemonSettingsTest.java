@@ -146,4 +146,15 @@ class DaemonSettingsTest {
         .forEach(option ->
             assertEquals(option.byDefault(), option.check(option.byDefault(), "default")));
   }
+
+  @Test
+  void masquerade_leftToTheAgentOrSaid_isKept() {
+    String key = "enable-ipv4-masquerade";
+    assertEquals("auto", DaemonSettings.read(List.of(), Map.of()).text(key));
+    assertEquals("true", DaemonSettings.read(List.of("--" + key), Map.of()).text(key));
+    assertEquals("false", DaemonSettings.read(List.of("--" + key + "=F"), Map.of()).text(key));
+    assertThrows(
+        OptionException.class,
+        () -> DaemonSettings.read(List.of("--enable-bpf-masquerade"), Map.of()));
+  }
 }

@@ -48,6 +48,7 @@ import java.util.function.Supplier;
  * @param store what the cluster shares; absent where this node is alone
  * @param routing how packets for pods of other nodes travel
  * @param l7Proxy whether rules on requests are decided by a proxy here; else they refuse everything
+ * @param masquerade whether pods reach the outside under the node's address
  */
 public record AgentConfig(
     String instance,
@@ -71,7 +72,8 @@ public record AgentConfig(
     Optional<HealthConfig> health,
     Optional<ClusterStore> store,
     Routing routing,
-    boolean l7Proxy) {
+    boolean l7Proxy,
+    MasqueradeConfig masquerade) {
 
   /**
    * What a policy may name, all served by one listener. The port is a name for it: the datapath

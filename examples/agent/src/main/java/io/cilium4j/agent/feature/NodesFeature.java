@@ -96,6 +96,11 @@ public final class NodesFeature implements Feature {
     return nodes.table();
   }
 
+  /** The other nodes that are believed what they say. */
+  Table<RowKey, Row> otherNodes() {
+    return rows.table();
+  }
+
   private void followNodes(Changes<String, Stored<ClusterNode>> changes) {
     allNodes = changes.snapshot().isInitialised();
     prefixes.followNodes(changes);

@@ -34,8 +34,11 @@ final class ConfigView {
             .routeMTU(facts.endpointMtuBytes())
             .datapathMode(DATAPATH_MODE)
             .ipamMode(facts.ipam())
-            .masquerade(false)
-            .masqueradeProtocols(new DaemonConfigurationStatus.Protocols(false, false))
+            .masquerade(!agent.masqueraded().isEmpty())
+            .masqueradeProtocols(
+                new DaemonConfigurationStatus.Protocols(
+                    agent.masqueraded().contains(IpFamily.IPV4),
+                    agent.masqueraded().contains(IpFamily.IPV6)))
             .daemonConfigurationMap(settings(agent))
             .build();
     return new DaemonConfiguration(spec, status);
@@ -51,6 +54,14 @@ final class ConfigView {
     settings.put("datapath-mode", DATAPATH_MODE);
     settings.put("enable-ipv4", agent.addresses().families().contains(IpFamily.IPV4));
     settings.put("enable-ipv6", agent.addresses().families().contains(IpFamily.IPV6));
+    settings.put("enable-ipv4-masquerade", agent.masqueraded().contains(IpFamily.IPV4));
+    settings.put("enable-ipv6-masquerade", agent.masqueraded().contains(IpFamily.IPV6));
+    agent
+        .nativeRoutingCidrs()
+        .forEach(cidr ->
+            settings.put(
+                (cidr.family() == IpFamily.IPV4 ? "ipv4" : "ipv6") + "-native-routing-cidr",
+                cidr.toString()));
     settings.put("enable-policy", agent.options().enforcement().toString());
     settings.put("instance", facts.instance());
     settings.put("identity-allocation-mode", facts.identities());

@@ -41,6 +41,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -139,10 +140,7 @@ final class StatusView {
         .ipv4BigTcp(new IPV4BigTCP(false, 0, 0))
         .ipv6BigTcp(new IPV6BigTCP(false, 0, 0))
         .bandwidthManager(new BandwidthManager(false, List.of(), ""))
-        .masquerading(
-            Masquerading.builder()
-                .enabledProtocols(new Masquerading.Protocols(false, false))
-                .build())
+        .masquerading(masquerading(agent))
         .hostRouting(new HostRouting(agent.datapathName().equals("ebpf") ? "BPF" : "Legacy"))
         .clockSource(new ClockSource("ktime", 0))
         .srv6(new Srv6(false, ""))
@@ -191,6 +189,24 @@ final class StatusView {
     return source.isEmpty()
         ? new K8sStatus(DISABLED, List.of(), "no source of objects is configured")
         : new K8sStatus(OK, List.of(), "objects come from the source " + source);
+  }
+
+  private static Masquerading masquerading(Agent agent) {
+    Set<IpFamily> on = agent.masqueraded();
+    var view =
+        Masquerading.builder()
+            .enabled(!on.isEmpty())
+            .enabledProtocols(
+                new Masquerading.Protocols(on.contains(IpFamily.IPV4), on.contains(IpFamily.IPV6)))
+            .mode(on.isEmpty() ? "" : "nftables");
+    for (IpPrefix cidr : on.isEmpty() ? List.<IpPrefix>of() : agent.nativeRoutingCidrs()) {
+      if (cidr.family() == IpFamily.IPV4) {
+        view.snatExclusionCidrV4(cidr.toString());
+      } else {
+        view.snatExclusionCidrV6(cidr.toString());
+      }
+    }
+    return view.build();
   }
 
   private static IPAMStatus ipam(AddressReservations book) {

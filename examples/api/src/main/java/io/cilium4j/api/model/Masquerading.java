@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Whether the pods' addresses are hidden behind the node's.
  *
- * @param mode one of {@code BPF}, {@code iptables}
+ * @param mode {@code BPF}, {@code iptables}, or {@code nftables}, which Cilium does not have and
+ *     its clients show as iptables
  */
 public record Masquerading(
     boolean enabled,

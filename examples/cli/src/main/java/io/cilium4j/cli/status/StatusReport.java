@@ -254,7 +254,10 @@ final class StatusReport {
       line("Masquerading:", enabled(part.get("enabled").isTrue()));
       return;
     }
-    String mode = part.get("mode").text().equals("BPF") ? "BPF" : "IPTables";
+    String mode = part.get("mode").text();
+    if (!mode.equals("BPF") && !mode.equals("nftables")) {
+      mode = "IPTables";
+    }
     line("Masquerading:", "%s [IPv4: %s, IPv6: %s]".formatted(mode, enabled(v4), enabled(v6)));
   }
 

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.feature;
+
+import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.NodeRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Snapshot;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Masquerade;
+import io.cilium4j.datapath.net.Masquerade.Scope;
+import io.cilium4j.datapath.net.Nft;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Pods reach the outside under the node's address; inside of the cluster they keep theirs. */
+public final class MasqueradeFeature implements Feature {
+  private static final Logger LOG = LoggerFactory.getLogger(MasqueradeFeature.class);
+
+  /** How often the table is looked at, and what failed is tried again. */
+  private static final Duration CHECK = Duration.ofSeconds(5);
+
+  /** The datapath whose pods' packets pass the node's own stack on their way out. */
+  private static final String DATAPATH = "ebpf";
+
+  private static final String MISSING =
+      "the program nft is not installed (Debian's package nftables)";
+
+  private final AgentConfig config;
+  private final String datapath;
+  private final Optional<Table<RowKey, Row>> nodes;
+  private final Optional<Masquerade> table;
+  private final Scheduler thread;
+  private final Optional<TableFollower<RowKey, Row>> follower;
+  private volatile Set<IpFamily> families = Set.of();
+  private volatile @Nullable Scope wanted;
+  private volatile String problem = "";
+
+  /** Touches nothing yet. */
+  public MasqueradeFeature(
+      FeatureContext context, DatapathFeature datapath, Optional<NodesFeature> nodes) {
+    this(context, datapath.datapath().name(), nodes.map(NodesFeature::otherNodes), Nft::find);
+  }
+
+  /**
+   * Touches nothing yet.
+   *
+   * @param datapath the datapath's name
+   * @param nodes rows of the cluster's other nodes; absent where there are none
+   * @param nft finds the program
+   */
+  MasqueradeFeature(
+      FeatureContext context,
+      String datapath,
+      Optional<Table<RowKey, Row>> nodes,
+      Supplier<Optional<Nft>> nft) {
+    this.config = context.config();
+    this.datapath = datapath;
+    this.nodes = nodes;
+    this.thread = context.thread("masquerade");
+    this.table =
+        datapath.equals(DATAPATH)
+            ? nft.get().map(found -> new Masquerade(new InstanceNames(config.instance()), found))
+            : Optional.empty();
+    this.follower = nodes.map(each -> new TableFollower<>(each, thread, this::follow));
+  }
+
+  /** The families whose pods are masqueraded. */
+  public Set<IpFamily> families() {
+    return families;
+  }
+
+  @Override
+  public void join(Lifecycle lifecycle) {
+    lifecycle.add(
+        "masquerading",
+        new Lifecycle.Part() {
+          @Override
+          public void start() {
+            begin();
+          }
+
+          @Override
+          public void stop() {
+            // The kernel goes on.
+          }
+        });
+    follower.ifPresent(each -> lifecycle.add("masquerading of other nodes", each));
+  }
+
+  private void begin() {
+    var able = new TreeSet<IpFamily>();
+    config.podCidrs().forEach(prefix -> able.add(prefix.family()));
+    able.removeIf(family -> !config.masquerade().asked().getOrDefault(family, true));
+    if (able.isEmpty()) {
+      // What an earlier start did that was told otherwise.
+      table.ifPresent(this::clear);
+      return;
+    }
+    Optional<String> reason = obstacle(able);
+    if (reason.isPresent()) {
+      String line = "pods' addresses are not masqueraded: " + reason.get();
+      if (able.stream().anyMatch(config.masquerade().asked()::containsKey)) {
+        problem = line;
+      }
+      LOG.info("no masquerading reason=\"{}\"", reason.get());
+      return;
+    }
+    families = Set.copyOf(able);
+    if (nodes.isEmpty()) {
+      wanted = scope(able, List.of());
+      write();
+    }
+    thread.schedule(CHECK, this::look);
+  }
+
+  private Optional<String> obstacle(Set<IpFamily> able) {
+    if (!datapath.equals(DATAPATH)) {
+      return Optional.of("the datapath " + datapath + " cannot; " + DATAPATH + " can");
+    }
+    if (table.isEmpty()) {
+      return Optional.of(MISSING);
+    }
+    try {
+      table.get().check(scope(able, List.of()));
+      return Optional.empty();
+    } catch (DatapathException e) {
+      return Optional.of(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private void clear(Masquerade present) {
+    try {
+      present.remove();
+    } catch (DatapathException e) {
+      LOG.info("no masquerading to remove reason=\"{}\"", e.getMessage());
+    }
+  }
+
+  /**
+   * Not before all nodes are known: what an earlier start knew of them is in the table still, and
+   * pods do not appear to other nodes under this one's address.
+   */
+  private void follow(Changes<RowKey, Row> changes) {
+    Snapshot<RowKey, Row> now = changes.snapshot();
+    Set<IpFamily> on = families;
+    if (on.isEmpty() || !now.isInitialised()) {
+      return;
+    }
+    List<NodeRow> rows = new ArrayList<>();
+    now.forEach(row -> {
+      if (row.value() instanceof NodeRow node) {
+        rows.add(node);
+      }
+    });
+    wanted = scope(on, rows);
+    write();
+  }
+
+  private Scope scope(Set<IpFamily> on, List<NodeRow> others) {
+    List<IpPrefix> inside = new ArrayList<>(config.podCidrs());
+    inside.addAll(config.masquerade().nativeRouting());
+    for (NodeRow node : others) {
+      inside.addAll(node.podCidrs());
+      node.addresses().forEach(address -> inside.add(IpPrefix.host(address)));
+    }
+    return new Scope(
+        config.podCidrs().stream().filter(each -> on.contains(each.family())).toList(), inside);
+  }
+
+  private void write() {
+    Scope scope = wanted;
+    if (scope != null) {
+      carryOut(() -> table.orElseThrow().apply(scope));
+    }
+  }
+
+  private void look() {
+    write();
+    carryOut(() -> {
+      if (table.orElseThrow().mend()) {
+        LOG.warn("mended what=\"the table of nftables that masquerades pods was changed\"");
+      }
+    });
+    thread.schedule(CHECK, this::look);
+  }
+
+  private void carryOut(Runnable action) {
+    try {
+      action.run();
+      problem = "";
+    } catch (DatapathException e) {
+      String line = "pods' addresses are not masqueraded as they should be: " + e.getMessage();
+      if (!line.equals(problem)) {
+        LOG.warn("masquerading failed error=\"{}\"", e.getMessage());
+        problem = line;
+      }
+    }
+  }
+
+  /** Removes what this or an earlier run of the instance did; to be called when all has stopped. */
+  public void destroy() {
+    table.ifPresent(this::clear);
+  }
+
+  @Override
+  public Map<String, String> problems() {
+    String line = problem;
+    return line.isEmpty() ? Map.of() : Map.of("masquerading", line);
+  }
+}
