@@ -183,7 +183,7 @@ class MasqueradeKernelIT {
       var config = cluster.first.client().get("/config", DaemonConfiguration.class).status();
       assertTrue(Objects.requireNonNull(config).masquerade());
       var status = cluster.first.client().get("/healthz", StatusResponse.class).masquerading();
-      assertEquals("nftables", Objects.requireNonNull(status).mode());
+      assertEquals("iptables", Objects.requireNonNull(status).mode());
     }
   }
 

@@ -198,7 +198,8 @@ final class StatusView {
             .enabled(!on.isEmpty())
             .enabledProtocols(
                 new Masquerading.Protocols(on.contains(IpFamily.IPV4), on.contains(IpFamily.IPV6)))
-            .mode(on.isEmpty() ? "" : "nftables");
+            // Of the two words that the API has: by the kernel's own tables.
+            .mode(on.isEmpty() ? "" : "iptables");
     for (IpPrefix cidr : on.isEmpty() ? List.<IpPrefix>of() : agent.nativeRoutingCidrs()) {
       if (cidr.family() == IpFamily.IPV4) {
         view.snatExclusionCidrV4(cidr.toString());

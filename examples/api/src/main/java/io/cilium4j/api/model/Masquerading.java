@@ -7,8 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Whether the pods' addresses are hidden behind the node's.
  *
- * @param mode {@code BPF}, {@code iptables}, or {@code nftables}, which Cilium does not have and
- *     its clients show as iptables
+ * @param mode {@code BPF}, or {@code iptables}, which stands for the kernel's own tables
  */
 public record Masquerading(
     boolean enabled,

@@ -255,7 +255,7 @@ final class StatusReport {
       return;
     }
     String mode = part.get("mode").text();
-    if (!mode.equals("BPF") && !mode.equals("nftables")) {
+    if (!mode.equals("BPF")) {
       mode = "IPTables";
     }
     line("Masquerading:", "%s [IPv4: %s, IPv6: %s]".formatted(mode, enabled(v4), enabled(v6)));
