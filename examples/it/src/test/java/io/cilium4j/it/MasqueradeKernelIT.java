@@ -187,6 +187,65 @@ class MasqueradeKernelIT {
     }
   }
 
+  private static void serve(TestCluster cluster, IpFamily family, IpAddress vip, IpAddress backend)
+      throws IOException {
+    cluster.write(
+        family + ".yaml",
+        """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: outside-%1$s, namespace: default}
+        spec:
+          type: ClusterIP
+          clusterIP: "%2$s"
+          clusterIPs: ["%2$s"]
+          ipFamilies: [%3$s]
+          ports: [{name: tcp, port: 443, protocol: TCP}, {name: udp, port: 443, protocol: UDP}]
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        metadata:
+          name: outside-%1$s
+          namespace: default
+          labels: {kubernetes.io/service-name: outside-%1$s}
+        addressType: %3$s
+        ports: [{name: tcp, port: 8080, protocol: TCP}, {name: udp, port: 8080, protocol: UDP}]
+        endpoints: [{addresses: ["%4$s"]}]
+        """
+            .formatted(
+                family == IpFamily.IPV4 ? "v4" : "v6",
+                vip,
+                family == IpFamily.IPV4 ? "IPv4" : "IPv6",
+                backend));
+  }
+
+  @Test
+  void service_ofABackendOutside_isReachedUnderTheNodesAddress() throws Exception {
+    try (var cluster = new TestCluster("itn", Routing.VXLAN)) {
+      cluster.start();
+      Pod alice = cluster.hiddenPod(cluster.first, "app=alice");
+      cluster.awaitKnown(List.of(alice));
+      awaitTable(cluster, cluster.first);
+      try (var _ = new Mirror(cluster.world)) {
+        for (IpFamily family : IpFamily.values()) {
+          IpAddress vip = IpAddress.parse(family == IpFamily.IPV4 ? "10.96.0.1" : "fd96:0:0:1::1");
+          IpAddress node = TestCluster.onWorldLink(cluster.first, family);
+          serve(cluster, family, vip, world(family));
+          cluster.await(
+              "the service is reached",
+              () -> {
+                String as = seen(alice.netns(), vip, 443, Way.TCP);
+                if (!as.equals(node.toString())) {
+                  throw new IllegalStateException("seen as " + as);
+                }
+                return true;
+              });
+          assertSeen(cluster, alice, vip, 443, node);
+        }
+      }
+    }
+  }
+
   @Test
   void masquerading_agentKilledTableFlushedTurnedOff_isAsItMustBe() throws Exception {
     try (var cluster = new TestCluster("ito", Routing.NATIVE)) {
