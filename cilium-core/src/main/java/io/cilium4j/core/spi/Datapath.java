@@ -74,6 +74,11 @@ public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
     return Map.of();
   }
 
+  /** Whether the node's own processes reach services, and not only pods. */
+  default boolean servesNodeProcesses() {
+    return false;
+  }
+
   /** Where a proxy's sockets live; empty where the datapath redirects nothing. */
   default Optional<ProxyPlace> proxyPlace() {
     return Optional.empty();

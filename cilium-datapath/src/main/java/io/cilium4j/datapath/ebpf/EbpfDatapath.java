@@ -372,7 +372,7 @@ final class EbpfDatapath implements Datapath {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
         mender.attempt("forwarding", nodeDevices::requireForwarding);
-        mender.attempt("programs at sockets", () -> mendSockets(mender));
+        mender.attempt("programs at sockets", () -> sockets.mend(mender));
         places.mend(aroundPlaces(), proxy, mender);
         mender.attempt(
             "routes to nodes",
@@ -385,12 +385,6 @@ final class EbpfDatapath implements Datapath {
       }
     }
     return mender.found();
-  }
-
-  private void mendSockets(Mender mender) {
-    if (sockets.mend()) {
-      mender.mended("a program at the node's sockets was gone");
-    }
   }
 
   private void mendPins(Mender mender) {
@@ -420,6 +414,11 @@ final class EbpfDatapath implements Datapath {
   @Override
   public Optional<ProxyPlace> proxyPlace() {
     return Optional.ofNullable(proxy);
+  }
+
+  @Override
+  public boolean servesNodeProcesses() {
+    return sockets.areUsable();
   }
 
   @Override

@@ -346,6 +346,9 @@ final class FrontendRows {
             }
           });
       boolean hasMoved = before.place() != next.place();
+      if (!hasMoved && gone.isEmpty()) {
+        return;
+      }
       reclaimer.afterGracePeriod(
           List.of(() -> {
             if (hasMoved) {

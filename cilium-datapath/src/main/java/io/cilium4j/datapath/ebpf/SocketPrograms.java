@@ -8,6 +8,7 @@ import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.CgroupHook;
+import io.cilium4j.datapath.bpf.KeptPins;
 import io.cilium4j.datapath.bpf.LibC;
 import io.cilium4j.datapath.bpf.SystemCallException;
 import java.io.IOException;
@@ -16,14 +17,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * reach services by them. They are attached to the root of the control groups and tell the node's
  * sockets by their network. Before there is a service none is attached.
  *
- * <p>Where they cannot run, pods reach services all the same; the log says so once.
+ * <p>Where they cannot run, pods reach services all the same.
  *
  * <p>Safe for use by several threads.
  */
@@ -69,19 +68,15 @@ final class SocketPrograms implements AutoCloseable {
   private final Config config;
   private final Pins pins;
   private final long netnsCookie;
-  private final List<BpfProgram> programs = new ArrayList<>();
-  private boolean isAttached;
-  private @Nullable String problem;
+  private final Map<CgroupHook, BpfProgram> programs = new EnumMap<>(CgroupHook.class);
+  private Optional<KeptPins> keptPins = Optional.empty();
+  private volatile boolean isFailing;
 
   /** Prepares them for the network of the calling thread. */
   SocketPrograms(Config config, Pins pins) {
     this.config = config;
     this.pins = pins;
     this.netnsCookie = netnsCookie();
-    // Those of an earlier process have its constants and its code.
-    if (!pins.sockets().list().isEmpty()) {
-      attach();
-    }
   }
 
   /** The number by which programs know the network; 0 where the kernel does not tell. */
@@ -98,41 +93,75 @@ final class SocketPrograms implements AutoCloseable {
     }
   }
 
-  /** Sees that they are attached; a failure is told once and costs nothing else. */
+  /** Whether nothing speaks against it that the node's processes reach services. */
+  boolean areUsable() {
+    return !isFailing;
+  }
+
+  /** Whether an earlier process or this one attached some. */
+  private boolean areThere() {
+    return !programs.isEmpty() || !pins.sockets().list().isEmpty();
+  }
+
+  /** Attaches them, now that there is a service; what fails is tried again by {@link #mend}. */
   synchronized void attach() {
-    if (isAttached || problem != null) {
+    if (!programs.isEmpty() || isFailing) {
       return;
     }
     try {
-      load();
-      isAttached = true;
+      var _ = attachMissing();
     } catch (DatapathException e) {
-      problem = e.getMessage();
-      LOG.warn("processes of the node reach no service error=\"{}\"", problem);
+      LOG.warn("processes of the node reach no service error=\"{}\"", e.getMessage());
     }
+  }
+
+  /**
+   * Sees that they are attached where they were, or should have been; those of an earlier process
+   * get this one's code.
+   *
+   * @throws DatapathException if one cannot be
+   */
+  synchronized void mend(Mender mender) {
+    if ((areThere() || isFailing) && attachMissing()) {
+      mender.mended("a program at the node's sockets was gone");
+    }
+  }
+
+  /** Gives whether one was gone that had been there. */
+  private boolean attachMissing() {
+    isFailing = true;
+    boolean isNew = programs.isEmpty();
+    if (isNew) {
+      load();
+    }
+    Path root = root();
+    boolean wasMissing = false;
+    for (var each : programs.entrySet()) {
+      wasMissing |= attach(each.getValue(), each.getKey(), root);
+    }
+    wasMissing |= keptPins.filter(pinned -> !pinned.mend().isEmpty()).isPresent();
+    isFailing = false;
+    return wasMissing && !isNew;
   }
 
   private void load() {
     if (netnsCookie == 0) {
       throw new DatapathException("the kernel tells no number of a network: it is older than 5.14");
     }
-    Path root = root();
     try (BpfObject object = Programs.openBeside(OBJECT, pins.maps())) {
       object.setConst("cfg_netns_cookie", netnsCookie).load();
-      NAMES.forEach((hook, name) -> {
-        BpfProgram program = object.program(name);
-        programs.add(program);
-        attach(program, hook, root);
-      });
+      NAMES.forEach((hook, name) -> programs.put(hook, object.program(name)));
     }
+    keptPins = Optional.of(KeptPins.of(List.of(pins.maps().pin(KernelMaps.REVERSE_SOCKETS))));
   }
 
-  private void attach(BpfProgram program, CgroupHook hook, Path root) {
+  /** Gives whether it was not attached. */
+  private boolean attach(BpfProgram program, CgroupHook hook, Path root) {
     Path pin = pins.sockets().pin(program.name());
     if (Files.exists(pin)) {
       try (BpfLink link = BpfLink.openPinned(pin)) {
         link.update(program);
-        return;
+        return false;
       } catch (BpfException e) {
         // Somebody detached it.
         pins.sockets().remove(program.name());
@@ -141,26 +170,7 @@ final class SocketPrograms implements AutoCloseable {
     try (BpfLink link = BpfLink.attachCgroup(program, root, hook)) {
       link.pin(pin);
     }
-  }
-
-  /** Attaches those again that somebody took away; gives whether there was one. */
-  synchronized boolean mend() {
-    if (!isAttached) {
-      return false;
-    }
-    boolean isMissing =
-        programs.stream().anyMatch(each -> !Files.exists(pins.sockets().pin(each.name())));
-    if (isMissing) {
-      Path root = root();
-      for (BpfProgram program : programs) {
-        NAMES.forEach((hook, name) -> {
-          if (name.equals(program.name())) {
-            attach(program, hook, root);
-          }
-        });
-      }
-    }
-    return isMissing;
+    return true;
   }
 
   private Path root() {
@@ -186,6 +196,7 @@ final class SocketPrograms implements AutoCloseable {
   /** Lets go; what is attached stays. */
   @Override
   public synchronized void close() {
-    programs.forEach(BpfProgram::close);
+    programs.values().forEach(BpfProgram::close);
+    keptPins.ifPresent(KeptPins::close);
   }
 }

@@ -14,6 +14,7 @@ import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import java.io.IOException;
@@ -28,6 +29,7 @@ import java.net.StandardProtocolFamily;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -181,12 +183,19 @@ class SocketServicesKernelIT {
   }
 
   @Test
-  void program_thatSomebodyUnpinned_isThereAgain() throws Exception {
+  void programs_thatSomebodyTookAway_areThereAgain() throws Exception {
     serve(IpFamily.IPV4, Protocol.TCP, 1);
     Path pins = Path.of("/sys/fs/bpf/cilium4j-" + TestNode.INSTANCE, "sockets");
-    java.nio.file.Files.delete(pins.resolve("cil_sock6_connect"));
+    Files.delete(pins.resolve("cil_sock6_connect"));
+    Files.delete(pins.resolveSibling("cilium_lb_reverse_sk"));
     assertFalse(node.datapath.mend().mended().isEmpty());
     assertTrue(node.datapath.mend().mended().isEmpty());
+    try (BpfLink link = BpfLink.openPinned(pins.resolve("cil_sock4_connect"))) {
+      link.detach();
+    }
+    assertFalse(node.datapath.mend().mended().isEmpty());
+    assertTrue(node.datapath.mend().mended().isEmpty());
+    assertTrue(node.datapath.servesNodeProcesses());
     tcp_ofTheNode_reachesBackendsAndSeesTheService(IpFamily.IPV4);
     node.restart();
     tcp_ofTheNode_reachesBackendsAndSeesTheService(IpFamily.IPV4);

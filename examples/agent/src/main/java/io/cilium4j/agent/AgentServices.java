@@ -30,6 +30,9 @@ public interface AgentServices {
   /** Whether the datapath has a place for services; else they are kept and nothing more. */
   boolean areCarriedOut();
 
+  /** Whether the node's own processes reach them, too. */
+  boolean areForNodeProcesses();
+
   /**
    * Puts a service, and waits until the datapath holds it. It outlives the agent.
    *

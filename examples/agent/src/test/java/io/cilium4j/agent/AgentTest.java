@@ -301,11 +301,11 @@ class AgentTest {
     }
   }
 
-  private void awaitAudited(int id, boolean audited) throws InterruptedException {
+  private void awaitAudited(int id, boolean audited) {
     long end = System.nanoTime() + PATIENCE.toNanos();
     while (isAudited(id) != audited) {
       assertTrue(System.nanoTime() < end, "endpoint " + id + " audited: " + !audited);
-      Thread.sleep(5);
+      Thread.onSpinWait();
     }
   }
 

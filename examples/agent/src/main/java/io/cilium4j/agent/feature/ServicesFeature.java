@@ -57,7 +57,8 @@ public final class ServicesFeature implements Feature {
                     new RowOperations(datapath.datapath(), Set.of(RowKind.FRONTEND)),
                     context.thread("service-reconciler")))
             : Optional.empty();
-    this.services = new NodeServices(controller, given, reconciler);
+    this.services =
+        new NodeServices(controller, given, reconciler, datapath.datapath()::servesNodeProcesses);
   }
 
   /** What clients ask. */

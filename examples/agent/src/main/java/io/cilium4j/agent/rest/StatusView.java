@@ -66,7 +66,7 @@ final class StatusView {
    */
   private static KubeProxyReplacement kubeProxyReplacement(Agent agent) {
     boolean hasServices = agent.services().areCarriedOut();
-    boolean hasSockets = hasServices && agent.datapathName().equals("ebpf");
+    boolean hasSockets = agent.services().areForNodeProcesses();
     var features =
         new Features(
             new Features.NodePort(false, "", "", "", "", 0, 0, 0),

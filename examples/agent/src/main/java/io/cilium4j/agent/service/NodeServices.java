@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 
 /** The services of a node, as clients ask for them. */
 public final class NodeServices implements AgentServices {
@@ -35,6 +36,7 @@ public final class NodeServices implements AgentServices {
   private final ServiceController controller;
   private final StoredTable<Long, ServiceSpec> given;
   private final Optional<Reconciler<RowKey, Row>> reconciler;
+  private final BooleanSupplier servesNodeProcesses;
 
   /** Held while a service is put or deleted, so that no two of them have one frontend. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -44,11 +46,14 @@ public final class NodeServices implements AgentServices {
    *
    * @param given what clients of the API put, by number; nobody else writes it
    * @param reconciler carries the controller's rows out; absent where nobody does
+   * @param servesNodeProcesses whether the datapath does it for the node's own processes as well
    */
   public NodeServices(
       ServiceController controller,
       StoredTable<Long, ServiceSpec> given,
-      Optional<Reconciler<RowKey, Row>> reconciler) {
+      Optional<Reconciler<RowKey, Row>> reconciler,
+      BooleanSupplier servesNodeProcesses) {
+    this.servesNodeProcesses = servesNodeProcesses;
     this.controller = controller;
     this.given = given;
     this.reconciler = reconciler;
@@ -93,6 +98,11 @@ public final class NodeServices implements AgentServices {
   @Override
   public boolean areCarriedOut() {
     return reconciler.isPresent();
+  }
+
+  @Override
+  public boolean areForNodeProcesses() {
+    return areCarriedOut() && servesNodeProcesses.getAsBoolean();
   }
 
   @Override
