@@ -189,9 +189,9 @@ build() {
   ) 9>target/.lock
 }
 
-# Sets RUN to the folder of what was built of module $1, and JARS to the module path of its jars; a
-# cache of classes takes jars only, no folders. Variables and no output, since a process of its own to
-# catch it takes its time at each start.
+# Sets RUN to the folder of what was built of module $1, JARS to the module path of its jars (a cache of
+# classes takes jars only, no folders), and MODULES to the JVM's flags about them. Variables and no
+# output, since a process of its own to catch it takes its time at each start.
 find_jars() {
   local jar name=$PWD/target/run/${1//\//-}
   RUN=$PWD/target/run/$(<"$name")
@@ -200,17 +200,20 @@ find_jars() {
     JARS=$JARS:$jar
   done
   JARS=${JARS#:}
-  # Netty's native code for epoll, on which the proxy runs, is a module that nobody requires.
-  NATIVE=''
+  # Who calls native code: the datapath, and Netty. Netty's own for epoll, on which the proxy runs, is a
+  # module that nobody requires.
+  MODULES=''
+  case $JARS in *cilium-datapath-*) MODULES=--enable-native-access=io.cilium4j.datapath ;; esac
   case $JARS in
-    *-native-epoll-*-linux-x86_64.jar*) NATIVE='--add-modules=io.netty.transport.epoll.linux.x86_64' ;;
-    *-native-epoll-*-linux-aarch_64.jar*) NATIVE='--add-modules=io.netty.transport.epoll.linux.aarch_64' ;;
+    *-native-epoll-*-linux-x86_64.jar*) MODULES+=',io.netty.common --add-modules=io.netty.transport.epoll.linux.x86_64' ;;
+    *-native-epoll-*-linux-aarch_64.jar*) MODULES+=',io.netty.common --add-modules=io.netty.transport.epoll.linux.aarch_64' ;;
   esac
 }
 
 # Makes the cache of classes of module $1 in folder $3 by a run of main class $2 with the flags $4,
-# unless it is there. It holds for these very jars, flags and this JDK; without it a program is slower,
-# and no more: one that cannot be made is an empty file, so that nobody tries again at each start.
+# unless it is there. It holds for these very jars, flags (about modules too) and this JDK; without it a
+# program is slower, and no more: one that cannot be made is an empty file, so that nobody tries again
+# at each start.
 train() {
   local module=$1 main=$2 folder=$3 flags=$4
   find_jars "$folder"
@@ -222,18 +225,17 @@ train() {
     [ ! -e "$cache" ] || exit
     # Beside it and renamed, since a program may start meanwhile.
     # shellcheck disable=SC2086
-    timeout --foreground 120 "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.new" --enable-native-access=io.cilium4j.datapath \
-      $NATIVE -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.new"
+    timeout --foreground 120 "$JAVA_HOME/bin/java" $flags -XX:AOTCacheOutput="$cache.new" $MODULES \
+      -p "$JARS" -m "$module/$main" >/dev/null 2>&1 || : >"$cache.new"
     [ -e "$cache.new" ] || : >"$cache.new"
     mv "$cache.new" "$cache"
   ) 9>target/.lock
 }
 
 # Runs main class $2 of Java module $1, built in folder $3, with the JVM's flags $4 and the arguments
-# behind them, in place of this shell; with its cache of classes if there is one. The datapath is the
-# one module that calls native code; a program without it would be told that there is no such module.
+# behind them, in place of this shell; with its cache of classes if there is one.
 launch() {
-  local module=$1 main=$2 folder=$3 flags=$4 cached='' native=''
+  local module=$1 main=$2 folder=$3 flags=$4 cached=''
   shift 4
   find_jars "$folder"
   # The JVM takes a colon for the begin of a second file.
@@ -241,11 +243,9 @@ launch() {
     *:*) ;;
     *) [ ! -s "$RUN/classes.aot" ] || cached=-XX:AOTCache=$RUN/classes.aot ;;
   esac
-  case $JARS in *cilium-datapath-*) native=--enable-native-access=io.cilium4j.datapath ;; esac
-  [ -z "$NATIVE" ] || native=$native,io.netty.common
   cd "$CALLED_FROM" || exit
   # shellcheck disable=SC2086
-  exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} $native $NATIVE -p "$JARS" -m "$module/$main" "$@"
+  exec "$JAVA_HOME/bin/java" $flags ${cached:+"$cached"} $MODULES -p "$JARS" -m "$module/$main" "$@"
 }
 
 CALLED_FROM=$PWD

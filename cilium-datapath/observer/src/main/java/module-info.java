@@ -15,6 +15,10 @@ module io.cilium4j.datapath.observer {
   requires io.netty.transport;
   requires org.slf4j;
 
+  // gRPC and protobuf have no descriptor that says that they need these.
+  requires com.google.common;
+  requires com.google.gson;
+
   exports io.cilium4j.datapath.observer;
 
   // Fields are read by name where filters and masks name them.

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -82,6 +83,37 @@ class SetupScriptTest {
     try (var folders = Files.list(tree.resolve("target/run"))) {
       assertEquals(2, folders.filter(Files::isDirectory).count());
     }
+  }
+
+  @Test
+  void train_thenLaunch_runTheSameJvm() throws Exception {
+    build("one");
+    Path lib = run().resolve("lib");
+    for (String jar : List.of("cilium-datapath-1", "x-native-epoll-1-linux-x86_64")) {
+      Files.createFile(lib.resolve(jar + ".jar"));
+    }
+    Path java = Files.createDirectories(tree.resolve("jdk/bin")).resolve("java");
+    Files.writeString(java, "#!/bin/sh\necho \"$@\" >>\"$JAVA_HOME/log\"\n");
+    Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
+
+    bash(
+        """
+        export JAVA_HOME=$PWD/jdk
+        CALLED_FROM=$PWD/jdk
+        train m Training examples/daemon '-Xmx1m -XX:+UseSerialGC'
+        echo kept >"$RUN/classes.aot"
+        launch m Main examples/daemon '-Xmx1m -XX:+UseSerialGC'
+        """);
+
+    List<String> flags =
+        Files.readAllLines(tree.resolve("jdk/log")).stream()
+            .map(line -> line.replaceAll(" -XX:AOTCache\\S*| -m .*", ""))
+            .toList();
+    assertEquals(2, flags.size(), () -> String.join("\n", flags));
+    // The JVM passes over a cache that was made with other flags, modules and paths than it runs
+    // with.
+    assertEquals(flags.getFirst(), flags.getLast());
+    assertTrue(flags.getFirst().contains("--add-modules=io.netty.transport.epoll.linux.x86_64"));
   }
 
   @Test
