@@ -11,7 +11,7 @@ int cil_from_overlay(struct __sk_buff *skb)
 	if (!reason)
 		return handle_packet(skb, FROM_OVERLAY);
 	s = scratch();
-	return s ? handle_unreadable(skb, s, reason, FROM_OVERLAY) : TC_ACT_SHOT;
+	return s ? handle_unreadable(skb, reason, FROM_OVERLAY) : TC_ACT_SHOT;
 }
 
 /* The kernel lends some helpers to GPL programs only. */

@@ -5,11 +5,6 @@
  */
 #include "lib/services.h"
 
-#ifndef IPPROTO_TCP
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
-#endif
-
 #define GO_ON 1
 #define REFUSE 0 /* the process gets EPERM */
 
@@ -42,13 +37,6 @@ static __always_inline bool is_nodes(struct bpf_sock_addr *ctx)
 {
 	return lb_place(0) && (ctx->protocol == IPPROTO_TCP || ctx->protocol == IPPROTO_UDP) &&
 	       bpf_get_netns_cookie(ctx) == cfg_netns_cookie;
-}
-
-static __always_inline __u32 frontend_of(struct lb_key *key)
-{
-	__u32 *number = bpf_map_lookup_elem(&cilium_lb_services, key);
-
-	return number ? *number : 0;
 }
 
 /* The backend of a frontend that a client keeps, or one by the socket. */
@@ -96,14 +84,14 @@ static __always_inline int exchange(struct bpf_sock_addr *ctx, struct lb_key *ke
 	struct lb_vip vip = {};
 	__u32 frontend;
 
-	frontend = frontend_of(key);
+	frontend = lb_frontend_of(key);
 	if (!frontend) {
 		__be16 port = key->port;
 		__u8 protocol = key->protocol;
 
 		key->port = 0;
 		key->protocol = 0;
-		frontend = frontend_of(key);
+		frontend = lb_frontend_of(key);
 		key->port = port;
 		key->protocol = protocol;
 		return frontend ? REFUSE : GO_ON;
@@ -139,98 +127,63 @@ static __always_inline bool put_back(struct bpf_sock_addr *ctx, struct lb_key *k
 	return true;
 }
 
-static __always_inline void read4(struct bpf_sock_addr *ctx, struct lb_key *key)
+/* Where a call goes. An IPv6 socket may speak IPv4, by a mapped address. family: the hook's. */
+static __always_inline void read_address(struct bpf_sock_addr *ctx, struct lb_key *key, __u8 family)
 {
-	key->address.word[3] = ctx->user_ip4;
 	key->port = ctx->user_port;
 	key->protocol = ctx->protocol;
-	key->family = 4;
-}
-
-static __always_inline void write4(struct bpf_sock_addr *ctx, const struct lb_key *key)
-{
-	ctx->user_ip4 = key->address.word[3];
-	ctx->user_port = key->port;
-}
-
-static __always_inline bool is_mapped(struct bpf_sock_addr *ctx)
-{
-	return !ctx->user_ip6[0] && !ctx->user_ip6[1] && ctx->user_ip6[2] == bpf_htonl(0xffff);
-}
-
-/* An IPv6 socket may speak IPv4, by a mapped address. */
-static __always_inline void read6(struct bpf_sock_addr *ctx, struct lb_key *key)
-{
-	bool mapped = is_mapped(ctx);
-
-	key->address.word[0] = mapped ? 0 : ctx->user_ip6[0];
-	key->address.word[1] = mapped ? 0 : ctx->user_ip6[1];
-	key->address.word[2] = mapped ? 0 : ctx->user_ip6[2];
+	key->family = family;
+	if (family == 4) {
+		key->address.word[3] = ctx->user_ip4;
+		return;
+	}
 	key->address.word[3] = ctx->user_ip6[3];
-	key->port = ctx->user_port;
-	key->protocol = ctx->protocol;
-	key->family = mapped ? 4 : 6;
+	if (!ctx->user_ip6[0] && !ctx->user_ip6[1] && ctx->user_ip6[2] == bpf_htonl(0xffff)) {
+		key->family = 4;
+		return;
+	}
+	key->address.word[0] = ctx->user_ip6[0];
+	key->address.word[1] = ctx->user_ip6[1];
+	key->address.word[2] = ctx->user_ip6[2];
 }
 
-static __always_inline void write6(struct bpf_sock_addr *ctx, const struct lb_key *key)
+static __always_inline void write_address(struct bpf_sock_addr *ctx, const struct lb_key *key, __u8 family)
 {
+	ctx->user_port = key->port;
+	if (family == 4) {
+		ctx->user_ip4 = key->address.word[3];
+		return;
+	}
 	if (key->family == 6) {
 		ctx->user_ip6[0] = key->address.word[0];
 		ctx->user_ip6[1] = key->address.word[1];
 		ctx->user_ip6[2] = key->address.word[2];
 	}
 	ctx->user_ip6[3] = key->address.word[3];
-	ctx->user_port = key->port;
 }
 
-static __always_inline int ask4(struct bpf_sock_addr *ctx)
+static __always_inline int ask(struct bpf_sock_addr *ctx, __u8 family)
 {
 	struct lb_key key = {};
 	int result;
 
 	if (!is_nodes(ctx))
 		return GO_ON;
-	read4(ctx, &key);
+	read_address(ctx, &key, family);
 	result = exchange(ctx, &key);
 	if (result == GO_ON)
-		write4(ctx, &key);
+		write_address(ctx, &key, family);
 	return result;
 }
 
-static __always_inline int ask6(struct bpf_sock_addr *ctx)
-{
-	struct lb_key key = {};
-	int result;
-
-	if (!is_nodes(ctx))
-		return GO_ON;
-	read6(ctx, &key);
-	result = exchange(ctx, &key);
-	if (result == GO_ON)
-		write6(ctx, &key);
-	return result;
-}
-
-static __always_inline int tell4(struct bpf_sock_addr *ctx)
+static __always_inline int tell(struct bpf_sock_addr *ctx, __u8 family)
 {
 	struct lb_key key = {};
 
 	if (is_nodes(ctx)) {
-		read4(ctx, &key);
+		read_address(ctx, &key, family);
 		if (put_back(ctx, &key))
-			write4(ctx, &key);
-	}
-	return GO_ON;
-}
-
-static __always_inline int tell6(struct bpf_sock_addr *ctx)
-{
-	struct lb_key key = {};
-
-	if (is_nodes(ctx)) {
-		read6(ctx, &key);
-		if (put_back(ctx, &key))
-			write6(ctx, &key);
+			write_address(ctx, &key, family);
 	}
 	return GO_ON;
 }
@@ -238,49 +191,49 @@ static __always_inline int tell6(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect4")
 int cil_sock4_connect(struct bpf_sock_addr *ctx)
 {
-	return ask4(ctx);
+	return ask(ctx, 4);
 }
 
 SEC("cgroup/connect6")
 int cil_sock6_connect(struct bpf_sock_addr *ctx)
 {
-	return ask6(ctx);
+	return ask(ctx, 6);
 }
 
 SEC("cgroup/sendmsg4")
 int cil_sock4_sendmsg(struct bpf_sock_addr *ctx)
 {
-	return ask4(ctx);
+	return ask(ctx, 4);
 }
 
 SEC("cgroup/sendmsg6")
 int cil_sock6_sendmsg(struct bpf_sock_addr *ctx)
 {
-	return ask6(ctx);
+	return ask(ctx, 6);
 }
 
 SEC("cgroup/recvmsg4")
 int cil_sock4_recvmsg(struct bpf_sock_addr *ctx)
 {
-	return tell4(ctx);
+	return tell(ctx, 4);
 }
 
 SEC("cgroup/recvmsg6")
 int cil_sock6_recvmsg(struct bpf_sock_addr *ctx)
 {
-	return tell6(ctx);
+	return tell(ctx, 6);
 }
 
 SEC("cgroup/getpeername4")
 int cil_sock4_getpeername(struct bpf_sock_addr *ctx)
 {
-	return tell4(ctx);
+	return tell(ctx, 4);
 }
 
 SEC("cgroup/getpeername6")
 int cil_sock6_getpeername(struct bpf_sock_addr *ctx)
 {
-	return tell6(ctx);
+	return tell(ctx, 6);
 }
 
 /* The kernel lends some helpers to GPL programs only. */

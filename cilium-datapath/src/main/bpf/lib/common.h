@@ -57,6 +57,18 @@ struct ip_addr {
 	};
 };
 
+/* The lower half of an IPv4 address. Halves are written as a whole where they are read as a whole soon: a
+ * processor waits for bytes that two writes put there.
+ */
+static __always_inline __u64 last_word(__be32 word)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)word << 32;
+#else
+	return word;
+#endif
+}
+
 static __always_inline bool same_address(const struct ip_addr *a, const struct ip_addr *b)
 {
 	return a->half[0] == b->half[0] && a->half[1] == b->half[1];

@@ -308,6 +308,12 @@ static __always_inline bool ct_began_at(const struct ct_entry *entry, __u8 end)
 	return !!(entry->flags & CT_INITIATOR_HIGH) == end;
 }
 
+/* Whether an entry is that between a service's client and the frontend. */
+static __always_inline bool is_forward(const struct ct_entry *entry)
+{
+	return (entry->flags & (CT_NAT | CT_NAT_SOURCE)) == CT_NAT;
+}
+
 /* A TCP segment that begins a connection. */
 static __always_inline bool is_opening(const struct packet *p)
 {
@@ -339,18 +345,13 @@ static __always_inline __u32 ct_lifetime(__u16 flags, __u8 protocol)
 static __always_inline bool ct_touch(struct ct_entry *entry, const struct packet *p, __u8 sender,
 				     __u32 now)
 {
-	__u16 flags = entry->flags;
-	__u32 expires;
+	__u32 flags = entry->flags, expires;
 
-	if (!ct_began_at(entry, sender))
-		flags |= CT_REPLIED;
-	if (p->tcp_flags & (TCP_FIN | TCP_RST)) {
-		if (p->tcp_flags & TCP_FIN)
-			flags |= sender ? CT_FIN_HIGH : CT_FIN_LOW;
-		if (p->tcp_flags & TCP_RST ||
-		    (flags & (CT_FIN_LOW | CT_FIN_HIGH)) == (CT_FIN_LOW | CT_FIN_HIGH))
-			flags |= CT_CLOSING;
-	}
+	/* Without branches: the verifier would follow each one to the packet's end. */
+	flags |= ((flags & CT_INITIATOR_HIGH) ^ (sender & 1)) * CT_REPLIED;
+	flags |= (p->tcp_flags & TCP_FIN) * CT_FIN_LOW << (sender & 1);
+	flags |= (p->tcp_flags & TCP_RST) * (CT_CLOSING / TCP_RST);
+	flags |= (flags & flags >> 1 & CT_FIN_LOW) * (CT_CLOSING / CT_FIN_LOW);
 	expires = now + ct_lifetime(flags, p->protocol);
 	if (flags == entry->flags && expires == entry->expires)
 		return false;

@@ -37,32 +37,23 @@ static __always_inline int deliver_to_stack(void)
 }
 
 /* A packet that passed and cannot go where it should. */
-static __always_inline int fail(struct __sk_buff *skb, const struct packet *p, __u32 origin, int reason)
+static __always_inline int fail(struct __sk_buff *skb, __u32 origin, int reason)
 {
-	struct scratch *s = scratch();
-
-	if (!s)
-		return TC_ACT_SHOT;
-	s->now = now_seconds();
-	s->packet[THIS_PACKET] = *p;
 	trace_device(skb, origin);
 	return drop(skb, reason);
 }
 
-/* Remembers the ports of a datagram whose first fragment passes. false where that cannot be. */
-static __always_inline bool learn_fragment(struct __sk_buff *skb, const struct packet *p, __u32 origin)
+/* Remembers the ports of a datagram whose first fragment passes. */
+static __always_inline void learn_fragment(struct __sk_buff *skb, const struct packet *p, __u32 origin)
 {
-	struct scratch *s;
-
-	if (p->fragment != FRAGMENT_FIRST)
-		return true;
-	s = scratch();
-	if (!s)
-		return false;
-	s->packet[THIS_PACKET] = *p;
-	frag_learn(origin == FROM_POD ? skb->ifindex : 0);
-	return true;
+	if (p->fragment == FRAGMENT_FIRST)
+		frag_learn(origin == FROM_POD ? skb->ifindex : 0);
 }
+
+/* An Ethernet address as it may lie anywhere in a frame or table: three accesses where bytes would be six. */
+struct station {
+	__u16 part[ETH_ALEN / 2];
+} __attribute__((may_alias));
 
 /* Writes a frame's Ethernet addresses. The frame is addressed to the node's side of the sender's device
  * pair, which is what the sender knows as its next hop; in the receiver's pair that address is as good as
@@ -71,11 +62,12 @@ static __always_inline bool learn_fragment(struct __sk_buff *skb, const struct p
 static __always_inline bool readdress(struct __sk_buff *skb, const __u8 *mac)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct station *address = data;
 
 	if (data + ETH_HLEN > end)
 		return false;
-	__builtin_memcpy(data + ETH_ALEN, data, ETH_ALEN);
-	__builtin_memcpy(data, mac, ETH_ALEN);
+	address[1] = address[0];
+	address[0] = *(const struct station *)mac;
 	return true;
 }
 
@@ -87,12 +79,17 @@ static __always_inline int redirect_into(__u32 ifindex)
 /* Into the proxy's namespace: what the kernel is told. Verified once: see scratch.h. */
 __noinline int send_to_proxy(struct __sk_buff *skb, __u32 origin)
 {
+	__u8 mac[ETH_ALEN] __attribute__((aligned(2)));
+
 	if (!cfg_proxy_device)
 		return TC_ACT_SHOT;
+	/* One by one: read as what is not volatile, the compiler would take it for the zeros of common.h. */
+	for (int i = 0; i < ETH_ALEN; i++)
+		mac[i] = cfg_proxy_mac[i];
 	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
-	if (!readdress(skb, (const __u8 *)cfg_proxy_mac))
+	if (!readdress(skb, mac))
 		return TC_ACT_SHOT;
 	record(TEST_PROXY, cfg_proxy_device, 0, 0);
 	return redirect_into(cfg_proxy_device);
@@ -101,7 +98,8 @@ __noinline int send_to_proxy(struct __sk_buff *skb, __u32 origin)
 /* Hands the packet to the proxy, which stands between the flow's ends. */
 static __always_inline int deliver_to_proxy(struct __sk_buff *skb, const struct packet *p, __u32 origin)
 {
-	return learn_fragment(skb, p, origin) ? send_to_proxy(skb, origin) : TC_ACT_SHOT;
+	learn_fragment(skb, p, origin);
+	return send_to_proxy(skb, origin);
 }
 
 /* What send_to_node must know of a packet, in one number. */
@@ -141,12 +139,11 @@ __noinline int send_to_node(struct __sk_buff *skb, __u32 number, __u32 identity,
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
 				   const struct ct_side *to, __u32 identity, __u32 origin)
 {
-	if (!learn_fragment(skb, p, origin))
-		return TC_ACT_SHOT;
+	learn_fragment(skb, p, origin);
 	if (cfg_tunnel_device && origin != FROM_OVERLAY && to->ifindex == PLACE_OVERLAY) {
 		int result = send_to_node(skb, node_of(to->mac), identity, pack_hop(p, origin));
 
-		return result == NOT_SENT ? fail(skb, p, origin, DROP_NO_TUNNEL_ENDPOINT) : result;
+		return result == NOT_SENT ? fail(skb, origin, DROP_NO_TUNNEL_ENDPOINT) : result;
 	}
 	count(METRICS_FORWARDED, origin == FROM_POD, skb->len);
 	if (origin == FROM_OVERLAY && skb->pkt_type != PACKET_HOST)

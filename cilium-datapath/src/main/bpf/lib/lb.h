@@ -12,14 +12,11 @@
 static __always_inline __u32 lb_frontend(struct scratch *s, const struct packet *p, __be16 port,
 					 __u8 protocol)
 {
-	__u32 *number;
-
 	s->lb_key.address = p->destination;
 	s->lb_key.port = port;
 	s->lb_key.protocol = protocol;
 	s->lb_key.family = p->family;
-	number = bpf_map_lookup_elem(&cilium_lb_services, &s->lb_key);
-	return number ? *number : 0;
+	return lb_frontend_of(&s->lb_key);
 }
 
 /* Of a flow alone, so that it finds its backend again whatever was forgotten. */
@@ -41,7 +38,7 @@ static __always_inline __u32 lb_kept(const struct scratch *s, const struct packe
 	bool is_over, begins = p->protocol != IPPROTO_TCP || is_opening(p);
 	const struct lb_backend *backend;
 
-	if (!entry || (entry->flags & (CT_NAT | CT_NAT_SOURCE)) != CT_NAT)
+	if (!entry || !is_forward(entry))
 		return 0;
 	is_over = entry->expires <= s->now || entry->flags & CT_MAY_BEGIN_ANEW;
 	if (begins && is_over)

@@ -279,8 +279,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, _
 	if (load_header(skb, offset, &ip) || ip.version != 4 || ip.ihl < 5)
 		return DROP_INVALID_PACKET;
 	p->family = 4;
-	p->source.word[3] = ip.saddr;
-	p->destination.word[3] = ip.daddr;
+	p->source.half[1] = last_word(ip.saddr);
+	p->destination.half[1] = last_word(ip.daddr);
 	p->protocol = ip.protocol;
 	p->hop_limit = ip.ttl;
 	p->l4_offset = offset + ip.ihl * 4;
@@ -306,7 +306,8 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct packet *p, _
 
 static __always_inline int parse_ipv6(struct __sk_buff *skb, struct packet *p, __u32 offset, bool sent)
 {
-	struct ipv6hdr ip;
+	/* Aligned as a struct ip_addr, so that addresses are written by halves. */
+	struct ipv6hdr ip __attribute__((aligned(8)));
 	__u32 length;
 
 	if (load_header(skb, offset, &ip) || ip.version != 6)

@@ -80,7 +80,7 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	reading = ct_began_at(entry, sender) ? FORWARD : REPLY;
 	in_midst = entry->flags & CT_NO_SYN;
 	/* What asks a frontend never leaves the node. */
-	if ((entry->flags & (CT_NAT | CT_NAT_SOURCE)) == CT_NAT)
+	if (is_forward(entry))
 		return false;
 	near = near_of_ends(quoted);
 	if (entry->flags & CT_NAT) {

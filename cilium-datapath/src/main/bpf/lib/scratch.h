@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What the slow path works on, kept off the stack, of which all functions together have 512 bytes. The
- * programs run with softirqs off, so a CPU decides one packet at a time.
+/* The packet on its way and what the slow path works on, kept off the stack, of which all functions together
+ * have 512 bytes. The programs run with softirqs off, so a CPU decides one packet at a time.
  *
  * Parties stand here by value. A pointer to a row would be one only until it is stored: the verifier
  * forgets what memory points to. Functions that are not static take numbers for arguments, find the rest
@@ -73,7 +73,7 @@ struct scratch {
 	__u32 backend;
 	__u32 quotes_backend; /* an error is to be one about what the client sent */
 	struct ct_key wire_key; /* of what the client sent */
-	struct ct_entry forward;
+	struct ct_entry partner; /* the other entry of a flow through a service */
 	struct lb_key lb_key;
 	struct lb_affinity_key client;
 	__u32 has_affinity; /* the client is to keep the backend */

@@ -95,6 +95,14 @@ struct {
 	__type(value, struct lb_affinity);
 } cilium_lb_affinity SEC(".maps");
 
+/* The number of the frontend that has this key, or 0. */
+static __always_inline __u32 lb_frontend_of(const struct lb_key *key)
+{
+	__u32 *number = bpf_map_lookup_elem(&cilium_lb_services, key);
+
+	return number ? *number : 0;
+}
+
 static __always_inline const struct lb_backend *lb_backend_of(__u32 number, __u32 frontend)
 {
 	const struct lb_backend *backend = bpf_map_lookup_elem(&cilium_lb_backends, &number);

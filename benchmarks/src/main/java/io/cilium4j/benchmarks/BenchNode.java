@@ -179,7 +179,11 @@ final class BenchNode implements AutoCloseable {
 
   /** An object of this module that shares the datapath's maps, not loaded yet. */
   static BpfObject sharing(String name) {
-    BpfObject object = object(name);
+    return sharing(object(name));
+  }
+
+  /** The same of an object that is open. */
+  static BpfObject sharing(BpfObject object) {
     BpfFs pins = pins();
     List<String> pinned = pins.list().stream().map(pin -> pin.getFileName().toString()).toList();
     Limits limits = Limits.DEFAULT;

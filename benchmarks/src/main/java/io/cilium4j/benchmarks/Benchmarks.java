@@ -10,6 +10,7 @@ public final class Benchmarks {
   public static void main(String[] names) {
     for (String name : names) {
       switch (name) {
+        case "load" -> LoadBenchmark.run(System.out);
         case "packet" -> PacketBenchmark.run(System.out);
         case "flows" -> FlowsBenchmark.run(System.out);
         case "churn" -> ChurnBenchmark.run(System.out);

@@ -27,11 +27,11 @@ final class ServicesBenchmark {
 
   private ServicesBenchmark() {}
 
-  private static IpAddress vip(IpFamily family) {
+  static IpAddress vip(IpFamily family) {
     return IpAddress.parse(family == IpFamily.IPV4 ? "172.20.0.1" : "fd20::1");
   }
 
-  private static FrontendRow frontend(IpAddress address, List<Backend> backends) {
+  static FrontendRow frontend(IpAddress address, List<Backend> backends) {
     return new FrontendRow(new FrontendKey(address, BenchNode.PORT, Protocol.TCP), 1, backends, 0);
   }
 

@@ -9,6 +9,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.net.InstanceNames;
@@ -39,7 +40,12 @@ class BudgetsKernelIT {
   @TempDir Path folder;
   private TestNode node;
 
-  private record Size(int verifiedInstructions, int jitedBytes) {}
+  private record Size(int verifiedInstructions, int jitedBytes) {
+
+    static Size of(BpfProgram program) {
+      return new Size(program.verifiedInstructions(), program.jitedBytes());
+    }
+  }
 
   @BeforeEach
   void start() {
@@ -74,13 +80,19 @@ class BudgetsKernelIT {
   }
 
   private static Map<String, Size> sizes() {
-    BpfFs pins = BpfFs.open(new InstanceNames(TestNode.INSTANCE).pinFolder()).subfolder("programs");
+    BpfFs pins = BpfFs.open(new InstanceNames(TestNode.INSTANCE).pinFolder());
     Map<String, Size> sizes = new TreeMap<>();
-    for (Path pin : pins.list()) {
+    for (Path pin : pins.subfolder("programs").list()) {
       try (BpfProgram program = BpfProgram.openPinned(pin)) {
-        sizes.put(
-            pin.getFileName().toString(),
-            new Size(program.verifiedInstructions(), program.jitedBytes()));
+        sizes.put(pin.getFileName().toString(), Size.of(program));
+      }
+    }
+    // Those at sockets come with the first service, and nobody pins them.
+    try (BpfObject sockets = Programs.openBeside("bpf_sock", pins).load()) {
+      for (String name : sockets.programNames()) {
+        try (BpfProgram program = sockets.program(name)) {
+          sizes.put(name, Size.of(program));
+        }
       }
     }
     return sizes;

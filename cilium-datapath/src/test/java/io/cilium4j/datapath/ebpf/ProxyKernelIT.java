@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -16,15 +17,23 @@ import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.spi.ProxyPlace.Party;
 import io.cilium4j.core.spi.ProxyPlace.Proxied;
+import io.cilium4j.datapath.bpf.BpfFs;
+import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.KernelTest;
+import io.cilium4j.datapath.bpf.SkbContext;
+import io.cilium4j.datapath.bpf.TestRunOptions;
 import io.cilium4j.datapath.ebpf.Meeting.Call;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
+import io.cilium4j.datapath.memory.Frames;
+import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -94,6 +103,33 @@ class ProxyKernelIT {
             .findFirst()
             .orElseThrow();
     assertEquals(Verdict.REDIRECTED, flow.verdict());
+  }
+
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void packetForTheProxy_isAddressedToTheDeviceInside(IpFamily family) {
+    var way = Frames.between(address(client, family), address(server, family));
+    byte[] frame = Frames.bytes(way.tcp(40_000, Meeting.PORT, Frames.SYN));
+    BpfFs pins = BpfFs.open(new InstanceNames(TestNode.INSTANCE).pinFolder());
+    Path pin = pins.subfolder("programs").pin("cil_from_container");
+    try (var program = BpfProgram.openPinned(pin)) {
+      var device = SkbContext.on(client.endpoint().device().hostIfindex());
+      byte[] sent = program.testRun(frame, TestRunOptions.with(device)).data();
+      byte[] inside = node.datapath.proxyPlace().orElseThrow().inside(ProxyKernelIT::deviceAddress);
+      assertArrayEquals(inside, Arrays.copyOf(sent, inside.length));
+    }
+  }
+
+  /** The Ethernet address of the only device of the calling thread's network that has one. */
+  private static byte[] deviceAddress() {
+    try (Netlink links = Netlink.open()) {
+      return links.listLinks("").stream()
+          .filter(link -> !link.name().equals("lo"))
+          .findFirst()
+          .orElseThrow()
+          .mac()
+          .bytes();
+    }
   }
 
   @ParameterizedTest
