@@ -79,6 +79,24 @@ static __always_inline bool is_unspecified(const struct ip_addr *a)
 	return !(a->half[0] | a->half[1]);
 }
 
+/* Where a pod's flow through a service back to the pod comes from, for the pod: 169.254.42.1, and
+ * fd42:a9fe:2a01::1. Nobody else has them.
+ */
+static __always_inline struct ip_addr loop_address(__u8 family)
+{
+	struct ip_addr four = { .word = { 0, 0, 0, bpf_htonl(0xa9fe2a01) } };
+	struct ip_addr six = { .word = { bpf_htonl(0xfd42a9fe), bpf_htonl(0x2a010000), 0, bpf_htonl(1) } };
+
+	return family == 4 ? four : six;
+}
+
+static __always_inline bool is_loop_address(const struct ip_addr *a, __u8 family)
+{
+	struct ip_addr loop = loop_address(family);
+
+	return same_address(a, &loop);
+}
+
 /* fe80::/10 */
 static __always_inline bool is_link_local6(const struct ip_addr *a)
 {

@@ -27,11 +27,21 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin)
 			reason = decide_flow(s, p, origin);
 			return reason > 0 ? drop(skb, reason) : reason;
 		}
-		reason = evaluate_orphan(s);
+		reason = is_to_itself(s) ? DROP_FRAGMENT_NOT_FOUND : evaluate_orphan(s);
 	}
 	if (reason)
 		return is_disturbed(s) ? DECIDE_AGAIN : drop(skb, reason);
 	return 0;
+}
+
+/* Puts what s->becomes says, and this port, in the place of an end's. Verified once: see scratch.h. */
+__noinline int rewrite_slowly(struct __sk_buff *skb, __u32 end, __u32 port)
+{
+	struct scratch *s = scratch();
+
+	if (!s)
+		return DROP_SCRATCH_MISSING;
+	return rewrite_end(skb, &s->packet[THIS_PACKET], end & 1, &s->becomes[end & 1], port);
 }
 
 /* Writes into the packet what services make of it; the one in the scratch area is again the one on the wire.
@@ -41,22 +51,35 @@ __noinline int translate_slowly(struct __sk_buff *skb, __u32 origin)
 {
 	struct scratch *s = scratch();
 	struct packet *p;
+	__be16 port;
+	__u32 first;
+	int reason;
+	bool loops;
 
 	if (!s)
 		return DROP_SCRATCH_MISSING;
 	p = &s->packet[THIS_PACKET];
 	if (s->quotes_backend)
 		return requote(skb, s);
+	loops = s->loops;
 	if (s->service) {
-		struct ip_addr address = p->destination;
-		__be16 port = p->destination_port;
-
+		first = DESTINATION;
+		s->becomes[DESTINATION] = p->destination;
+		port = p->destination_port;
+		s->becomes[SOURCE] = loop_address(p->family);
 		forget_backend(s);
-		return rewrite_end(skb, p, DESTINATION, &address, port);
-	}
-	if (!is_answered(&s->fresh, s->key[THIS_PACKET].sender, origin))
+	} else if (is_answered(&s->fresh, s->key[THIS_PACKET].sender, origin)) {
+		first = SOURCE;
+		s->becomes[SOURCE] = s->vip;
+		port = s->vip_port;
+		s->becomes[DESTINATION] = p->source;
+	} else {
 		return 0;
-	return rewrite_end(skb, p, SOURCE, &s->vip, s->vip_port);
+	}
+	reason = rewrite_slowly(skb, first, port);
+	if (reason || !loops)
+		return reason;
+	return rewrite_slowly(skb, !first, first == SOURCE ? p->destination_port : p->source_port);
 }
 
 /* An error that no known flow answers for is a packet like any other. */
@@ -78,6 +101,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 	int result = DECIDE_AGAIN, reason;
 
 	s->service = 0;
+	s->loops = false;
 	s->quotes_backend = 0;
 	__builtin_memset(&s->vip, 0, sizeof(s->vip));
 	for (int i = 0; i < DECIDE_TRIES; i++) {

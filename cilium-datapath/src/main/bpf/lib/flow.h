@@ -44,6 +44,7 @@ static __always_inline enum known load_flow(struct scratch *s)
 		s->vip = s->fresh.nat_address;
 		s->vip_port = s->fresh.nat_port;
 		s->near += near_of(&s->vip);
+		s->loops = s->fresh.flags & CT_LOOPBACK;
 	}
 	return LIVE;
 }
@@ -185,7 +186,7 @@ static __always_inline int put_flow(struct scratch *s)
 {
 	s->fresh.stamp = stamp_of(s->epoch, s->near);
 	if (s->service) {
-		s->fresh.flags |= CT_NAT | CT_NAT_SOURCE;
+		s->fresh.flags |= CT_NAT | CT_NAT_SOURCE | (s->loops ? CT_LOOPBACK : 0);
 		s->fresh.nat_address = s->vip;
 		s->fresh.nat_port = s->vip_port;
 		s->fresh.service = s->service;
@@ -198,6 +199,17 @@ static __always_inline int put_flow(struct scratch *s)
 	if (s->has_affinity)
 		lb_remember(s);
 	return tell_partner(PARTNER_OF_NEW) ? DROP_CT_INSERT_FAILED : 0;
+}
+
+/* Whether s->fresh is the present entry of a packet from a pod to itself, each of which comes here. */
+static __always_inline bool is_looping_on(const struct scratch *s)
+{
+	const struct ct_entry *entry = &s->fresh;
+
+	if (!s->loops || entry->stamp != stamp_of(s->epoch, s->near))
+		return false;
+	return !s->service || (entry->flags & CT_LOOPBACK && entry->backend == s->backend &&
+			       entry->nat_port == s->vip_port && same_address(&entry->nat_address, &s->vip));
 }
 
 /* Keeps the flow of a packet that passes: one that begins, or, where the question is ASK_AGAIN, one that goes on.
@@ -214,6 +226,8 @@ __noinline int keep_flow(__u32 origin, __u32 question, __u32 known, __u32 readin
 		return DROP_SCRATCH_MISSING;
 	p = &s->packet[THIS_PACKET];
 	sender = s->key[THIS_PACKET].sender & 1;
+	if (question == ASK_AGAIN && is_looping_on(s) && !ct_touch(&s->fresh, p, sender, s->now))
+		return 0;
 	if (question == ASK_AGAIN) {
 		renew_sides(s, origin);
 		/* It would come out of the stack again and again. */
@@ -270,8 +284,8 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	enum known known = load_flow(s);
 	__u32 sender, reading = FORWARD;
 	enum question question;
-	bool original, collides;
-	int reason;
+	int reason, refused = 0;
+	bool original;
 
 	if (p->icmp_kind == ICMP_ANSWER && known != LIVE) {
 		/* Nobody asked: a message like any other. */
@@ -284,10 +298,17 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	sender = key->sender & 1;
 	original = ct_began_at(&s->fresh, sender);
 	question = question_of(&s->fresh, p, original, &known);
-	/* It would be answered as a flow through a service is. */
-	collides = known == LIVE && s->fresh.flags & CT_NAT && !s->service && original && origin == FROM_POD;
-	reason = collides ? DROP_SERVICE_COLLISION
-			  : answer(&s->fresh, p, question, original, s->service, &reading);
+	if (is_to_itself(s)) {
+		if (!s->loops || question != ASK_AGAIN)
+			refused = DROP_NO_SERVICE;
+	} else if (known == LIVE && s->fresh.flags & CT_NAT && !s->service && original && origin == FROM_POD) {
+		/* It would be answered as a flow through a service is. */
+		refused = DROP_SERVICE_COLLISION;
+	}
+	reason = refused;
+	/* A pod may speak to itself. */
+	if (!refused && !s->loops)
+		reason = answer(&s->fresh, p, question, original, s->service, &reading);
 	if (question == ASK_AGAIN && !reason && !original && may_be_anothers_flow(s, sender) &&
 	    !(is_midst(p) && midst_reading(p) == REPLY)) {
 		/* What one pod may answer, another one may not for that. */
@@ -299,7 +320,7 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 	}
 	if (is_disturbed(s))
 		return DECIDE_AGAIN;
-	if (collides)
+	if (refused)
 		return reason;
 	if ((question == ASK_REVOKED && (reason || !may_resume(p, original))) ||
 	    (question == ASK_AGAIN && reason))

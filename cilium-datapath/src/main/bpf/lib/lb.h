@@ -51,15 +51,25 @@ static __always_inline __u32 lb_kept(const struct scratch *s, const struct packe
 	return backend->state == BACKEND_ACTIVE || p->protocol == IPPROTO_TCP ? entry->backend : 0;
 }
 
+/* The client is the sender again, where the packet is one to itself. */
+static __always_inline void lb_unloop(struct scratch *s, struct packet *p)
+{
+	if (s->loops)
+		p->source = p->destination;
+	s->loops = false;
+}
+
 /* Makes the packet in the scratch area one to this backend. false where the flow that it would be is another
- * one already, or where the sender is the backend itself.
+ * one already.
  */
 static __always_inline bool lb_take(struct scratch *s, struct packet *p, const struct lb_backend *backend)
 {
 	const struct ct_entry *entry;
 
-	if (same_address(&backend->address, &p->source))
-		return false;
+	lb_unloop(s, p);
+	s->loops = same_address(&backend->address, &p->source);
+	if (s->loops)
+		p->source = loop_address(p->family);
 	p->destination = backend->address;
 	p->destination_port = backend->port;
 	make_key(THIS_PACKET);
@@ -121,11 +131,13 @@ static __always_inline void forget_backend(struct scratch *s)
 	struct packet *p = &s->packet[THIS_PACKET];
 
 	if (s->service) {
+		lb_unloop(s, p);
 		p->destination = s->vip;
 		p->destination_port = s->vip_port;
 		s->key[THIS_PACKET] = s->wire_key;
 	}
 	s->service = 0;
+	s->loops = false;
 	__builtin_memset(&s->vip, 0, sizeof(s->vip));
 }
 

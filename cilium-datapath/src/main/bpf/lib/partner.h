@@ -9,6 +9,9 @@
  */
 static __always_inline bool fits_service(const struct ct_entry *entry, __u32 sender, __u32 origin)
 {
+	/* What is exchanged at both ends takes the slow way. */
+	if (entry->flags & CT_LOOPBACK)
+		return false;
 	if (!(entry->flags & CT_NAT) || origin == FROM_PROXY)
 		return true;
 	return ct_began_at(entry, sender & 1) == !(entry->flags & CT_NAT_SOURCE);
@@ -50,6 +53,8 @@ __noinline int tell_partner(__u32 age)
 	*other = *p;
 	*(asks ? &other->destination : &other->source) = fresh->nat_address;
 	*(asks ? &other->destination_port : &other->source_port) = fresh->nat_port;
+	if (fresh->flags & CT_LOOPBACK)
+		*(asks ? &other->source : &other->destination) = asks ? p->destination : p->source;
 	make_key(QUOTED_PACKET);
 	there = s->key[QUOTED_PACKET].sender & 1;
 	life = ct_life(fresh->flags, here != there);

@@ -90,7 +90,7 @@ static __always_inline int find_sender(struct __sk_buff *skb, struct scratch *s)
 		return DROP_UNKNOWN_SENDER;
 	s->trace.endpoint = party->endpoint;
 	s->trace.source_identity = party->identity;
-	if (!row || !has_address(row, &p->source, p->family))
+	if (!row || !has_address(row, s->loops ? &p->destination : &p->source, p->family))
 		return DROP_INVALID_SOURCE_IP;
 	return 0;
 }
@@ -121,7 +121,7 @@ static __always_inline int find_tunnel_sender(struct scratch *s)
 	s->trace.source_identity = party->identity;
 	if (!may_be_told(party->identity))
 		return DROP_INVALID_IDENTITY;
-	if ((p->family == 6 && is_link_local6(&p->source)) ||
+	if ((p->family == 6 && is_link_local6(&p->source)) || is_loop_address(&p->source, p->family) ||
 	    endpoint_at(endpoint_of_address(&p->source, p->family), s->epoch))
 		return DROP_INVALID_SOURCE_IP;
 	known = find_destination(&p->source, p->family, s->epoch);
@@ -201,6 +201,14 @@ static __always_inline int check_place(const struct scratch *s, __u32 origin)
 	return forges_tunnel(p, destination) ? DROP_ENCAPSULATION_PROHIBITED : 0;
 }
 
+/* Whether a pod answers itself. */
+static __always_inline bool is_to_itself(const struct scratch *s)
+{
+	const struct packet *p = &s->packet[THIS_PACKET];
+
+	return is_loop_address(&p->destination, p->family);
+}
+
 /* Fills both parties of the packet on its way. 0, or the reason of a drop. */
 __noinline int identify(struct __sk_buff *skb, __u32 origin)
 {
@@ -231,10 +239,14 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 		s->trace.peer = PEER_IDENTITY | s->party[SOURCE].identity;
 		if (stays_on_link(&s->packet[THIS_PACKET], origin))
 			return DROP_FORBIDDEN_ICMPV6;
-		if (origin == FROM_NODE && came_by_no_tunnel(&s->party[SOURCE]))
+		if (is_loop_address(&s->packet[THIS_PACKET].source, s->packet[THIS_PACKET].family) ||
+		    (origin == FROM_NODE && came_by_no_tunnel(&s->party[SOURCE])))
 			return DROP_INVALID_SOURCE_IP;
 	}
-	find_party(DESTINATION, THIS_PACKET);
+	if (origin == FROM_POD && is_to_itself(s))
+		s->party[DESTINATION] = s->party[SOURCE];
+	else
+		find_party(DESTINATION, THIS_PACKET);
 	s->trace.destination_identity = s->party[DESTINATION].identity;
 	return check_place(s, origin);
 }

@@ -79,8 +79,8 @@ __noinline int is_related(struct __sk_buff *skb, __u32 origin)
 	sender = key->sender & 1;
 	reading = ct_began_at(entry, sender) ? FORWARD : REPLY;
 	in_midst = entry->flags & CT_NO_SYN;
-	/* What asks a frontend never leaves the node. */
-	if (is_forward(entry))
+	/* What asks a frontend never leaves the node, and no error tells a pod of itself. */
+	if (is_forward(entry) || entry->flags & CT_LOOPBACK)
 		return false;
 	near = near_of_ends(quoted);
 	if (entry->flags & CT_NAT) {

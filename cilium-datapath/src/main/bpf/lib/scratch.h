@@ -77,6 +77,8 @@ struct scratch {
 	struct lb_key lb_key;
 	struct lb_affinity_key client;
 	__u32 has_affinity; /* the client is to keep the backend */
+	struct ip_addr becomes[2]; /* what takes the place of the packet's ends */
+	__u32 loops;        /* the backend is the client itself, which is loop_address for it */
 };
 
 struct {

@@ -62,6 +62,9 @@ final class FlowEntry extends FlowKey {
 
   private @Nullable Target target;
 
+  /** The backend is the client itself, so that both ends are exchanged. */
+  private boolean loops;
+
   private final Party a = new Party();
   private final Party b = new Party();
   private long expiresNanos;
@@ -228,18 +231,31 @@ final class FlowEntry extends FlowKey {
     return isOfBackend() && fromA != initiatorIsA && proxyPort == 0;
   }
 
-  /** Whether a packet may be one of the flow: who asks a frontend began, only backends answer. */
+  /** Whether the flow is from a pod to itself, through a service. */
+  boolean loops() {
+    return loops;
+  }
+
+  /**
+   * Whether a packet may be one of the flow, and nothing more is to be asked: who asks a frontend
+   * began, only backends answer. What is exchanged at both ends takes the slow way.
+   */
   boolean fits(boolean fromA) {
-    return role == Role.PLAIN || (fromA == initiatorIsA) == isOfFrontend();
+    return role == Role.PLAIN || (!loops && (fromA == initiatorIsA) == isOfFrontend());
   }
 
   boolean isOfSameFlow(FlowEntry that) {
     return target != null && target == that.target;
   }
 
-  /** It is between a client and a backend that has it for a frontend. */
-  void serve(End frontend, Target backend) {
+  /**
+   * It is between a client and a backend that has it for a frontend.
+   *
+   * @param self whether they are the same pod
+   */
+  void serve(End frontend, Target backend, boolean self) {
     role = Role.OF_BACKEND;
+    loops = self;
     other = frontend;
     target = backend;
   }
@@ -262,6 +278,7 @@ final class FlowEntry extends FlowKey {
     partner.role = isOfBackend() ? Role.OF_FRONTEND : Role.OF_BACKEND;
     partner.other = otherOther;
     partner.target = target;
+    partner.loops = loops;
     partner.expiresNanos = expiresNanos;
     partner.learn(this, turned);
     return partner;

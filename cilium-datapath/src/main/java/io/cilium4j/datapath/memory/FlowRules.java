@@ -59,6 +59,9 @@ final class FlowRules {
   @Nullable DropReason decide(@Nullable FlowEntry live, Conntrack conntrack) {
     place = trial.destinationPlace();
     entry = null;
+    if (trial.origin.isPod() && LoopAddress.isDestinationOf(trial.packet)) {
+      return answerItself(live, conntrack);
+    }
     if (live == null || live.isOfFrontend()) {
       // Also where what was a frontend is none any more.
       return decideOwn(null, conntrack);
@@ -68,6 +71,21 @@ final class FlowRules {
     }
     entry = live;
     return decideOwn(live, conntrack);
+  }
+
+  /** A pod answers what it asked itself, through a service. */
+  private @Nullable DropReason answerItself(@Nullable FlowEntry live, Conntrack conntrack) {
+    if (live == null
+        || !live.loops()
+        || live.isOfOthers(trial, conntrack.sourceIsA())
+        || trial.packet.isOpening()) {
+      return DropReason.NO_SERVICE;
+    }
+    trial.loops = true;
+    entry = live;
+    conntrack.touch(live);
+    renew(live, place, conntrack);
+    return null;
   }
 
   /** The flow of the packet's key was of endpoints that had the addresses before. */

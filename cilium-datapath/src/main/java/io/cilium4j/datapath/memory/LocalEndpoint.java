@@ -38,6 +38,13 @@ record LocalEndpoint(EndpointRow row, Decision.ToEndpoint routed, Decision.ToEnd
     return packet.isIpv6() ? hasV6(packet.sourceHigh, packet.sourceLow) : hasV4(packet.sourceLow);
   }
 
+  /** Whether the packet's destination address is the endpoint's own. */
+  boolean isDestinationOf(Packet packet) {
+    return packet.isIpv6()
+        ? hasV6(packet.destinationHigh, packet.destinationLow)
+        : hasV4(packet.destinationLow);
+  }
+
   boolean hasV4(long address) {
     for (IpAddress own : row.endpoint().addresses()) {
       if (own.isV4() && own.low() == address) {

@@ -171,9 +171,16 @@ final class PacketDecider {
     End answeredAs = rules.answeredAs(conntrack);
     if (services.isTranslated()) {
       End backend = services.restore();
-      written = EndRewriter.replaceDestination(frame, packet, backend, checksum);
+      written =
+          EndRewriter.replaceDestination(frame, packet, backend, checksum)
+              && (!trial.loops
+                  || EndRewriter.replaceSource(
+                      frame, packet, LoopAddress.inPlaceOfSource(packet), checksum));
     } else if (answeredAs != null) {
-      written = EndRewriter.replaceSource(frame, packet, answeredAs, checksum);
+      var client = new End(packet.sourceHigh, packet.sourceLow, packet.destinationPort);
+      written =
+          EndRewriter.replaceSource(frame, packet, answeredAs, checksum)
+              && (!trial.loops || EndRewriter.replaceDestination(frame, packet, client, checksum));
     }
     return written ? deliver(rules.place()) : drop(DropReason.INVALID_PACKET);
   }
@@ -203,7 +210,8 @@ final class PacketDecider {
 
   private Decision decideWithoutPorts() {
     DropReason denied = trial.identify();
-    if (denied == null && trial.origin.isPod() && isForServices()) {
+    boolean orphaned = isForServices() || LoopAddress.isDestinationOf(trial.packet);
+    if (denied == null && trial.origin.isPod() && orphaned) {
       denied = DropReason.FRAGMENT_NOT_FOUND;
     }
     if (denied == null) {

@@ -64,6 +64,10 @@ final class PolicyQuestions {
     int port = subject.policyPort(original);
     trial.proxyPort = 0;
     DropReason denied = null;
+    if (trial.loops) {
+      // A pod may speak to itself.
+      return null;
+    }
     if (initiator != null) {
       denied =
           ask(

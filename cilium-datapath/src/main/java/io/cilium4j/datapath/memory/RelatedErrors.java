@@ -61,8 +61,8 @@ final class RelatedErrors {
     if (flow == null || flow.revoked || trial.identify() != null) {
       return false;
     }
-    if (flow.isOfFrontend()) {
-      // What asks a frontend never leaves the node.
+    if (flow.isOfFrontend() || flow.loops()) {
+      // What asks a frontend never leaves the node, and no error tells a pod of itself.
       return false;
     }
     boolean quotedFromA = conntrack.sourceIsA();

@@ -75,7 +75,8 @@ final class Services {
       asked = found;
     } else {
       target = null;
-      packet.setDestination(vip);
+      restore();
+      trial.loops = false;
     }
     return lost;
   }
@@ -134,13 +135,15 @@ final class Services {
 
   /**
    * Makes the packet one to a backend. False where the flow that it would be is another one
-   * already, or where the sender is the backend itself.
+   * already.
    */
   private boolean take(Target candidate, Conntrack conntrack) {
     Packet packet = trial.packet;
     End end = candidate.end;
-    if (end.low() == packet.sourceLow && end.high() == packet.sourceHigh) {
-      return false;
+    restoreSource();
+    trial.loops = end.low() == packet.sourceLow && end.high() == packet.sourceHigh;
+    if (trial.loops) {
+      packet.setSource(LoopAddress.inPlaceOfSource(packet));
     }
     target = candidate;
     packet.setDestination(end);
@@ -158,9 +161,21 @@ final class Services {
    * @return what is to stand in the place of its destination
    */
   End restore() {
+    restoreSource();
     End to = End.destinationOf(trial.packet);
     trial.packet.setDestination(vip);
     return to;
+  }
+
+  /** The client is the sender again, where the packet is one to itself. */
+  private void restoreSource() {
+    if (trial.loops) {
+      trial.packet.setSource(itself(End.destinationOf(trial.packet), trial.packet.sourcePort));
+    }
+  }
+
+  private static End itself(End end, int port) {
+    return new End(end.high(), end.low(), port);
   }
 
   /**
@@ -172,11 +187,14 @@ final class Services {
    */
   void settle(FlowEntry flow, boolean fromA, Conntrack conntrack) {
     if (target != null && asked != null) {
-      flow.serve(vip, target);
+      flow.serve(vip, target, trial.loops);
       conntrack.put(
           flow.partner(wireKey, fromA != wireFromA, wireFromA, End.destinationOf(trial.packet)));
       if (remember) {
+        End source = End.sourceOf(trial.packet);
+        restoreSource();
         affinities.put(asked, trial.packet, target, trial.nowNanos);
+        trial.packet.setSource(source);
       }
     } else if (flow.isAnswer(fromA)) {
       tell(flow, fromA, conntrack);
@@ -193,8 +211,15 @@ final class Services {
     Packet packet = trial.packet;
     boolean asks = flow.isOfFrontend();
     End before = asks ? End.destinationOf(packet) : End.sourceOf(packet);
+    End client = End.destinationOf(packet);
     exchange(asks, flow.otherEnd());
+    if (flow.loops()) {
+      packet.setDestination(itself(before, client.port()));
+    }
     boolean partnerFromA = partnerKey.set(packet);
+    if (flow.loops()) {
+      packet.setDestination(client);
+    }
     exchange(asks, before);
     FlowEntry partner = conntrack.peek(partnerKey);
     boolean turned = fromA != partnerFromA;

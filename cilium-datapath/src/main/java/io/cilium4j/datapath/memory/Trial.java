@@ -29,6 +29,9 @@ final class Trial {
   private @Nullable LocalEndpoint subject;
   int cookie;
 
+  /** The packet is of a flow from a pod to itself, through a service. */
+  boolean loops;
+
   /** The port of the proxy that policy sends the flow to, 0 for none. */
   int proxyPort;
 
@@ -43,6 +46,7 @@ final class Trial {
     direction = from.isPod() ? TrafficDirection.EGRESS : TrafficDirection.INGRESS;
     subject = null;
     cookie = 0;
+    loops = false;
     proxyPort = 0;
   }
 
@@ -80,10 +84,15 @@ final class Trial {
           ? DropReason.FORBIDDEN_ICMPV6
           : DropReason.INVALID_SOURCE_IP;
     }
-    if (!sender.isSourceOf(packet)) {
+    if (loops ? !sender.isDestinationOf(packet) : !sender.isSourceOf(packet)) {
       return DropReason.INVALID_SOURCE_IP;
     }
-    identifyDestination(packet);
+    if (LoopAddress.isDestinationOf(packet)) {
+      destination = sender;
+      destinationIdentity = sourceIdentity;
+    } else {
+      identifyDestination(packet);
+    }
     return null;
   }
 
@@ -96,6 +105,9 @@ final class Trial {
       return DropReason.FORBIDDEN_ICMPV6;
     }
     identifySource(packet);
+    if (LoopAddress.isSourceOf(packet)) {
+      return DropReason.INVALID_SOURCE_IP;
+    }
     identifyDestination(packet);
     if (destination == null) {
       destinationIdentity = 0;

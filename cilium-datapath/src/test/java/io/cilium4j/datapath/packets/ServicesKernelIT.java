@@ -150,9 +150,12 @@ class ServicesKernelIT {
   }
 
   private Socket connect(InetAddress to, int port) throws IOException {
+    return connect(client, to, port);
+  }
+
+  private static Socket connect(Pod from, InetAddress to, int port) throws IOException {
     Socket socket =
-        client
-            .netns()
+        from.netns()
             .call(() -> {
               var made = new Socket();
               made.connect(new InetSocketAddress(to, port), WAIT_MILLIS);
@@ -167,7 +170,11 @@ class ServicesKernelIT {
   }
 
   private void assertUnreachable(IpFamily family, int port) {
-    var to = new InetSocketAddress(vip(family).toInetAddress(), port);
+    assertUnreachable(vip(family), port);
+  }
+
+  private void assertUnreachable(IpAddress address, int port) {
+    var to = new InetSocketAddress(address.toInetAddress(), port);
     assertThrows(
         SocketTimeoutException.class,
         () ->
@@ -199,7 +206,16 @@ class ServicesKernelIT {
   }
 
   private DatagramSocket datagramSocket() throws IOException {
-    return client.netns().call(() -> new DatagramSocket());
+    return datagramSocket(client);
+  }
+
+  private static DatagramSocket datagramSocket(Pod from) throws IOException {
+    return from.netns().call(() -> new DatagramSocket());
+  }
+
+  private static void assertEchoed(Socket socket, int value) throws IOException {
+    socket.getOutputStream().write(value);
+    assertEquals(value, socket.getInputStream().read());
   }
 
   @ParameterizedTest
@@ -369,17 +385,60 @@ class ServicesKernelIT {
     }
   }
 
-  @Test
-  void backend_thatIsTheClientItself_isPassedOver() throws Exception {
-    IpFamily family = IpFamily.IPV4;
-    List<Backend> backends = new ArrayList<>(active(family, 0));
-    backends.add(Backend.active(client.address(family), TARGET));
-    serve(family, Protocol.TCP, 0, backends);
-    for (int i = 0; i < 10; i++) {
-      try (Socket socket = connect(family)) {
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void clientToItself_byTcp_isAnsweredWhateverPolicySays(IpFamily family) throws Exception {
+    Pod server = servers.getFirst();
+    serve(family, Protocol.TCP, 0);
+    node.enforce(server, PolicyMapState.DENY_ALL);
+    try (Socket first = connect(server, vip(family).toInetAddress(), PORT);
+        Socket second = connect(server, vip(family).toInetAddress(), PORT)) {
+      for (Socket socket : List.of(first, second)) {
         assertEquals(0, socket.getInputStream().read());
+        assertEchoed(socket, 11);
+        assertEchoed(socket, 12);
+      }
+      // Both verdicts are stale.
+      node.enforce(server, PolicyMapState.ALLOW_ALL);
+      assertEchoed(first, 13);
+      assertEchoed(second, 14);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void clientToItself_byUdp_isAnsweredAlsoInFragments(IpFamily family) throws Exception {
+    Pod server = servers.getFirst();
+    serve(family, Protocol.UDP, 0);
+    node.enforce(server, PolicyMapState.DENY_ALL);
+    try (DatagramSocket socket = datagramSocket(server)) {
+      assertEquals(0, ask(socket, family));
+      assertEquals(0, ask(socket, family, 2000));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void clientToItself_amongSeveralBackends_isOneOfThem(IpFamily family) throws Exception {
+    Pod server = servers.getFirst();
+    serve(family, Protocol.TCP, 0, 1);
+    Set<Integer> reached = new HashSet<>();
+    for (int i = 0; i < 40; i++) {
+      try (Socket socket = connect(server, vip(family).toInetAddress(), PORT)) {
+        reached.add(socket.getInputStream().read());
       }
     }
+    assertEquals(Set.of(0, 1), reached);
+  }
+
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void answerToItself_thatAPodDidNotAskFor_isDropped(IpFamily family) throws Exception {
+    IpAddress itself =
+        IpAddress.parse(family == IpFamily.IPV4 ? "169.254.42.1" : "fd42:a9fe:2a01::1");
+    long before = node.drops(DropReason.NO_SERVICE);
+    assertUnreachable(itself, 4000);
+    assertTrue(node.drops(DropReason.NO_SERVICE) > before);
   }
 
   @Test
