@@ -17,7 +17,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -173,21 +172,28 @@ final class SocketPrograms implements AutoCloseable {
     return true;
   }
 
+  /** The given one; where version 1 is mounted there, version 2 is below it. */
   private Path root() {
-    return config
-        .cgroupRoot()
-        .or(SocketPrograms::mounted)
+    Path above = config.cgroupRoot().orElse(OF_THE_NODE);
+    List<Path> mounted = mounted();
+    return mounted.stream()
+        .filter(path -> path.startsWith(above))
+        .findFirst()
+        .or(config::cgroupRoot)
+        .or(() -> mounted.stream().findFirst())
         .orElseThrow(
             () -> new DatapathException("no control groups of version 2 are mounted (cgroup2)"));
   }
 
-  private static Optional<Path> mounted() {
+  /** Those that another mount does not hide. */
+  private static List<Path> mounted() {
     try (Stream<String> lines = Files.lines(MOUNTS)) {
       return lines
           .map(line -> line.split(" ", -1))
           .filter(words -> words.length > 2 && words[2].equals("cgroup2"))
           .map(words -> Path.of(words[1]))
-          .min(Comparator.comparing(path -> !path.startsWith(OF_THE_NODE)));
+          .filter(Files::isDirectory)
+          .toList();
     } catch (IOException e) {
       throw new DatapathException("read " + MOUNTS + ": " + e.getMessage(), e);
     }

@@ -7,10 +7,7 @@ import io.cilium4j.core.spi.DatapathException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Optional;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Has pods reach the outside under the node's address: a table of nftables of the instance's own,
@@ -36,18 +33,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Masquerade {
 
-  /** One table has both families' rules. */
-  private static final String FAMILY = "inet";
-
-  /** Never translated: link-local and multicast addresses, and the broadcast one. */
-  private static final List<IpPrefix> NEVER =
-      List.of(
-          IpPrefix.parse("169.254.0.0/16"),
-          IpPrefix.parse("224.0.0.0/4"),
-          IpPrefix.parse("255.255.255.255/32"),
-          IpPrefix.parse("fe80::/10"),
-          IpPrefix.parse("ff00::/8"));
-
   /**
    * What is translated.
    *
@@ -63,18 +48,12 @@ public final class Masquerade {
   }
 
   private final InstanceNames names;
-  private final Nft nft;
-  private @Nullable String written;
-
-  /** The table as the program showed it after it was written. */
-  private Optional<String> shown = Optional.empty();
-
-  private boolean removed;
+  private final NftTable table;
 
   /** Touches nothing yet. */
   public Masquerade(InstanceNames names, Nft nft) {
     this.names = names;
-    this.nft = nft;
+    this.table = new NftTable(nft, "cilium4j_" + names.instance());
   }
 
   /**
@@ -83,8 +62,7 @@ public final class Masquerade {
    * @throws DatapathException if not, with what the kernel or the program said
    */
   public void check(Scope scope) {
-    // Under another name: what stands there may have to be replaced first.
-    nft.check(script(table() + "_check", names, scope));
+    table.check(name -> script(name, names, scope));
   }
 
   /**
@@ -92,27 +70,8 @@ public final class Masquerade {
    *
    * @throws DatapathException if it cannot; what was translated before is still
    */
-  public synchronized void apply(Scope scope) {
-    String script = script(table(), names, scope);
-    if (!removed && !script.equals(written)) {
-      write(script);
-    }
-  }
-
-  private void write(String script) {
-    try {
-      nft.apply(script);
-    } catch (DatapathException e) {
-      // Somebody else, or another version, may have made something of these names and other kinds.
-      try {
-        nft.apply(removal() + script);
-      } catch (DatapathException again) {
-        e.addSuppressed(again);
-        throw e;
-      }
-    }
-    written = script;
-    shown = nft.list(FAMILY, table());
+  public void apply(Scope scope) {
+    table.apply(name -> script(name, names, scope));
   }
 
   /**
@@ -121,15 +80,8 @@ public final class Masquerade {
    * @return whether it was so
    * @throws DatapathException if it cannot
    */
-  public synchronized boolean mend() {
-    String script = written;
-    if (removed || script == null || nft.list(FAMILY, table()).equals(shown)) {
-      return false;
-    }
-    // All of it: somebody's own rules among ours may say the contrary.
-    nft.apply(removal() + script);
-    shown = nft.list(FAMILY, table());
-    return true;
+  public boolean mend() {
+    return table.mend();
   }
 
   /**
@@ -137,32 +89,18 @@ public final class Masquerade {
    *
    * @throws DatapathException if it cannot
    */
-  public synchronized void remove() {
-    removed = true;
-    nft.apply(removal());
-  }
-
-  private String table() {
-    return "cilium4j_" + names.instance();
-  }
-
-  /** A table that is added may be there; so it can be deleted in any case. */
-  private String removal() {
-    return "add table %1$s %2$s\ndelete table %1$s %2$s\n".formatted(FAMILY, table());
+  public void remove() {
+    table.remove();
   }
 
   /** What brings the table about, whether or not it is there. */
   static String script(String table, InstanceNames names, Scope scope) {
-    String owner = FAMILY + " " + table;
+    String owner = NftTable.FAMILY + " " + table;
     List<String> lines = new ArrayList<>();
     lines.add("add table " + owner);
-    for (IpFamily family : IpFamily.values()) {
-      String set = owner + " " + set(family);
-      String type = family == IpFamily.IPV4 ? "ipv4_addr" : "ipv6_addr";
-      lines.add("add set " + set + " { type " + type + "; flags interval; }");
-      lines.add("flush set " + set);
-      lines.add("add element " + set + " { " + joined(reduced(scope, family)) + " }");
-    }
+    List<IpPrefix> inside = new ArrayList<>(scope.pods());
+    inside.addAll(scope.inside());
+    lines.addAll(InsideSets.lines(owner, inside));
     String chain = owner + " postrouting";
     lines.add(
         "add chain " + chain + " { type nat hook postrouting priority srcnat; policy accept; }");
@@ -176,31 +114,8 @@ public final class Masquerade {
       String ip = pods.family() == IpFamily.IPV4 ? "ip" : "ip6";
       lines.add(
           "add rule %1$s %2$s saddr %3$s %2$s daddr != @%4$s masquerade"
-              .formatted(chain, ip, pods, set(pods.family())));
+              .formatted(chain, ip, pods, InsideSets.name(pods.family())));
     }
     return String.join("\n", lines) + "\n";
-  }
-
-  private static String joined(List<IpPrefix> prefixes) {
-    return prefixes.stream().map(IpPrefix::toString).collect(Collectors.joining(", "));
-  }
-
-  private static String set(IpFamily family) {
-    return family == IpFamily.IPV4 ? "inside4" : "inside6";
-  }
-
-  /** A family's prefixes without those that others contain: a set of intervals takes no overlap. */
-  private static List<IpPrefix> reduced(Scope scope, IpFamily family) {
-    // Sorted, a prefix comes right before what it contains.
-    var all = new TreeSet<>(NEVER);
-    all.addAll(scope.pods());
-    all.addAll(scope.inside());
-    List<IpPrefix> kept = new ArrayList<>();
-    for (IpPrefix each : all) {
-      if (each.family() == family && (kept.isEmpty() || !kept.getLast().contains(each))) {
-        kept.add(each);
-      }
-    }
-    return kept;
   }
 }

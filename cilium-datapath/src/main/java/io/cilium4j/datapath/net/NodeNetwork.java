@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.net;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -44,6 +46,17 @@ public record NodeNetwork(
       Link link = links.get(address.ifindex());
       all.addAll(address.delivered(link != null && link.isLoopback()));
     }
+    return all;
+  }
+
+  /** The addresses at which the networks that the node is joined to ask it; sorted. */
+  public Set<IpAddress> addressesOutside() {
+    Set<Integer> devices = new HashSet<>();
+    external(List.of(), _ -> false).forEach(link -> devices.add(link.index()));
+    Set<IpAddress> all = new TreeSet<>();
+    addresses.stream()
+        .filter(each -> devices.contains(each.ifindex()) && each.isGlobal() && each.isUsable())
+        .forEach(each -> all.add(each.address()));
     return all;
   }
 

@@ -12,15 +12,16 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells which prefixes end at this machine: its addresses, and what comes with them (a loopback
- * device's subnet, broadcast addresses; see {@link NodeAddress#delivered}). The kernel tells of
- * each change; where it may not be listened to, the JDK is asked from time to time.
+ * Tells which addresses this machine has, and which prefixes end at it: these, and what comes with
+ * them (a loopback device's subnet, broadcast addresses; see {@link NodeAddress#delivered}). The
+ * kernel tells of each change; where it may not be listened to, the JDK is asked from time to time.
  *
  * <p>Safe for use by several threads.
  */
@@ -30,20 +31,33 @@ public final class NodePrefixes implements Lifecycle.Part {
   /** How often {@link #repeat} is to be called. */
   public static final Duration INTERVAL = Duration.ofSeconds(10);
 
+  /**
+   * What the machine has.
+   *
+   * @param delivered what ends at it
+   * @param addresses at which the networks that it is joined to ask it
+   */
+  public record Own(Set<IpPrefix> delivered, Set<IpAddress> addresses) {
+
+    private static Own of(NodeNetwork network) {
+      return new Own(network.delivered(), network.addressesOutside());
+    }
+  }
+
   private final String threadName;
-  private final Consumer<? super Set<IpPrefix>> listener;
+  private final Consumer<? super Own> listener;
   private volatile @Nullable NodeWatch watch;
 
   /** What the JDK said last. */
-  private volatile Set<IpPrefix> listed = Set.of();
+  private volatile Own listed = new Own(Set.of(), Set.of());
 
   /**
    * Looks at nothing yet.
    *
    * @param threadName name of the thread that listens to the kernel
-   * @param listener is told all prefixes at once, by several threads
+   * @param listener is told all of it at once, by several threads
    */
-  public NodePrefixes(String threadName, Consumer<? super Set<IpPrefix>> listener) {
+  public NodePrefixes(String threadName, Consumer<? super Own> listener) {
     this.threadName = threadName;
     this.listener = listener;
   }
@@ -52,7 +66,7 @@ public final class NodePrefixes implements Lifecycle.Part {
   @Override
   public void start() {
     try {
-      watch = NodeWatch.open(threadName, network -> listener.accept(network.delivered()));
+      watch = NodeWatch.open(threadName, network -> listener.accept(Own.of(network)));
     } catch (SystemCallException | LinkageError e) {
       LOG.warn(
           "addresses are looked at every {} s, the kernel does not tell of them error=\"{}\"",
@@ -73,7 +87,7 @@ public final class NodePrefixes implements Lifecycle.Part {
   public void repeat() {
     NodeWatch open = watch;
     if (open != null) {
-      listener.accept(open.network().delivered());
+      listener.accept(Own.of(open.network()));
       return;
     }
     try {
@@ -87,11 +101,15 @@ public final class NodePrefixes implements Lifecycle.Part {
   }
 
   /** What the JDK knows of the devices. */
-  private static Set<IpPrefix> list() throws SocketException {
+  private static Own list() throws SocketException {
     Set<IpPrefix> found = new HashSet<>();
+    Set<IpAddress> addresses = new TreeSet<>();
     for (NetworkInterface device : NetworkInterface.networkInterfaces().toList()) {
       for (InterfaceAddress each : device.getInterfaceAddresses()) {
         IpAddress address = IpAddress.of(each.getAddress());
+        if (!device.isLoopback() && !each.getAddress().isLinkLocalAddress()) {
+          addresses.add(address);
+        }
         found.addAll(
             new NodeAddress(
                     device.getIndex(),
@@ -103,6 +121,6 @@ public final class NodePrefixes implements Lifecycle.Part {
                 .delivered(device.isLoopback()));
       }
     }
-    return found;
+    return new Own(found, addresses);
   }
 }

@@ -426,6 +426,11 @@ public final class Agent implements AutoCloseable {
     return running().masquerade().families();
   }
 
+  /** Whether clients outside of the cluster reach services at this node. */
+  public boolean servesExternalClients() {
+    return running().nodePorts().isOn();
+  }
+
   /** Where pods keep their addresses outside of the cluster, too. */
   public List<IpPrefix> nativeRoutingCidrs() {
     return config.masquerade().nativeRouting();

@@ -7,6 +7,7 @@ import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.config.MasqueradeConfig;
 import io.cilium4j.agent.config.Providers;
 import io.cilium4j.agent.config.Seam;
+import io.cilium4j.agent.config.ServicesConfig;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.ClusterStore;
@@ -68,6 +69,7 @@ public final class AgentBuilder<A> {
   private boolean allowLostEndpoints;
   private boolean l7Proxy = true;
   private MasqueradeConfig masquerade = MasqueradeConfig.DEFAULT;
+  private ServicesConfig services = ServicesConfig.DEFAULT;
   private Optional<HealthConfig> health = Optional.empty();
 
   private final Function<AgentConfig, A> maker;
@@ -341,6 +343,26 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * Whether clients outside of the cluster reach services at this node: node ports, load balancers'
+   * addresses and external IPs. By default they do where that is possible: with the eBPF datapath,
+   * and the program {@code nft} installed. Where it is asked for and not possible, {@link
+   * Agent#problems} says so.
+   */
+  public AgentBuilder<A> externalServices(boolean on) {
+    this.services = new ServicesConfig(Optional.of(on), services.cgroupRoot());
+    return this;
+  }
+
+  /**
+   * The control group, of version 2, whose processes reach services as the node's own do. By
+   * default the root, which is found among the mounts.
+   */
+  public AgentBuilder<A> cgroupRoot(Path folder) {
+    this.services = new ServicesConfig(services.external(), Optional.of(folder));
+    return this;
+  }
+
+  /**
    * Whether to start with pod CIDRs that do not hold the addresses of endpoints of an earlier
    * start; false by default. Those pods lose their network, until a start with the right pod CIDRs
    * brings them back.
@@ -390,6 +412,7 @@ public final class AgentBuilder<A> {
             store,
             routing,
             l7Proxy,
-            masquerade));
+            masquerade,
+            services));
   }
 }

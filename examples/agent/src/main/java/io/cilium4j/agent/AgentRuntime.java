@@ -17,6 +17,7 @@ import io.cilium4j.agent.feature.KeptFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.MasqueradeFeature;
 import io.cilium4j.agent.feature.MtuFeature;
+import io.cilium4j.agent.feature.NodePortFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
 import io.cilium4j.agent.feature.ProxyFeature;
@@ -80,6 +81,7 @@ final class AgentRuntime implements AutoCloseable {
   private final KeptFeature kept;
   private final Optional<NodesFeature> nodes;
   private final MasqueradeFeature masquerade;
+  private final NodePortFeature nodePorts;
   private final ClusterFeature cluster;
   private final TaskFeature tasks;
 
@@ -115,6 +117,7 @@ final class AgentRuntime implements AutoCloseable {
     this.nodes =
         config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
     this.masquerade = new MasqueradeFeature(context, datapath, nodes);
+    this.nodePorts = new NodePortFeature(context, datapath, services, nodes);
     this.cluster =
         new ClusterFeature(
             context, nodes.map(NodesFeature::nodes).orElseGet(source::ciliumNodes), addresses);
@@ -125,7 +128,7 @@ final class AgentRuntime implements AutoCloseable {
                     addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
                 Stream.of(services, kept, new LostStateFeature(folder)),
                 nodes.stream(),
-                Stream.of(masquerade),
+                Stream.of(masquerade, nodePorts),
                 Stream.of(cluster, source, endpoints.podFollower()))
             .flatMap(each -> each)
             .map(Feature.class::cast)
@@ -205,6 +208,7 @@ final class AgentRuntime implements AutoCloseable {
       lifecycle.stop();
       datapath.datapath().destroy();
       masquerade.destroy();
+      nodePorts.destroy();
       lastStep = folder::remove;
     }
   }
@@ -261,6 +265,10 @@ final class AgentRuntime implements AutoCloseable {
 
   MasqueradeFeature masquerade() {
     return masquerade;
+  }
+
+  NodePortFeature nodePorts() {
+    return nodePorts;
   }
 
   ClusterFeature cluster() {

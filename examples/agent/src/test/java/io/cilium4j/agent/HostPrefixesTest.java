@@ -36,8 +36,9 @@ class HostPrefixesTest {
               time),
           EnumSet.allOf(IpFamily.class),
           Set.of(HostPrefixes.INPUT));
+  private final HostPrefixes hostPrefixes = new HostPrefixes(ipcache, List.of(ROUTER));
   private final NodePrefixes addresses =
-      new NodePrefixes("test-host-addresses", new HostPrefixes(ipcache, List.of(ROUTER))::put);
+      new NodePrefixes("test-host-addresses", own -> hostPrefixes.put(own.delivered()));
 
   private Optional<Integer> identity(String prefix) {
     return ipcache.table().snapshot().get(IpPrefix.parse(prefix)).map(IpcacheEntry::identity);

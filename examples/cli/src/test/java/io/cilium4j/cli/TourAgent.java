@@ -48,6 +48,7 @@ final class TourAgent implements AutoCloseable {
                 "--node-name=node1",
                 "--mtu=1500",
                 // Whether or not nft is installed.
+                "--kube-proxy-replacement=false",
                 "--enable-ipv4-masquerade=false",
                 "--enable-ipv6-masquerade=false",
                 "--ipv4-range=10.77.0.0/24",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.it;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.Agent;
@@ -24,6 +25,7 @@ import io.cilium4j.datapath.net.Route;
 import io.cilium4j.datapath.net.Sysctl;
 import io.cilium4j.datapath.net.VethPair;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -191,6 +193,18 @@ final class TestCluster implements AutoCloseable {
       agent.ifPresent(AgentProcess::kill);
     }
 
+    /** What the program nft answers on this node. */
+    String nft(String... arguments) throws IOException {
+      return netns.call(() -> {
+        List<String> command = new ArrayList<>(List.of("nft"));
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String text = process.inputReader(StandardCharsets.UTF_8).readAllAsString();
+        assertEquals(0, process.onExit().join().exitValue(), text);
+        return text;
+      });
+    }
+
     ApiClient client() {
       return agent().client();
     }
@@ -328,6 +342,17 @@ final class TestCluster implements AutoCloseable {
   }
 
   // ---- who runs ----
+
+  /** Has the world send packets for an address by a node. */
+  void routeFromWorld(IpAddress address, Node by) {
+    IpFamily family = address.family();
+    IpAddress host = Objects.requireNonNull(WORLD.get(family));
+    try (Netlink far = Netlink.open(world)) {
+      int device = far.linkByName("node" + by.number).orElseThrow().index();
+      far.replaceRoute(
+          Route.to(IpPrefix.host(address), device).via(onWorldLink(by, family)).from(host));
+    }
+  }
 
   List<Node> nodes() {
     return List.of(first, second);

@@ -288,6 +288,12 @@ final class Daemon implements AutoCloseable {
             .routing(RoutingOptions.read(settings, each.addresses())));
     chooseSeams(builder, settings);
     MasqueradeOptions.choose(builder, settings);
+    if (!settings.text("kube-proxy-replacement").equals("auto")) {
+      builder.externalServices(settings.isOn("kube-proxy-replacement"));
+    }
+    if (!settings.text("cgroup-root").isEmpty()) {
+      builder.cgroupRoot(settings.path("cgroup-root"));
+    }
     if (settings.isOn("enable-health-checking")) {
       builder.nodeHealth(health(settings));
     }

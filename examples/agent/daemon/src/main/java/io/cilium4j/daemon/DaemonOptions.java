@@ -199,11 +199,15 @@ final class DaemonOptions {
     add(
         group,
         "kube-proxy-replacement",
-        Kind.TEXT,
-        "false",
-        "whether services are balanced here",
-        "false",
-        "disabled");
+        Kind.TRUTH_OR_AUTO,
+        "auto",
+        "those outside reach services here: node ports and such; auto: true where nft can be used");
+    add(
+        group,
+        "cgroup-root",
+        Kind.PATH,
+        "",
+        "the control group, of version 2, of all the node's processes; default: found");
     add(group, "devices", Kind.NAMES, "", "the external devices, as eth0,ens+; default: found");
     add(
         group,

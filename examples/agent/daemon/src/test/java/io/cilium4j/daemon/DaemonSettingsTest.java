@@ -127,7 +127,7 @@ class DaemonSettingsTest {
 
   @Test
   void read_ofWhatIsNotBuilt_isRefused() {
-    for (String later : List.of("kube-proxy-replacement=true", "enable-srv6", "enable-wireguard")) {
+    for (String later : List.of("enable-egress-gateway", "enable-srv6", "enable-wireguard")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + later), later);
       assertTrue(refused.getMessage().contains("not built yet"), refused.getMessage());
     }

@@ -49,6 +49,7 @@ import java.util.function.Supplier;
  * @param routing how packets for pods of other nodes travel
  * @param l7Proxy whether rules on requests are decided by a proxy here; else they refuse everything
  * @param masquerade whether pods reach the outside under the node's address
+ * @param services which of services' clients are served
  */
 public record AgentConfig(
     String instance,
@@ -73,7 +74,8 @@ public record AgentConfig(
     Optional<ClusterStore> store,
     Routing routing,
     boolean l7Proxy,
-    MasqueradeConfig masquerade) {
+    MasqueradeConfig masquerade,
+    ServicesConfig services) {
 
   /**
    * What a policy may name, all served by one listener. The port is a name for it: the datapath

@@ -51,7 +51,8 @@ public final class DatapathFeature implements Feature {
                             config.devices(),
                             config.podCidrs(),
                             config.routing(),
-                            config.listeners())));
+                            config.listeners(),
+                            config.services().cgroupRoot())));
     context.opened().ifFailed(datapath::destroy);
     context.repeat("datapath-mending", CHECK, this::mend);
   }

@@ -2,6 +2,7 @@
 package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.metrics.MetricFamily;
@@ -9,6 +10,8 @@ import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.datapath.net.NodePrefixes;
 import io.cilium4j.identity.ClusterPrefixes;
 import io.cilium4j.identity.EndpointLabels;
@@ -17,6 +20,7 @@ import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.IdentityMetrics;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.LocalIdentities;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,11 +28,17 @@ import java.util.Set;
 
 /** Labels to identities, and addresses to identities. */
 public final class IdentityFeature implements Feature {
+
+  /** Who tells the node's addresses. */
+  private static final String KERNEL = "kernel";
+
   private final IdentityAllocator allocator;
   private final Ipcache ipcache;
   private final LocalIdentities local;
   private final EndpointLabels labels;
   private final NodePrefixes nodePrefixes;
+  private final TableWriter<IpAddress, IpAddress> nodeAddresses =
+      TableWriter.create("node-addresses", Comparator.naturalOrder(), Set.of(KERNEL));
 
   /** Opens the backend, and takes the numbers again that this node gave in an earlier run. */
   public IdentityFeature(FeatureContext context, AddressFeature addresses, SourceFeature source) {
@@ -53,7 +63,13 @@ public final class IdentityFeature implements Feature {
     this.ipcache = new Ipcache(allocator, addresses.allocator().families(), inputs(config));
     this.labels = new EndpointLabels(config.clusterName(), source.source());
     var hostPrefixes = new HostPrefixes(ipcache, addresses.routers());
-    this.nodePrefixes = new NodePrefixes(config.instance() + "-host-addresses", hostPrefixes::put);
+    this.nodePrefixes =
+        new NodePrefixes(
+            config.instance() + "-host-addresses",
+            own -> {
+              hostPrefixes.put(own.delivered());
+              put(own.addresses());
+            });
     context.repeat("host-addresses", NodePrefixes.INTERVAL, nodePrefixes::repeat);
   }
 
@@ -62,6 +78,26 @@ public final class IdentityFeature implements Feature {
     Set<String> inputs = new HashSet<>(Set.of(HostPrefixes.INPUT));
     config.store().ifPresent(_ -> inputs.addAll(ClusterPrefixes.INPUTS));
     return inputs;
+  }
+
+  private void put(Set<IpAddress> present) {
+    nodeAddresses.write(batch -> {
+      nodeAddresses
+          .table()
+          .snapshot()
+          .forEach(row -> {
+            if (!present.contains(row.key())) {
+              batch.remove(row.key());
+            }
+          });
+      present.forEach(address -> batch.put(address, address));
+    });
+    nodeAddresses.synced(KERNEL);
+  }
+
+  /** The addresses at which those outside ask this node. */
+  public Table<IpAddress, IpAddress> nodeAddresses() {
+    return nodeAddresses.table();
   }
 
   /** Gives label sets their identities. */

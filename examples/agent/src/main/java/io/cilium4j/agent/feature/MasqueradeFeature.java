@@ -39,8 +39,8 @@ public final class MasqueradeFeature implements Feature {
   /** The datapath whose pods' packets pass the node's own stack on their way out. */
   private static final String DATAPATH = "ebpf";
 
-  private static final String MISSING =
-      "the program nft is not installed (Debian's package nftables)";
+  /** What is said where the program is not. */
+  static final String MISSING = "the program nft is not installed (Debian's package nftables)";
 
   private final AgentConfig config;
   private final String datapath;
@@ -163,25 +163,36 @@ public final class MasqueradeFeature implements Feature {
     if (on.isEmpty() || !now.isInitialised()) {
       return;
     }
-    List<NodeRow> rows = new ArrayList<>();
-    now.forEach(row -> {
-      if (row.value() instanceof NodeRow node) {
-        rows.add(node);
-      }
-    });
-    wanted = scope(on, rows);
+    wanted = scope(on, nodes(now));
     write();
   }
 
   private Scope scope(Set<IpFamily> on, List<NodeRow> others) {
-    List<IpPrefix> inside = new ArrayList<>(config.podCidrs());
+    List<IpPrefix> inside = inside(config.podCidrs(), others);
     inside.addAll(config.masquerade().nativeRouting());
+    return new Scope(
+        config.podCidrs().stream().filter(each -> on.contains(each.family())).toList(), inside);
+  }
+
+  /** The cluster's pods, and the addresses of other nodes. */
+  static List<IpPrefix> inside(List<IpPrefix> podCidrs, List<NodeRow> others) {
+    List<IpPrefix> inside = new ArrayList<>(podCidrs);
     for (NodeRow node : others) {
       inside.addAll(node.podCidrs());
       node.addresses().forEach(address -> inside.add(IpPrefix.host(address)));
     }
-    return new Scope(
-        config.podCidrs().stream().filter(each -> on.contains(each.family())).toList(), inside);
+    return inside;
+  }
+
+  /** The other nodes' rows among some. */
+  static List<NodeRow> nodes(Snapshot<RowKey, Row> rows) {
+    List<NodeRow> nodes = new ArrayList<>();
+    rows.forEach(row -> {
+      if (row.value() instanceof NodeRow node) {
+        nodes.add(node);
+      }
+    });
+    return nodes;
   }
 
   private void write() {

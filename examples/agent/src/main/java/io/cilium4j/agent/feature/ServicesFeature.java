@@ -45,6 +45,7 @@ public final class ServicesFeature implements Feature {
                 source.resources(),
                 given.table(),
                 identity.ipcache().table(),
+                identity.nodeAddresses(),
                 config.podCidrs(),
                 config.nodeName()),
             context.folder().serviceNumbers(),

@@ -67,11 +67,12 @@ final class StatusView {
   private static KubeProxyReplacement kubeProxyReplacement(Agent agent) {
     boolean hasServices = agent.services().areCarriedOut();
     boolean hasSockets = agent.services().areForNodeProcesses();
+    boolean hasNodePorts = hasServices && agent.servesExternalClients();
     var features =
         new Features(
-            new Features.NodePort(false, "", "", "", "", 0, 0, 0),
+            nodePort(hasNodePorts),
             new Features.HostPort(false),
-            new Features.ExternalIPs(false),
+            new Features.ExternalIPs(hasNodePorts),
             new Features.HostReachableServices(
                 hasSockets, hasSockets ? List.of("TCP", "UDP") : List.of()),
             new Features.SocketLB(hasSockets),
@@ -83,7 +84,17 @@ final class StatusView {
                 new Features.Nat46X64.Gateway(false, List.of())),
             new Features.SocketLBTracing(false),
             false);
-    return KubeProxyReplacement.builder().mode("False").features(features).build();
+    return KubeProxyReplacement.builder()
+        .mode(hasSockets && hasNodePorts ? "True" : "False")
+        .features(features)
+        .build();
+  }
+
+  /** Kubernetes' own range; a port outside of it is served as well. */
+  private static Features.NodePort nodePort(boolean on) {
+    return on
+        ? new Features.NodePort(true, "SNAT", "", "Random", "None", 30_000, 32_767, 0)
+        : new Features.NodePort(false, "", "", "", "", 0, 0, 0);
   }
 
   private StatusView() {}

@@ -23,8 +23,8 @@ record AddressFrontends(IpAddress address, List<Frontend> frontends) {
   }
 
   /**
-   * What the datapath is to hold. What an address of Kubernetes is asked beside its ports goes
-   * nowhere: such a row has the number of the first of the address's frontends.
+   * What the datapath is to hold. What a ClusterIP is asked beside its ports goes nowhere: such a
+   * row has the number of the first of the address's frontends.
    */
   List<FrontendRow> rows() {
     List<FrontendRow> rows = new ArrayList<>();
@@ -32,7 +32,9 @@ record AddressFrontends(IpAddress address, List<Frontend> frontends) {
       if (!frontend.isInForce()) {
         continue;
       }
-      if (rows.isEmpty() && frontend.owner() instanceof KubernetesService) {
+      if (rows.isEmpty()
+          && frontend.owner() instanceof KubernetesService service
+          && service.owns(address)) {
         rows.add(new FrontendRow(FrontendKey.rest(address), frontend.number(), List.of(), 0));
       }
       rows.add(frontend.row());

@@ -3,12 +3,14 @@ package io.cilium4j.agent.service;
 
 import io.cilium4j.agent.service.Slice.SliceEndpoint;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.service.Backend.State;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -34,33 +36,89 @@ final class Backends {
   private Backends() {}
 
   /**
+   * What stands behind a frontend.
+   *
+   * @param type who asks it
+   */
+  record Behind(FrontendType type, List<Place> places) {}
+
+  /**
    * The frontends of a Service of Kubernetes.
    *
    * @param slices in the order of their names, so that what several say is always read alike
    * @param node this node
+   * @param nodeAddresses at which its node ports are asked
    */
-  static SortedMap<FrontendKey, List<Place>> of(
-      KubernetesService service, List<Slice> slices, String node, Complaints complaints) {
-    SortedMap<FrontendKey, List<Place>> frontends = new TreeMap<>();
-    for (IpAddress address : service.addresses()) {
-      for (ServicePort port : service.ports()) {
-        Map<Target, Place> places = new TreeMap<>();
-        for (Slice slice : slices) {
-          for (ServicePort served : slice.ports()) {
-            if (served.serves(port) && isReachable(port, served, complaints)) {
-              slice.endpoints().stream()
-                  .filter(each -> !service.isLocal() || each.node().equals(node))
-                  .filter(each -> each.address().family() == address.family())
-                  .forEach(each -> add(places, place(each, served.port())));
-            }
-          }
-        }
-        var key = new FrontendKey(address, port.port(), port.protocol());
+  static SortedMap<FrontendKey, Behind> of(
+      KubernetesService service,
+      List<Slice> slices,
+      String node,
+      Collection<IpAddress> nodeAddresses,
+      Complaints complaints) {
+    SortedMap<FrontendKey, Behind> frontends = new TreeMap<>();
+    External external = service.external();
+    Map<IpFamily, List<Place>> places = new EnumMap<>(IpFamily.class);
+    for (ServicePort port : service.ports()) {
+      places.clear();
+      for (IpAddress address : service.addresses()) {
+        List<Place> all = places(port, slices, address.family(), complaints);
+        places.put(address.family(), all);
+        List<Place> asked =
+            service.isLocal()
+                ? all.stream().filter(each -> each.node().equals(node)).toList()
+                : all;
         frontends.put(
-            key, limited(places.values(), port.port() + "/" + port.protocol(), complaints));
+            new FrontendKey(address, port.port(), port.protocol()),
+            new Behind(FrontendType.CLUSTER_IP, asked));
       }
+      if (port.nodePort() != 0) {
+        nodeAddresses.stream()
+            .filter(each -> external.families().contains(each.family()))
+            .forEach(each ->
+                put(frontends, each, port.nodePort(), port, FrontendType.NODE_PORT, places));
+      }
+      external
+          .loadBalancer()
+          .forEach(
+              each -> put(frontends, each, port.port(), port, FrontendType.LOAD_BALANCER, places));
+      external
+          .addresses()
+          .forEach(
+              each -> put(frontends, each, port.port(), port, FrontendType.EXTERNAL_IPS, places));
     }
     return frontends;
+  }
+
+  private static void put(
+      SortedMap<FrontendKey, Behind> frontends,
+      IpAddress address,
+      int number,
+      ServicePort port,
+      FrontendType type,
+      Map<IpFamily, List<Place>> places) {
+    var behind = new Behind(type, places.getOrDefault(address.family(), List.of()));
+    // SCTP at another port than its backends' cannot be.
+    boolean isReachable =
+        behind.places().stream()
+            .allMatch(each -> isReachable(port.protocol(), number, each.backend().port()));
+    if (isReachable) {
+      frontends.putIfAbsent(new FrontendKey(address, number, port.protocol()), behind);
+    }
+  }
+
+  private static List<Place> places(
+      ServicePort port, List<Slice> slices, IpFamily family, Complaints complaints) {
+    Map<Target, Place> places = new TreeMap<>();
+    for (Slice slice : slices) {
+      for (ServicePort served : slice.ports()) {
+        if (served.serves(port) && isReachable(port, served, complaints)) {
+          slice.endpoints().stream()
+              .filter(each -> each.address().family() == family)
+              .forEach(each -> add(places, place(each, served.port())));
+        }
+      }
+    }
+    return limited(places.values(), port.port() + "/" + port.protocol(), complaints);
   }
 
   private static Place place(SliceEndpoint endpoint, int port) {

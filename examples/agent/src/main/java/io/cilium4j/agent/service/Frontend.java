@@ -8,15 +8,18 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
+import io.cilium4j.datapath.net.NodePorts.ExternalFrontend;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /**
  * An address and port of a service, as its owner wants it.
  *
  * @param number its number, 1 to 65535
+ * @param type who asks it
  * @param backends what stands behind it, each once
  * @param affinitySeconds for how long a client keeps its backend; 0 if it does not
  * @param refusal why it is not carried out; empty if it is
@@ -24,6 +27,7 @@ import java.util.Set;
 public record Frontend(
     int number,
     FrontendKey key,
+    FrontendType type,
     Owner owner,
     List<Place> backends,
     int affinitySeconds,
@@ -43,6 +47,35 @@ public record Frontend(
         key, number, backends.stream().map(Place::backend).toList(), affinitySeconds);
   }
 
+  /**
+   * What clients outside of the cluster are to be served; absent for nothing.
+   *
+   * @param node this node
+   */
+  public Optional<ExternalFrontend> external(String node) {
+    if (!type.isExternal() || !isInForce() || !(owner instanceof KubernetesService service)) {
+      return Optional.empty();
+    }
+    boolean isLocal = service.isExternallyLocal();
+    var served =
+        new FrontendRow(
+            key,
+            number,
+            backends.stream()
+                .filter(each -> !isLocal || each.node().equals(node))
+                .map(Place::backend)
+                .toList(),
+            affinitySeconds);
+    return Optional.of(
+        new ExternalFrontend(
+            number,
+            key,
+            served.candidates(),
+            affinitySeconds > 0,
+            type == FrontendType.LOAD_BALANCER ? service.external().sources() : List.of(),
+            isLocal));
+  }
+
   /** It as the API shows it. */
   public ServiceSpec spec() {
     if (owner instanceof GivenService given) {
@@ -58,7 +91,7 @@ public record Frontend(
             key.port()),
         backends.stream().map(Frontend::shown).toList(),
         ServiceSpec.Flags.builder()
-            .type("ClusterIP")
+            .type(type.text())
             .trafficPolicy(service.externalPolicy())
             .extTrafficPolicy(service.externalPolicy())
             .intTrafficPolicy(service.isLocal() ? "Local" : "Cluster")

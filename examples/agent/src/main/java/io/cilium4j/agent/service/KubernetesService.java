@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param affinitySeconds for how long a client keeps its backend; 0 if it does not
  * @param externalPolicy its external traffic policy, {@code Cluster} or {@code Local}
  * @param isLocal whether only backends of the client's own node are asked
+ * @param external how those outside ask it
  */
 record KubernetesService(
     ResourceKey key,
@@ -27,7 +28,8 @@ record KubernetesService(
     List<ServicePort> ports,
     int affinitySeconds,
     String externalPolicy,
-    boolean isLocal)
+    boolean isLocal,
+    External external)
     implements Owner, Comparable<KubernetesService> {
 
   /** The kind that is read. */
@@ -67,6 +69,16 @@ record KubernetesService(
     return key.toString();
   }
 
+  /** Whether those outside are led to backends of the node that they ask, and to no others. */
+  boolean isExternallyLocal() {
+    return externalPolicy.equals(LOCAL);
+  }
+
+  /** Whether it has an address to itself: nothing else is asked there. */
+  boolean owns(IpAddress address) {
+    return addresses.contains(address);
+  }
+
   /** The service of an object; absent if it has no address, or is not ours to balance. */
   static Optional<KubernetesService> read(RawResource raw, Complaints complaints) {
     Object object = raw.object();
@@ -94,7 +106,8 @@ record KubernetesService(
             ports,
             affinity(object, complaints),
             external.equals(LOCAL) ? LOCAL : "Cluster",
-            Trees.text(object, "spec", "internalTrafficPolicy").equals(LOCAL)));
+            Trees.text(object, "spec", "internalTrafficPolicy").equals(LOCAL),
+            External.read(object, addresses, complaints)));
   }
 
   private static List<IpAddress> addresses(Object object, Complaints complaints) {

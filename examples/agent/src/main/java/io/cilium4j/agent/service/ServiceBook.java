@@ -2,6 +2,7 @@
 package io.cilium4j.agent.service;
 
 import io.cilium4j.agent.ServiceRefusedException;
+import io.cilium4j.agent.service.Backends.Behind;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.RawResource;
@@ -12,14 +13,15 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.BiConsumer;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +32,8 @@ import org.jspecify.annotations.Nullable;
  * changes makes its addresses be looked at anew, with everybody who wants one of them:
  *
  * <ul>
- *   <li>Of the services of Kubernetes with one address the oldest has it, all of it.
+ *   <li>Of the services of Kubernetes with one ClusterIP the oldest has it, all of it; of those
+ *       with one frontend elsewhere the oldest has that one.
  *   <li>What a client of the API wants is refused where Kubernetes, a client with a lower number, a
  *       node or a pod has it.
  * </ul>
@@ -43,8 +46,19 @@ final class ServiceBook {
   record Moved(AddressFrontends before, AddressFrontends after) {}
 
   /** A service of Kubernetes, with what stands behind each of its frontends. */
-  private record Resolved(
-      KubernetesService service, SortedMap<FrontendKey, List<Place>> frontends) {}
+  private record Resolved(KubernetesService service, SortedMap<FrontendKey, Behind> frontends) {
+
+    /** Where it is asked, or wants to be. */
+    Set<IpAddress> addresses() {
+      Set<IpAddress> all = new TreeSet<>(service.addresses());
+      frontends.keySet().forEach(key -> all.add(key.address()));
+      return all;
+    }
+  }
+
+  /** The service of the API server, whose addresses nobody takes. */
+  private static final ResourceKey API_SERVER =
+      new ResourceKey(KubernetesService.KIND, "default", "kubernetes");
 
   private final String node;
   private final ServiceNumbers numbers;
@@ -59,6 +73,10 @@ final class ServiceBook {
   private final Map<ResourceKey, TreeSet<ResourceKey>> slicesOf = new HashMap<>();
 
   private final Map<ResourceKey, Resolved> services = new HashMap<>();
+
+  /** At which node ports are asked. */
+  private final TreeSet<IpAddress> nodeAddresses = new TreeSet<>();
+
   private final Map<IpAddress, TreeSet<KubernetesService>> claims = new HashMap<>();
   private final Map<Long, GivenService> given = new HashMap<>();
   private final Map<IpAddress, TreeMap<Long, GivenService>> givenAt = new HashMap<>();
@@ -177,8 +195,20 @@ final class ServiceBook {
 
   /** Whose an address is may be another now. */
   void occupationChanged(IpAddress address) {
-    if (givenAt.containsKey(address)) {
+    if (givenAt.containsKey(address) || claims.containsKey(address)) {
       changedAddresses.add(address);
+    }
+  }
+
+  /** An address is this node's now, or is no more. */
+  void nodeAddressChanged(IpAddress address, boolean isThere) {
+    if (isThere ? nodeAddresses.add(address) : nodeAddresses.remove(address)) {
+      changedAddresses.add(address);
+      services.forEach((key, resolved) -> {
+        if (!resolved.service().external().families().isEmpty()) {
+          changedServices.add(key);
+        }
+      });
     }
   }
 
@@ -204,7 +234,7 @@ final class ServiceBook {
   private void resolve(ResourceKey key) {
     Resolved before = services.remove(key);
     if (before != null) {
-      for (IpAddress address : before.service().addresses()) {
+      for (IpAddress address : before.addresses()) {
         changedAddresses.add(address);
         claims.computeIfPresent(
             address,
@@ -220,15 +250,21 @@ final class ServiceBook {
     Optional<KubernetesService> read =
         raw == null ? Optional.empty() : KubernetesService.read(raw, complaints);
     read.ifPresent(service -> {
-      SortedMap<FrontendKey, List<Place>> frontends =
-          Backends.of(service, slices(key), node, complaints);
-      services.put(key, new Resolved(service, frontends));
-      for (IpAddress address : service.addresses()) {
+      var resolved =
+          new Resolved(service, Backends.of(service, slices(key), node, nodeAddresses, complaints));
+      services.put(key, resolved);
+      for (IpAddress address : resolved.addresses()) {
         changedAddresses.add(address);
         claims.computeIfAbsent(address, _ -> new TreeSet<>()).add(service);
       }
     });
     tell(key.toString(), complaints.line());
+    if (key.equals(API_SERVER)) {
+      // Where it is nobody else is asked.
+      services
+          .values()
+          .forEach(each -> changedAddresses.addAll(each.service().external().addresses()));
+    }
   }
 
   private List<Slice> slices(ResourceKey service) {
@@ -244,23 +280,68 @@ final class ServiceBook {
     return slices;
   }
 
-  /** The service of Kubernetes that has an address, and its frontends there. */
-  private SortedMap<FrontendKey, List<Place>> frontendsOfOwner(IpAddress address) {
-    KubernetesService owner = owner(address);
-    Resolved resolved = owner == null ? null : services.get(owner.key());
-    if (resolved == null) {
-      return new TreeMap<>();
+  /**
+   * The frontends of Kubernetes' services at an address. A ClusterIP is its service's, all of it;
+   * elsewhere each frontend is that of the first service that wants it.
+   *
+   * @param quarrels takes who does not get what it wants, and why
+   */
+  private SortedMap<FrontendKey, Resolved> claimed(
+      IpAddress address, BiConsumer<KubernetesService, String> quarrels) {
+    SortedMap<FrontendKey, Resolved> all = new TreeMap<>();
+    TreeSet<KubernetesService> claimants = claims.getOrDefault(address, new TreeSet<>());
+    Optional<KubernetesService> owner =
+        claimants.stream().filter(each -> each.owns(address)).findFirst();
+    for (KubernetesService service : claimants) {
+      if (owner.isPresent() && !owner.get().equals(service)) {
+        String why = service.owns(address) ? ", which is older" : " ClusterIP";
+        quarrels.accept(service, address + " is " + owner.get() + "'s" + why);
+        continue;
+      }
+      Resolved resolved = services.get(service.key());
+      if (resolved == null) {
+        continue;
+      }
+      resolved
+          .frontends()
+          .forEach((key, behind) -> {
+            if (!key.address().equals(address)) {
+              return;
+            }
+            String refusal = refusal(key.address(), behind.type());
+            Resolved other = all.get(key);
+            if (!refusal.isEmpty()) {
+              quarrels.accept(service, refusal);
+            } else if (other != null) {
+              quarrels.accept(service, key + " is " + other.service() + "'s, which is older");
+            } else {
+              all.put(key, resolved);
+            }
+          });
     }
-    return resolved.frontends().entrySet().stream()
-        .filter(each -> each.getKey().address().equals(address))
-        .collect(
-            Collectors.toMap(
-                Map.Entry::getKey, Map.Entry::getValue, (one, _) -> one, TreeMap::new));
+    return all;
   }
 
-  private @Nullable KubernetesService owner(IpAddress address) {
-    TreeSet<KubernetesService> all = claims.get(address);
-    return all == null ? null : all.first();
+  /** Why a service may not be asked at an address; empty if it may. */
+  private String refusal(IpAddress address, FrontendType type) {
+    boolean isOccupied =
+        switch (type) {
+          case CLUSTER_IP, NODE_PORT -> false;
+          // A node may be its own balancer.
+          case LOAD_BALANCER -> !nodeAddresses.contains(address) && this.isOccupied.test(address);
+          case EXTERNAL_IPS -> this.isOccupied.test(address) || isApiServer(address);
+        };
+    return isOccupied
+        ? type.text() + " " + address + " is the own address of a node, a pod or the API server"
+        : "";
+  }
+
+  private boolean isApiServer(IpAddress address) {
+    Resolved server = services.get(API_SERVER);
+    return server != null
+        && server.frontends().values().stream()
+            .flatMap(each -> each.places().stream())
+            .anyMatch(each -> each.backend().address().equals(address));
   }
 
   /** Before anybody is given a new one. */
@@ -269,7 +350,7 @@ final class ServiceBook {
     if (before == null) {
       return;
     }
-    Set<FrontendKey> wanted = frontendsOfOwner(address).keySet();
+    Set<FrontendKey> wanted = claimed(address, (_, _) -> {}).keySet();
     for (Frontend frontend : before.frontends()) {
       if (frontend.owner() instanceof KubernetesService && !wanted.contains(frontend.key())) {
         numbers.release(frontend.key());
@@ -283,26 +364,27 @@ final class ServiceBook {
     quarrels.remove(address);
     List<Frontend> frontends = new ArrayList<>();
     Map<FrontendKey, Owner> owners = new HashMap<>();
-    KubernetesService owner = owner(address);
-    if (owner != null) {
-      for (KubernetesService other : claims.getOrDefault(address, new TreeSet<>())) {
-        if (!other.equals(owner)) {
-          quarrel(address, other, address + " is " + owner + "'s, which is older");
-        }
-      }
-      frontendsOfOwner(address)
-          .forEach((key, places) -> {
-            owners.put(key, owner);
-            OptionalInt number = numbers.of(key);
-            if (number.isEmpty()) {
-              starved.add(address);
-              quarrel(address, owner, "there are more than " + ServiceNumbers.MAX + " frontends");
-            } else {
-              frontends.add(
-                  new Frontend(number.getAsInt(), key, owner, places, owner.affinitySeconds(), ""));
-            }
-          });
-    }
+    claimed(address, (loser, line) -> quarrel(address, loser, line))
+        .forEach((key, resolved) -> {
+          KubernetesService owner = resolved.service();
+          owners.put(key, owner);
+          OptionalInt number = numbers.of(key);
+          if (number.isEmpty()) {
+            starved.add(address);
+            quarrel(address, owner, "there are more than " + ServiceNumbers.MAX + " frontends");
+            return;
+          }
+          Behind behind = Objects.requireNonNull(resolved.frontends().get(key));
+          frontends.add(
+              new Frontend(
+                  number.getAsInt(),
+                  key,
+                  behind.type(),
+                  owner,
+                  behind.places(),
+                  owner.affinitySeconds(),
+                  ""));
+        });
     for (GivenService service : givenAt.getOrDefault(address, new TreeMap<>()).values()) {
       Owner other = owners.putIfAbsent(service.key(), service);
       String refusal = refusal(service, other);
@@ -311,7 +393,13 @@ final class ServiceBook {
       }
       frontends.add(
           new Frontend(
-              (int) service.number(), service.key(), service, service.places(), 0, refusal));
+              (int) service.number(),
+              service.key(),
+              FrontendType.CLUSTER_IP,
+              service,
+              service.places(),
+              0,
+              refusal));
     }
     return frontends;
   }
@@ -327,7 +415,8 @@ final class ServiceBook {
 
   private void quarrel(IpAddress address, Owner loser, String line) {
     String where = loser + " " + address;
-    problems.put(where, loser + ": " + line);
+    problems.merge(
+        where, loser + ": " + line, (all, _) -> all.contains(line) ? all : all + "; " + line);
     quarrels.computeIfAbsent(address, _ -> new HashSet<>()).add(where);
   }
 

@@ -65,6 +65,7 @@ public final class ServiceController implements Lifecycle.Part {
    * @param resources Kubernetes' objects
    * @param given what clients of the API put, by number
    * @param ipcache whose an address is
+   * @param nodeAddresses at which those outside ask this node
    * @param podCidrs the addresses of this node's pods, whether there is such a pod or not
    * @param node this node's name
    */
@@ -72,6 +73,7 @@ public final class ServiceController implements Lifecycle.Part {
       Table<ResourceKey, RawResource> resources,
       Table<Long, ServiceSpec> given,
       Table<IpPrefix, IpcacheEntry> ipcache,
+      Table<IpAddress, IpAddress> nodeAddresses,
       List<IpPrefix> podCidrs,
       String node) {
     public Inputs {
@@ -102,6 +104,7 @@ public final class ServiceController implements Lifecycle.Part {
   private @Nullable Watch<ResourceKey, RawResource> resources;
   private @Nullable Watch<Long, ServiceSpec> given;
   private @Nullable Watch<IpPrefix, IpcacheEntry> ipcache;
+  private @Nullable Watch<IpAddress, IpAddress> nodeAddresses;
 
   /**
    * Follows nothing yet.
@@ -167,6 +170,7 @@ public final class ServiceController implements Lifecycle.Part {
       resources = inputs.resources().watch(this::schedule);
       given = inputs.given().watch(this::schedule);
       ipcache = inputs.ipcache().watch(this::schedule);
+      nodeAddresses = inputs.nodeAddresses().watch(this::schedule);
     } finally {
       lock.unlock();
     }
@@ -180,6 +184,7 @@ public final class ServiceController implements Lifecycle.Part {
       close(resources);
       close(given);
       close(ipcache);
+      close(nodeAddresses);
       resources = null;
     } finally {
       lock.unlock();
@@ -213,7 +218,7 @@ public final class ServiceController implements Lifecycle.Part {
   long round() {
     lock.lock();
     try {
-      if (resources == null || given == null || ipcache == null) {
+      if (resources == null || given == null || ipcache == null || nodeAddresses == null) {
         return rows.table().revision();
       }
       var objects = resources.poll();
@@ -236,7 +241,11 @@ public final class ServiceController implements Lifecycle.Part {
           book.occupationChanged(change.key().address());
         }
       }
-      if (objects.snapshot().isInitialised()) {
+      var own = nodeAddresses.poll();
+      for (Change<IpAddress, IpAddress> change : own.list()) {
+        book.nodeAddressChanged(change.key(), change instanceof Change.Put);
+      }
+      if (objects.snapshot().isInitialised() && own.snapshot().isInitialised()) {
         write(book.look());
       }
       tellProblems();

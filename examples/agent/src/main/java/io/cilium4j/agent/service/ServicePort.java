@@ -15,8 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param name by which a slice's port is that of a service; may be empty
  * @param port 1 to 65535
  * @param protocol TCP, UDP or SCTP
+ * @param nodePort the port of each node at which a service is asked as well; 0 for none
  */
-record ServicePort(String name, int port, Protocol protocol) {
+record ServicePort(String name, int port, Protocol protocol, int nodePort) {
 
   private static final int MAX_PORT = 65_535;
 
@@ -64,7 +65,19 @@ record ServicePort(String name, int port, Protocol protocol) {
     if (protocol.isEmpty()) {
       complaints.add(path + ".protocol \"" + text + "\": wanted TCP, UDP or SCTP");
     }
-    return protocol.map(known -> new ServicePort(Trees.text(item, "name"), port, known));
+    int nodePort = nodePort(Trees.at(item, "nodePort"), path, complaints);
+    return protocol.map(known -> new ServicePort(Trees.text(item, "name"), port, known, nodePort));
+  }
+
+  private static int nodePort(@Nullable Object number, String path, Complaints complaints) {
+    if (number == null || Integer.valueOf(0).equals(number)) {
+      return 0; // Slices have none, and most services.
+    }
+    if (number instanceof Integer port && port >= 1 && port <= MAX_PORT) {
+      return port;
+    }
+    complaints.add(path + ".nodePort " + number + ": wanted 1 to " + MAX_PORT);
+    return 0;
   }
 
   /** The protocol of this name, if services can have it. */

@@ -9,6 +9,7 @@ import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.config.MasqueradeConfig;
 import io.cilium4j.agent.config.Seam;
+import io.cilium4j.agent.config.ServicesConfig;
 import io.cilium4j.agent.state.Resources;
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.IpAddress;
@@ -109,7 +110,8 @@ class MasqueradeFeatureTest {
             Optional.empty(),
             Routing.NETWORK,
             false,
-            wanted);
+            wanted,
+            ServicesConfig.DEFAULT);
     var context = new FeatureContext(config, new StateFolder(folder), opened, new ArrayList<>());
     var feature = new MasqueradeFeature(context, datapath, others, () -> nft);
     feature.join(lifecycle);

@@ -219,19 +219,6 @@ class ServiceBookTest {
     assertEquals(Map.of(), book.rows);
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"NodePort", "LoadBalancer"})
-  void service_withMoreThanAnAddress_hasTheAddress(String type) {
-    book.put(
-        TestBook.service(
-            "web",
-            "type: %s, clusterIP: 10.96.0.1, externalIPs: [192.0.2.1], ports: [{port: 80, nodePort: 30080}]"
-                .formatted(type)),
-        TestBook.slice("web", "web", 80, List.of("10.1.0.1")));
-    assertEquals(Map.of("10.96.0.1 80/TCP", "10.1.0.1:80"), book.texts());
-    assertEquals(Map.of(), problems());
-  }
-
   // ---- two that want the same
 
   @Test

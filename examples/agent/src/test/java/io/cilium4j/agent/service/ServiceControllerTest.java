@@ -44,6 +44,8 @@ class ServiceControllerTest {
   private final ManualScheduler time = new ManualScheduler();
   private final TableWriter<Long, ServiceSpec> given = TableWriter.create("given");
   private final TableWriter<IpPrefix, IpcacheEntry> ipcache = TableWriter.create("ipcache");
+  private final TableWriter<IpAddress, IpAddress> nodeAddresses =
+      TableWriter.create("node-addresses");
   private TableWriter<ResourceKey, RawResource> resources = newResources();
   private ServiceController controller = newController();
 
@@ -53,7 +55,13 @@ class ServiceControllerTest {
 
   private ServiceController newController() {
     return new ServiceController(
-        new Inputs(resources.table(), given.table(), ipcache.table(), List.of(), TestBook.NODE),
+        new Inputs(
+            resources.table(),
+            given.table(),
+            ipcache.table(),
+            nodeAddresses.table(),
+            List.of(),
+            TestBook.NODE),
         StateFile.NONE,
         time);
   }

@@ -86,6 +86,7 @@ class ServiceFiguresTest {
                   resources.table(),
                   TableWriter.<Long, ServiceSpec>create("given").table(),
                   TableWriter.<IpPrefix, IpcacheEntry>create("ipcache").table(),
+                  TableWriter.<IpAddress, IpAddress>create("node-addresses").table(),
                   List.of(),
                   TestBook.NODE),
               new FolderFile(temp.resolve("numbers.json"), 1 << 24, () -> false),

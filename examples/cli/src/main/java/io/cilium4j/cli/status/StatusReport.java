@@ -92,7 +92,7 @@ final class StatusReport {
     Json replacement = status.get("kube-proxy-replacement");
     if (replacement.isPresent()) {
       boolean isPart =
-          replacement.get("mode").text().equals("False")
+          !replacement.get("features", "nodePort", "enabled").isTrue()
               && replacement.get("features", "sessionAffinity", "enabled").isTrue();
       line(
           "KubeProxyReplacement:",

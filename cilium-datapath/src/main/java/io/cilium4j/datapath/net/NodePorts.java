@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.net;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.service.Backend;
+import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * Has those outside of the cluster reach services at the node: a table of nftables of the
+ * instance's own, by which the kernel exchanges a frontend's address for a backend's in the first
+ * packet of a connection, and remembers it for the others.
+ *
+ * <pre>
+ *   table inet cilium4j_INSTANCE_nodeport {
+ *     map frontends4 { type ipv4_addr . inet_proto . inet_service : verdict
+ *                      elements = { 192.0.2.1 . tcp . 30080 : goto f7 } }
+ *     chain f7 { meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.0.1.5 . 8080, … } }
+ *     chain prerouting { ip daddr . meta l4proto . th dport vmap @frontends4 … }
+ *     chain output     { the same, for processes of the node }
+ *     chain postrouting { under the node's address where the answer would not come back else }
+ *     chain forward    { refuses what nothing stands behind }
+ *   }
+ * </pre>
+ *
+ * <p>A client outside keeps its address where the backend is a pod of this node. Else it appears
+ * under the node's, so that answers come back by this node; so does a client in the cluster, whose
+ * answers would take a shorter way.
+ *
+ * <p>A look-up of a frontend costs the same however many there are; a change writes all of them.
+ *
+ * <p>Safe for use by several threads, in the network namespace of the thread that calls.
+ */
+public final class NodePorts {
+
+  /** Of which hash of an address a client's backend follows, over restarts and on all nodes. */
+  private static final int SEED = 0x6369;
+
+  /**
+   * What is served to the outside.
+   *
+   * @param frontends each key once
+   * @param pods prefixes of the node's own pods
+   * @param inside prefixes of the cluster's pods, and addresses of other nodes; may overlap
+   */
+  public record Scope(
+      Collection<ExternalFrontend> frontends,
+      Collection<IpPrefix> pods,
+      Collection<IpPrefix> inside) {
+    public Scope {
+      frontends =
+          frontends.stream().sorted(Comparator.comparingInt(ExternalFrontend::number)).toList();
+      pods = List.copyOf(new TreeSet<>(pods));
+      inside = List.copyOf(new TreeSet<>(inside));
+    }
+  }
+
+  /**
+   * A frontend that clients outside ask.
+   *
+   * @param number the frontend's own
+   * @param backends those that take new connections; of one family with the key
+   * @param hasAffinity whether a client keeps its backend while the backends stay the same
+   * @param sources prefixes whose addresses are served, others are dropped; empty for everybody
+   * @param isLocal whether it has backends of this node only: without one it is silent, and others
+   *     are asked
+   */
+  public record ExternalFrontend(
+      int number,
+      FrontendKey key,
+      List<Backend> backends,
+      boolean hasAffinity,
+      List<IpPrefix> sources,
+      boolean isLocal) {
+    public ExternalFrontend {
+      backends = backends.stream().sorted().toList();
+      sources = List.copyOf(sources);
+    }
+
+    private String chain() {
+      return "f" + number;
+    }
+
+    private boolean isRefused() {
+      return backends.isEmpty() && !isLocal;
+    }
+
+    /** Address, protocol and port, as elements of a set are written. */
+    private String element() {
+      return "%s . %s . %d".formatted(key.address(), protocol(), key.port());
+    }
+
+    private String element(Backend backend) {
+      return "%s . %s . %d".formatted(backend.address(), protocol(), backend.port());
+    }
+
+    private String protocol() {
+      return key.protocol().name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  private final NftTable table;
+
+  /** Touches nothing; reads what an earlier process wrote. */
+  public NodePorts(InstanceNames names, Nft nft) {
+    this.table = new NftTable(nft, "cilium4j_" + names.instance() + "_nodeport");
+    table.takeOver();
+  }
+
+  /**
+   * Sees whether it can be done here; changes nothing.
+   *
+   * @throws DatapathException if not, with what the kernel or the program said
+   */
+  public void check() {
+    Scope some =
+        new Scope(
+            Stream.of("192.0.2.1", "2001:db8::1")
+                .map(IpAddress::parse)
+                .map(address ->
+                    new ExternalFrontend(
+                        address.isV4() ? 4 : 6,
+                        new FrontendKey(address, 1, Protocol.TCP),
+                        List.of(Backend.active(address, 1), Backend.active(address, 2)),
+                        true,
+                        List.of(IpPrefix.host(address)),
+                        false))
+                .toList(),
+            List.of(),
+            List.of());
+    table.check(name -> script(name, some));
+  }
+
+  /** Whether an earlier process left the table. */
+  public boolean isThere() {
+    return table.isThere();
+  }
+
+  /**
+   * Has this be served from now on; leaves alone what is so already. Not after {@link #remove}.
+   *
+   * @throws DatapathException if it cannot; what was served before is still
+   */
+  public void apply(Scope scope) {
+    table.apply(name -> script(name, scope));
+  }
+
+  /**
+   * Writes the table again if somebody changed or removed it.
+   *
+   * @return whether it was so
+   * @throws DatapathException if it cannot
+   */
+  public boolean mend() {
+    return table.mend();
+  }
+
+  /**
+   * Removes the table, for good. No error if there is none.
+   *
+   * @throws DatapathException if it cannot
+   */
+  public void remove() {
+    table.remove();
+  }
+
+  /** What brings the table about, whether or not it is there. */
+  static String script(String table, Scope scope) {
+    String owner = NftTable.FAMILY + " " + table;
+    List<String> lines = new ArrayList<>();
+    lines.add("add table " + owner);
+    List<IpPrefix> inside = new ArrayList<>(scope.pods());
+    inside.addAll(scope.inside());
+    lines.addAll(InsideSets.lines(owner, inside));
+    scope.frontends().stream()
+        .filter(each -> !each.isRefused())
+        .forEach(each -> lines.addAll(chain(owner, each)));
+    for (IpFamily family : IpFamily.values()) {
+      lines.addAll(sets(owner, Family.of(family), scope));
+    }
+    lines.add(base(owner, "prerouting", "nat", "prerouting priority dstnat"));
+    lines.add(base(owner, "output", "nat", "output priority -100"));
+    lines.add(base(owner, "postrouting", "nat", "postrouting priority srcnat - 1"));
+    lines.add(base(owner, "forward", "filter", "forward priority filter"));
+    for (IpFamily each : IpFamily.values()) {
+      Family family = Family.of(each);
+      String asked = "%s daddr . meta l4proto . th dport".formatted(family.ip);
+      for (String hook : List.of("prerouting", "output")) {
+        lines.add(
+            "add rule %s %s %s vmap @frontends%s".formatted(owner, hook, asked, family.digit));
+      }
+      for (String answer : List.of("meta l4proto tcp reject with tcp reset", "reject")) {
+        lines.add(
+            "add rule %s forward %s @refused%s %s".formatted(owner, asked, family.digit, answer));
+      }
+      lines.addAll(source(owner, family, asked, scope));
+    }
+    return String.join("\n", lines) + "\n";
+  }
+
+  /** How one family is written. */
+  private record Family(IpFamily family, String ip, String digit) {
+    static Family of(IpFamily family) {
+      return family == IpFamily.IPV4
+          ? new Family(family, "ip", "4")
+          : new Family(family, "ip6", "6");
+    }
+
+    boolean has(ExternalFrontend frontend) {
+      return frontend.key().address().family() == family;
+    }
+  }
+
+  private static String base(String owner, String chain, String type, String hook) {
+    return """
+    add chain %1$s %2$s { type %3$s hook %4$s; policy accept; }
+    flush chain %1$s %2$s\
+    """
+        .formatted(owner, chain, type, hook);
+  }
+
+  /** The chain of a frontend. */
+  private static List<String> chain(String owner, ExternalFrontend frontend) {
+    Family family = Family.of(frontend.key().address().family());
+    String chain = owner + " " + frontend.chain();
+    List<String> lines = new ArrayList<>();
+    lines.add("add chain " + chain);
+    lines.add("flush chain " + chain);
+    String rule = "add rule " + chain + " ";
+    List<IpPrefix> sources =
+        frontend.sources().stream().filter(each -> each.family() == family.family).toList();
+    if (frontend.backends().isEmpty() || (sources.isEmpty() && !frontend.sources().isEmpty())) {
+      lines.add(rule + "drop");
+      return lines;
+    }
+    if (!sources.isEmpty()) {
+      String all = joined(sources.stream(), IpPrefix::toString);
+      lines.add(rule + "%s saddr != { %s } drop".formatted(family.ip, all));
+    }
+    lines.add(
+        rule
+            + "meta l4proto %s dnat %s to %s"
+                .formatted(frontend.protocol(), family.ip, target(frontend, family)));
+    return lines;
+  }
+
+  private static String target(ExternalFrontend frontend, Family family) {
+    List<Backend> backends = frontend.backends();
+    if (backends.size() == 1) {
+      return backends.getFirst().toString();
+    }
+    String choice =
+        frontend.hasAffinity()
+            ? "jhash %s saddr mod %d seed %d".formatted(family.ip, backends.size(), SEED)
+            : "numgen random mod " + backends.size();
+    String all =
+        joined(
+            IntStream.range(0, backends.size()).boxed(),
+            i -> "%d : %s . %d".formatted(i, backends.get(i).address(), backends.get(i).port()));
+    return choice + " map { " + all + " }";
+  }
+
+  /** Frontends that lead somewhere, those that do not, their addresses, and where they lead. */
+  private static List<String> sets(String owner, Family family, Scope scope) {
+    String type = (family.family == IpFamily.IPV4 ? "ipv4_addr" : "ipv6_addr");
+    String place = type + " . inet_proto . inet_service";
+    List<ExternalFrontend> all = scope.frontends().stream().filter(family::has).toList();
+    List<String> lines = new ArrayList<>();
+    lines.addAll(
+        set(
+            "map",
+            owner + " frontends" + family.digit,
+            place + " : verdict",
+            all.stream()
+                .filter(each -> !each.isRefused())
+                .map(each -> each.element() + " : goto " + each.chain())));
+    lines.addAll(
+        set(
+            "set",
+            owner + " refused" + family.digit,
+            place,
+            all.stream().filter(ExternalFrontend::isRefused).map(ExternalFrontend::element)));
+    lines.addAll(
+        set(
+            "set",
+            owner + " addresses" + family.digit,
+            type,
+            all.stream().map(each -> each.key().address().toString())));
+    lines.addAll(
+        set(
+            "set",
+            owner + " backends" + family.digit,
+            place,
+            all.stream().flatMap(each -> each.backends().stream().map(each::element))));
+    return lines;
+  }
+
+  private static List<String> set(String kind, String name, String type, Stream<String> elements) {
+    List<String> lines = new ArrayList<>();
+    lines.add("add %s %s { type %s; }".formatted(kind, name, type));
+    lines.add("flush %s %s".formatted(kind, name));
+    String all = joined(elements.distinct(), Function.identity());
+    if (!all.isEmpty()) {
+      lines.add("add element %s { %s }".formatted(name, all));
+    }
+    return lines;
+  }
+
+  /**
+   * The source of what was translated here. By addresses before and after: a translation of
+   * somebody else's is left alone.
+   */
+  private static List<String> source(String owner, Family family, String asked, Scope scope) {
+    String rule =
+        "add rule %s postrouting ct status dnat ct original %s daddr @addresses%s %s @backends%s "
+            .formatted(owner, family.ip, family.digit, asked, family.digit);
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        rule + "%s saddr @%s masquerade".formatted(family.ip, InsideSets.name(family.family)));
+    scope.pods().stream()
+        .filter(each -> each.family() == family.family)
+        .forEach(each -> lines.add(rule + "%s daddr %s return".formatted(family.ip, each)));
+    lines.add(rule + "masquerade");
+    return lines;
+  }
+
+  private static <T> String joined(Stream<T> all, Function<T, String> text) {
+    return all.map(text).collect(Collectors.joining(", "));
+  }
+}

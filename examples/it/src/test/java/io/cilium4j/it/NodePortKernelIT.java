@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.it;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.api.model.Service;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.datapath.net.Netns;
+import io.cilium4j.it.TestCluster.Node;
+import io.cilium4j.it.TestCluster.Pod;
+import io.cilium4j.it.TestCluster.Routing;
+import io.cilium4j.it.Traffic.EchoServer;
+import io.cilium4j.it.Traffic.Way;
+import java.net.Socket;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Services that are asked at the node: from outside, from pods, from the node itself. */
+class NodePortKernelIT {
+
+  private static final int NODE_PORT = 30_080;
+  private static final int PORT = 80;
+  private static final int TARGET = 8080;
+
+  /** What a server sees of nobody. */
+  private static final String NOTHING = "nothing";
+
+  private static final Map<IpFamily, String> CLUSTER_IPS =
+      Map.of(IpFamily.IPV4, "10.96.0.20", IpFamily.IPV6, "fd96:0:0:1::20");
+
+  /** Neither a node's nor a pod's; the world sends there by a node. */
+  private static final Map<IpFamily, String> EXTERNAL =
+      Map.of(IpFamily.IPV4, "198.51.100.20", IpFamily.IPV6, "2001:db8:5::20");
+
+  private static String clusterIp(IpFamily family) {
+    return Objects.requireNonNull(CLUSTER_IPS.get(family));
+  }
+
+  private static IpAddress external(IpFamily family) {
+    return IpAddress.parse(Objects.requireNonNull(EXTERNAL.get(family)));
+  }
+
+  /** A service of one family with pods behind it. */
+  private static String service(IpFamily family, String more, String status, List<Pod> pods) {
+    String endpoints =
+        pods.stream()
+            .map(pod ->
+                "{addresses: [\"%s\"], nodeName: %s}"
+                    .formatted(pod.address(family), pod.node().name()))
+            .collect(Collectors.joining(", "));
+    return """
+    ---
+    apiVersion: v1
+    kind: Service
+    metadata: {name: web-%1$s, namespace: default}
+    spec:
+      clusterIPs: ["%2$s"]
+      ports:
+      - {name: tcp, port: 80, nodePort: 30080, protocol: TCP}
+      - {name: udp, port: 80, nodePort: 30080, protocol: UDP}
+      %3$s
+    %4$s
+    ---
+    apiVersion: discovery.k8s.io/v1
+    kind: EndpointSlice
+    metadata:
+      name: web-%1$s
+      namespace: default
+      labels: {kubernetes.io/service-name: web-%1$s}
+    addressType: %5$s
+    ports: [{name: tcp, port: 8080, protocol: TCP}, {name: udp, port: 8080, protocol: UDP}]
+    endpoints: [%6$s]
+    """
+        .formatted(
+            family == IpFamily.IPV4 ? "v4" : "v6",
+            clusterIp(family),
+            more,
+            status,
+            family == IpFamily.IPV4 ? "IPv4" : "IPv6",
+            endpoints);
+  }
+
+  private static void serve(TestCluster cluster, String more, Pod... pods) throws Exception {
+    serve(cluster, more, Map.of(), pods);
+  }
+
+  private static void serve(
+      TestCluster cluster, String more, Map<IpFamily, String> status, Pod... pods)
+      throws Exception {
+    var text = new StringBuilder();
+    for (IpFamily family : IpFamily.values()) {
+      text.append(service(family, more, status.getOrDefault(family, ""), List.of(pods)));
+    }
+    cluster.write("web.yaml", text.toString());
+  }
+
+  private static IpAddress atWorld(Node node, IpFamily family) {
+    return TestCluster.onWorldLink(node, family);
+  }
+
+  /** Waits until a client is seen as somebody. */
+  private static void awaitSeen(
+      TestCluster cluster, Netns client, IpAddress target, int port, Way way, String as) {
+    cluster.await(
+        "seen as " + as + " at " + target,
+        () -> {
+          String seen = Mirror.seen(client, target, port, way);
+          if (!seen.equals(as)) {
+            throw new IllegalStateException(seen);
+          }
+          return true;
+        });
+  }
+
+  private static String seen(Netns client, IpAddress target, int port, Way way) {
+    return Mirror.seen(client, target, port, way);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void nodePort_ofAPodOnOneNode_isReachedAtBothFromEverywhere(Routing routing) throws Exception {
+    try (var cluster = new TestCluster("itp", routing)) {
+      cluster.start();
+      Pod alice = cluster.hiddenPod(cluster.first, "app=alice");
+      Pod near = cluster.hiddenPod(cluster.first, "app=web");
+      cluster.awaitKnown(List.of(alice, near));
+      try (var _ = new Mirror(near.netns(), TARGET)) {
+        serve(cluster, "type: NodePort", near);
+        for (IpFamily family : IpFamily.values()) {
+          String world = Objects.requireNonNull(TestCluster.WORLD.get(family)).toString();
+          for (Way way : List.of(Way.TCP, Way.UDP)) {
+            IpAddress first = atWorld(cluster.first, family);
+            IpAddress second = atWorld(cluster.second, family);
+            // The backend's node: the client keeps its address.
+            awaitSeen(cluster, cluster.world, first, NODE_PORT, way, world);
+            // Another one: answers come back by it.
+            cluster.await(
+                "reached at the second node",
+                () -> !seen(cluster.world, second, NODE_PORT, way).equals(NOTHING));
+            assertNotEquals(world, seen(cluster.world, second, NODE_PORT, way));
+            String own = alice.address(family).toString();
+            assertEquals(own, seen(alice.netns(), first, NODE_PORT, way), cluster::logs);
+            for (IpAddress target : List.of(first, second)) {
+              for (Netns client : List.of(alice.netns(), cluster.first.netns)) {
+                IpAddress address = target.equals(second) ? cluster.second.address(family) : target;
+                String as = seen(client, address, NODE_PORT, way);
+                assertTrue(
+                    IpAddress.tryParse(as).isPresent(),
+                    () -> as + " at " + address + " " + way + "\n" + cluster.logs());
+              }
+            }
+          }
+        }
+        // Only backends of the node that is asked: silence where there is none.
+        serve(cluster, "type: NodePort\n  externalTrafficPolicy: Local", near);
+        for (IpFamily family : IpFamily.values()) {
+          String world = Objects.requireNonNull(TestCluster.WORLD.get(family)).toString();
+          IpAddress second = atWorld(cluster.second, family);
+          awaitSeen(cluster, cluster.world, second, NODE_PORT, Way.UDP, NOTHING);
+          for (Way way : List.of(Way.TCP, Way.UDP)) {
+            assertEquals(
+                world, seen(cluster.world, atWorld(cluster.first, family), NODE_PORT, way));
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void externalAddresses_sourcesAndConflicts_areAsTheyMustBe() throws Exception {
+    try (var cluster = new TestCluster("itq", Routing.NATIVE)) {
+      cluster.start();
+      Pod web = cluster.hiddenPod(cluster.first, "app=web");
+      cluster.awaitKnown(List.of(web));
+      for (IpFamily family : IpFamily.values()) {
+        cluster.routeFromWorld(external(family), cluster.first);
+      }
+      try (var _ = new Mirror(web.netns(), TARGET)) {
+        Map<IpFamily, String> balanced =
+            EXTERNAL.entrySet().stream()
+                .collect(
+                    Collectors.toMap(
+                        Map.Entry::getKey,
+                        each ->
+                            "status: {loadBalancer: {ingress: [{ip: \"%s\"}]}}"
+                                .formatted(each.getValue())));
+        serve(cluster, "type: LoadBalancer", balanced, web);
+        for (IpFamily family : IpFamily.values()) {
+          String world = Objects.requireNonNull(TestCluster.WORLD.get(family)).toString();
+          awaitSeen(cluster, cluster.world, external(family), PORT, Way.TCP, world);
+          awaitSeen(cluster, cluster.world, external(family), PORT, Way.UDP, world);
+        }
+        serve(
+            cluster,
+            "type: LoadBalancer\n  loadBalancerSourceRanges: [192.168.77.0/24]",
+            balanced,
+            web);
+        for (IpFamily family : IpFamily.values()) {
+          awaitSeen(cluster, cluster.world, external(family), PORT, Way.UDP, NOTHING);
+          // The node's own ports are not the balancer's.
+          awaitSeen(
+              cluster,
+              cluster.world,
+              atWorld(cluster.first, family),
+              NODE_PORT,
+              Way.TCP,
+              Objects.requireNonNull(TestCluster.WORLD.get(family)).toString());
+        }
+        // An external IP that is a node's own captures nothing.
+        cluster.write(
+            "thief.yaml",
+            """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: thief, namespace: default}
+            spec:
+              clusterIPs: ["10.96.0.66"]
+              externalIPs: ["%s", "%s"]
+              ports: [{port: 8080}]
+            """
+                .formatted(cluster.second.address(IpFamily.IPV4), web.address(IpFamily.IPV4)));
+        cluster.await(
+            "the status tells of the thief",
+            () -> cluster.first.status().contains("is the own address of a node, a pod"));
+        assertFalse(
+            cluster.first.client().list("/service", Service.class).stream()
+                .map(each -> Objects.requireNonNull(each.spec()).frontendAddress())
+                .anyMatch(each ->
+                    each != null
+                        && each.ip().equals(cluster.second.address(IpFamily.IPV4).toString())
+                        && each.port() == TARGET));
+      }
+    }
+  }
+
+  @Test
+  void nodePort_agentKilledTableFlushedTurnedOff_isAsItMustBe() throws Exception {
+    try (var cluster = new TestCluster("itr", Routing.VXLAN)) {
+      cluster.start();
+      Node node = cluster.first;
+      String table = "cilium4j_" + node.instance() + "_nodeport";
+      Pod far = cluster.hiddenPod(cluster.second, "app=web");
+      cluster.awaitKnown(List.of(far));
+      List<Socket> sockets = new ArrayList<>();
+      try (var _ = new EchoServer(far.netns(), TARGET)) {
+        serve(cluster, "type: NodePort", far);
+        cluster.await("the table is there", () -> node.nft("list", "tables").contains(table));
+        assertReached(cluster, node);
+        List<CountedStream> streams = new ArrayList<>();
+        for (IpFamily family : IpFamily.values()) {
+          Socket socket =
+              cluster.world.call(
+                  () -> new Socket(atWorld(node, family).toInetAddress(), NODE_PORT));
+          sockets.add(socket);
+          streams.add(new CountedStream(socket));
+        }
+        streams.forEach(CountedStream::awaitProgress);
+        node.kill();
+        streams.forEach(CountedStream::awaitProgress);
+        assertReached(cluster, node);
+        node.launch();
+        node.agent().awaitReady();
+        assertReached(cluster, node);
+        // A rule that changes leaves connections alone.
+        serve(cluster, "type: NodePort\n  sessionAffinity: ClientIP", far);
+        cluster.await("affinity", () -> node.nft("list", "table", "inet", table).contains("dnat"));
+        streams.forEach(CountedStream::awaitProgress);
+        streams.forEach(CountedStream::end);
+        node.nft("delete", "table", "inet", table);
+        cluster.await("the table is back", () -> node.nft("list", "tables").contains(table));
+        assertReached(cluster, node);
+        // Nobody behind it.
+        serve(cluster, "type: NodePort");
+        IpAddress asked = atWorld(node, IpFamily.IPV4);
+        cluster.await(
+            "refused",
+            () -> seen(cluster.world, asked, NODE_PORT, Way.TCP).contains("Connection refused"));
+        serve(cluster, "type: NodePort", far);
+        cluster.await(
+            "it is back",
+            () ->
+                node.nft("list", "table", "inet", table)
+                    .contains(far.address(IpFamily.IPV4).toString()));
+        assertReached(cluster, node);
+        node.kill();
+        node.launch(Map.of("kube-proxy-replacement", "false"));
+        node.agent().awaitReady();
+        assertFalse(node.nft("list", "tables").contains(table));
+        node.kill();
+        node.launch(Map.of("kube-proxy-replacement", "true"));
+        node.agent().awaitReady();
+        cluster.await("the table is there", () -> node.nft("list", "tables").contains(table));
+        assertReached(cluster, node);
+      } finally {
+        for (Socket socket : sockets) {
+          socket.close();
+        }
+      }
+      TestCluster.destroy(node);
+      assertFalse(node.nft("list", "tables").contains(table));
+    }
+  }
+
+  private static void assertReached(TestCluster cluster, Node node) {
+    for (IpFamily family : IpFamily.values()) {
+      for (Way way : List.of(Way.TCP, Way.UDP)) {
+        assertTrue(
+            Traffic.reaches(cluster.world, atWorld(node, family), NODE_PORT, way),
+            () -> family + " " + way + "\n" + cluster.logs());
+      }
+    }
+  }
+}
