@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param addresses where it is reached; empty before it has any and after it ended
  * @param hostNetwork whether it shares the node's network and so is no endpoint
  * @param namedPorts the container ports that have a name
+ * @param hostPorts the container ports that its node is asked at
  */
 public record Pod(
     String namespace,
@@ -27,7 +28,19 @@ public record Pod(
     String serviceAccount,
     List<IpAddress> addresses,
     boolean hostNetwork,
-    Map<String, Endpoint.NamedPort> namedPorts) {
+    Map<String, Endpoint.NamedPort> namedPorts,
+    List<HostPort> hostPorts) {
+
+  /**
+   * A container port at which the node is asked.
+   *
+   * @param address the one address of the node; absent for all
+   * @param port the node's port, 1 to 65535
+   * @param protocol TCP, UDP or SCTP
+   * @param containerPort the pod's port, 1 to 65535
+   */
+  public record HostPort(
+      Optional<IpAddress> address, int port, Protocol protocol, int containerPort) {}
 
   /** The account of a pod that names none. */
   public static final String DEFAULT_SERVICE_ACCOUNT = "default";
@@ -36,6 +49,31 @@ public record Pod(
     labels = Map.copyOf(labels);
     addresses = List.copyOf(addresses);
     namedPorts = Map.copyOf(namedPorts);
+    hostPorts = List.copyOf(hostPorts);
+  }
+
+  /** A pod whose node is not asked for it. */
+  public Pod(
+      String namespace,
+      String name,
+      String uid,
+      Optional<String> nodeName,
+      Map<String, String> labels,
+      String serviceAccount,
+      List<IpAddress> addresses,
+      boolean hostNetwork,
+      Map<String, Endpoint.NamedPort> namedPorts) {
+    this(
+        namespace,
+        name,
+        uid,
+        nodeName,
+        labels,
+        serviceAccount,
+        addresses,
+        hostNetwork,
+        namedPorts,
+        List.of());
   }
 
   /** The object it is. */

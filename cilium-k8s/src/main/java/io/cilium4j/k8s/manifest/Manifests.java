@@ -97,7 +97,8 @@ public final class Manifests {
                 .orElse(Pod.DEFAULT_SERVICE_ACCOUNT),
             ended ? List.of() : podAddresses(status),
             Fields.flag(spec, "spec", "hostNetwork"),
-            namedPorts(spec)));
+            namedPorts(spec),
+            hostPorts(spec)));
   }
 
   private static List<IpAddress> podAddresses(Map<String, @Nullable Object> status)
@@ -136,18 +137,51 @@ public final class Manifests {
     if (!name.matches("[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")) {
       throw new ManifestException(path + ".name \"" + name + "\": not a port's name");
     }
-    Object found = Trees.at(port, "containerPort");
-    if (!(found instanceof Integer number) || number < 1 || number > 65_535) {
-      throw Fields.wanted(path + ".containerPort", "1 to 65535", found);
+    return new Endpoint.NamedPort(
+        protocol(port, path).number(), number(port, path, "containerPort"));
+  }
+
+  private static List<Pod.HostPort> hostPorts(Map<String, @Nullable Object> spec)
+      throws ManifestException {
+    List<Pod.HostPort> ports = new ArrayList<>();
+    for (Object container : Fields.list(spec, "spec", "containers")) {
+      for (Object port : Fields.list(container, "spec.containers[]", "ports")) {
+        String path = "spec.containers[].ports[]";
+        if (Trees.at(port, "hostPort") == null) {
+          continue;
+        }
+        Optional<IpAddress> address =
+            Fields.text(port, path, "hostIP")
+                .filter(text -> !text.isEmpty())
+                .map(IpAddress::parse)
+                .filter(each -> !each.toInetAddress().isAnyLocalAddress());
+        ports.add(
+            new Pod.HostPort(
+                address,
+                number(port, path, "hostPort"),
+                protocol(port, path),
+                number(port, path, "containerPort")));
+        bound(ports.size(), path);
+      }
     }
+    return ports;
+  }
+
+  private static int number(Object port, String path, String field) throws ManifestException {
+    Object found = Trees.at(port, field);
+    if (!(found instanceof Integer number) || number < 1 || number > 65_535) {
+      throw Fields.wanted(path + "." + field, "1 to 65535", found);
+    }
+    return number;
+  }
+
+  private static Protocol protocol(Object port, String path) throws ManifestException {
     String protocol = Fields.text(port, path, "protocol").orElse("TCP");
-    Protocol known =
-        Protocol.tryParse(protocol)
-            .filter(p -> p == Protocol.TCP || p == Protocol.UDP || p == Protocol.SCTP)
-            .orElseThrow(() ->
-                new ManifestException(
-                    path + ".protocol \"" + protocol + "\": wanted TCP, UDP or SCTP"));
-    return new Endpoint.NamedPort(known.number(), number);
+    return Protocol.tryParse(protocol)
+        .filter(p -> p == Protocol.TCP || p == Protocol.UDP || p == Protocol.SCTP)
+        .orElseThrow(() ->
+            new ManifestException(
+                path + ".protocol \"" + protocol + "\": wanted TCP, UDP or SCTP"));
   }
 
   /** The API server puts every namespace's name among its labels; a manifest need not. */

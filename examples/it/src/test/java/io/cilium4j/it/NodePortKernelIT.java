@@ -216,6 +216,29 @@ class NodePortKernelIT {
               Way.TCP,
               Objects.requireNonNull(TestCluster.WORLD.get(family)).toString());
         }
+        // A port of the node for one pod.
+        cluster.write(
+            "edge.yaml",
+            """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: edge, namespace: default}
+            spec:
+              nodeName: %s
+              containers: [{name: c, ports: [{containerPort: 8080, hostPort: 8443}]}]
+            status: {podIPs: [{ip: "%s"}, {ip: "%s"}]}
+            """
+                .formatted(
+                    cluster.first.name(), web.address(IpFamily.IPV4), web.address(IpFamily.IPV6)));
+        for (IpFamily family : IpFamily.values()) {
+          awaitSeen(
+              cluster,
+              cluster.world,
+              atWorld(cluster.first, family),
+              8443,
+              Way.TCP,
+              Objects.requireNonNull(TestCluster.WORLD.get(family)).toString());
+        }
         // An external IP that is a node's own captures nothing.
         cluster.write(
             "thief.yaml",

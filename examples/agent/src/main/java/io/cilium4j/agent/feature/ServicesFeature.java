@@ -43,6 +43,7 @@ public final class ServicesFeature implements Feature {
         new ServiceController(
             new ServiceController.Inputs(
                 source.resources(),
+                source.pods(),
                 given.table(),
                 identity.ipcache().table(),
                 identity.nodeAddresses(),

@@ -2,6 +2,7 @@
 package io.cilium4j.agent.feature;
 
 import io.cilium4j.core.Node;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.KubernetesSource;
@@ -44,6 +45,13 @@ public final class SourceFeature implements Feature {
     return source
         .map(KubernetesSource::resources)
         .orElseGet(() -> TableWriter.<ResourceKey, RawResource>create("resources").table());
+  }
+
+  /** Pods. */
+  Table<ResourceKey, Pod> pods() {
+    return source
+        .map(KubernetesSource::pods)
+        .orElseGet(() -> TableWriter.<ResourceKey, Pod>create("pods").table());
   }
 
   /** What the operator wrote of nodes. */

@@ -71,7 +71,7 @@ final class StatusView {
     var features =
         new Features(
             nodePort(hasNodePorts),
-            new Features.HostPort(false),
+            new Features.HostPort(hasNodePorts),
             new Features.ExternalIPs(hasNodePorts),
             new Features.HostReachableServices(
                 hasSockets, hasSockets ? List.of("TCP", "UDP") : List.of()),

@@ -10,7 +10,9 @@ public enum FrontendType {
   /** Everybody, at addresses that a load balancer leads to nodes. */
   LOAD_BALANCER("LoadBalancer"),
   /** Everybody, at addresses that somebody else leads to nodes. */
-  EXTERNAL_IPS("ExternalIPs");
+  EXTERNAL_IPS("ExternalIPs"),
+  /** Everybody, at a port of the node of the pod behind it. */
+  HOST_PORT("HostPort");
 
   private final String text;
 

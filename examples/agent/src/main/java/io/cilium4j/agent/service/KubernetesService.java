@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A Service of Kubernetes that has addresses. Several may claim one: they stand in the order of
- * their age, then of their names, and the first has it.
+ * A Service of Kubernetes that has addresses, or a pod at whose ports its node is asked. Several
+ * may claim one address: services stand in the order of their age, then of their names, pods come
+ * last, and the first has it.
  *
  * @param createdAt when it was made, as Kubernetes writes it; empty where nobody says
  * @param addresses its ClusterIPs, at most one of a family
@@ -36,7 +37,8 @@ record KubernetesService(
   static final String KIND = "Service";
 
   private static final Comparator<KubernetesService> ORDER =
-      Comparator.<KubernetesService, Boolean>comparing(each -> each.createdAt.isEmpty())
+      Comparator.<KubernetesService, Boolean>comparing(each -> !each.key.kind().equals(KIND))
+          .thenComparing(each -> each.createdAt.isEmpty())
           .thenComparing(KubernetesService::createdAt)
           .thenComparing(KubernetesService::key);
 

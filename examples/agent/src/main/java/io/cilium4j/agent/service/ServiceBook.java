@@ -5,6 +5,7 @@ import io.cilium4j.agent.ServiceRefusedException;
 import io.cilium4j.agent.service.Backends.Behind;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Row.FrontendKey;
@@ -66,6 +67,9 @@ final class ServiceBook {
 
   /** Services and slices, as they were read. */
   private final Map<ResourceKey, RawResource> objects = new HashMap<>();
+
+  /** Pods of this node at whose ports the node is asked. */
+  private final Map<ResourceKey, Pod> pods = new HashMap<>();
 
   private final Map<ResourceKey, ResourceKey> serviceOfSlice = new HashMap<>();
 
@@ -161,6 +165,23 @@ final class ServiceBook {
     }
   }
 
+  /** A pod is new, or another. */
+  void putPod(Pod pod) {
+    if (HostPorts.areOf(pod, node)) {
+      pods.put(pod.key(), pod);
+      changedServices.add(pod.key());
+    } else {
+      removePod(pod.key());
+    }
+  }
+
+  /** A pod is gone. */
+  void removePod(ResourceKey key) {
+    if (pods.remove(key) != null) {
+      changedServices.add(key);
+    }
+  }
+
   /** A client of the API put a service. */
   void putGiven(long number, ServiceSpec spec) {
     removeGiven(number);
@@ -245,19 +266,15 @@ final class ServiceBook {
       }
     }
     slicesOf.getOrDefault(key, new TreeSet<>()).forEach(slice -> tell(slice.toString(), ""));
-    RawResource raw = objects.get(key);
     var complaints = new Complaints();
-    Optional<KubernetesService> read =
-        raw == null ? Optional.empty() : KubernetesService.read(raw, complaints);
-    read.ifPresent(service -> {
-      var resolved =
-          new Resolved(service, Backends.of(service, slices(key), node, nodeAddresses, complaints));
-      services.put(key, resolved);
-      for (IpAddress address : resolved.addresses()) {
-        changedAddresses.add(address);
-        claims.computeIfAbsent(address, _ -> new TreeSet<>()).add(service);
-      }
-    });
+    read(key, complaints)
+        .ifPresent(resolved -> {
+          services.put(key, resolved);
+          for (IpAddress address : resolved.addresses()) {
+            changedAddresses.add(address);
+            claims.computeIfAbsent(address, _ -> new TreeSet<>()).add(resolved.service());
+          }
+        });
     tell(key.toString(), complaints.line());
     if (key.equals(API_SERVER)) {
       // Where it is nobody else is asked.
@@ -265,6 +282,21 @@ final class ServiceBook {
           .values()
           .forEach(each -> changedAddresses.addAll(each.service().external().addresses()));
     }
+  }
+
+  private Optional<Resolved> read(ResourceKey key, Complaints complaints) {
+    Pod pod = pods.get(key);
+    if (pod != null) {
+      return Optional.of(
+          new Resolved(HostPorts.service(pod), HostPorts.of(pod, nodeAddresses, complaints)));
+    }
+    RawResource raw = objects.get(key);
+    return raw == null
+        ? Optional.empty()
+        : KubernetesService.read(raw, complaints)
+            .map(service ->
+                new Resolved(
+                    service, Backends.of(service, slices(key), node, nodeAddresses, complaints)));
   }
 
   private List<Slice> slices(ResourceKey service) {
@@ -313,7 +345,7 @@ final class ServiceBook {
             if (!refusal.isEmpty()) {
               quarrels.accept(service, refusal);
             } else if (other != null) {
-              quarrels.accept(service, key + " is " + other.service() + "'s, which is older");
+              quarrels.accept(service, key + " is " + other.service() + "'s, which comes first");
             } else {
               all.put(key, resolved);
             }
@@ -326,7 +358,7 @@ final class ServiceBook {
   private String refusal(IpAddress address, FrontendType type) {
     boolean isOccupied =
         switch (type) {
-          case CLUSTER_IP, NODE_PORT -> false;
+          case CLUSTER_IP, NODE_PORT, HOST_PORT -> false;
           // A node may be its own balancer.
           case LOAD_BALANCER -> !nodeAddresses.contains(address) && this.isOccupied.test(address);
           case EXTERNAL_IPS -> this.isOccupied.test(address) || isApiServer(address);

@@ -7,6 +7,7 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.ResourceKey;
@@ -63,6 +64,7 @@ public final class ServiceController implements Lifecycle.Part {
    * What it follows.
    *
    * @param resources Kubernetes' objects
+   * @param pods pods, of which those of this node may be asked at the node's ports
    * @param given what clients of the API put, by number
    * @param ipcache whose an address is
    * @param nodeAddresses at which those outside ask this node
@@ -71,6 +73,7 @@ public final class ServiceController implements Lifecycle.Part {
    */
   public record Inputs(
       Table<ResourceKey, RawResource> resources,
+      Table<ResourceKey, Pod> pods,
       Table<Long, ServiceSpec> given,
       Table<IpPrefix, IpcacheEntry> ipcache,
       Table<IpAddress, IpAddress> nodeAddresses,
@@ -102,6 +105,7 @@ public final class ServiceController implements Lifecycle.Part {
   private final LongAdder deleted = new LongAdder();
 
   private @Nullable Watch<ResourceKey, RawResource> resources;
+  private @Nullable Watch<ResourceKey, Pod> pods;
   private @Nullable Watch<Long, ServiceSpec> given;
   private @Nullable Watch<IpPrefix, IpcacheEntry> ipcache;
   private @Nullable Watch<IpAddress, IpAddress> nodeAddresses;
@@ -168,6 +172,7 @@ public final class ServiceController implements Lifecycle.Part {
     lock.lock();
     try {
       resources = inputs.resources().watch(this::schedule);
+      pods = inputs.pods().watch(this::schedule);
       given = inputs.given().watch(this::schedule);
       ipcache = inputs.ipcache().watch(this::schedule);
       nodeAddresses = inputs.nodeAddresses().watch(this::schedule);
@@ -182,6 +187,7 @@ public final class ServiceController implements Lifecycle.Part {
     lock.lock();
     try {
       close(resources);
+      close(pods);
       close(given);
       close(ipcache);
       close(nodeAddresses);
@@ -218,7 +224,11 @@ public final class ServiceController implements Lifecycle.Part {
   long round() {
     lock.lock();
     try {
-      if (resources == null || given == null || ipcache == null || nodeAddresses == null) {
+      if (resources == null
+          || pods == null
+          || given == null
+          || ipcache == null
+          || nodeAddresses == null) {
         return rows.table().revision();
       }
       var objects = resources.poll();
@@ -228,6 +238,13 @@ public final class ServiceController implements Lifecycle.Part {
             case Change.Put<ResourceKey, RawResource> put -> book.put(put.value());
             case Change.Removed<ResourceKey, RawResource> gone -> book.remove(gone.key());
           }
+        }
+      }
+      var ofPods = pods.poll();
+      for (Change<ResourceKey, Pod> change : ofPods.list()) {
+        switch (change) {
+          case Change.Put<ResourceKey, Pod> put -> book.putPod(put.value());
+          case Change.Removed<ResourceKey, Pod> gone -> book.removePod(gone.key());
         }
       }
       for (Change<Long, ServiceSpec> change : given.poll().list()) {
@@ -245,7 +262,9 @@ public final class ServiceController implements Lifecycle.Part {
       for (Change<IpAddress, IpAddress> change : own.list()) {
         book.nodeAddressChanged(change.key(), change instanceof Change.Put);
       }
-      if (objects.snapshot().isInitialised() && own.snapshot().isInitialised()) {
+      if (objects.snapshot().isInitialised()
+          && ofPods.snapshot().isInitialised()
+          && own.snapshot().isInitialised()) {
         write(book.look());
       }
       tellProblems();

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Pod;
+import io.cilium4j.core.Pod.HostPort;
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.service.Backend;
 import java.util.List;
@@ -94,8 +97,8 @@ class ExternalFrontendsTest {
     assertEquals(
         Map.of(
             "Service/default/xeb 192.0.2.1",
-            "Service/default/xeb: frontend 192.0.2.1 30080/TCP is Service/default/web's, which is"
-                + " older"),
+            "Service/default/xeb: frontend 192.0.2.1 30080/TCP is Service/default/web's, which"
+                + " comes first"),
         problems());
     book.remove(first);
     assertEquals("", book.texts().get("192.0.2.1 30080/TCP"));
@@ -247,5 +250,67 @@ class ExternalFrontendsTest {
         problems().get("Service/default/web"));
     book.put(balanced("loadBalancerSourceRanges: [nonsense]", "{ip: 198.51.100.1}"));
     assertEquals(Map.of("10.96.0.1 80/TCP", "ClusterIP"), types());
+  }
+
+  private static Pod pod(String node, HostPort... ports) {
+    return new Pod(
+        "default",
+        "proxy",
+        "",
+        Optional.of(node),
+        Map.of(),
+        "default",
+        List.of(IpAddress.parse("10.1.0.9"), IpAddress.parse("fd00::9")),
+        false,
+        Map.of(),
+        List.of(ports));
+  }
+
+  private void putPod(Pod pod) {
+    book.book.putPod(pod);
+    book.look();
+  }
+
+  @Test
+  void hostPort_ofAPodOfTheNode_isAtTheNodesAddresses() {
+    book.book.nodeAddressChanged(NODE, true);
+    book.book.nodeAddressChanged(IpAddress.parse("2001:db8::1"), true);
+    var port = new HostPort(Optional.empty(), 443, Protocol.TCP, 8443);
+    putPod(pod(TestBook.NODE, port));
+    assertEquals(
+        Map.of("192.0.2.1 443/TCP", "10.1.0.9:8443", "2001:db8::1 443/TCP", "[fd00::9]:8443"),
+        book.texts());
+    assertEquals("HostPort", types().get("192.0.2.1 443/TCP"));
+    // The pod of another node is asked there.
+    putPod(pod("node-2", port));
+    assertEquals(Map.of(), book.texts());
+    putPod(pod(TestBook.NODE, new HostPort(Optional.of(NODE), 443, Protocol.TCP, 8443)));
+    assertEquals(Map.of("192.0.2.1 443/TCP", "10.1.0.9:8443"), book.texts());
+    assertEquals(Map.of(), problems());
+    book.book.removePod(pod(TestBook.NODE).key());
+    book.look();
+    assertEquals(Map.of(), book.texts());
+  }
+
+  @Test
+  void hostPort_ofAStrangeAddressOrAServicesPort_isTold() {
+    book.book.nodeAddressChanged(NODE, true);
+    book.put(service("type: NodePort, ports: [{port: 80, nodePort: 30080}]"), SLICE);
+    putPod(
+        pod(
+            TestBook.NODE,
+            new HostPort(Optional.empty(), 30_080, Protocol.TCP, 80),
+            new HostPort(Optional.of(IpAddress.parse("192.0.2.9")), 81, Protocol.TCP, 80),
+            new HostPort(Optional.empty(), 82, Protocol.SCTP, 80)));
+    assertEquals("10.1.0.1:8080", book.texts().get("192.0.2.1 30080/TCP"));
+    assertEquals(
+        Map.of(
+            "Pod/default/proxy",
+            "Pod/default/proxy: hostIP 192.0.2.9 is no address of this node; SCTP port 82 has the"
+                + " target port 80: the ports of SCTP cannot be translated",
+            "Pod/default/proxy 192.0.2.1",
+            "Pod/default/proxy: frontend 192.0.2.1 30080/TCP is Service/default/web's, which"
+                + " comes first"),
+        problems());
   }
 }

@@ -13,6 +13,7 @@ import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
@@ -42,6 +43,7 @@ class ServiceControllerTest {
 
   private final RecordingDatapath datapath = new RecordingDatapath();
   private final ManualScheduler time = new ManualScheduler();
+  private final TableWriter<ResourceKey, Pod> pods = TableWriter.create("pods");
   private final TableWriter<Long, ServiceSpec> given = TableWriter.create("given");
   private final TableWriter<IpPrefix, IpcacheEntry> ipcache = TableWriter.create("ipcache");
   private final TableWriter<IpAddress, IpAddress> nodeAddresses =
@@ -57,6 +59,7 @@ class ServiceControllerTest {
     return new ServiceController(
         new Inputs(
             resources.table(),
+            pods.table(),
             given.table(),
             ipcache.table(),
             nodeAddresses.table(),

@@ -10,6 +10,7 @@ import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.state.Deadline;
@@ -84,6 +85,7 @@ class ServiceFiguresTest {
           new ServiceController(
               new Inputs(
                   resources.table(),
+                  TableWriter.<ResourceKey, Pod>create("pods").table(),
                   TableWriter.<Long, ServiceSpec>create("given").table(),
                   TableWriter.<IpPrefix, IpcacheEntry>create("ipcache").table(),
                   TableWriter.<IpAddress, IpAddress>create("node-addresses").table(),
