@@ -187,9 +187,7 @@ class AgentTest {
     assertFalse(agent.deleteEndpoint(alice.id()));
     assertEquals(Set.of(), datapath.devices);
     assertTrue(datapath.endpoints.isEmpty());
-    alice
-        .addresses()
-        .forEach(address -> assertFalse(datapath.ipcache.containsKey(IpPrefix.host(address))));
+    alice.addresses().forEach(address -> awaitForgotten(IpPrefix.host(address)));
     Endpoint again = create("alice");
     assertTrue(again.id() != alice.id(), "an id is not used again soon");
   }
@@ -297,6 +295,15 @@ class AgentTest {
     long end = System.nanoTime() + PATIENCE.toNanos();
     while (datapath.endpoints.containsKey(id)) {
       assertTrue(System.nanoTime() < end, "endpoint " + id + " is in the datapath still");
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Rows of addresses have a reconciler of their own. */
+  private void awaitForgotten(IpPrefix prefix) {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (datapath.ipcache.containsKey(prefix)) {
+      assertTrue(System.nanoTime() < end, prefix + " is in the datapath still");
       Thread.onSpinWait();
     }
   }
