@@ -6,10 +6,14 @@
 #include "lib/services.h"
 
 #define GO_ON 1
-#define REFUSE 0 /* the process gets EPERM */
+#define REFUSE 0 /* the process gets EPERM, where no other error was chosen */
+#define ECONNREFUSED 111
 
 /* The node's network, as the kernel numbers it. */
 const volatile __u64 cfg_netns_cookie = 0;
+
+/* Whether a process that asks a service which cannot serve gets ECONNREFUSED: bpf_set_retval is there (6.1). */
+const volatile bool cfg_chooses_error = false;
 
 /* A socket, and the backend that it speaks to. */
 struct lb_peer {
@@ -76,6 +80,13 @@ static __always_inline const struct lb_backend *choose(__u32 frontend, __u64 coo
 	return backend;
 }
 
+static __always_inline int refuse(void)
+{
+	if (cfg_chooses_error)
+		bpf_set_retval(-ECONNREFUSED);
+	return REFUSE;
+}
+
 /* What becomes of a call to the address and port in *key, which get the backend's. */
 static __always_inline int exchange(struct bpf_sock_addr *ctx, struct lb_key *key)
 {
@@ -94,12 +105,12 @@ static __always_inline int exchange(struct bpf_sock_addr *ctx, struct lb_key *ke
 		frontend = lb_frontend_of(key);
 		key->port = port;
 		key->protocol = protocol;
-		return frontend ? REFUSE : GO_ON;
+		return frontend ? refuse() : GO_ON;
 	}
 	peer.cookie = bpf_get_socket_cookie(ctx);
 	backend = choose(frontend, peer.cookie, bpf_get_netns_cookie(ctx));
 	if (!backend)
-		return REFUSE;
+		return refuse();
 	vip.address = key->address;
 	vip.port = key->port;
 	key->address = backend->address;

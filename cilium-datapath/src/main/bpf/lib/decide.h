@@ -4,6 +4,7 @@
 
 #include "flow.h"
 #include "neighbour.h"
+#include "refuse.h"
 
 /* Steps 3 to 5 for a packet without a present verdict: 0, and the receiver's end in the scratch area, or
  * what the kernel is told, or DECIDE_AGAIN. Verified once: see scratch.h.
@@ -29,9 +30,17 @@ __noinline int decide_slowly(struct __sk_buff *skb, __u32 origin)
 		}
 		reason = is_to_itself(s) ? DROP_FRAGMENT_NOT_FOUND : evaluate_orphan(s);
 	}
-	if (reason)
-		return is_disturbed(s) ? DECIDE_AGAIN : drop(skb, reason);
-	return 0;
+	if (!reason)
+		return 0;
+	if (is_disturbed(s))
+		return DECIDE_AGAIN;
+#ifdef FINDS_BACKENDS
+	if (reason == DROP_NO_SERVICE && cfg_refuse) {
+		drop(skb, reason);
+		return refuse(skb);
+	}
+#endif
+	return drop(skb, reason);
 }
 
 /* Puts what s->becomes says, and this port, in the place of an end's. Verified once: see scratch.h. */

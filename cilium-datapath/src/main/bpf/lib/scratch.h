@@ -50,6 +50,19 @@ struct tunnel {
 #define THIS_PACKET 0
 #define QUOTED_PACKET 1
 
+#define REFUSAL_BYTES 128
+
+/* What refuses a packet: a pseudo header, which is the same sum for either family, and what stands behind the IP
+ * header.
+ */
+struct refusal {
+	struct ip_addr source;
+	struct ip_addr destination;
+	__be32 bytes;
+	__be32 protocol;
+	__u8 segment[3 * REFUSAL_BYTES]; /* the verifier sees no exact bound */
+};
+
 struct scratch {
 	__u64 epoch;
 	__u64 row_writes;
@@ -78,6 +91,7 @@ struct scratch {
 	struct lb_affinity_key client;
 	__u32 has_affinity; /* the client is to keep the backend */
 	struct ip_addr becomes[2]; /* what takes the place of the packet's ends */
+	struct refusal refusal;
 	__u32 loops;        /* the backend is the client itself, which is loop_address for it */
 };
 

@@ -53,6 +53,7 @@ public interface DatapathProvider {
    *     for a proxy ({@link Datapath#proxyPlace})
    * @param cgroupRoot the control group (version 2) whose processes reach services as the node
    *     does; empty to find the root
+   * @param noBackendResponse what becomes of packets to services that cannot serve
    */
   record Config(
       String instance,
@@ -64,7 +65,8 @@ public interface DatapathProvider {
       List<IpPrefix> podCidrs,
       Routing routing,
       ProxyListeners listeners,
-      Optional<Path> cgroupRoot) {
+      Optional<Path> cgroupRoot,
+      NoBackendResponse noBackendResponse) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -100,6 +102,32 @@ public interface DatapathProvider {
           List.of(),
           List.of(),
           Routing.NETWORK);
+    }
+
+    /** An instance that rejects what no service serves. */
+    public Config(
+        String instance,
+        Path runFolder,
+        List<IpAddress> nodeAddresses,
+        int localClusterId,
+        Limits limits,
+        List<String> devices,
+        List<IpPrefix> podCidrs,
+        Routing routing,
+        ProxyListeners listeners,
+        Optional<Path> cgroupRoot) {
+      this(
+          instance,
+          runFolder,
+          nodeAddresses,
+          localClusterId,
+          limits,
+          devices,
+          podCidrs,
+          routing,
+          listeners,
+          cgroupRoot,
+          NoBackendResponse.REJECT);
     }
 
     /** An instance that finds the root of the control groups by itself. */
@@ -147,6 +175,20 @@ public interface DatapathProvider {
           routing,
           ProxyListeners.NONE);
     }
+  }
+
+  /**
+   * What becomes of a packet to a service without backends, or to a port of a service's address
+   * that is no service's ({@code service-no-backend-response}).
+   */
+  enum NoBackendResponse {
+    /**
+     * It is dropped, and its sender told: TCP by a reset, UDP and SCTP by an ICMP error. A process
+     * of the node gets {@code ECONNREFUSED}.
+     */
+    REJECT,
+    /** It is dropped. A process of the node gets {@code EPERM}. */
+    DROP
   }
 
   /**

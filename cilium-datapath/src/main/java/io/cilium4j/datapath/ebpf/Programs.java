@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -103,6 +104,7 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     BpfObject object = BpfObject.open(read(name), name);
     object
         .setConst("cfg_cluster_id", config.localClusterId())
+        .setConst("cfg_refuse", config.noBackendResponse() == NoBackendResponse.REJECT ? 1 : 0)
         .setConst("cfg_redirect_peer", supported(Feature.HELPER_REDIRECT_PEER))
         .setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
     KernelMaps.declare(object, pins, config.limits(), sizes, recording);

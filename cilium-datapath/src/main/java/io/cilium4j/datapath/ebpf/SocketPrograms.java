@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.BpfObject;
@@ -147,11 +148,28 @@ final class SocketPrograms implements AutoCloseable {
     if (netnsCookie == 0) {
       throw new DatapathException("the kernel tells no number of a network: it is older than 5.14");
     }
-    try (BpfObject object = Programs.openBeside(OBJECT, pins.maps())) {
-      object.setConst("cfg_netns_cookie", netnsCookie).load();
+    boolean rejects = config.noBackendResponse() == NoBackendResponse.REJECT;
+    try (BpfObject object = loaded(rejects)) {
       NAMES.forEach((hook, name) -> programs.put(hook, object.program(name)));
     }
     keptPins = Optional.of(KeptPins.of(List.of(pins.maps().pin(KernelMaps.REVERSE_SOCKETS))));
+  }
+
+  /** Before 6.1 the kernel lets such programs choose no error: who is refused gets EPERM there. */
+  private BpfObject loaded(boolean choosesError) {
+    BpfObject object = Programs.openBeside(OBJECT, pins.maps());
+    try {
+      return object
+          .setConst("cfg_netns_cookie", netnsCookie)
+          .setConst("cfg_chooses_error", choosesError ? 1 : 0)
+          .load();
+    } catch (BpfException e) {
+      object.close();
+      if (!choosesError) {
+        throw e;
+      }
+      return loaded(false);
+    }
   }
 
   /** Gives whether it was not attached. */

@@ -4,6 +4,7 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.TrafficDirection;
+import java.util.Optional;
 
 /** What is to be done with a packet. */
 public sealed interface Decision {
@@ -40,7 +41,19 @@ public sealed interface Decision {
    * @param direction whose policy decided: {@code EGRESS} the sender's
    * @param endpointId the endpoint whose policy decided; 0 for none
    * @param cookie the rule that denies it, see {@link io.cilium4j.core.RuleOrigin}; 0 for none
+   * @param refusal what its sender is answered; empty for nothing
    */
-  record Drop(DropReason reason, TrafficDirection direction, int endpointId, int cookie)
-      implements Decision {}
+  record Drop(
+      DropReason reason,
+      TrafficDirection direction,
+      int endpointId,
+      int cookie,
+      Optional<Refusal> refusal)
+      implements Decision {
+
+    /** A drop of which nobody is told. */
+    public Drop(DropReason reason, TrafficDirection direction, int endpointId, int cookie) {
+      this(reason, direction, endpointId, cookie, Optional.empty());
+    }
+  }
 }

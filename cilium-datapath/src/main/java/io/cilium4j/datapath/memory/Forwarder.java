@@ -234,8 +234,18 @@ final class Forwarder implements AutoCloseable {
         unproxied.incrementAndGet();
         yield null;
       }
-      case Decision.Drop _ -> null;
+      case Decision.Drop drop -> drop.refusal().map(answer -> refuse(index, answer)).orElse(null);
     };
+  }
+
+  /** Puts an answer in the place of the frame. */
+  private @Nullable PacketSocket refuse(int index, Refusal answer) {
+    Endpoint sender = answer.receiver();
+    Port port = ports.get(sender.device().hostIfindex());
+    byte[] frame = answer.frame();
+    batch.put(index, frame, frame.length);
+    FrameRewriter.readdress(view, sender.device().podMac(), sender.device().hostMac());
+    return port == null ? null : port.socket;
   }
 
   private PacketSocket deliverToStack() {

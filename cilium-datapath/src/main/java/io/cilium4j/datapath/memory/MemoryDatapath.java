@@ -70,7 +70,12 @@ public final class MemoryDatapath implements Datapath {
     this.config = config;
     this.reporter = new FlowReporter(config.instance());
     this.decider =
-        new PacketDecider(clockNanos, reporter, counters, config.limits().conntrackEntries());
+        new PacketDecider(
+            clockNanos,
+            reporter,
+            counters,
+            config.limits().conntrackEntries(),
+            config.noBackendResponse());
   }
 
   /** Goes on with the devices that an earlier process of the instance left, if it left some. */

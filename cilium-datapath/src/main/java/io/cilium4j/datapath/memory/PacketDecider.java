@@ -5,12 +5,14 @@ import io.cilium4j.core.DropReason;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
+import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.datapath.memory.EndRewriter.Checksum;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +54,8 @@ final class PacketDecider {
   private final FlowRules rules;
   private final RelatedErrors related;
 
+  private final boolean refuses;
+
   private volatile State state = State.empty();
 
   /**
@@ -61,6 +65,21 @@ final class PacketDecider {
    */
   PacketDecider(
       LongSupplier clockNanos, FlowSink events, Counters counters, int conntrackCapacity) {
+    this(clockNanos, events, counters, conntrackCapacity, NoBackendResponse.REJECT);
+  }
+
+  /**
+   * As the other one.
+   *
+   * @param response what becomes of packets to services that cannot serve
+   */
+  PacketDecider(
+      LongSupplier clockNanos,
+      FlowSink events,
+      Counters counters,
+      int conntrackCapacity,
+      NoBackendResponse response) {
+    this.refuses = response == NoBackendResponse.REJECT;
     this.clockNanos = clockNanos;
     this.counters = counters;
     this.conntrackV4 = new Conntrack(conntrackCapacity);
@@ -158,8 +177,8 @@ final class PacketDecider {
     DropReason lost = trial.origin.isPod() ? services.findBackend(conntrack) : null;
     FlowEntry flow = services.isTranslated() ? conntrack.find(packet, trial.nowNanos) : found;
     DropReason denied = trial.identify();
-    if (denied == null) {
-      denied = lost;
+    if (denied == null && lost != null) {
+      return refuse(lost, frame);
     }
     if (denied == null) {
       denied = rules.decide(flow, conntrack);
@@ -249,7 +268,22 @@ final class PacketDecider {
     return decision;
   }
 
-  private Decision drop(DropReason reason) {
+  /** Drops what asks a service that cannot serve, and tells the sender. */
+  private Decision refuse(DropReason reason, ByteBuffer frame) {
+    Decision.Drop drop = drop(reason);
+    LocalEndpoint sender = trial.sender();
+    if (!refuses || sender == null) {
+      return drop;
+    }
+    return new Decision.Drop(
+        reason,
+        drop.direction(),
+        drop.endpointId(),
+        drop.cookie(),
+        Optional.ofNullable(Refusal.of(frame, trial.packet, sender.endpoint())));
+  }
+
+  private Decision.Drop drop(DropReason reason) {
     counters.countDropped(reason, trial.direction, trial.frameBytes);
     if (!reason.equals(DropReason.FORBIDDEN_ICMPV6)) {
       events.report(Verdict.DENIED, reason);

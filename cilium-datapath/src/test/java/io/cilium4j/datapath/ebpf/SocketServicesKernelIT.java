@@ -18,13 +18,13 @@ import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketAddress;
-import java.net.SocketException;
 import java.net.StandardProtocolFamily;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
@@ -177,7 +177,7 @@ class SocketServicesKernelIT {
     serve(family, Protocol.TCP, 0);
     for (int port : List.of(PORT, 81)) {
       try (var socket = new Socket()) {
-        assertThrows(SocketException.class, () -> socket.connect(vip(family, port), WAIT_MILLIS));
+        assertThrows(ConnectException.class, () -> socket.connect(vip(family, port), WAIT_MILLIS));
       }
     }
   }

@@ -235,7 +235,10 @@ class TwinKernelIT {
       packets.delivered(result.data());
     }
     return switch (went.action()) {
-      case DROP -> verdict(result, 2, drop(went.reason(), went.endpoint()));
+      case DROP ->
+          result.retval() == 7
+              ? drop(went.reason(), went.endpoint()) + answered(result.data())
+              : verdict(result, 2, drop(went.reason(), went.endpoint()));
       case STACK -> verdict(result, 0, "stack" + bytes(result.data(), sent.frame()));
       case ENDPOINT ->
           verdict(
@@ -249,6 +252,13 @@ class TwinKernelIT {
     return reason == DropReason.NO_LOCAL_ENDPOINT.code()
         ? "drop " + reason
         : "drop %d by %d".formatted(reason, endpoint);
+  }
+
+  /** What the sender of a dropped packet is told. */
+  private static String answered(byte[] answer) {
+    byte[] left = answer.clone();
+    Arrays.fill(left, SOURCE_MAC, ETHERTYPE, (byte) 0);
+    return ", answered" + BYTES + HexFormat.of().formatHex(left);
   }
 
   private static String verdict(TestRunResult result, int wanted, String what) {
@@ -280,7 +290,9 @@ class TwinKernelIT {
     Twin.Outcome outcome = twin.decide(sent.frame(), origin);
     String bytes = bytes(outcome.frame(), sent.frame());
     return switch (outcome.decision()) {
-      case Decision.Drop drop -> drop(drop.reason().code(), drop.endpointId());
+      case Decision.Drop drop ->
+          drop(drop.reason().code(), drop.endpointId())
+              + drop.refusal().map(_ -> answered(outcome.frame())).orElse("");
       case Decision.ToStack() -> "stack" + bytes;
       case Decision.ToProxy(int _) -> "proxy";
       case Decision.ToEndpoint to -> "to " + to.endpoint().device().hostIfindex() + bytes;

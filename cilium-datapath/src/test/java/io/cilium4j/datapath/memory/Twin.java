@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
@@ -30,7 +31,7 @@ public final class Twin {
   /**
    * What becomes of a frame.
    *
-   * @param frame as it goes on
+   * @param frame as it goes on, or the answer to what is refused
    */
   @SuppressWarnings("ArrayRecordComponent") // Compared by nobody.
   public record Outcome(Decision decision, byte[] frame) {}
@@ -44,6 +45,12 @@ public final class Twin {
         FrameRewriter.decrementHopLimit(view);
       }
       FrameRewriter.readdress(view, endpoint.device().podMac(), endpoint.device().hostMac());
+    }
+    if (decision instanceof Decision.Drop drop && drop.refusal().isPresent()) {
+      Refusal refusal = drop.refusal().get();
+      view = ByteBuffer.wrap(refusal.frame());
+      EndpointInterface device = refusal.receiver().device();
+      FrameRewriter.readdress(view, device.podMac(), device.hostMac());
     }
     return new Outcome(decision, view.array());
   }

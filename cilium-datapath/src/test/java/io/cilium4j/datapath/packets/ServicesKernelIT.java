@@ -21,12 +21,14 @@ import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.packets.SocketNode.Pod;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.PortUnreachableException;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -294,20 +296,46 @@ class ServicesKernelIT {
       }
       serve(family, Protocol.TCP, 1);
       long before = node.drops(DropReason.NO_SERVICE);
-      old.setSoTimeout(SHORT_MILLIS);
       old.getOutputStream().write(1);
-      assertThrows(SocketTimeoutException.class, () -> old.getInputStream().read());
+      assertThrows(SocketException.class, () -> old.getInputStream().read());
       assertTrue(node.drops(DropReason.NO_SERVICE) > before);
     }
   }
 
   @ParameterizedTest
   @EnumSource(IpFamily.class)
-  void unknownPort_ofAServicesAddress_isDroppedWithItsReason(IpFamily family) throws Exception {
+  void unknownPort_ofAServicesAddress_isRefusedWithItsReason(IpFamily family) throws Exception {
     serve(family, Protocol.TCP, 0);
+    assertRefused(family, 81);
+  }
+
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void service_withoutBackends_isRefusedWithItsReason(IpFamily family) throws Exception {
+    serve(family, Protocol.TCP);
+    serve(family, Protocol.UDP);
+    assertRefused(family, PORT);
+  }
+
+  private void assertRefused(IpFamily family, int port) throws IOException {
     long before = node.drops(DropReason.NO_SERVICE);
-    assertUnreachable(family, 81);
-    assertTrue(node.drops(DropReason.NO_SERVICE) > before);
+    InetAddress address = vip(family).toInetAddress();
+    assertThrows(ConnectException.class, () -> connect(address, port).close());
+    long between = node.drops(DropReason.NO_SERVICE);
+    assertTrue(between > before);
+    try (DatagramSocket socket = datagramSocket()) {
+      client
+          .netns()
+          .call(() -> {
+            socket.connect(new InetSocketAddress(address, port));
+            return true;
+          });
+      socket.setSoTimeout(WAIT_MILLIS);
+      socket.send(new DatagramPacket(new byte[8], 8));
+      assertThrows(
+          PortUnreachableException.class, () -> socket.receive(new DatagramPacket(new byte[8], 8)));
+    }
+    assertTrue(node.drops(DropReason.NO_SERVICE) > between);
   }
 
   @ParameterizedTest

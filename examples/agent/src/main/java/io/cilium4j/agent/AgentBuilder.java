@@ -14,6 +14,7 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.FlowSinkProvider;
@@ -342,6 +343,12 @@ public final class AgentBuilder<A> {
     return this;
   }
 
+  /** What becomes of packets to services that cannot serve; they are rejected by default. */
+  public AgentBuilder<A> noBackendResponse(NoBackendResponse response) {
+    this.services = services.withNoBackendResponse(response);
+    return this;
+  }
+
   /**
    * Whether clients outside of the cluster reach services at this node: node ports, load balancers'
    * addresses and external IPs. By default they do where that is possible: with the eBPF datapath,
@@ -349,7 +356,7 @@ public final class AgentBuilder<A> {
    * Agent#problems} says so.
    */
   public AgentBuilder<A> externalServices(boolean on) {
-    this.services = new ServicesConfig(Optional.of(on), services.cgroupRoot());
+    this.services = services.withExternal(on);
     return this;
   }
 
@@ -358,7 +365,7 @@ public final class AgentBuilder<A> {
    * default the root, which is found among the mounts.
    */
   public AgentBuilder<A> cgroupRoot(Path folder) {
-    this.services = new ServicesConfig(services.external(), Optional.of(folder));
+    this.services = services.withCgroupRoot(folder);
     return this;
   }
 

@@ -13,6 +13,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.k8s.api.ApiSourceProvider;
 import io.cilium4j.policy.EnforcementMode;
@@ -274,6 +275,9 @@ final class Daemon implements AutoCloseable {
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))
             .l7Proxy(settings.isOn("enable-l7-proxy"))
+            .noBackendResponse(
+                NoBackendResponse.valueOf(
+                    settings.text("service-no-backend-response").toUpperCase(Locale.ROOT)))
             .allowLostEndpoints(settings.isOn("allow-lost-endpoints"))
             .podCidrs(podCidrs.toArray(IpPrefix[]::new))
             .devices(settings.names("devices").toArray(String[]::new))

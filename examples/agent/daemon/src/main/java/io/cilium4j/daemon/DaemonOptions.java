@@ -233,6 +233,14 @@ final class DaemonOptions {
         Kind.PREFIX,
         "auto",
         "outside of the cluster, where pods keep their addresses as well; auto is nowhere");
+    add(
+        group,
+        "service-no-backend-response",
+        Kind.TEXT,
+        "reject",
+        "packets to services that cannot serve: reject (the sender is told), or drop",
+        "reject",
+        "drop");
     add(group, "bpf-policy-map-max", Kind.NUMBER, "262144", "policy entries of all endpoints");
     add(group, "bpf-ct-global-tcp-max", Kind.NUMBER, "131072", "flows remembered, each family");
   }

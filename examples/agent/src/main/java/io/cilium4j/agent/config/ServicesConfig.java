@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.config;
 
+import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -10,10 +11,27 @@ import java.util.Optional;
  * @param external whether those outside of the cluster are; absent: where that can be
  * @param cgroupRoot the control group (version 2) whose processes are as the node's own; absent for
  *     the root, which is found
+ * @param noBackendResponse what becomes of packets to services that cannot serve
  */
-public record ServicesConfig(Optional<Boolean> external, Optional<Path> cgroupRoot) {
+public record ServicesConfig(
+    Optional<Boolean> external, Optional<Path> cgroupRoot, NoBackendResponse noBackendResponse) {
 
-  /** Whoever can be. */
+  /** Whoever can be; the others are told. */
   public static final ServicesConfig DEFAULT =
-      new ServicesConfig(Optional.empty(), Optional.empty());
+      new ServicesConfig(Optional.empty(), Optional.empty(), NoBackendResponse.REJECT);
+
+  /** The same, but for clients outside of the cluster. */
+  public ServicesConfig withExternal(boolean on) {
+    return new ServicesConfig(Optional.of(on), cgroupRoot, noBackendResponse);
+  }
+
+  /** The same with this control group. */
+  public ServicesConfig withCgroupRoot(Path folder) {
+    return new ServicesConfig(external, Optional.of(folder), noBackendResponse);
+  }
+
+  /** The same with this response. */
+  public ServicesConfig withNoBackendResponse(NoBackendResponse response) {
+    return new ServicesConfig(external, cgroupRoot, response);
+  }
 }

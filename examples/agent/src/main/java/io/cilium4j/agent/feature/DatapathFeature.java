@@ -52,7 +52,8 @@ public final class DatapathFeature implements Feature {
                             config.podCidrs(),
                             config.routing(),
                             config.listeners(),
-                            config.services().cgroupRoot())));
+                            config.services().cgroupRoot(),
+                            config.services().noBackendResponse())));
     context.opened().ifFailed(datapath::destroy);
     context.repeat("datapath-mending", CHECK, this::mend);
   }
