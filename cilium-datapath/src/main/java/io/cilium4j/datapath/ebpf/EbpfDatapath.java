@@ -435,6 +435,7 @@ final class EbpfDatapath implements Datapath {
     nodes.apply(changes);
     routes.remove(writer.apply(changes));
     frontends.apply(changes);
+    sockets.release(frontends);
     if (!frontends.isEmpty()) {
       sockets.attach();
     }
@@ -453,6 +454,7 @@ final class EbpfDatapath implements Datapath {
     }
     if (kind == RowKind.FRONTEND) {
       frontends.prune(wanted);
+      sockets.release(frontends);
       return;
     }
     routes.remove(writer.prune(kind, wanted));

@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.spi.DatapathException;
@@ -47,56 +48,14 @@ final class FrontendRows {
 
   private final Map<FrontendKey, Frontend> frontends = new TreeMap<>();
 
+  /** Whether a backend of UDP went, of which nobody was told yet. */
+  private boolean hasLost;
+
   /** What is taken, or was until a grace period that is not over: numbers from 1 on. */
-  private final Numbers numbers;
+  private final ServiceNumbers numbers;
 
   private final BitSet elements = new BitSet();
-  private final Numbers backendNumbers;
-
-  /**
-   * Numbers from 1 on that are taken. The one that was given back last comes up last: flows, and
-   * clients that keep their backend, may name it still, and must not find another one there.
-   */
-  private static final class Numbers {
-    private final BitSet taken = new BitSet();
-    private final int end;
-    private final String what;
-    private int last;
-
-    /**
-     * @param end the first number that there is not
-     */
-    Numbers(int end, String what) {
-      this.end = end;
-      this.what = what;
-    }
-
-    void restore(int number) {
-      taken.set(number);
-      last = Math.max(last, number);
-    }
-
-    int take(FrontendKey key) {
-      int free = taken.nextClearBit(last + 1);
-      if (free >= end) {
-        free = taken.nextClearBit(1);
-      }
-      if (free >= end) {
-        throw new DatapathException(key + ": no room: " + (end - 1) + " " + what);
-      }
-      taken.set(free);
-      last = free;
-      return free;
-    }
-
-    void clear(int number) {
-      taken.clear(number);
-    }
-
-    int taken() {
-      return taken.cardinality();
-    }
-  }
+  private final ServiceNumbers backendNumbers;
 
   /** An address and port that backends have. */
   private record Socket(IpAddress address, int port) {
@@ -125,8 +84,8 @@ final class FrontendRows {
     this.near = maps.near();
     this.lock = lock;
     this.reclaimer = reclaimer;
-    this.numbers = new Numbers(memory.maxFrontends(), "frontends");
-    this.backendNumbers = new Numbers(memory.maxBackends(), "backends");
+    this.numbers = new ServiceNumbers(memory.maxFrontends(), "frontends");
+    this.backendNumbers = new ServiceNumbers(memory.maxBackends(), "backends");
     restore();
     memory.setCount(frontends.size());
   }
@@ -245,6 +204,7 @@ final class FrontendRows {
     services.delete(key);
     frontends.remove(key);
     gone.backends().values().forEach(known -> memory.setState(known.number(), State.GONE));
+    hasLost |= key.protocol() == Protocol.UDP && !gone.backends().isEmpty();
     memory.setCount(frontends.size());
     near.move(key.address());
     if (gone.number() != REST) {
@@ -345,6 +305,7 @@ final class FrontendRows {
               memory.setState(known.number(), now.state());
             }
           });
+      hasLost |= key.protocol() == Protocol.UDP && !gone.isEmpty();
       boolean hasMoved = before.place() != next.place();
       if (!hasMoved && gone.isEmpty()) {
         return;
@@ -368,6 +329,29 @@ final class FrontendRows {
         memory.setPlace(number, 0);
         numbers.clear(number);
       }
+    }
+  }
+
+  /** Whether a backend of UDP went since this was last asked. */
+  boolean takeLost() {
+    lock.lock();
+    try {
+      boolean lost = hasLost;
+      hasLost = false;
+      return lost;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether a frontend has a backend of this address and port. */
+  boolean has(FrontendKey key, IpAddress address, int port) {
+    lock.lock();
+    try {
+      Frontend found = frontends.get(key);
+      return found != null && found.backends().containsKey(new Socket(address, port));
+    } finally {
+      lock.unlock();
     }
   }
 

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
+import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.datapath.bpf.BpfException;
 import io.cilium4j.datapath.bpf.BpfLink;
+import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.CgroupHook;
 import io.cilium4j.datapath.bpf.KeptPins;
 import io.cilium4j.datapath.bpf.LibC;
 import io.cilium4j.datapath.bpf.SystemCallException;
+import io.cilium4j.datapath.net.DatagramSockets;
+import io.cilium4j.datapath.net.NetlinkException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,7 +75,9 @@ final class SocketPrograms implements AutoCloseable {
   private final Pins pins;
   private final long netnsCookie;
   private final Map<CgroupHook, BpfProgram> programs = new EnumMap<>(CgroupHook.class);
+  private final DatagramSockets datagrams = DatagramSockets.open();
   private Optional<KeptPins> keptPins = Optional.empty();
+  private @Nullable BpfMap<SocketPeer, SocketPeer.Frontend> peers;
   private volatile boolean isFailing;
 
   /** Prepares them for the network of the calling thread. */
@@ -127,6 +135,37 @@ final class SocketPrograms implements AutoCloseable {
     }
   }
 
+  /**
+   * Disconnects the node's UDP sockets that were given a backend which is none any more: such a
+   * socket would speak to it for as long as it is open.
+   *
+   * @param frontends those that there are
+   */
+  synchronized void release(FrontendRows frontends) {
+    var given = peers;
+    if (!frontends.takeLost() || given == null) {
+      return;
+    }
+    try {
+      for (DatagramSockets.Connected each : datagrams.list()) {
+        var key = new SocketPeer(each.cookie(), each.peer(), each.peerPort());
+        boolean lost =
+            given
+                .lookup(key)
+                .map(asked ->
+                    new FrontendKey(
+                        asked.address(each.peer().family()), asked.port(), Protocol.UDP))
+                .filter(asked -> !frontends.has(asked, each.peer(), each.peerPort()))
+                .isPresent();
+        if (lost && datagrams.disconnect(each)) {
+          LOG.debug("socket disconnected backend={} port={}", each.peer(), each.peerPort());
+        }
+      }
+    } catch (NetlinkException e) {
+      LOG.warn("sockets keep backends that are gone error=\"{}\"", e.getMessage());
+    }
+  }
+
   /** Gives whether one was gone that had been there. */
   private boolean attachMissing() {
     isFailing = true;
@@ -151,6 +190,7 @@ final class SocketPrograms implements AutoCloseable {
     boolean rejects = config.noBackendResponse() == NoBackendResponse.REJECT;
     try (BpfObject object = loaded(rejects)) {
       NAMES.forEach((hook, name) -> programs.put(hook, object.program(name)));
+      peers = object.map(KernelMaps.REVERSE_SOCKETS, SocketPeer.CODEC, SocketPeer.FRONTEND);
     }
     keptPins = Optional.of(KeptPins.of(List.of(pins.maps().pin(KernelMaps.REVERSE_SOCKETS))));
   }
@@ -221,6 +261,10 @@ final class SocketPrograms implements AutoCloseable {
   @Override
   public synchronized void close() {
     programs.values().forEach(BpfProgram::close);
+    datagrams.close();
+    if (peers != null) {
+      peers.close();
+    }
     keptPins.ifPresent(KeptPins::close);
   }
 }

@@ -8,6 +8,7 @@ import io.cilium4j.datapath.bpf.Btf;
 import io.cilium4j.datapath.bpf.KernelTest;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.util.LinkedHashMap;
@@ -35,15 +36,18 @@ class LayoutKernelIT {
         OwnerRecord.CODEC.layout(),
         NodeRecord.CODEC.layout(),
         FrontendKeyCodec.CODEC.layout(),
+        SocketPeer.CODEC.layout(),
+        SocketPeer.FRONTEND.layout(),
         ServiceMemory.BACKEND,
         EventCodec.LAYOUT);
   }
 
   @ParameterizedTest
   @MethodSource("layouts")
-  void layout_ofAStruct_isThatOfTheObject(MemoryLayout layout) throws IOException {
+  void layout_ofAStruct_isThatOfTheObject(MemoryLayout layout) {
     String name = layout.name().orElseThrow();
-    Btf.Struct struct = objectTypes().struct(name).orElseThrow();
+    Btf.Struct struct =
+        typesOf("bpf_lxc").struct(name).or(() -> typesOf("bpf_sock").struct(name)).orElseThrow();
     assertEquals(struct.byteSize(), layout.byteSize(), name);
     Map<String, Long> wanted = new LinkedHashMap<>();
     struct.members().forEach(member -> wanted.put(member.name(), member.byteOffset()));
@@ -57,11 +61,12 @@ class LayoutKernelIT {
     assertEquals(wanted, got, name);
   }
 
-  private static Btf objectTypes() throws IOException {
-    try (InputStream in = Programs.class.getResourceAsStream("bpf_lxc.bpf.o")) {
-      try (BpfObject object = BpfObject.open(in.readAllBytes(), "bpf_lxc")) {
-        return object.btf();
-      }
+  private static Btf typesOf(String name) {
+    try (InputStream in = Programs.class.getResourceAsStream(name + ".bpf.o");
+        BpfObject object = BpfObject.open(in.readAllBytes(), name)) {
+      return object.btf();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

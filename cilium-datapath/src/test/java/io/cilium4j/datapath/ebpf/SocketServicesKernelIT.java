@@ -13,6 +13,7 @@ import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
+import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.KernelTest;
@@ -25,6 +26,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketAddress;
+import java.net.SocketTimeoutException;
 import java.net.StandardProtocolFamily;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
@@ -32,8 +34,11 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -169,6 +174,49 @@ class SocketServicesKernelIT {
       socket.receive(answer);
       assertEquals(vip(family, PORT), answer.getSocketAddress());
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(IpFamily.class)
+  void udp_connectedToABackendThatIsGone_isDisconnectedAndOthersStay(IpFamily family)
+      throws Exception {
+    serve(family, Protocol.UDP, 2);
+    Map<Integer, DatagramSocket> reached = new HashMap<>();
+    IpAddress second = family == IpFamily.IPV4 ? pods.get(1).v4() : pods.get(1).v6();
+    try (var direct = connected(new InetSocketAddress(second.toInetAddress(), TARGET))) {
+      while (reached.size() < 2) {
+        DatagramSocket socket = connected(vip(family, PORT));
+        open.add(socket);
+        reached.put(ask(socket), socket);
+      }
+      serve(family, Protocol.UDP, 1);
+      DatagramSocket kept = Objects.requireNonNull(reached.get(0));
+      assertDisconnected(Objects.requireNonNull(reached.get(1)));
+      assertEquals(0, ask(kept));
+      assertEquals(1, ask(direct));
+      node.datapath.prune(RowKind.FRONTEND, Set.of());
+      assertDisconnected(kept);
+      assertEquals(1, ask(direct));
+    }
+  }
+
+  private static void assertDisconnected(DatagramSocket socket) {
+    var failure = assertThrows(IOException.class, () -> ask(socket));
+    assertFalse(failure instanceof SocketTimeoutException, () -> "nobody was told: " + failure);
+  }
+
+  private static DatagramSocket connected(InetSocketAddress to) throws IOException {
+    var socket = new DatagramSocket();
+    socket.setSoTimeout(WAIT_MILLIS);
+    socket.connect(to);
+    return socket;
+  }
+
+  private static int ask(DatagramSocket socket) throws IOException {
+    socket.send(new DatagramPacket(new byte[1], 1));
+    var answer = new DatagramPacket(new byte[1], 1);
+    socket.receive(answer);
+    return answer.getData()[0];
   }
 
   @ParameterizedTest
