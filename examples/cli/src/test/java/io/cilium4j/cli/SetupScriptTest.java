@@ -26,7 +26,7 @@ class SetupScriptTest {
   void makeTree() throws IOException {
     Files.createDirectories(tree.resolve(".mvn"));
     Files.createDirectories(tree.resolve("cilium-x/src"));
-    Files.createDirectories(tree.resolve("examples/daemon/src"));
+    Files.createDirectories(tree.resolve("examples/agent/daemon/src"));
     Files.createFile(tree.resolve("pom.xml"));
     Files.copy(
         Path.of("../../.mvn/setup.sh"),
@@ -49,18 +49,18 @@ class SetupScriptTest {
   private void build(String content) throws Exception {
     bash(
         """
-        rm -rf examples/daemon/target
-        mkdir -p target examples/daemon/target/lib
+        rm -rf examples/agent/daemon/target
+        mkdir -p target examples/agent/daemon/target/lib
         touch target/.started
-        echo %s >examples/daemon/target/daemon-1-SNAPSHOT.jar
-        echo %s >examples/daemon/target/lib/core.jar
-        mark_built examples/daemon target/.started
+        echo %s >examples/agent/daemon/target/daemon-1-SNAPSHOT.jar
+        echo %s >examples/agent/daemon/target/lib/core.jar
+        mark_built examples/agent/daemon target/.started
         """
             .formatted(content, content));
   }
 
   private Path run() throws Exception {
-    return Path.of(bash("find_jars examples/daemon; echo \"$RUN\"").getLast());
+    return Path.of(bash("find_jars examples/agent/daemon; echo \"$RUN\"").getLast());
   }
 
   @Test
@@ -92,28 +92,63 @@ class SetupScriptTest {
     for (String jar : List.of("cilium-datapath-1", "x-native-epoll-1-linux-x86_64")) {
       Files.createFile(lib.resolve(jar + ".jar"));
     }
-    Path java = Files.createDirectories(tree.resolve("jdk/bin")).resolve("java");
-    Files.writeString(java, "#!/bin/sh\necho \"$@\" >>\"$JAVA_HOME/log\"\n");
-    Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
+    makeJdk();
 
     bash(
         """
         export JAVA_HOME=$PWD/jdk
-        CALLED_FROM=$PWD/jdk
-        train m Training examples/daemon '-Xmx1m -XX:+UseSerialGC'
+        train m Training examples/agent/daemon '-Xmx1m -XX:+UseSerialGC'
         echo kept >"$RUN/classes.aot"
-        launch m Main examples/daemon '-Xmx1m -XX:+UseSerialGC'
+        launch m Main examples/agent/daemon '-Xmx1m -XX:+UseSerialGC'
         """);
 
     List<String> flags =
-        Files.readAllLines(tree.resolve("jdk/log")).stream()
-            .map(line -> line.replaceAll(" -XX:AOTCache\\S*| -m .*", ""))
-            .toList();
+        started().stream().map(line -> line.replaceAll(" -XX:AOTCache\\S*| -m .*", "")).toList();
     assertEquals(2, flags.size(), () -> String.join("\n", flags));
     // The JVM passes over a cache that was made with other flags, modules and paths than it runs
     // with.
     assertEquals(flags.getFirst(), flags.getLast());
     assertTrue(flags.getFirst().contains("--add-modules=io.netty.transport.epoll.linux.x86_64"));
+  }
+
+  @Test
+  void agent_withAndWithoutHeap_hasALimit() throws Exception {
+    Path cilium = Path.of("../../cilium");
+    Files.copy(cilium, tree.resolve("cilium"), StandardCopyOption.COPY_ATTRIBUTES);
+    build("one");
+    makeJdk();
+
+    bash(
+        """
+        export JAVA_HOME=$PWD/jdk
+        ./cilium agent
+        ./cilium agent --heap=512m
+        CILIUM_HEAP=1g ./cilium agent
+        ! ./cilium agent --heap plenty
+        """);
+
+    assertEquals(
+        List.of("-Xmx256m", "-Xmx512m", "-Xmx1g"),
+        started().stream()
+            .filter(line -> line.contains("daemon.Main"))
+            .map(line -> line.replaceAll(".*(-Xmx\\w+) .*", "$1"))
+            .toList());
+  }
+
+  /** A JDK that notes how it was started. */
+  private void makeJdk() throws IOException {
+    Path bin = Files.createDirectories(tree.resolve("jdk/bin"));
+    Files.writeString(tree.resolve("jdk/release"), "JAVA_VERSION=\"25\"\n");
+    for (String name : List.of("java", "javac")) {
+      Path program = bin.resolve(name);
+      Files.writeString(program, "#!/bin/sh\necho \"$@\" >>\"$JAVA_HOME/log\"\n");
+      Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+  }
+
+  /** The arguments of each start of a JVM, in order. */
+  private List<String> started() throws IOException {
+    return Files.readAllLines(tree.resolve("jdk/log"));
   }
 
   @Test
