@@ -93,7 +93,7 @@ final class BenchNode implements AutoCloseable {
         .filter(provider -> provider.name().equals("ebpf"))
         .findFirst()
         .orElseThrow()
-        .open(new Config(INSTANCE, FOLDER, List.of(NODE4, NODE6), 0, Limits.DEFAULT));
+        .open(Config.builder(INSTANCE, FOLDER).nodeAddresses(NODE4, NODE6).build());
   }
 
   /** A namespace to join a pod to the node with. */

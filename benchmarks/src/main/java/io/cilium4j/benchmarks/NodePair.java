@@ -11,7 +11,6 @@ import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
@@ -154,15 +153,10 @@ final class NodePair implements AutoCloseable {
             .findFirst()
             .orElseThrow();
     var config =
-        new Config(
-            "bench" + number,
-            FOLDER.resolve("run" + number),
-            routers(number),
-            0,
-            Limits.DEFAULT,
-            List.of(),
-            List.of(),
-            routing);
+        Config.builder("bench" + number, FOLDER.resolve("run" + number))
+            .nodeAddresses(routers(number))
+            .routing(routing)
+            .build();
     // What an aborted run left would be taken over otherwise.
     ebpf.open(config).destroy();
     return ebpf.open(config);

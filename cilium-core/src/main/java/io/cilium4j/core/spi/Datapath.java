@@ -74,9 +74,9 @@ public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
     return Map.of();
   }
 
-  /** Whether the node's own processes reach services, and not only pods. */
-  default boolean servesNodeProcesses() {
-    return false;
+  /** What it can do beyond what every datapath can; may change while it runs. */
+  default Set<Capability> capabilities() {
+    return Set.of();
   }
 
   /** Where a proxy's sockets live; empty where the datapath redirects nothing. */
@@ -101,6 +101,18 @@ public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
 
   /** Removes everything this instance owns, enforcement included, and nothing else. */
   void destroy();
+
+  /** What not every datapath can do. */
+  enum Capability {
+    /** Packets from pod to pod do not pass the node's own network stack. */
+    BYPASSES_NODE_STACK,
+
+    /** Pods' packets leave the node by its stack, which can give them the node's address. */
+    LEAVES_BY_NODE_STACK,
+
+    /** The node's own processes reach services, and not only pods. */
+    SERVES_NODE_PROCESSES
+  }
 
   /**
    * What a look at the node found.

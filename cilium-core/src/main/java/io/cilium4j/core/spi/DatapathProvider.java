@@ -85,95 +85,101 @@ public interface DatapathProvider {
     }
 
     /**
-     * An instance that finds the devices by itself, and does not say which prefixes its pods have.
+     * Begins with what has to be said. Of the rest each has a default: no address of the node,
+     * cluster 0, {@link Limits#DEFAULT}, devices that are found, no check of prefixes, {@link
+     * Routing#NETWORK}, no proxy, the root of the control groups, {@link NoBackendResponse#REJECT}.
      */
-    public Config(
-        String instance,
-        Path runFolder,
-        List<IpAddress> nodeAddresses,
-        int localClusterId,
-        Limits limits) {
-      this(
-          instance,
-          runFolder,
-          nodeAddresses,
-          localClusterId,
-          limits,
-          List.of(),
-          List.of(),
-          Routing.NETWORK);
+    public static Builder builder(String instance, Path runFolder) {
+      return new Builder(instance, runFolder);
     }
 
-    /** An instance that rejects what no service serves. */
-    public Config(
-        String instance,
-        Path runFolder,
-        List<IpAddress> nodeAddresses,
-        int localClusterId,
-        Limits limits,
-        List<String> devices,
-        List<IpPrefix> podCidrs,
-        Routing routing,
-        ProxyListeners listeners,
-        Optional<Path> cgroupRoot) {
-      this(
-          instance,
-          runFolder,
-          nodeAddresses,
-          localClusterId,
-          limits,
-          devices,
-          podCidrs,
-          routing,
-          listeners,
-          cgroupRoot,
-          NoBackendResponse.REJECT);
-    }
+    /** Makes a {@link Config}; its methods say what the components of that name mean. */
+    public static final class Builder {
+      private final String instance;
+      private final Path runFolder;
+      private List<IpAddress> nodeAddresses = List.of();
+      private int localClusterId;
+      private Limits limits = Limits.DEFAULT;
+      private List<String> devices = List.of();
+      private List<IpPrefix> podCidrs = List.of();
+      private Routing routing = Routing.NETWORK;
+      private ProxyListeners listeners = ProxyListeners.NONE;
+      private Optional<Path> cgroupRoot = Optional.empty();
+      private NoBackendResponse noBackendResponse = NoBackendResponse.REJECT;
 
-    /** An instance that finds the root of the control groups by itself. */
-    public Config(
-        String instance,
-        Path runFolder,
-        List<IpAddress> nodeAddresses,
-        int localClusterId,
-        Limits limits,
-        List<String> devices,
-        List<IpPrefix> podCidrs,
-        Routing routing,
-        ProxyListeners listeners) {
-      this(
-          instance,
-          runFolder,
-          nodeAddresses,
-          localClusterId,
-          limits,
-          devices,
-          podCidrs,
-          routing,
-          listeners,
-          Optional.empty());
-    }
+      private Builder(String instance, Path runFolder) {
+        this.instance = instance;
+        this.runFolder = runFolder;
+      }
 
-    /** An instance without a proxy. */
-    public Config(
-        String instance,
-        Path runFolder,
-        List<IpAddress> nodeAddresses,
-        int localClusterId,
-        Limits limits,
-        List<String> devices,
-        List<IpPrefix> podCidrs,
-        Routing routing) {
-      this(
-          instance,
-          runFolder,
-          nodeAddresses,
-          localClusterId,
-          limits,
-          devices,
-          podCidrs,
-          routing,
-          ProxyListeners.NONE);
+      public Builder nodeAddresses(List<IpAddress> value) {
+        nodeAddresses = value;
+        return this;
+      }
+
+      public Builder nodeAddresses(IpAddress... values) {
+        return nodeAddresses(List.of(values));
+      }
+
+      public Builder localClusterId(int value) {
+        localClusterId = value;
+        return this;
+      }
+
+      public Builder limits(Limits value) {
+        limits = value;
+        return this;
+      }
+
+      public Builder devices(List<String> value) {
+        devices = value;
+        return this;
+      }
+
+      public Builder podCidrs(List<IpPrefix> value) {
+        podCidrs = value;
+        return this;
+      }
+
+      public Builder routing(Routing value) {
+        routing = value;
+        return this;
+      }
+
+      public Builder listeners(ProxyListeners value) {
+        listeners = value;
+        return this;
+      }
+
+      public Builder cgroupRoot(Path value) {
+        cgroupRoot = Optional.of(value);
+        return this;
+      }
+
+      public Builder noBackendResponse(NoBackendResponse value) {
+        noBackendResponse = value;
+        return this;
+      }
+
+      /**
+       * Makes it.
+       *
+       * @throws IllegalArgumentException if one of them cannot be
+       */
+      public Config build() {
+        return new Config(
+            instance,
+            runFolder,
+            nodeAddresses,
+            localClusterId,
+            limits,
+            devices,
+            podCidrs,
+            routing,
+            listeners,
+            cgroupRoot,
+            noBackendResponse);
+      }
     }
   }
 

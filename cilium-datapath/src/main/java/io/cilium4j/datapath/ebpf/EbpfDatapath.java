@@ -39,6 +39,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -417,8 +418,13 @@ final class EbpfDatapath implements Datapath {
   }
 
   @Override
-  public boolean servesNodeProcesses() {
-    return sockets.areUsable();
+  public Set<Capability> capabilities() {
+    Set<Capability> able =
+        EnumSet.of(Capability.BYPASSES_NODE_STACK, Capability.LEAVES_BY_NODE_STACK);
+    if (sockets.areUsable()) {
+      able.add(Capability.SERVES_NODE_PROCESSES);
+    }
+    return able;
   }
 
   @Override

@@ -60,12 +60,10 @@ class EbpfConformanceKernelIT extends DatapathConformance {
   @Override
   protected Datapath open() {
     var config =
-        new Config(
-            TestNode.INSTANCE,
-            folder.resolve("run"),
-            List.of(IpAddress.parse("10.1.0.1"), IpAddress.parse("fd00::1")),
-            0,
-            TestNode.LIMITS);
+        Config.builder(TestNode.INSTANCE, folder.resolve("run"))
+            .nodeAddresses(IpAddress.parse("10.1.0.1"), IpAddress.parse("fd00::1"))
+            .limits(TestNode.LIMITS)
+            .build();
     return new EbpfDatapathProvider().open(config);
   }
 

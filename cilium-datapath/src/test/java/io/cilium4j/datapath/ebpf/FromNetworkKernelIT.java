@@ -12,7 +12,6 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.BpfObject;
 import io.cilium4j.datapath.bpf.BpfProgram;
@@ -176,15 +175,10 @@ class FromNetworkKernelIT {
   void device_ofAnotherInstance_isLeft() {
     node.inNode(_ -> {
       var config =
-          new Config(
-              "fnother",
-              folder.resolve("other"),
-              List.of(IpAddress.parse("10.78.0.1"), IpAddress.parse("fd78::1")),
-              0,
-              node.test().limits,
-              List.of(),
-              List.of(),
-              Routing.NETWORK);
+          Config.builder("fnother", folder.resolve("other"))
+              .nodeAddresses(IpAddress.parse("10.78.0.1"), IpAddress.parse("fd78::1"))
+              .limits(node.test().limits)
+              .build();
       try (var another = new EbpfDatapath(config, Recording.OFF);
           Netlink links = Netlink.open()) {
         Link host = links.linkByName("fnother_host").orElseThrow();

@@ -11,6 +11,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
+import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.RowKind;
@@ -243,7 +244,7 @@ class SocketServicesKernelIT {
     }
     assertFalse(node.datapath.mend().mended().isEmpty());
     assertTrue(node.datapath.mend().mended().isEmpty());
-    assertTrue(node.datapath.servesNodeProcesses());
+    assertTrue(node.datapath.capabilities().contains(Capability.SERVES_NODE_PROCESSES));
     tcp_ofTheNode_reachesBackendsAndSeesTheService(IpFamily.IPV4);
     node.restart();
     tcp_ofTheNode_reachesBackendsAndSeesTheService(IpFamily.IPV4);

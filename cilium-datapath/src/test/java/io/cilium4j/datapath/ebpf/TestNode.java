@@ -111,16 +111,13 @@ final class TestNode implements AutoCloseable {
   void open(List<String> devices) {
     datapath =
         new EbpfDatapath(
-            new Config(
-                INSTANCE,
-                RUN_FOLDER,
-                List.of(NODE4, NODE6),
-                0,
-                limits,
-                devices,
-                List.of(),
-                routing,
-                listeners),
+            Config.builder(INSTANCE, RUN_FOLDER)
+                .nodeAddresses(NODE4, NODE6)
+                .limits(limits)
+                .devices(devices)
+                .routing(routing)
+                .listeners(listeners)
+                .build(),
             recording);
     datapath.subscribe(flows::add);
   }

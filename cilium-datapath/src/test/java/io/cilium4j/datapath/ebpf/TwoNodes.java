@@ -108,16 +108,13 @@ final class TwoNodes implements AutoCloseable {
 
     private Datapath open() {
       var config =
-          new Config(
-              "dpnode" + number,
-              folder.resolve("run" + number),
-              List.of(router(IpFamily.IPV4), router(IpFamily.IPV6)),
-              0,
-              LIMITS,
-              List.of(),
-              List.of(podCidr(IpFamily.IPV4), podCidr(IpFamily.IPV6)),
-              routing,
-              listeners);
+          Config.builder("dpnode" + number, folder.resolve("run" + number))
+              .nodeAddresses(router(IpFamily.IPV4), router(IpFamily.IPV6))
+              .limits(LIMITS)
+              .podCidrs(List.of(podCidr(IpFamily.IPV4), podCidr(IpFamily.IPV6)))
+              .routing(routing)
+              .listeners(listeners)
+              .build();
       Datapath opened = netns.call(() -> open(config));
       opened.subscribe(flows::add);
       return opened;

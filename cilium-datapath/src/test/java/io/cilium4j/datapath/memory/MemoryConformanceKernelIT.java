@@ -7,7 +7,6 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
@@ -16,7 +15,6 @@ import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -64,12 +62,9 @@ class MemoryConformanceKernelIT extends DatapathConformance {
   @Override
   protected Datapath open() {
     var config =
-        new Config(
-            "kit",
-            runFolder(),
-            List.of(IpAddress.parse("10.1.0.1"), IpAddress.parse("fd00::1")),
-            0,
-            Limits.DEFAULT);
+        Config.builder("kit", runFolder())
+            .nodeAddresses(IpAddress.parse("10.1.0.1"), IpAddress.parse("fd00::1"))
+            .build();
     MemoryDatapath opened = at(NODE).call(() -> new MemoryDatapathProvider().open(config));
     datapath = opened;
     return (Datapath)

@@ -52,7 +52,7 @@ class MemoryDatapathTest {
 
   private MemoryDatapath open(Limits limits) {
     return new MemoryDatapathProvider()
-        .open(new Config("unit", folder.resolve("run"), List.of(), 0, limits));
+        .open(Config.builder("unit", folder.resolve("run")).limits(limits).build());
   }
 
   @AfterEach

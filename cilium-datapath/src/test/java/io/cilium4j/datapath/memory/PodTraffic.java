@@ -13,7 +13,6 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.spi.Row;
@@ -123,7 +122,8 @@ final class PodTraffic implements AutoCloseable {
             KernelTests.netns(folder),
             Place.OUTSIDE,
             KernelTests.netns(folder));
-    config = new Config("it", folder.resolve("run"), Place.NODE.addresses(), 0, Limits.DEFAULT);
+    config =
+        Config.builder("it", folder.resolve("run")).nodeAddresses(Place.NODE.addresses()).build();
     node.call(() -> {
       Sysctl.write("net/ipv4/ip_forward", "1");
       Sysctl.write("net/ipv6/conf/all/forwarding", "1");

@@ -8,9 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Limits;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -19,8 +17,9 @@ class InstanceClaimTest {
   private static final String INSTANCE = "claimed";
 
   private static Config config(String folder) {
-    return new Config(
-        INSTANCE, Path.of(folder), List.of(IpAddress.parse("10.1.0.1")), 0, Limits.DEFAULT);
+    return Config.builder(INSTANCE, Path.of(folder))
+        .nodeAddresses(IpAddress.parse("10.1.0.1"))
+        .build();
   }
 
   @Test

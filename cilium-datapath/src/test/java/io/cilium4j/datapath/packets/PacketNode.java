@@ -118,7 +118,10 @@ final class PacketNode implements AutoCloseable {
     this.netns = namespace();
     var nodeAddresses = List.of(NODE4, NODE6);
     this.config =
-        new Config(kind.instance(), folder.resolve(kind.instance()), nodeAddresses, 0, limits);
+        Config.builder(kind.instance(), folder.resolve(kind.instance()))
+            .nodeAddresses(nodeAddresses)
+            .limits(limits)
+            .build();
     netns.call(() -> {
       Sysctl.write("net/ipv4/ip_forward", "1");
       Sysctl.write("net/ipv4/conf/all/rp_filter", "0");
@@ -292,7 +295,10 @@ final class PacketNode implements AutoCloseable {
   Datapath openAnother(Path runFolder) {
     return kind.open(
         netns,
-        new Config(config.instance(), runFolder, config.nodeAddresses(), 0, config.limits()));
+        Config.builder(config.instance(), runFolder)
+            .nodeAddresses(config.nodeAddresses())
+            .limits(config.limits())
+            .build());
   }
 
   Datapath datapath() {

@@ -9,12 +9,9 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
-import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.spi.Row;
@@ -68,18 +65,10 @@ final class SocketNode implements AutoCloseable {
     this.folder = folder;
     this.netns = KernelTests.netns(folder);
     this.config =
-        new Config(
-            kind.instance(),
-            folder.resolve(kind.instance()),
-            List.of(PacketNode.NODE4, PacketNode.NODE6),
-            0,
-            Limits.DEFAULT,
-            List.of(),
-            List.of(),
-            Routing.NETWORK,
-            ProxyListeners.NONE,
-            Optional.empty(),
-            response);
+        Config.builder(kind.instance(), folder.resolve(kind.instance()))
+            .nodeAddresses(PacketNode.NODE4, PacketNode.NODE6)
+            .noBackendResponse(response)
+            .build();
     // What an aborted run left would be taken over otherwise.
     kind.open(netns, config).destroy();
     datapath = kind.open(netns, config);

@@ -15,6 +15,7 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.state.StoredTable;
@@ -498,6 +499,11 @@ public final class Agent implements AutoCloseable {
   /** The name of the datapath that runs: {@code ebpf}, {@code memory}. */
   public String datapathName() {
     return running().datapath().datapath().name();
+  }
+
+  /** What the datapath that runs can do beyond what every datapath can. */
+  public Set<Datapath.Capability> datapathCapabilities() {
+    return running().datapath().datapath().capabilities();
   }
 
   /** One line for people: what runs, and why it was chosen. */

@@ -19,7 +19,7 @@ final class Attempts {
   private Attempts() {}
 
   /** Tries these pairs; gives the attempts in their order, IPv4 before IPv6. */
-  static List<Attempt> tryAll(Function<Cast, Pod> pods, List<Pair> pairs) {
+  static List<Attempt> tryAll(Function<Role, Pod> pods, List<Pair> pairs) {
     // Each attempt waits in a thread of its own, so that dropped ones take no longer than one.
     try (ExecutorService threads = Executors.newCachedThreadPool()) {
       List<CompletableFuture<Attempt>> running = new ArrayList<>();

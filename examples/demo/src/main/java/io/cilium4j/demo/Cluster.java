@@ -47,7 +47,7 @@ final class Cluster {
   private final String datapath;
   private final Routing routing;
   private final List<DemoNode> nodes = new ArrayList<>();
-  private final Map<Cast, Pod> pods = new EnumMap<>(Cast.class);
+  private final Map<Role, Pod> pods = new EnumMap<>(Role.class);
   private Optional<Program> operator = Optional.empty();
   private volatile boolean cleared;
 
@@ -62,7 +62,7 @@ final class Cluster {
     return routing;
   }
 
-  Pod pod(Cast role) {
+  Pod pod(Role role) {
     return Optional.ofNullable(pods.get(role))
         .orElseThrow(() -> new DemoException("pod " + role.podName() + " is gone"));
   }
@@ -73,7 +73,7 @@ final class Cluster {
     for (DemoNode node : nodes) {
       await(node::isReady, "the agent of " + node.name() + " is not ready: ", node);
     }
-    for (Cast role : Cast.values()) {
+    for (Role role : Role.values()) {
       enter(role);
     }
     List<IpAddress> all = pods.values().stream().flatMap(pod -> pod.addresses().stream()).toList();
@@ -153,13 +153,13 @@ final class Cluster {
   }
 
   // Pod by pod, so that a shutdown need not wait for all of them.
-  private synchronized void enter(Cast role) {
+  private synchronized void enter(Role role) {
     checkNotCleared();
     pods.put(role, nodes.get(role.node() - 1).addPod(role));
   }
 
   /** Writes a policy where the agents watch, and waits until the pod that it selects has it. */
-  void apply(Policy policy, Cast selected) {
+  void apply(Policy policy, Role selected) {
     folder.writeManifest(policy.fileName(), policy.text());
     DemoNode node = nodes.get(selected.node() - 1);
     await(

@@ -36,7 +36,7 @@ final class ClusterShow {
     if (!unreachable.isEmpty()) {
       table(unreachable, before);
     }
-    cluster.apply(rule1, Cast.DEATHSTAR);
+    cluster.apply(rule1, Role.DEATHSTAR);
     out.printf("With %s:%n%n", rule1.objects());
     List<Attempt> after = attempts();
     table(Script.EXPECTED, after);
@@ -88,8 +88,8 @@ final class ClusterShow {
     List<List<String>> cells = new ArrayList<>();
     cells.add(List.of("from", "on", "to", "on", "expected", "IPv4", "IPv6"));
     for (Line line : lines) {
-      Cast from = line.pair().from();
-      Cast to = line.pair().to();
+      Role from = line.pair().from();
+      Role to = line.pair().to();
       cells.add(
           List.of(
               from.podName(),

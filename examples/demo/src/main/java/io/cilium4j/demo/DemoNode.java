@@ -47,7 +47,7 @@ final class DemoNode {
   private final Netns netns;
   private final Program agent;
   private final ApiClient api;
-  private final Map<Cast, Long> endpoints = new EnumMap<>(Cast.class);
+  private final Map<Role, Long> endpoints = new EnumMap<>(Role.class);
 
   private DemoNode(DemoFolder folder, int number, Netns netns, Program agent) {
     this.folder = folder;
@@ -120,9 +120,9 @@ final class DemoNode {
   }
 
   /** Makes a pod. */
-  Pod addPod(Cast role) {
+  Pod addPod(Role role) {
     Netns inside = Pod.makeNetns(Pod.netnsPath(folder.netns(), role));
-    String owner = Cast.NAMESPACE + "%2F" + role.podName();
+    String owner = Role.NAMESPACE + "%2F" + role.podName();
     IPAMResponse given =
         api.call("POST", "/ipam?owner=" + owner, Map.of("Expiration", "true"), null)
             .as(IPAMResponse.class);
@@ -142,7 +142,7 @@ final class DemoNode {
     return Pod.serve(role, inside, addresses);
   }
 
-  private long addEndpoint(Cast role, EndpointInterface device, AddressPair pair) {
+  private long addEndpoint(Role role, EndpointInterface device, AddressPair pair) {
     var wanted =
         EndpointChangeRequest.builder()
             .containerId("demo-" + role.podName())
@@ -152,7 +152,7 @@ final class DemoNode {
             .hostMac(device.hostMac().toString())
             .mac(device.podMac().toString())
             .k8sPodName(role.podName())
-            .k8sNamespace(Cast.NAMESPACE)
+            .k8sNamespace(Role.NAMESPACE)
             .labels(
                 role.labels().entrySet().stream()
                     .map(label -> label.getKey() + "=" + label.getValue())
@@ -195,7 +195,7 @@ final class DemoNode {
   }
 
   /** For which direction a policy restricts a pod of this node, as far as that is enforced. */
-  String enforcement(Cast role) {
+  String enforcement(Role role) {
     agent.checkAlive();
     var status =
         api.get("/endpoint/" + endpoints.get(role), io.cilium4j.api.model.Endpoint.class).status();

@@ -58,8 +58,8 @@ final class Keeper {
   private static String hints(Stage stage, Venue venue) {
     var text = new StringBuilder("\nIt stays running. To look:\n");
     boolean inside = !venue.because().isEmpty();
-    String to = "http://" + stage.pod(Cast.DEATHSTAR).address(IpFamily.IPV4) + "/";
-    for (Cast from : List.of(Cast.TIEFIGHTER, Cast.XWING)) {
+    String to = "http://" + stage.pod(Role.DEATHSTAR).address(IpFamily.IPV4) + "/";
+    for (Role from : List.of(Role.TIEFIGHTER, Role.XWING)) {
       text.append("  nsenter ");
       if (inside) {
         text.append("--preserve-credentials -U -m -t $(cat ")

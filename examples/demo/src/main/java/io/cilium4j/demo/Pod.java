@@ -17,12 +17,12 @@ final class Pod implements AutoCloseable {
   /** What the name of every network namespace of the demo begins with. */
   static final String NETNS_PREFIX = "cilium4j-demo-";
 
-  private final Cast role;
+  private final Role role;
   private final Netns netns;
   private final List<IpAddress> addresses;
   private final PodServer server;
 
-  private Pod(Cast role, Netns netns, List<IpAddress> addresses, PodServer server) {
+  private Pod(Role role, Netns netns, List<IpAddress> addresses, PodServer server) {
     this.role = role;
     this.netns = netns;
     this.addresses = List.copyOf(addresses);
@@ -30,24 +30,24 @@ final class Pod implements AutoCloseable {
   }
 
   /** The path of a pod's network namespace. */
-  static Path netnsPath(Path folder, Cast role) {
+  static Path netnsPath(Path folder, Role role) {
     return folder.resolve(NETNS_PREFIX + role.podName());
   }
 
   /** Removes the pods' network namespaces, if there are some. */
   static void deleteAll(Path folder) {
-    for (Cast role : Cast.values()) {
+    for (Role role : Role.values()) {
       Netns.delete(netnsPath(folder, role));
     }
   }
 
   /** What the agent is told of a pod. */
-  static EndpointRequest request(Cast role, Path netns) {
-    return new EndpointRequest(Cast.NAMESPACE, role.podName(), role.labels(), netns.toString());
+  static EndpointRequest request(Role role, Path netns) {
+    return new EndpointRequest(Role.NAMESPACE, role.podName(), role.labels(), netns.toString());
   }
 
   /** Makes a pod. */
-  static Pod create(Agent agent, Path netnsFolder, Cast role) {
+  static Pod create(Agent agent, Path netnsFolder, Role role) {
     Netns netns = makeNetns(netnsPath(netnsFolder, role));
     Endpoint endpoint = agent.createEndpoint(request(role, netns.path()));
     return serve(role, netns, endpoint.addresses());
@@ -62,21 +62,21 @@ final class Pod implements AutoCloseable {
   }
 
   /** Serves in a namespace that is joined to a node already. */
-  static Pod serve(Cast role, Netns netns, List<IpAddress> addresses) {
+  static Pod serve(Role role, Netns netns, List<IpAddress> addresses) {
     return new Pod(role, netns, addresses, PodServer.start(netns, role.podName(), Script.PORT));
   }
 
   /** Goes on with a pod that another process made. */
-  static Pod resume(Agent agent, Path netnsFolder, Cast role) {
+  static Pod resume(Agent agent, Path netnsFolder, Role role) {
     Endpoint endpoint =
         agent
-            .endpoint(Cast.NAMESPACE, role.podName())
+            .endpoint(Role.NAMESPACE, role.podName())
             .orElseThrow(() -> new DemoException("pod " + role.podName() + " is gone"));
     Netns netns = Netns.open(netnsPath(netnsFolder, role));
     return serve(role, netns, endpoint.addresses());
   }
 
-  Cast role() {
+  Role role() {
     return role;
   }
 

@@ -82,7 +82,7 @@ final class Requests {
   private Asked ask(RequestLine line, IpFamily family) {
     int before = stage.agent().flows().size();
     Pod from = stage.pod(line.from());
-    Pod to = stage.pod(Cast.DEATHSTAR);
+    Pod to = stage.pod(Role.DEATHSTAR);
     PodClient.Result result =
         PodClient.ask(from.netns(), to.address(family), Script.PORT, line.method(), line.path());
     String decidedBy = decidedBy(line, from.address(family), to.address(family), before);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.demo;
 
-import static io.cilium4j.demo.Cast.CURL;
-import static io.cilium4j.demo.Cast.DEATHSTAR;
-import static io.cilium4j.demo.Cast.HTTPBIN;
-import static io.cilium4j.demo.Cast.TIEFIGHTER;
-import static io.cilium4j.demo.Cast.XWING;
+import static io.cilium4j.demo.Role.CURL;
+import static io.cilium4j.demo.Role.DEATHSTAR;
+import static io.cilium4j.demo.Role.HTTPBIN;
+import static io.cilium4j.demo.Role.TIEFIGHTER;
+import static io.cilium4j.demo.Role.XWING;
 import static io.cilium4j.demo.Script.Outcome.ALLOWED;
 import static io.cilium4j.demo.Script.Outcome.DROPPED;
 
@@ -67,7 +67,7 @@ final class Script {
    *
    * @param expected the answer's status, or {@link #NO_ANSWER}
    */
-  record RequestLine(Cast from, String method, String path, String expected) {
+  record RequestLine(Role from, String method, String path, String expected) {
     @Override
     public String toString() {
       return from.podName() + " " + method + " " + path;
@@ -93,7 +93,7 @@ final class Script {
   }
 
   /** One pod tries to reach another. */
-  record Pair(Cast from, Cast to) {
+  record Pair(Role from, Role to) {
     @Override
     public String toString() {
       return from.podName() + " -> " + to.podName();
@@ -129,7 +129,7 @@ final class Script {
 
   private Script() {}
 
-  private static Line line(Cast from, Cast to, Outcome expected) {
+  private static Line line(Role from, Role to, Outcome expected) {
     return new Line(new Pair(from, to), expected);
   }
 }

@@ -139,16 +139,16 @@ final class Show {
         .explain(endpoint(pair.from()), endpoint(pair.to()), PortProtocol.tcp(Script.PORT));
   }
 
-  private Endpoint endpoint(Cast role) {
+  private Endpoint endpoint(Role role) {
     return stage
         .agent()
-        .endpoint(Cast.NAMESPACE, role.podName())
+        .endpoint(Role.NAMESPACE, role.podName())
         .orElseThrow(() -> new DemoException("pod " + role.podName() + " is gone"));
   }
 
   private Map<IpAddress, String> names() {
     Map<IpAddress, String> names = new HashMap<>();
-    for (Cast role : Cast.values()) {
+    for (Role role : Role.values()) {
       endpoint(role).addresses().forEach(address -> names.put(address, role.podName()));
     }
     return names;

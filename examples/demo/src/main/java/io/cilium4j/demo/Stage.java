@@ -39,7 +39,7 @@ final class Stage {
   private final DemoFolder folder;
   private final boolean packets;
   private final Agent agent;
-  private final Map<Cast, Pod> pods = new EnumMap<>(Cast.class);
+  private final Map<Role, Pod> pods = new EnumMap<>(Role.class);
   private volatile boolean cleared;
 
   Stage(Venue venue) {
@@ -60,7 +60,7 @@ final class Stage {
     return agent;
   }
 
-  Pod pod(Cast role) {
+  Pod pod(Role role) {
     return Optional.ofNullable(pods.get(role))
         .orElseThrow(() -> new DemoException("pod " + role.podName() + " is gone"));
   }
@@ -74,13 +74,13 @@ final class Stage {
 
   /** Makes the pods. */
   void enter() {
-    for (Cast role : Cast.values()) {
+    for (Role role : Role.values()) {
       enter(role);
     }
   }
 
   // Pod by pod, so that a shutdown need not wait for all of them.
-  private synchronized void enter(Cast role) {
+  private synchronized void enter(Role role) {
     checkNotCleared();
     if (packets) {
       pods.put(role, Pod.create(agent, folder.netns(), role));
@@ -91,7 +91,7 @@ final class Stage {
 
   /** Goes on with the pods that another process made. */
   synchronized void resume() {
-    for (Cast role : Cast.values()) {
+    for (Role role : Role.values()) {
       pods.put(role, Pod.resume(agent, folder.netns(), role));
     }
   }

@@ -22,8 +22,8 @@ class ScriptTest {
   @Test
   void expected_everyOrderedPair_onceAndThreeDropped() {
     Set<Pair> wanted = new HashSet<>();
-    for (Cast from : Cast.values()) {
-      for (Cast to : Cast.values()) {
+    for (Role from : Role.values()) {
+      for (Role to : Role.values()) {
         if (from != to) {
           wanted.add(new Pair(from, to));
         }

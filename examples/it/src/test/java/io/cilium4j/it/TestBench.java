@@ -10,7 +10,6 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
-import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointRow;
@@ -80,7 +79,7 @@ final class TestBench implements AutoCloseable {
   TestBench(String instance, Path folder) {
     // The same for every run, so that one removes what an aborted one left.
     Path runFolder = Path.of(System.getProperty("java.io.tmpdir"), "cilium4j-" + instance);
-    var config = new Config(instance, runFolder, List.of(NODE4, NODE6), 0, Limits.DEFAULT);
+    var config = Config.builder(instance, runFolder).nodeAddresses(NODE4, NODE6).build();
     // What an aborted run left would be taken over otherwise.
     provider("ebpf").open(config).destroy();
     ebpf = provider("ebpf").open(config);
@@ -88,8 +87,7 @@ final class TestBench implements AutoCloseable {
     memory =
         (MemoryDatapath)
             provider("memory")
-                .open(
-                    new Config(MEMORY_INSTANCE, folder, List.of(NODE4, NODE6), 0, Limits.DEFAULT));
+                .open(Config.builder(MEMORY_INSTANCE, folder).nodeAddresses(NODE4, NODE6).build());
     for (int id = 2; id < 2 + PODS; id++) {
       Netns netns = Netns.create(folder, instance + id);
       namespaces.add(netns);

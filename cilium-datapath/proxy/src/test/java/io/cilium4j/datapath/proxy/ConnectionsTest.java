@@ -26,8 +26,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -37,6 +39,12 @@ class ConnectionsTest {
   private static final RequestMatcher ALL = ProxyHarness.rules(HttpRule.ANY);
   private static final String GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   private static final String OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+  /** How long something that must come is waited for. */
+  private static final long PATIENCE_NANOS = Duration.ofSeconds(20).toNanos();
+
+  /** How long a number must not have changed to be taken for one that will not. */
+  private static final long REST_NANOS = Duration.ofMillis(400).toNanos();
 
   private static String status(Socket socket) throws IOException {
     return head(socket.getInputStream()).substring(9, 12);
@@ -291,6 +299,30 @@ class ConnectionsTest {
     }
   }
 
+  private static void await(String what, BooleanSupplier isSo) {
+    long end = System.nanoTime() + PATIENCE_NANOS;
+    while (!isSo.getAsBoolean()) {
+      assertTrue(System.nanoTime() - end < 0, () -> "waited in vain for " + what);
+      LockSupport.parkNanos(1_000_000);
+    }
+  }
+
+  /** The number once it has been the same for a while. */
+  private static int atRest(AtomicInteger number) {
+    var last = new AtomicInteger(-1);
+    var since = new AtomicLong();
+    await(
+        "a number at rest",
+        () -> {
+          int now = number.get();
+          if (last.getAndSet(now) != now) {
+            since.set(System.nanoTime());
+          }
+          return System.nanoTime() - since.get() > REST_NANOS;
+        });
+    return last.get();
+  }
+
   private static int descriptors() {
     return new File("/proc/self/fd").list().length;
   }
@@ -348,14 +380,10 @@ class ConnectionsTest {
             // Reset by the proxy, as by a server.
           }
         }
-        for (int wait = 0; harness.proxy().connections() > 0 && wait < 2_000; wait++) {
-          TimeUnit.MILLISECONDS.sleep(5);
+        await("no connection", () -> harness.proxy().connections() == 0);
+        if (round > 0) { // The first one loads what stays.
+          await("no more than " + before + " descriptors", () -> descriptors() <= before);
         }
-        assertEquals(0, harness.proxy().connections());
-        for (int wait = 0; round > 0 && descriptors() > before && wait < 2_000; wait++) {
-          TimeUnit.MILLISECONDS.sleep(5);
-        }
-        assertTrue(round == 0 || descriptors() <= before, before + " -> " + descriptors());
       }
     }
   }
@@ -427,13 +455,7 @@ class ConnectionsTest {
           send(client, GET);
           assertEquals("200", status(client));
         }
-        int last = -1;
-        for (int same = 0; same < 20; ) { // Until nobody has sent anything for a while.
-          TimeUnit.MILLISECONDS.sleep(20);
-          same = sent.get() == last ? same + 1 : 0;
-          last = sent.get();
-        }
-        long each = (long) last * block.length / clients;
+        long each = (long) atRest(sent) * block.length / clients;
         assertTrue(each < 16 << 20, each + " bytes under way for each reader that does not read");
         long direct = PlatformDependent.usedDirectMemory();
         assertTrue(direct < 128L << 20, direct + " bytes of direct memory");

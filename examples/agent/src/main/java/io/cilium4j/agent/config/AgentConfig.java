@@ -110,7 +110,7 @@ public record AgentConfig(
           "MTU " + mtuBytes + ": wanted 0, or " + MIN_MTU_BYTES + " to " + MAX_MTU_BYTES);
     }
     // The datapath's own checks of name and id; made here, so that a wrong one fails at once.
-    var _ = new Config(instance, stateFolder, List.of(), clusterId, limits);
+    var _ = Config.builder(instance, stateFolder).localClusterId(clusterId).limits(limits).build();
   }
 
   /** The listeners to which a policy's rules may lead. */

@@ -35,25 +35,18 @@ public final class DatapathFeature implements Feature {
   public DatapathFeature(FeatureContext context, DatapathChoice choice, List<IpAddress> routers) {
     this.choice = choice;
     AgentConfig config = context.config();
-    this.datapath =
-        context
-            .opened()
-            .add(
-                choice
-                    .provider()
-                    .open(
-                        new DatapathProvider.Config(
-                            config.instance(),
-                            context.folder().datapath(),
-                            routers,
-                            config.clusterId(),
-                            config.limits(),
-                            config.devices(),
-                            config.podCidrs(),
-                            config.routing(),
-                            config.listeners(),
-                            config.services().cgroupRoot(),
-                            config.services().noBackendResponse())));
+    DatapathProvider.Config.Builder wanted =
+        DatapathProvider.Config.builder(config.instance(), context.folder().datapath())
+            .nodeAddresses(routers)
+            .localClusterId(config.clusterId())
+            .limits(config.limits())
+            .devices(config.devices())
+            .podCidrs(config.podCidrs())
+            .routing(config.routing())
+            .listeners(config.listeners())
+            .noBackendResponse(config.services().noBackendResponse());
+    config.services().cgroupRoot().ifPresent(wanted::cgroupRoot);
+    this.datapath = context.opened().add(choice.provider().open(wanted.build()));
     context.opened().ifFailed(datapath::destroy);
     context.repeat("datapath-mending", CHECK, this::mend);
   }

@@ -4,6 +4,7 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.NodeRow;
@@ -36,14 +37,12 @@ public final class MasqueradeFeature implements Feature {
   /** How often the table is looked at, and what failed is tried again. */
   private static final Duration CHECK = Duration.ofSeconds(5);
 
-  /** The datapath whose pods' packets pass the node's own stack on their way out. */
-  private static final String DATAPATH = "ebpf";
-
   /** What is said where the program is not. */
   static final String MISSING = "the program nft is not installed (Debian's package nftables)";
 
   private final AgentConfig config;
   private final String datapath;
+  private final boolean isPossible;
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<Masquerade> table;
   private final Scheduler thread;
@@ -55,27 +54,35 @@ public final class MasqueradeFeature implements Feature {
   /** Touches nothing yet. */
   public MasqueradeFeature(
       FeatureContext context, DatapathFeature datapath, Optional<NodesFeature> nodes) {
-    this(context, datapath.datapath().name(), nodes.map(NodesFeature::otherNodes), Nft::find);
+    this(
+        context,
+        datapath.datapath().name(),
+        datapath.datapath().capabilities(),
+        nodes.map(NodesFeature::otherNodes),
+        Nft::find);
   }
 
   /**
    * Touches nothing yet.
    *
-   * @param datapath the datapath's name
+   * @param datapath its name
+   * @param capabilities what it can
    * @param nodes rows of the cluster's other nodes; absent where there are none
    * @param nft finds the program
    */
   MasqueradeFeature(
       FeatureContext context,
       String datapath,
+      Set<Capability> capabilities,
       Optional<Table<RowKey, Row>> nodes,
       Supplier<Optional<Nft>> nft) {
     this.config = context.config();
     this.datapath = datapath;
+    this.isPossible = capabilities.contains(Capability.LEAVES_BY_NODE_STACK);
     this.nodes = nodes;
     this.thread = context.thread("masquerade");
     this.table =
-        datapath.equals(DATAPATH)
+        isPossible
             ? nft.get().map(found -> new Masquerade(new InstanceNames(config.instance()), found))
             : Optional.empty();
     this.follower = nodes.map(each -> new TableFollower<>(each, thread, this::follow));
@@ -131,8 +138,8 @@ public final class MasqueradeFeature implements Feature {
   }
 
   private Optional<String> obstacle(Set<IpFamily> able) {
-    if (!datapath.equals(DATAPATH)) {
-      return Optional.of("the datapath " + datapath + " cannot; " + DATAPATH + " can");
+    if (!isPossible) {
+      return Optional.of("the datapath " + datapath + " cannot do it");
     }
     if (table.isEmpty()) {
       return Optional.of(MISSING);

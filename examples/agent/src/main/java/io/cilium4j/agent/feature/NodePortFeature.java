@@ -4,6 +4,8 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.service.Frontend;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.Datapath;
+import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
@@ -36,9 +38,6 @@ public final class NodePortFeature implements Feature {
   /** A change writes all of it; those that come within this time are one. */
   private static final Duration PACE = Duration.ofMillis(50);
 
-  /** The datapath whose pods' answers pass the node's own stack on their way out. */
-  private static final String DATAPATH = "ebpf";
-
   private final AgentConfig config;
   private final Table<Long, Frontend> frontends;
   private final Optional<Table<RowKey, Row>> nodes;
@@ -58,7 +57,7 @@ public final class NodePortFeature implements Feature {
       Optional<NodesFeature> nodes) {
     this(
         context,
-        datapath.datapath().name(),
+        datapath.datapath(),
         services.frontends(),
         nodes.map(NodesFeature::otherNodes),
         Nft::find);
@@ -67,13 +66,13 @@ public final class NodePortFeature implements Feature {
   /**
    * Touches nothing yet.
    *
-   * @param datapath the datapath's name
+   * @param datapath serves nobody outside if its pods' answers do not leave by the node's stack
    * @param nodes rows of the cluster's other nodes; absent where there are none
    * @param nft finds the program
    */
   NodePortFeature(
       FeatureContext context,
-      String datapath,
+      Datapath datapath,
       Table<Long, Frontend> frontends,
       Optional<Table<RowKey, Row>> nodes,
       Supplier<Optional<Nft>> nft) {
@@ -82,7 +81,7 @@ public final class NodePortFeature implements Feature {
     this.nodes = nodes;
     this.thread = context.thread("node-ports");
     this.table =
-        datapath.equals(DATAPATH)
+        leavesByNodeStack(datapath)
             ? nft.get().map(found -> new NodePorts(new InstanceNames(config.instance()), found))
             : Optional.empty();
     this.obstacle = obstacle(datapath);
@@ -90,12 +89,16 @@ public final class NodePortFeature implements Feature {
     nodes.ifPresent(each -> followers.add(new TableFollower<>(each, thread, _ -> schedule())));
   }
 
-  private Optional<String> obstacle(String datapath) {
+  private static boolean leavesByNodeStack(Datapath datapath) {
+    return datapath.capabilities().contains(Capability.LEAVES_BY_NODE_STACK);
+  }
+
+  private Optional<String> obstacle(Datapath datapath) {
     if (!config.services().external().orElse(true)) {
       return Optional.of("it is switched off");
     }
-    if (!datapath.equals(DATAPATH)) {
-      return Optional.of("the datapath " + datapath + " cannot; " + DATAPATH + " can");
+    if (!leavesByNodeStack(datapath)) {
+      return Optional.of("the datapath " + datapath.name() + " cannot do it");
     }
     if (table.isEmpty()) {
       return Optional.of(MasqueradeFeature.MISSING);

@@ -60,7 +60,7 @@ public final class ServicesFeature implements Feature {
                     context.thread("service-reconciler")))
             : Optional.empty();
     this.services =
-        new NodeServices(controller, given, reconciler, datapath.datapath()::servesNodeProcesses);
+        new NodeServices(controller, given, reconciler, datapath.datapath()::capabilities);
   }
 
   /** What clients ask. */

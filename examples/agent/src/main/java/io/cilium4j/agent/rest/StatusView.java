@@ -30,6 +30,7 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.datapath.flow.FlowLog;
@@ -152,7 +153,11 @@ final class StatusView {
         .ipv6BigTcp(new IPV6BigTCP(false, 0, 0))
         .bandwidthManager(new BandwidthManager(false, List.of(), ""))
         .masquerading(masquerading(agent))
-        .hostRouting(new HostRouting(agent.datapathName().equals("ebpf") ? "BPF" : "Legacy"))
+        .hostRouting(
+            new HostRouting(
+                agent.datapathCapabilities().contains(Capability.BYPASSES_NODE_STACK)
+                    ? "BPF"
+                    : "Legacy"))
         .clockSource(new ClockSource("ktime", 0))
         .srv6(new Srv6(false, ""))
         .encryption(new EncryptionStatus(DISABLED, "", null, null))

@@ -8,6 +8,7 @@ import io.cilium4j.agent.ServiceRefusedException.Part;
 import io.cilium4j.api.model.Service;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.api.model.ServiceStatus;
+import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
@@ -20,9 +21,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /** The services of a node, as clients ask for them. */
 public final class NodeServices implements AgentServices {
@@ -36,7 +38,7 @@ public final class NodeServices implements AgentServices {
   private final ServiceController controller;
   private final StoredTable<Long, ServiceSpec> given;
   private final Optional<Reconciler<RowKey, Row>> reconciler;
-  private final BooleanSupplier servesNodeProcesses;
+  private final Supplier<Set<Capability>> capabilities;
 
   /** Held while a service is put or deleted, so that no two of them have one frontend. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -46,14 +48,14 @@ public final class NodeServices implements AgentServices {
    *
    * @param given what clients of the API put, by number; nobody else writes it
    * @param reconciler carries the controller's rows out; absent where nobody does
-   * @param servesNodeProcesses whether the datapath does it for the node's own processes as well
+   * @param capabilities of the datapath, as they are at the time
    */
   public NodeServices(
       ServiceController controller,
       StoredTable<Long, ServiceSpec> given,
       Optional<Reconciler<RowKey, Row>> reconciler,
-      BooleanSupplier servesNodeProcesses) {
-    this.servesNodeProcesses = servesNodeProcesses;
+      Supplier<Set<Capability>> capabilities) {
+    this.capabilities = capabilities;
     this.controller = controller;
     this.given = given;
     this.reconciler = reconciler;
@@ -102,7 +104,7 @@ public final class NodeServices implements AgentServices {
 
   @Override
   public boolean areForNodeProcesses() {
-    return areCarriedOut() && servesNodeProcesses.getAsBoolean();
+    return areCarriedOut() && capabilities.get().contains(Capability.SERVES_NODE_PROCESSES);
   }
 
   @Override

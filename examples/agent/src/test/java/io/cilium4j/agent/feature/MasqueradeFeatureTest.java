@@ -15,6 +15,7 @@ import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.Row;
@@ -44,6 +45,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class MasqueradeFeatureTest {
+
+  private static final Set<Capability> ABLE = Set.of(Capability.LEAVES_BY_NODE_STACK);
 
   private static final long PATIENCE_NANOS = Duration.ofSeconds(20).toNanos();
 
@@ -77,7 +80,7 @@ class MasqueradeFeatureTest {
   }
 
   private MasqueradeFeature start(
-      String datapath, MasqueradeConfig wanted, Optional<Table<RowKey, Row>> others) {
+      Set<Capability> capabilities, MasqueradeConfig wanted, Optional<Table<RowKey, Row>> others) {
     var config =
         new AgentConfig(
             "t",
@@ -113,7 +116,7 @@ class MasqueradeFeatureTest {
             wanted,
             ServicesConfig.DEFAULT);
     var context = new FeatureContext(config, new StateFolder(folder), opened, new ArrayList<>());
-    var feature = new MasqueradeFeature(context, datapath, others, () -> nft);
+    var feature = new MasqueradeFeature(context, "d", capabilities, others, () -> nft);
     feature.join(lifecycle);
     lifecycle.start();
     return feature;
@@ -129,7 +132,7 @@ class MasqueradeFeatureTest {
 
   @Test
   void start_withoutNodes_masqueradesBothFamilies() throws IOException {
-    MasqueradeFeature feature = start("ebpf", MasqueradeConfig.DEFAULT, Optional.empty());
+    MasqueradeFeature feature = start(ABLE, MasqueradeConfig.DEFAULT, Optional.empty());
     assertEquals(Set.of(IpFamily.IPV4, IpFamily.IPV6), feature.families());
     assertEquals(Map.of(), feature.problems());
     awaitInput("ip6 saddr fd00:1::/112 ip6 daddr != @inside6 masquerade");
@@ -141,7 +144,7 @@ class MasqueradeFeatureTest {
     var wanted =
         new MasqueradeConfig(
             Map.of(IpFamily.IPV6, false), List.of(IpPrefix.parse("172.16.0.0/12")));
-    MasqueradeFeature feature = start("ebpf", wanted, Optional.empty());
+    MasqueradeFeature feature = start(ABLE, wanted, Optional.empty());
     assertEquals(Set.of(IpFamily.IPV4), feature.families());
     awaitInput("172.16.0.0/12");
     assertFalse(Files.readString(input).contains("ip6 saddr"));
@@ -149,7 +152,7 @@ class MasqueradeFeatureTest {
 
   @Test
   void nodes_comeAndGo_setFollows() throws IOException {
-    MasqueradeFeature feature = start("ebpf", MasqueradeConfig.DEFAULT, Optional.of(nodes.table()));
+    MasqueradeFeature feature = start(ABLE, MasqueradeConfig.DEFAULT, Optional.of(nodes.table()));
     var other =
         new NodeRow(
             "other",
@@ -170,7 +173,7 @@ class MasqueradeFeatureTest {
   @Test
   void start_nftMissing_isNoProblem() {
     nft = Optional.empty();
-    MasqueradeFeature silent = start("ebpf", MasqueradeConfig.DEFAULT, Optional.empty());
+    MasqueradeFeature silent = start(ABLE, MasqueradeConfig.DEFAULT, Optional.empty());
     assertEquals(Set.of(), silent.families());
     assertEquals(Map.of(), silent.problems());
   }
@@ -179,7 +182,7 @@ class MasqueradeFeatureTest {
   void start_nftMissingAndAskedFor_isOneProblem() {
     nft = Optional.empty();
     MasqueradeFeature feature =
-        start("ebpf", MasqueradeConfig.DEFAULT.with(IpFamily.IPV4, true), Optional.empty());
+        start(ABLE, MasqueradeConfig.DEFAULT.with(IpFamily.IPV4, true), Optional.empty());
     assertEquals(Set.of(), feature.families());
     assertEquals(
         List.of(
@@ -191,18 +194,16 @@ class MasqueradeFeatureTest {
   @Test
   void start_onAnotherDatapath_isAProblemOfWhoAsksForIt() {
     MasqueradeFeature feature =
-        start("memory", MasqueradeConfig.DEFAULT.with(IpFamily.IPV4, true), Optional.empty());
+        start(Set.of(), MasqueradeConfig.DEFAULT.with(IpFamily.IPV4, true), Optional.empty());
     assertEquals(
-        Map.of(
-            "masquerading",
-            "pods' addresses are not masqueraded: the datapath memory cannot; ebpf can"),
+        Map.of("masquerading", "pods' addresses are not masqueraded: the datapath d cannot do it"),
         feature.problems());
   }
 
   @Test
   void start_turnedOff_removesWhatWas() throws IOException {
     start(
-        "ebpf",
+        ABLE,
         MasqueradeConfig.DEFAULT.with(IpFamily.IPV4, false).with(IpFamily.IPV6, false),
         Optional.empty());
     awaitInput("delete table inet cilium4j_t");

@@ -8,7 +8,7 @@ import java.util.Map;
 /**
  * The five pods, with the labels of their manifests and, of two nodes, the one that they are on.
  */
-enum Cast {
+enum Role {
   TIEFIGHTER("org=empire,class=tiefighter", 1),
   XWING("org=alliance,class=xwing", 1),
   DEATHSTAR("org=empire,class=deathstar", 2),
@@ -21,7 +21,7 @@ enum Cast {
   private final String labels;
   private final int node;
 
-  Cast(String labels, int node) {
+  Role(String labels, int node) {
     this.labels = labels;
     this.node = node;
   }
