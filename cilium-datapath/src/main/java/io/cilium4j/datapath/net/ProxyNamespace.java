@@ -6,6 +6,9 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.DatapathException;
+import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -185,6 +188,13 @@ public final class ProxyNamespace implements AutoCloseable {
   /** Removes the namespace's name: it ends with its last socket, and its devices with it. */
   public static void deleteName(Path folder) {
     Netns.delete(folder.resolve(NAME));
+    try {
+      Files.deleteIfExists(folder);
+    } catch (DirectoryNotEmptyException _) {
+      // Somebody else's files stay.
+    } catch (IOException e) {
+      throw new NetException("remove folder " + folder, e);
+    }
   }
 
   /** Sets the node's end up. */

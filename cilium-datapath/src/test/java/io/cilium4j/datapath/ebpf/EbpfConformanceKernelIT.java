@@ -63,6 +63,7 @@ class EbpfConformanceKernelIT extends DatapathConformance {
         Config.builder(TestNode.INSTANCE, folder.resolve("run"))
             .nodeAddresses(IpAddress.parse("10.1.0.1"), IpAddress.parse("fd00::1"))
             .limits(TestNode.LIMITS)
+            .listeners(Meeting.LISTENERS)
             .build();
     return new EbpfDatapathProvider().open(config);
   }

@@ -126,6 +126,7 @@ public final class AgentBuilder<A> {
             new Seam<>(
                 () ->
                     Providers.named(
+                        "source",
                         ServiceLoader.load(KubernetesSourceProvider.class),
                         KubernetesSourceProvider::name,
                         name),
@@ -157,7 +158,7 @@ public final class AgentBuilder<A> {
   }
 
   private static IpamMode ipamNamed(String name) {
-    return Providers.named(ServiceLoader.load(IpamMode.class), IpamMode::name, name);
+    return Providers.named("ipam", ServiceLoader.load(IpamMode.class), IpamMode::name, name);
   }
 
   /**
@@ -180,7 +181,10 @@ public final class AgentBuilder<A> {
 
   private static IdentityBackendProvider identityBackendNamed(String name) {
     return Providers.named(
-        ServiceLoader.load(IdentityBackendProvider.class), IdentityBackendProvider::name, name);
+        "identity backend",
+        ServiceLoader.load(IdentityBackendProvider.class),
+        IdentityBackendProvider::name,
+        name);
   }
 
   /**
@@ -194,7 +198,10 @@ public final class AgentBuilder<A> {
         new Seam<>(
             () ->
                 Providers.named(
-                    ServiceLoader.load(FlowSinkProvider.class), FlowSinkProvider::name, name),
+                    "flow sink",
+                    ServiceLoader.load(FlowSinkProvider.class),
+                    FlowSinkProvider::name,
+                    name),
             options));
     return this;
   }

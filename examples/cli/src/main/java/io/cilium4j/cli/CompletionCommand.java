@@ -8,6 +8,7 @@ import io.cilium4j.cli.command.CommandSpec;
 import io.cilium4j.cli.command.Console;
 import io.cilium4j.cli.command.Option;
 import io.cilium4j.cli.command.Session;
+import io.cilium4j.cli.status.MonitorCommand;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,8 +27,10 @@ final class CompletionCommand implements CommandGroup {
   /** What is answered where file names are wanted. */
   private static final String FILES = ":files";
 
-  /** The agent is a program of its own; the script asks it. */
-  private static final String AGENT = ":agent";
+  /** What is answered for a program of its own; the script asks it. */
+  private static final String PROGRAM = ":program";
+
+  private static final List<String> PROGRAMS = List.of("agent", "cleanup", "operator");
 
   private final List<String> names;
   private final Function<String, Optional<CommandGroup>> groups;
@@ -112,8 +115,8 @@ final class CompletionCommand implements CommandGroup {
           : names.stream();
     }
     String name = before.removeFirst();
-    if (name.equals("agent") || name.equals("cleanup")) {
-      return Stream.of(AGENT);
+    if (PROGRAMS.contains(name)) {
+      return Stream.of(PROGRAM);
     }
     return groups.apply(name).stream()
         .flatMap(group -> ofGroup(name, group, before, begun, session));
@@ -173,7 +176,7 @@ final class CompletionCommand implements CommandGroup {
       case "FILE", "PATH", "DIR", "SOURCE", "URI" -> Stream.of(FILES);
       case "FORMAT" -> Stream.of("json", "yaml", "jsonpath=");
       case "ID", "ENDPOINT" -> endpoints(session);
-      case "TYPE" -> Stream.of("agent", "drop", "policy-verdict");
+      case "TYPE" -> MonitorCommand.TYPES.stream();
       case "VERDICT" -> Stream.of("allowed", "denied");
       case "PEER" -> Stream.of("reserved:host", "reserved:world", "reserved:remote-node");
       default -> Stream.of();
@@ -222,7 +225,7 @@ final class CompletionCommand implements CommandGroup {
             COMPREPLY=($(compgen -f -- "$current"))
             return
             ;;
-          :agent)
+          :program)
             answer=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null | grep -o -- '--[a-z][a-z0-9-]*')
             case ${COMP_WORDS[COMP_CWORD-1]} in
               --*-path | --*-dir | --config)
@@ -248,7 +251,7 @@ final class CompletionCommand implements CommandGroup {
         switch "$answer"
           case :files
             __fish_complete_path (commandline -ct)
-          case :agent
+          case :program
             $words[1] $words[2] --help 2>/dev/null | string match -ra -- '--[a-z][a-z0-9-]*'
           case '*'
             printf '%s\\n' $answer

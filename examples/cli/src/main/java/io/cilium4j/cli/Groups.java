@@ -59,6 +59,7 @@ final class Groups {
           "monitor",
           "node",
           "nodeid",
+          "operator",
           "policy",
           "prefilter",
           "preflight",
@@ -96,6 +97,7 @@ final class Groups {
       monitor        print flows, drops and events as they happen
       node           list the nodes of the cluster
       nodeid         list the numbers of nodes
+      operator       run an operator of the cluster
       policy         import, check and explain policies
       prefilter      list and change the addresses to drop at the device
       preflight      check before an upgrade

@@ -502,7 +502,7 @@ class AgentCommandsTest extends CommandTest {
     assertEquals(
         List.of("json", "yaml", "jsonpath="), completed("endpoint", "list", "--output", "=", "j"));
     assertEquals(List.of("7", "12"), completed("monitor", "--from", ""));
-    assertTrue(completed("monitor", "--type", "d").contains("drop"));
+    assertTrue(completed("monitor", "--type", "d").containsAll(List.of("drop", "l7")));
     assertEquals(List.of(":files"), completed("policy", "validate", ""));
     assertEquals(List.of(":files"), completed("policy", "validate", "a.yaml", ""));
     assertEquals(List.of(":files"), completed("policy", "explain", "--policies", ""));
@@ -510,6 +510,8 @@ class AgentCommandsTest extends CommandTest {
     assertEquals(List.of(":files"), completed("-H", ""));
     assertTrue(completed("-H", "unix:///x", "endpoint", "").contains("list"));
     assertTrue(completed("bpf", "ct", "").contains("list"));
-    assertEquals(List.of(":agent"), completed("agent", "--"));
+    for (String program : List.of("agent", "cleanup", "operator")) {
+      assertEquals(List.of(":program"), completed(program, "--"));
+    }
   }
 }

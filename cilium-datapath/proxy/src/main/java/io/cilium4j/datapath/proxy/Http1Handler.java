@@ -11,22 +11,14 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.ByteToMessageDecoder;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
-import io.netty.handler.codec.http.EmptyHttpHeaders;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpHeaders;
-import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpObject;
 import io.netty.handler.codec.http.HttpResponse;
-import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpUtil;
-import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
-import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +35,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
   private final Proxy proxy;
   private final ProxiedFlow flow;
   private final RequestParser parser;
-  private final Encoder encoder = new Encoder();
+  private final Http1Responses responses = new Http1Responses();
   private ChannelHandlerContext ctx;
   private Deadline deadline;
   private ByteBuf received = Unpooled.EMPTY_BUFFER;
@@ -63,14 +55,13 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
 
   private long discarded;
   private boolean responseBegun;
-  private boolean closeAfterResponse;
 
   /** Whether the client sent the end of its stream. */
   private boolean inputEnded;
 
   private @Nullable Channel server;
   private boolean connecting;
-  private int responses;
+  private int answered;
   private boolean ended;
 
   @SuppressWarnings("NullAway.Init") // The context and what hangs on it come with handlerAdded.
@@ -80,32 +71,11 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
     this.parser = new RequestParser(proxy.limits());
   }
 
-  /** Encodes responses; whether one has a body depends on the request. */
-  private final class Encoder extends HttpResponseEncoder {
-    @Override
-    protected boolean isContentAlwaysEmpty(HttpResponse response) {
-      boolean interim = response.status().code() < 200;
-      return interim || isHead() || isTunnel(response) || super.isContentAlwaysEmpty(response);
-    }
-  }
-
-  private boolean isHead() {
-    return request != null && request.method().equals(HttpMethod.HEAD);
-  }
-
-  private boolean isTunnel(HttpResponse response) {
-    if (request == null) {
-      return false;
-    }
-    int status = response.status().code();
-    return request.isConnect() ? status == 200 : request.isUpgrade() && status == 101;
-  }
-
   @Override
   public void handlerAdded(ChannelHandlerContext added) {
     ctx = added;
     deadline = new Deadline(ctx.channel().eventLoop());
-    ctx.pipeline().addBefore(ctx.name(), null, encoder);
+    responses.addTo(ctx);
     deadline.set(proxy.limits().idleTime(), ctx::close);
   }
 
@@ -221,7 +191,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
     responseBegun = false;
     discarding = false;
     discarded = 0;
-    closeAfterResponse = !HttpUtil.isKeepAlive(head);
+    responses.begin(head);
     var asked = head.asked();
     var decided =
         new Exchange(
@@ -251,44 +221,24 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
   private void deny(Http1Request head, Exchange denied) {
     if (HttpPaths.isAmbiguous(head.uri())) {
       denied.answered(Outcome.DENIED, HttpResponseStatus.BAD_REQUEST.code());
-      answer(HttpResponseStatus.BAD_REQUEST, "Bad Request\r\n", true);
+      responses.close();
+      responses.answer(HttpResponseStatus.BAD_REQUEST, "Bad Request\r\n");
       linger();
       return;
     }
     denied.answered(Outcome.DENIED, HttpResponseStatus.FORBIDDEN.code());
     // Whether a client sends the content that it asked leave for is not known after a refusal.
     boolean unclear = head.hasContent() && head.headers().contains(HttpHeaderNames.EXPECT);
-    closeAfterResponse |= unclear;
-    answer(HttpResponseStatus.FORBIDDEN, "Access denied\r\n", closeAfterResponse);
+    if (unclear) {
+      responses.close();
+    }
+    responses.answer(HttpResponseStatus.FORBIDDEN, "Access denied\r\n");
     if (unclear) {
       linger();
       return;
     }
     responseBegun = true;
     discarding = true;
-  }
-
-  /** Writes an answer of the proxy's own. */
-  private void answer(HttpResponseStatus status, String body, boolean close) {
-    ByteBuf content =
-        isHead() ? Unpooled.EMPTY_BUFFER : Unpooled.copiedBuffer(body, StandardCharsets.US_ASCII);
-    var response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, content);
-    response
-        .headers()
-        .set(HttpHeaderNames.CONTENT_TYPE, "text/plain")
-        .set(HttpHeaderNames.CONTENT_LENGTH, body.length());
-    setConnection(response.headers(), close);
-    ctx.writeAndFlush(response, ctx.voidPromise());
-  }
-
-  private void setConnection(HttpHeaders headers, boolean close) {
-    if (close) {
-      headers.set(HttpHeaderNames.CONNECTION, "close");
-    } else if (request != null && request.is10()) {
-      headers.set(HttpHeaderNames.CONNECTION, "keep-alive");
-    } else {
-      headers.remove(HttpHeaderNames.CONNECTION);
-    }
   }
 
   private void malformed(MalformedRequest cause) {
@@ -299,7 +249,8 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
       Exchange.malformed(proxy, flow, Protocol.HTTP_1_1, status);
     }
     if (!responseBegun) {
-      answer(cause.status(), cause.status().reasonPhrase() + "\r\n", true);
+      responses.close();
+      responses.answer(cause.status(), cause.status().reasonPhrase() + "\r\n");
     }
     linger();
   }
@@ -338,29 +289,21 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
       abort();
       return;
     }
-    answer(status, status.reasonPhrase() + "\r\n", true);
+    responses.close();
+    responses.answer(status, status.reasonPhrase() + "\r\n");
     linger();
   }
 
   /** The head of an interim response, such as {@code 100 Continue}. */
   void interim(HttpResponse response) {
-    if (request == null || request.is10() || responseBegun) {
-      return;
+    if (!responseBegun) {
+      responses.interim(response);
     }
-    response.headers().remove(HttpHeaderNames.CONNECTION);
-    var copy =
-        new DefaultFullHttpResponse(
-            HttpVersion.HTTP_1_1,
-            response.status(),
-            Unpooled.EMPTY_BUFFER,
-            response.headers(),
-            EmptyHttpHeaders.INSTANCE);
-    ctx.writeAndFlush(copy, ctx.voidPromise());
   }
 
   /** Whether a response makes of the connection a tunnel. */
   boolean isTunnelled(HttpResponse response) {
-    return isTunnel(response);
+    return responses.isTunnel(response);
   }
 
   /** The head of the response. */
@@ -372,29 +315,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
     exchange.answered(Outcome.FORWARDED, response.status().code());
     responseBegun = true;
     deadline.set(proxy.limits().idleTime(), this::abort);
-    boolean serverEnds = !HttpUtil.isKeepAlive(response);
-    response.setProtocolVersion(HttpVersion.HTTP_1_1);
-    HttpHeaders headers = response.headers();
-    if (isTunnel(response)) {
-      ctx.writeAndFlush(response, ctx.voidPromise());
-      return;
-    }
-    boolean hasBody = !encoder.isContentAlwaysEmpty(response);
-    if (hasBody) {
-      boolean chunked = HttpUtil.isTransferEncodingChunked(response);
-      boolean sized = headers.contains(HttpHeaderNames.CONTENT_LENGTH) && !chunked;
-      if (!sized && request.is10()) {
-        // Such a client knows the end of the body by the end of the connection.
-        headers.remove(HttpHeaderNames.TRANSFER_ENCODING);
-        closeAfterResponse = true;
-      } else if (!sized) {
-        HttpUtil.setTransferEncodingChunked(response, true);
-      }
-    }
-    closeAfterResponse |= serverEnds;
-    headers.remove(HttpHeaderNames.UPGRADE).remove("Proxy-Connection");
-    setConnection(headers, closeAfterResponse);
-    ctx.write(response, ctx.voidPromise());
+    responses.pass(response);
   }
 
   /** A piece of the response's body. */
@@ -406,7 +327,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
     ctx.write(content, ctx.voidPromise());
     if (content instanceof LastHttpContent) {
       ctx.flush();
-      responses++;
+      answered++;
       if (!requestRead) {
         // The server did not wait for all of the content; what is left is not for it.
         linger();
@@ -436,7 +357,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
     if (ended) {
       return;
     }
-    if (exchange == null || (responses > 0 && !responseBegun)) {
+    if (exchange == null || (answered > 0 && !responseBegun)) {
       // As without a proxy: a connection may end between two requests, and clients try again.
       if (exchange != null) {
         exchange.answered(Outcome.ERROR, 0);
@@ -445,7 +366,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
     } else if (!responseBegun) {
       failed(HttpResponseStatus.SERVICE_UNAVAILABLE);
     } else if (discarding && orderly) {
-      closeAfterResponse = true;
+      responses.close();
     } else {
       abort();
     }
@@ -469,7 +390,7 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
     ByteBuf rest = received;
     received = Unpooled.EMPTY_BUFFER;
     Channel client = ctx.channel();
-    client.pipeline().remove(encoder);
+    responses.removeFrom(client.pipeline());
     client.pipeline().remove(this);
     Relay.join(client, other);
     client.write(first, client.voidPromise());
@@ -491,12 +412,13 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
       return;
     }
     request = null;
+    responses.end();
     exchange = null;
     requestRead = false;
     discarding = false;
-    if (closeAfterResponse && received.isReadable()) {
+    if (responses.closes() && received.isReadable()) {
       linger();
-    } else if (closeAfterResponse || (inputEnded && !received.isReadable())) {
+    } else if (responses.closes() || (inputEnded && !received.isReadable())) {
       end();
     } else {
       decode();

@@ -50,14 +50,20 @@ record DaemonOption(
     TRUTH("(?i:true|false|t|f|1|0)", "true or false"),
     /** A truth that may be left to the agent. */
     TRUTH_OR_AUTO("auto|(?i:true|false|t|f|1|0)", "true, false or auto"),
-    NUMBER("[0-9]{1,9}", "a number"),
+    NUMBER("[0-9]{1,9}", "a number from 0 on"),
     RATIO("0(\\.[0-9]{1,9})?|1(\\.0{1,9})?", "a number from 0 to 1"),
     TEXT(".{0,4096}", "a text of one line"),
+    PORT(Kind.PORTS, "a port, 0 to 65535"),
     NAME("[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", "up to 32 of a-z, 0-9 and -"),
+    INSTANCE("[a-z0-9]{1,8}", "1 to 8 of a-z and 0-9"),
     NAMES("[^\\s/:,]{1,16}([,\\s]+[^\\s/:,]{1,16})*|", "names, with commas between them"),
     PATH(".{0,4096}", "a path"),
     PREFIX("auto|[0-9a-fA-F.:]+/[0-9]{1,3}", "an address prefix, or auto"),
-    ADDRESS("(.*:[0-9]{1,5})?", "[HOST]:PORT");
+    ADDRESS("(.*:" + Kind.PORTS + ")?", "[HOST]:PORT");
+
+    /** Numbers up to 65535. */
+    private static final String PORTS =
+        "([0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 
     private final Pattern pattern;
     private final String words;
@@ -101,7 +107,7 @@ record DaemonOption(
               + kept
               + "\" from "
               + source
-              + " is not built yet; wanted "
+              + (group == Group.LATER ? " is not built yet; wanted " : ": wanted ")
               + String.join(
                   " or ", built.stream().map(each -> each.isEmpty() ? "nothing" : each).toList()));
     }

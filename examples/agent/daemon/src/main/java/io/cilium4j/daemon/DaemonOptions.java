@@ -52,7 +52,12 @@ final class DaemonOptions {
     Group group = Group.GENERAL;
     add(group, "config", Kind.PATH, "", "a file of options, a line \"key: value\" each");
     add(group, "config-dir", Kind.PATH, "", "a folder of options, a file each");
-    add(group, "instance", Kind.NAME, "cilium4j", "name of this agent among others of the machine");
+    add(
+        group,
+        "instance",
+        Kind.INSTANCE,
+        "cilium4j",
+        "name of this agent among others of the machine");
     add(group, "state-dir", Kind.PATH, "", "what outlives the agent; default /run/INSTANCE");
     add(group, "socket-path", Kind.PATH, "/var/run/cilium/cilium.sock", "the API's UNIX socket");
     add(
@@ -90,7 +95,7 @@ final class DaemonOptions {
         "tunnel",
         "native");
     add(group, "tunnel-protocol", Kind.TEXT, "vxlan", "of the tunnels: vxlan", "vxlan");
-    add(group, "tunnel-port", Kind.NUMBER, "0", "UDP port of the tunnels; 0 is 8472");
+    add(group, "tunnel-port", Kind.PORT, "0", "UDP port of the tunnels; 0 is 8472");
     add(
         group,
         "underlay-protocol",
@@ -324,7 +329,7 @@ final class DaemonOptions {
     add(
         group,
         "agent-health-port",
-        Kind.NUMBER,
+        Kind.PORT,
         "0",
         "the TCP port on 127.0.0.1 for a kubelet's probes, such as 9879; 0 for none");
     add(

@@ -106,12 +106,17 @@ class DaemonSettingsTest {
             "enable-policy=sometimes",
             "ipv4-range=nonsense",
             "prometheus-serve-addr=9962",
+            "prometheus-serve-addr=:65536",
+            "tunnel-port=65536",
+            "instance=longer-than-8",
+            "routing-mode=nonsense",
             "connectivity-probe-frequency-ratio=1.5",
             "mtu=")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + wrong), wrong);
       assertTrue(
           refused.getMessage().startsWith(wrong.substring(0, wrong.indexOf('='))),
           refused.getMessage());
+      assertTrue(refused.getMessage().contains(": wanted "), refused.getMessage());
       assertEquals(1, refused.getMessage().lines().count());
     }
   }

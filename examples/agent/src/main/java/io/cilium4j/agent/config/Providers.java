@@ -13,16 +13,20 @@ public final class Providers {
   /**
    * The implementation of a name.
    *
+   * @param seam what it implements, in words for people
    * @param loader made by the caller, whose module uses the seam
    */
-  public static <S> S named(ServiceLoader<S> loader, Function<S, String> nameOf, String wanted) {
+  public static <S> S named(
+      String seam, ServiceLoader<S> loader, Function<S, String> nameOf, String wanted) {
     return loader.stream()
         .map(ServiceLoader.Provider::get)
         .filter(each -> nameOf.apply(each).equals(wanted))
         .findFirst()
         .orElseThrow(() ->
             new AgentException(
-                wanted
+                seam
+                    + " "
+                    + wanted
                     + ": no such implementation is installed; there are "
                     + loader.stream()
                         .map(each -> nameOf.apply(each.get()))

@@ -180,7 +180,7 @@ public final class StateFolder {
     } catch (NoSuchFileException _) {
       return Optional.empty();
     } catch (IOException e) {
-      problem = reason(e);
+      problem = AtomicFiles.reason(e);
     }
     List<String> lists =
         AtomicFiles.list(datapath(), DEVICES).stream()
@@ -198,7 +198,7 @@ public final class StateFolder {
     try {
       AtomicFiles.write(datapathNameFile(), (name + "\n").getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
-      throw new AgentException("write " + datapathNameFile() + ": " + reason(e), e);
+      throw new AgentException("write " + datapathNameFile() + ": " + AtomicFiles.reason(e), e);
     }
   }
 
@@ -218,7 +218,7 @@ public final class StateFolder {
         Files.createDirectories(folder, FOLDER_MODE);
       }
     } catch (IOException e) {
-      throw new AgentException("make state folder " + root + ": " + reason(e), e);
+      throw new AgentException("make state folder " + root + ": " + AtomicFiles.reason(e), e);
     }
   }
 
@@ -233,7 +233,7 @@ public final class StateFolder {
         }
       }
     } catch (IOException e) {
-      throw new AgentException("tidy up state folder " + root + ": " + reason(e), e);
+      throw new AgentException("tidy up state folder " + root + ": " + AtomicFiles.reason(e), e);
     }
   }
 
@@ -269,7 +269,7 @@ public final class StateFolder {
         deleteIfEmpty(folder);
       }
     } catch (IOException e) {
-      throw new AgentException("remove state folder " + root + ": " + reason(e), e);
+      throw new AgentException("remove state folder " + root + ": " + AtomicFiles.reason(e), e);
     }
   }
 
@@ -283,9 +283,5 @@ public final class StateFolder {
       }
     }
     Files.deleteIfExists(folder);
-  }
-
-  private static String reason(IOException e) {
-    return e.getClass().getSimpleName() + " " + e.getMessage();
   }
 }

@@ -57,7 +57,7 @@ class AddressReservationsTest {
   /** As a new process does. */
   private void reopen() {
     ipam =
-        Providers.named(ServiceLoader.load(IpamMode.class), IpamMode::name, "cluster-pool")
+        Providers.named("ipam", ServiceLoader.load(IpamMode.class), IpamMode::name, "cluster-pool")
             .open(new Node("n", List.of(), CIDRS), Map.of());
     reservations =
         new AddressReservations(

@@ -30,7 +30,7 @@ import java.util.Set;
  */
 public final class MonitorCommand implements CommandGroup {
   /** What an agent of this version sends. */
-  private static final List<String> SENT = List.of("agent", "drop", "l7", "policy-verdict");
+  public static final List<String> TYPES = List.of("agent", "drop", "l7", "policy-verdict");
 
   /** What people of this field may ask for as well. */
   private static final List<String> NEVER_SENT = List.of("capture", "debug", "recorder", "trace");
@@ -46,7 +46,7 @@ public final class MonitorCommand implements CommandGroup {
             new Option("--from", "ID…", "only flows from these endpoints"),
             new Option("--to", "ID…", "only flows to these endpoints"),
             new Option("--related-to", "ID…", "only flows and events of these endpoints"),
-            new Option("--type", "-t", "TYPE…", String.join(", ", SENT)),
+            new Option("--type", "-t", "TYPE…", String.join(", ", TYPES)),
             new Option("--json", "-j", "", "print JSON, one object a line"),
             new Option("--numeric", "-n", "", "show identities as numbers"),
             new Option("--verbose", "-v", "", "show labels and the rule that decided"),
@@ -63,8 +63,8 @@ public final class MonitorCommand implements CommandGroup {
 
     static Filter of(Arguments arguments) {
       Set<String> types = Set.copyOf(arguments.all("--type"));
-      if (!types.stream().allMatch(each -> SENT.contains(each) || NEVER_SENT.contains(each))) {
-        throw arguments.wrong("--type", "some of " + String.join(", ", SENT));
+      if (!types.stream().allMatch(each -> TYPES.contains(each) || NEVER_SENT.contains(each))) {
+        throw arguments.wrong("--type", "some of " + String.join(", ", TYPES));
       }
       return new Filter(
           ids(arguments, "--from"), ids(arguments, "--to"), ids(arguments, "--related-to"), types);
@@ -148,7 +148,7 @@ public final class MonitorCommand implements CommandGroup {
     }
     String line =
         "monitor --type %s: not supported; this version sends %s"
-            .formatted(String.join(",", types), String.join(", ", SENT));
+            .formatted(String.join(",", types), String.join(", ", TYPES));
     if (types.size() == filter.types().size()) {
       throw new CommandException(line);
     }
