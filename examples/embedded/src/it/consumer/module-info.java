@@ -3,6 +3,7 @@
 /** Somebody's program on the module path. */
 module consumer {
   requires io.cilium4j.agent;
+  requires io.cilium4j.datapath.proxy;
   requires io.cilium4j.policy;
 
   uses io.cilium4j.core.spi.DatapathProvider;

@@ -19,6 +19,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -34,6 +36,9 @@ class ArtifactsIT {
   private static final Path LIB = Path.of("target/lib").toAbsolutePath();
 
   private static final Path SOURCES = Path.of("src/it/consumer").toAbsolutePath();
+
+  private static final Set<String> PROGRAMS =
+      Set.of("AgentProgram.java", "PolicyProgram.java", "ProxyProgram.java");
 
   private static final String FOUND =
       """
@@ -89,7 +94,7 @@ class ArtifactsIT {
 
   @Test
   void agent_onTheClassPath_findsEveryImplementationAndRuns() throws Exception {
-    compile(Set.of("AgentProgram.java", "PolicyProgram.java"), "-cp", LIB + "/*");
+    compile(PROGRAMS, "-cp", LIB + "/*");
 
     assertEquals(
         FOUND,
@@ -102,10 +107,7 @@ class ArtifactsIT {
 
   @Test
   void agent_onTheModulePath_findsEveryImplementationAndRuns() throws Exception {
-    compile(
-        Set.of("module-info.java", "AgentProgram.java", "PolicyProgram.java"),
-        "-p",
-        LIB.toString());
+    compileModule();
 
     assertEquals(
         FOUND,
@@ -115,6 +117,32 @@ class ArtifactsIT {
             "-m",
             "consumer/consumer.AgentProgram",
             folder.toString()));
+  }
+
+  @Test
+  void proxy_onTheClassPath_findsItsNativeCode() throws Exception {
+    compile(PROGRAMS, "-cp", LIB + "/*");
+
+    assertEquals(
+        "unavailable: \n",
+        java(
+            "-cp",
+            folder.resolve("classes") + File.pathSeparator + LIB + "/*",
+            "consumer.ProxyProgram"));
+  }
+
+  /** A module of a processor is one that no descriptor can require. */
+  @Test
+  void proxy_onTheModulePath_saysWhichModuleItNeeds() throws Exception {
+    compileModule();
+    String path = folder.resolve("classes") + File.pathSeparator + LIB;
+
+    String said = java("-p", path, "-m", "consumer/consumer.ProxyProgram");
+
+    Matcher flag = Pattern.compile("--add-modules=[a-z0-9_.]+").matcher(said);
+    assertTrue(flag.find(), said);
+    assertEquals(
+        "unavailable: \n", java(flag.group(), "-p", path, "-m", "consumer/consumer.ProxyProgram"));
   }
 
   @Test
@@ -165,6 +193,12 @@ class ArtifactsIT {
       throw new IllegalStateException(jar.location() + ": " + e.getMessage(), e);
     }
     return services;
+  }
+
+  private void compileModule() throws Exception {
+    Set<String> names = new TreeSet<>(PROGRAMS);
+    names.add("module-info.java");
+    compile(names, "-p", LIB.toString());
   }
 
   private void compile(Set<String> names, String... options) throws Exception {

@@ -18,6 +18,7 @@ import io.netty.channel.socket.SocketProtocolFamily;
 import io.netty.channel.unix.UnixChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
+import io.netty.util.internal.PlatformDependent;
 import java.net.Inet6Address;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -89,6 +90,9 @@ public final class HttpProxy implements AutoCloseable {
     }
   }
 
+  /** Netty's native code, without the processor: a jar for each, of which one is there. */
+  private static final String NATIVE_MODULE = "io.netty.transport.epoll.linux.";
+
   private HttpProxy(Config config) {
     this.config = config;
     this.loops =
@@ -99,7 +103,16 @@ public final class HttpProxy implements AutoCloseable {
   /** Why a proxy cannot run here, in one line; empty if it can. */
   public static String unavailable() {
     Throwable cause = Epoll.unavailabilityCause();
-    return cause == null ? "" : "the HTTP proxy needs Linux with epoll: " + cause.getMessage();
+    if (cause == null) {
+      return "";
+    }
+    String module = NATIVE_MODULE + PlatformDependent.normalizedArch();
+    boolean isAbsent =
+        HttpProxy.class.getModule().isNamed() && ModuleLayer.boot().findModule(module).isEmpty();
+    return "the HTTP proxy needs Linux with epoll: "
+        + (isAbsent
+            ? "run with --add-modules=" + module + ", which no module can require"
+            : cause.getMessage());
   }
 
   /**
