@@ -39,7 +39,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -419,12 +418,7 @@ final class EbpfDatapath implements Datapath {
 
   @Override
   public Set<Capability> capabilities() {
-    Set<Capability> able =
-        EnumSet.of(Capability.BYPASSES_NODE_STACK, Capability.LEAVES_BY_NODE_STACK);
-    if (sockets.areUsable()) {
-      able.add(Capability.SERVES_NODE_PROCESSES);
-    }
-    return able;
+    return EbpfCapabilities.with(sockets);
   }
 
   @Override
