@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.conformance.DatapathConformance;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -36,6 +37,9 @@ class EbpfConformanceKernelIT extends DatapathConformance {
   /** What a program answers that hands a packet to an endpoint; to the stack it is another. */
   private static final int DELIVERED = 7;
 
+  /** So that there is a proxy's place, which {@code destroy} has to remove; no rule leads to it. */
+  private static final ProxyListeners LISTENERS = new ProxyListeners(Map.of("unused", 10_081));
+
   /** By endpoint; made when first asked for and kept for all tests. */
   private static final Map<Integer, Netns> NAMESPACES = new HashMap<>();
 
@@ -63,7 +67,7 @@ class EbpfConformanceKernelIT extends DatapathConformance {
         Config.builder(TestNode.INSTANCE, folder.resolve("run"))
             .nodeAddresses(IpAddress.parse("10.1.0.1"), IpAddress.parse("fd00::1"))
             .limits(TestNode.LIMITS)
-            .listeners(Meeting.LISTENERS)
+            .listeners(LISTENERS)
             .build();
     return new EbpfDatapathProvider().open(config);
   }
