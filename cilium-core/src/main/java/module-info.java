@@ -13,8 +13,13 @@ module io.cilium4j.core {
   exports io.cilium4j.core.service;
   exports io.cilium4j.core.spi;
   exports io.cilium4j.core.state;
+  // No API: for the modules that speak TLS.
+  exports io.cilium4j.core.tls to
+      io.cilium4j.datapath.observer,
+      io.cilium4j.k8s.api;
   // Not ours, and no API: for the modules that match what users wrote.
   exports io.cilium4j.core.re2j to
+      io.cilium4j.datapath.observer,
       io.cilium4j.identity,
       io.cilium4j.policy;
 

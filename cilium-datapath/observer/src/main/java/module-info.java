@@ -11,13 +11,16 @@ module io.cilium4j.datapath.observer {
   requires io.grpc.netty;
   requires io.grpc.protobuf;
   requires io.grpc.stub;
+  requires io.netty.buffer;
   requires io.netty.common;
+  requires io.netty.handler;
   requires io.netty.transport;
   requires org.slf4j;
 
   // gRPC and protobuf have no descriptor that says that they need these.
   requires com.google.common;
   requires com.google.gson;
+  requires io.netty.codec.http2;
 
   exports io.cilium4j.datapath.observer;
 

@@ -115,6 +115,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 	__builtin_memset(&s->vip, 0, sizeof(s->vip));
 	for (int i = 0; i < DECIDE_TRIES; i++) {
 		s->row_writes = row_writes();
+		s->life = TRACE_NOTHING;
 		if (p->icmp_kind == ICMP_ERROR && p->fragment != FRAGMENT_LATER &&
 		    is_related(skb, origin)) {
 			result = is_disturbed(s) ? DECIDE_AGAIN : 0;
@@ -134,6 +135,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 		return drop(skb, DROP_CHANGE_UNDER_WAY);
 	if (result)
 		return result;
+	trace_passed(s->life);
 	if (!is_unspecified(&s->vip)) {
 		reason = translate_slowly(skb, origin);
 		if (reason)
@@ -203,6 +205,26 @@ static __always_inline int handle_known(struct __sk_buff *skb, struct scratch *s
 	return deliver(skb, p, &entry->side[!sender], entry->identity[sender], origin);
 }
 
+/* Takes note of a packet that its flow's entry, s->fresh, answered for and learned from: one a second, and those
+ * with which a flow is answered and ends. Verified once: see scratch.h.
+ */
+__noinline int note_passed(struct __sk_buff *skb, __u32 origin)
+{
+	struct scratch *s = scratch();
+	const struct ct_entry *entry;
+	__u32 sender;
+
+	if (!s)
+		return 0;
+	entry = &s->fresh;
+	sender = s->key[THIS_PACKET].sender & 1;
+	if (entry->flags & CT_NAT && (is_forward(entry) || is_answered(entry, sender, origin)))
+		tell_partner(PARTNER_OF_OLD);
+	if (life_of(s->flags_before, entry, sender) != TRACE_NOTHING)
+		trace_known(skb, origin);
+	return 0;
+}
+
 /* The whole way of a packet, from any entry. It stands in the scratch area from the first: what the verifier
  * knew of one on the stack, it would follow through everything that is done with it.
  */
@@ -249,10 +271,10 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	if (entry && entry->stamp == stamp_of(s->epoch, of_flow) &&
 	    fits_place(skb, s, entry, sender, origin) && ct_covers(entry, p, sender, s->now) &&
 	    fits_service(entry, sender, origin)) {
-		if (ct_touch(entry, p, sender, s->now) && entry->flags & CT_NAT &&
-		    (is_forward(entry) || is_answered(entry, sender, origin))) {
+		s->flags_before = entry->flags;
+		if (ct_touch(entry, p, sender, s->now)) {
 			s->fresh = *entry;
-			tell_partner(PARTNER_OF_OLD);
+			note_passed(skb, origin);
 		}
 		return handle_known(skb, s, entry, origin);
 	}

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What is told of packets: counters for all, events for drops and for new flows that a rule allowed. */
+/* What is told of packets: counters for all; events for drops, for new flows that a rule allowed, and for the
+ * packets with which something new becomes of a flow that passes.
+ */
 #pragma once
 
 #include "policy.h"
@@ -27,7 +29,7 @@ struct {
 struct rate_key {
 	__u32 endpoint;
 	__u32 peer;
-	__u32 reason;
+	__u32 reason; /* and above it what stands in an event as `point` */
 };
 
 /* A peer that is no local endpoint is told by its identity. */
@@ -58,11 +60,14 @@ struct event {
 	__be16 source_port;
 	__be16 destination_port; /* for ICMP the type */
 	__u8 protocol;
-	__u8 reason; /* 0: a new flow that a rule allowed; else a drop, unless the verdict is audited */
+	__u8 reason; /* 0: a packet that passes; else a drop, unless the verdict is audited */
 	__u8 direction;
 	__u8 family; /* 4 or 6 */
 	__u8 verdict;
-	__u8 pad[7];
+	__u8 tcp_flags;
+	__u8 point; /* 1 + TRACE_TO_…: a packet that passes; 0 for a verdict and a drop */
+	__u8 life;  /* of a packet that passes: TRACE_… */
+	__u8 pad[4];
 };
 
 struct {
@@ -128,6 +133,9 @@ static __noinline int fill_event(struct event *event, const struct packet *p, co
 	event->direction = trace->direction;
 	event->family = p->family;
 	event->verdict = trace->verdict;
+	event->tcp_flags = p->tcp_flags;
+	event->point = trace->point;
+	event->life = trace->life;
 	__builtin_memset(event->pad, 0, sizeof(event->pad));
 	return 0;
 }
@@ -137,11 +145,12 @@ __noinline int send_event(__u32 reason)
 {
 	struct scratch *s = scratch();
 	struct event *event;
-	struct rate_key key = { .reason = reason };
+	struct rate_key key = {};
 	__u64 suppressed = 0;
 
 	if (!s)
 		return 0;
+	key.reason = reason | (__u32)s->trace.point << 8;
 	key.endpoint = s->trace.endpoint;
 	key.peer = s->trace.peer;
 	if (!event_allowed(&key, s->now, &suppressed))

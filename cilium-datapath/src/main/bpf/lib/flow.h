@@ -4,6 +4,7 @@
 
 #include "partner.h"
 #include "related.h"
+#include "trace.h"
 
 /* The state changed while a packet was decided. A row keeps two versions: with one change on its way the
  * packet's own is there still, but the change after that overwrites it, and then rows of several epochs
@@ -220,6 +221,7 @@ __noinline int keep_flow(__u32 origin, __u32 question, __u32 known, __u32 readin
 	struct scratch *s = scratch();
 	const struct packet *p;
 	__u32 sender;
+	__u16 before;
 	int reason;
 
 	if (!s)
@@ -239,7 +241,12 @@ __noinline int keep_flow(__u32 origin, __u32 question, __u32 known, __u32 readin
 	/* What has gone through the proxy goes on so, whatever policy says by now. */
 	if (s->fresh.flags & CT_PROXY && origin != FROM_PROXY)
 		s->to.ifindex = PLACE_PROXY;
+	before = s->fresh.flags;
 	ct_touch(&s->fresh, p, sender, s->now);
+	if (question == ASK_AGAIN)
+		s->life = life_of(before, &s->fresh, sender);
+	else
+		s->life = reading == REPLY ? TRACE_REPLY : TRACE_NEW;
 	reason = put_flow(s);
 	if (!reason && !s->service && is_answered(&s->fresh, sender, origin))
 		tell_partner(PARTNER_OF_OLD);

@@ -34,7 +34,8 @@ struct trace {
 	__u32 peer; /* whose events are limited together */
 	__u8 direction;
 	__u8 verdict;
-	__u16 pad;
+	__u8 point; /* of a packet that passes, as in struct event */
+	__u8 life;
 };
 
 /* What a tunnel's header says. */
@@ -79,6 +80,8 @@ struct scratch {
 	__be16 answer_id;  /* of an answer that nobody asked for */
 	__u16 no_entry;    /* the flow's key was looked up at this epoch, and nothing was there */
 	__u32 redirected;  /* a rule that was asked leaves the packet to the proxy */
+	__u32 life;	   /* what became of the flow with this packet: TRACE_… */
+	__u32 flags_before; /* of the flow's entry, before it learned from this packet */
 	/* Of a flow through a service. What the client asks, or zero: then the flow is through none. */
 	struct ip_addr vip;
 	__be16 vip_port;

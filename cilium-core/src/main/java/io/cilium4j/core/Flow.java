@@ -4,7 +4,8 @@ package io.cilium4j.core;
 import java.util.Optional;
 
 /**
- * What became of a packet, as the datapath reports it.
+ * What became of a packet, as the datapath reports it: it was dropped; it began a flow that a rule
+ * allowed; or it passed and something new became of its flow ({@link #trace}).
  *
  * @param timeNanos when, in nanoseconds of the kernel's monotonic clock
  * @param verdict what was decided
@@ -22,6 +23,8 @@ import java.util.Optional;
  * @param destinationPort the receiver's port; for ICMP the type
  * @param cookie the rule that decided, see {@link RuleOrigin}; 0 where none matched
  * @param suppressed how many events of the same endpoint and reason were left out before this one
+ * @param tcpFlags the flags of a TCP header, {@code FIN} in the lowest bit; 0 where nobody looked
+ * @param trace of a packet that passed where to; absent for a verdict and for a drop
  */
 public record Flow(
     long timeNanos,
@@ -37,4 +40,6 @@ public record Flow(
     int sourcePort,
     int destinationPort,
     int cookie,
-    long suppressed) {}
+    long suppressed,
+    int tcpFlags,
+    Optional<FlowTrace> trace) {}

@@ -16,6 +16,9 @@ public record RuleOrigin(int cookie, String resource, String path) {
   /** What decides where no rule matches and a policy selects the endpoint. */
   public static final RuleOrigin DEFAULT_DENY = new RuleOrigin(0, "", "default deny");
 
+  /** What stands for the rule of a packet about which none was asked. */
+  public static final RuleOrigin NONE = new RuleOrigin(0, "", "");
+
   // Written out, not left to the record; see EndpointSelector.
 
   @Override

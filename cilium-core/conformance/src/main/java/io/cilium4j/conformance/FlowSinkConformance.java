@@ -89,7 +89,9 @@ public abstract class FlowSinkConformance {
               0,
               128,
               0,
-              3));
+              3,
+              0,
+              Optional.empty()));
     }
     assertEquals(1, written().size());
     assertEquals(true, written().getFirst().contains("2001:db8::1"), written().getFirst());
@@ -119,6 +121,8 @@ public abstract class FlowSinkConformance {
         40_000,
         port,
         0,
-        0);
+        0,
+        0,
+        Optional.empty());
   }
 }

@@ -9,6 +9,9 @@ import static io.cilium4j.datapath.ebpf.Fields.offset;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
+import io.cilium4j.core.FlowTrace.Life;
+import io.cilium4j.core.FlowTrace.Point;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.TrafficDirection;
@@ -36,7 +39,10 @@ final class EventCodec {
               U8.withName("direction"),
               U8.withName("family"),
               U8.withName("verdict"),
-              Fields.pad("pad", 7))
+              U8.withName("tcp_flags"),
+              U8.withName("point"),
+              U8.withName("life"),
+              Fields.pad("pad", 4))
           .withName("event");
 
   private static final long SUPPRESSED = offset(LAYOUT, "suppressed");
@@ -53,6 +59,9 @@ final class EventCodec {
   private static final long DIRECTION = offset(LAYOUT, "direction");
   private static final long FAMILY = offset(LAYOUT, "family");
   private static final long VERDICT = offset(LAYOUT, "verdict");
+  private static final long TCP_FLAGS = offset(LAYOUT, "tcp_flags");
+  private static final long POINT = offset(LAYOUT, "point");
+  private static final long LIFE = offset(LAYOUT, "life");
 
   /** The unspecified address, for a frame that carries neither family. */
   private static final IpAddress NO_ADDRESS = new IpAddress(IpFamily.IPV6, 0, 0);
@@ -75,7 +84,17 @@ final class EventCodec {
         Short.toUnsignedInt(from.get(BE16, SOURCE_PORT)),
         Short.toUnsignedInt(from.get(BE16, DESTINATION_PORT)),
         from.get(U32, COOKIE),
-        from.get(U64, SUPPRESSED));
+        from.get(U64, SUPPRESSED),
+        Byte.toUnsignedInt(from.get(U8, TCP_FLAGS)),
+        trace(from));
+  }
+
+  /** A point is one more than its number. */
+  private static Optional<FlowTrace> trace(MemorySegment from) {
+    int point = from.get(U8, POINT);
+    return point == 0
+        ? Optional.empty()
+        : Optional.of(new FlowTrace(Point.ofCode(point - 1), Life.ofCode(from.get(U8, LIFE))));
   }
 
   private static IpAddress address(MemorySegment from, long offset) {

@@ -24,6 +24,11 @@ final class FlowLine {
     fields.put("protocol", Protocol.nameOf(flow.protocol()));
     fields.put("endpoint", flow.endpointId());
     fields.put("cookie", flow.cookie());
+    flow.trace()
+        .ifPresent(trace -> {
+          fields.put("trace", lower(trace.point()));
+          fields.put("life", lower(trace.life()));
+        });
     if (flow.suppressed() > 0) {
       fields.put("suppressed", flow.suppressed());
     }

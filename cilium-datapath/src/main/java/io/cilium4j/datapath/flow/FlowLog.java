@@ -4,17 +4,11 @@ package io.cilium4j.datapath.flow;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.RuleOrigin;
-import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.FlowSink;
-import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.Predicate;
@@ -26,9 +20,7 @@ import org.slf4j.LoggerFactory;
  * The last flows that the datapath reported. What is known of a flow is looked up when it arrives:
  * a rule's cookie means nothing once the rule is gone, and an address may be another pod's soon.
  *
- * <p>A ring with any number of readers, each of which keeps its place as the number of the flow
- * that it wants next. A slow reader delays nobody: the ring goes on, and it is told how many flows
- * it lost. Safe for use by several threads.
+ * <p>They stand in a {@link Ring} with any number of readers. Safe for use by several threads.
  */
 public final class FlowLog implements FlowSink {
   private static final Logger LOG = LoggerFactory.getLogger(FlowLog.class);
@@ -51,33 +43,15 @@ public final class FlowLog implements FlowSink {
     FlowParty of(IpAddress address, int identity, int endpointId);
   }
 
-  /**
-   * What a reader gets.
-   *
-   * @param lost how many flows it wanted that are not kept any more
-   * @param flows what follows, the oldest first
-   */
-  public record Batch(long lost, List<ReportedFlow> flows) {
-    public Batch {
-      flows = List.copyOf(flows);
-    }
-  }
-
   private final IntFunction<Optional<RuleOrigin>> rules;
   private final Parties parties;
   private final Predicate<Flow> wanted;
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition arrived = lock.newCondition();
   private final List<Consumer<? super ReportedFlow>> listeners = new CopyOnWriteArrayList<>();
 
-  /** A flow's place is its number modulo the length. Guarded by the lock. */
-  private final @Nullable ReportedFlow[] ring;
+  private final Ring<ReportedFlow> ring;
 
   /** Whether other programs can read it. */
   private volatile boolean served;
-
-  /** The number of the flow reported last. Guarded by the lock. */
-  private long last;
 
   /**
    * @param rules finds the rule behind a cookie
@@ -97,7 +71,7 @@ public final class FlowLog implements FlowSink {
     this.rules = rules;
     this.parties = parties;
     this.wanted = wanted;
-    this.ring = new ReportedFlow[capacity];
+    this.ring = new Ring<>(capacity);
   }
 
   @Override
@@ -105,7 +79,7 @@ public final class FlowLog implements FlowSink {
     if (!wanted.test(flow)) {
       return;
     }
-    add(flow, ruleOf(flow.cookie()), null);
+    add(flow, ruleOf(flow), null);
   }
 
   /** Takes a request inside of a flow, as a proxy decided it. */
@@ -117,22 +91,15 @@ public final class FlowLog implements FlowSink {
     // Flows have the kernel's monotonic clock, which is that of System.nanoTime.
     long age = Math.max(0, System.nanoTime() - flow.timeNanos());
     Instant time = Instant.now().minusNanos(age);
-    boolean egress = flow.direction() == TrafficDirection.EGRESS;
+    boolean isSource = ReportedFlow.isSource(flow);
     int id = flow.endpointId();
-    FlowParty source = parties.of(flow.source(), flow.sourceIdentity(), egress ? id : 0);
+    FlowParty source = parties.of(flow.source(), flow.sourceIdentity(), isSource ? id : 0);
     FlowParty destination =
-        parties.of(flow.destination(), flow.destinationIdentity(), egress ? 0 : id);
-    ReportedFlow reported;
-    lock.lock();
-    try {
-      reported =
-          new ReportedFlow(
-              ++last, time, flow, rule, source, destination, Optional.ofNullable(http));
-      ring[place(last)] = reported;
-      arrived.signalAll();
-    } finally {
-      lock.unlock();
-    }
+        parties.of(flow.destination(), flow.destinationIdentity(), isSource ? 0 : id);
+    ReportedFlow reported =
+        ring.add(number ->
+            new ReportedFlow(
+                number, time, flow, rule, source, destination, Optional.ofNullable(http)));
     for (Consumer<? super ReportedFlow> listener : listeners) {
       try {
         listener.accept(reported);
@@ -142,19 +109,24 @@ public final class FlowLog implements FlowSink {
     }
   }
 
-  private RuleOrigin ruleOf(int cookie) {
+  private RuleOrigin ruleOf(Flow flow) {
+    if (flow.trace().isPresent()) {
+      return RuleOrigin.NONE;
+    }
+    int cookie = flow.cookie();
     return cookie == 0
         ? RuleOrigin.DEFAULT_DENY
         : rules.apply(cookie).orElseGet(() -> new RuleOrigin(cookie, "", "a rule that is gone"));
   }
 
-  private int place(long number) {
-    return (int) (number % ring.length);
-  }
-
   /** The flows that are kept, the oldest first. */
   public List<ReportedFlow> flows() {
-    return read(1, ring.length).flows();
+    return ring.read(1, ring.capacity()).items();
+  }
+
+  /** Where they are kept, for readers who keep their place. */
+  public Ring<ReportedFlow> ring() {
+    return ring;
   }
 
   /** Whether other programs can read it, for those who look whether they can. */
@@ -169,51 +141,12 @@ public final class FlowLog implements FlowSink {
 
   /** How many flows are kept at most. */
   public int capacity() {
-    return ring.length;
+    return ring.capacity();
   }
 
   /** How many flows were reported, which is the number of the last one. */
   public long reported() {
-    lock.lock();
-    try {
-      return last;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Some flows from a number on; does not wait.
-   *
-   * @param number the first that is wanted, from 1
-   * @param atMost how many at most
-   */
-  public Batch read(long number, int atMost) {
-    lock.lock();
-    try {
-      long oldest = Math.max(1, last - ring.length + 1);
-      long from = Math.max(number, oldest);
-      var flows = new ArrayList<ReportedFlow>();
-      for (long each = from; each <= last && flows.size() < atMost; each++) {
-        flows.add(Objects.requireNonNull(ring[place(each)]));
-      }
-      return new Batch(from - number, flows);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Waits until the flow of this number was reported, but for no longer than that. */
-  public void await(long number, Duration atMost) throws InterruptedException {
-    long nanos = atMost.toNanos();
-    lock.lockInterruptibly();
-    try {
-      while (last < number && nanos > 0) {
-        nanos = arrived.awaitNanos(nanos);
-      }
-    } finally {
-      lock.unlock();
-    }
+    return ring.added();
   }
 
   /** Calls the listener for each flow from now on, on the datapath's thread. */

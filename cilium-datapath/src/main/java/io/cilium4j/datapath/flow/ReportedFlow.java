@@ -2,7 +2,9 @@
 package io.cilium4j.datapath.flow;
 
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.core.TrafficDirection;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -25,4 +27,17 @@ public record ReportedFlow(
     RuleOrigin rule,
     FlowParty source,
     FlowParty destination,
-    Optional<HttpAccess> http) {}
+    Optional<HttpAccess> http)
+    implements Numbered {
+
+  /** Whether the packet's sender is the endpoint that the flow's report names. */
+  public boolean isSource() {
+    return isSource(flow);
+  }
+
+  /** The same of a report; a reply goes against the direction of its flow. */
+  static boolean isSource(Flow flow) {
+    boolean replies = flow.trace().filter(each -> each.life() == Life.REPLY).isPresent();
+    return (flow.direction() == TrafficDirection.EGRESS) != replies;
+  }
+}

@@ -57,7 +57,7 @@ final class EventLimiter {
    *
    * @param endpointId whose policy decided
    * @param peer who sent: a pod's device, or the identity of somebody outside with the top bit set
-   * @param reason a drop's number, 0 for a flow that is allowed
+   * @param reason a drop's number, 0 for a flow that is allowed; above it what passed
    * @return how many were left out since the last one that passed, or {@link #SUPPRESSED}
    */
   long take(int endpointId, int peer, int reason, long nowNanos) {

@@ -319,6 +319,21 @@ final class FlowEntry extends FlowKey {
         || before / SECOND_NANOS != expiresNanos / SECOND_NANOS;
   }
 
+  /** What is known of its life, a bit for each thing. */
+  int life() {
+    return (replied ? 1 : 0) | (finA ? 2 : 0) | (finB ? 4 : 0) | (isClosing() ? 8 : 0);
+  }
+
+  /** The endpoint at an end, 0 for none of this node. */
+  int endpoint(boolean endA) {
+    return (endA ? a : b).endpoint;
+  }
+
+  /** Who was at an end when the last packet passed. */
+  int identity(boolean endA) {
+    return (endA ? a : b).identity;
+  }
+
   /** It lives on from now. A reset does not shorten it: anybody may forge one. */
   void renew(long nowNanos) {
     expiresNanos = nowNanos + lifetimeNanos();

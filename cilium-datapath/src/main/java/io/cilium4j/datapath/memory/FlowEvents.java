@@ -3,6 +3,10 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
+import io.cilium4j.core.FlowTrace.Life;
+import io.cilium4j.core.FlowTrace.Point;
+import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.FlowSink;
 import java.util.Optional;
@@ -29,10 +33,47 @@ final class FlowEvents {
    * @param reason why it was dropped, or would have been; null if it was not
    */
   void report(Verdict verdict, @Nullable DropReason reason) {
+    int kind = reason == null ? 0 : reason.code();
+    report(
+        new Subject(trial.direction, trial.endpointId(), trial.cookie, kind),
+        verdict,
+        reason,
+        Optional.empty());
+  }
+
+  /**
+   * Reports a packet that passes. It is seen at the receiver's end if that is an endpoint, else at
+   * the sender's; the direction is that in which the flow began.
+   *
+   * @param sender the endpoint at the sender's end, 0 for none
+   * @param receiver likewise
+   */
+  void trace(FlowTrace trace, int sender, int receiver) {
+    boolean arrives =
+        trace.point() == Point.TO_ENDPOINT || (trace.point() == Point.TO_PROXY && sender == 0);
+    boolean replies = trace.life() == Life.REPLY;
+    report(
+        new Subject(
+            arrives == replies ? TrafficDirection.EGRESS : TrafficDirection.INGRESS,
+            arrives ? receiver : sender,
+            0,
+            (1 + trace.point().code()) << Byte.SIZE),
+        Verdict.ALLOWED,
+        null,
+        Optional.of(trace));
+  }
+
+  /**
+   * What an event is about.
+   *
+   * @param kind what is limited together with it
+   */
+  private record Subject(TrafficDirection direction, int endpointId, int cookie, int kind) {}
+
+  private void report(
+      Subject subject, Verdict verdict, @Nullable DropReason reason, Optional<FlowTrace> trace) {
     int peer = trial.origin.isPod() ? trial.origin.ifindex() : IS_IDENTITY | trial.sourceIdentity;
-    int endpointId = trial.endpointId();
-    long suppressed =
-        limiter.take(endpointId, peer, reason == null ? 0 : reason.code(), trial.nowNanos);
+    long suppressed = limiter.take(subject.endpointId(), peer, subject.kind(), trial.nowNanos);
     if (suppressed == EventLimiter.SUPPRESSED) {
       return;
     }
@@ -43,8 +84,8 @@ final class FlowEvents {
             trial.nowNanos,
             verdict,
             Optional.ofNullable(reason),
-            trial.direction,
-            endpointId,
+            subject.direction(),
+            subject.endpointId(),
             trial.sourceIdentity,
             trial.destinationIdentity,
             packet.source(),
@@ -52,7 +93,9 @@ final class FlowEvents {
             packet.protocol,
             icmp ? 0 : packet.sourcePort,
             icmp ? packet.icmpType : packet.destinationPort,
-            trial.cookie,
-            suppressed));
+            subject.cookie(),
+            suppressed,
+            packet.tcpFlags,
+            trace));
   }
 }

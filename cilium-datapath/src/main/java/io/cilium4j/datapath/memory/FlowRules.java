@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
+import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.datapath.memory.FlowEntry.Beginning;
 import io.cilium4j.datapath.memory.PolicyQuestions.Reading;
 import io.cilium4j.datapath.memory.PolicyQuestions.Report;
@@ -28,6 +29,9 @@ final class FlowRules {
   private final Services services;
   private int place;
 
+  /** What the packet means for its flow, or null if nothing new. */
+  private @Nullable Life life;
+
   /** The packet's entry, if one holds for it. */
   private @Nullable FlowEntry entry;
 
@@ -40,6 +44,11 @@ final class FlowRules {
   /** Where the packet goes that the last {@link #decide} let pass. */
   int place() {
     return place;
+  }
+
+  /** What the packet that the last {@link #decide} let pass means for its flow; null: nothing. */
+  @Nullable Life life() {
+    return life;
   }
 
   /**
@@ -58,6 +67,7 @@ final class FlowRules {
    */
   @Nullable DropReason decide(@Nullable FlowEntry live, Conntrack conntrack) {
     place = trial.destinationPlace();
+    life = null;
     entry = null;
     if (trial.origin.isPod() && LoopAddress.isDestinationOf(trial.packet)) {
       return answerItself(live, conntrack);
@@ -150,6 +160,7 @@ final class FlowRules {
             new Beginning(sourceIsA, sourceIsInitiator, trial.packet.isMidst(), viaStack));
     entry = flow;
     renew(flow, place, conntrack);
+    life = sourceIsInitiator ? Life.NEW : Life.REPLY;
   }
 
   private void renew(FlowEntry flow, int receiver, Conntrack conntrack) {
@@ -157,8 +168,15 @@ final class FlowRules {
     flow.epoch = trial.state.epoch();
     flow.proxyPort = trial.proxyPort;
     flow.setParties(trial, sourceIsA, receiver);
+    int before = flow.life();
     flow.see(trial.packet, sourceIsA, trial.nowNanos);
+    life = before == flow.life() ? null : lifeOf(flow, sourceIsA);
     services.settle(flow, sourceIsA, conntrack);
+  }
+
+  /** What a packet with which something became of a known flow means. */
+  static Life lifeOf(FlowEntry flow, boolean fromA) {
+    return fromA == flow.initiatorIsA ? Life.ESTABLISHED : Life.REPLY;
   }
 
   /** A flow that policy allows no more stays known as that for as long as it would live. */

@@ -2,6 +2,9 @@
 package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
+import io.cilium4j.core.FlowTrace;
+import io.cilium4j.core.FlowTrace.Life;
+import io.cilium4j.core.FlowTrace.Point;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
@@ -157,11 +160,15 @@ final class PacketDecider {
       FlowEntry flow, boolean fromA, Conntrack conntrack, ByteBuffer frame, Checksum checksum) {
     boolean asks = flow.isOfFrontend();
     boolean answers = flow.isAnswer(fromA);
+    int before = flow.life();
     if (flow.see(trial.packet, fromA, trial.nowNanos) && (asks || answers)) {
       services.tell(flow, fromA, conntrack);
     }
     conntrack.touch(flow);
     trial.proxyPort = flow.proxyPort;
+    if (before != flow.life()) {
+      traceKnown(flow, fromA);
+    }
     boolean written = true;
     if (asks) {
       written = EndRewriter.replaceDestination(frame, trial.packet, flow.otherEnd(), checksum);
@@ -169,6 +176,33 @@ final class PacketDecider {
       written = EndRewriter.replaceSource(frame, trial.packet, flow.otherEnd(), checksum);
     }
     return written ? deliver(flow.place(!fromA)) : drop(DropReason.INVALID_PACKET);
+  }
+
+  /** Tells of a packet that its flow's entry answered for. */
+  private void traceKnown(FlowEntry flow, boolean fromA) {
+    trial.sourceIdentity = flow.identity(fromA);
+    trial.destinationIdentity = flow.identity(!fromA);
+    End asked = End.destinationOf(trial.packet);
+    if (flow.isOfFrontend()) {
+      // Inside of the node there are backends.
+      trial.packet.setDestination(flow.otherEnd());
+    }
+    events.trace(
+        new FlowTrace(point(flow.place(!fromA)), FlowRules.lifeOf(flow, fromA)),
+        flow.endpoint(fromA),
+        flow.endpoint(!fromA));
+    trial.packet.setDestination(asked);
+  }
+
+  private Point point(int place) {
+    if (trial.proxyPort != 0) {
+      return Point.TO_PROXY;
+    }
+    return place == FlowEntry.STACK ? Point.TO_STACK : Point.TO_ENDPOINT;
+  }
+
+  private static int idOf(@Nullable LocalEndpoint endpoint) {
+    return endpoint == null ? 0 : endpoint.id();
   }
 
   private Decision decideSlowly(
@@ -185,6 +219,11 @@ final class PacketDecider {
     }
     if (denied != null) {
       return drop(denied);
+    }
+    Life life = rules.life();
+    if (life != null) {
+      events.trace(
+          new FlowTrace(point(rules.place()), life), idOf(trial.source), idOf(trial.destination));
     }
     boolean written = true;
     End answeredAs = rules.answeredAs(conntrack);

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
@@ -286,7 +287,10 @@ class PacketDeciderTest {
       world.listeners(Map.of("http", 15_001));
       assertEquals(new Decision.ToProxy(15_001), world.send(A, frame));
       assertEquals(new Decision.ToProxy(15_001), world.send(A, frame));
-      assertEquals(Verdict.REDIRECTED, world.reported.getLast().verdict());
+      assertEquals(Verdict.REDIRECTED, world.verdicts().getLast().verdict());
+      assertEquals(
+          Optional.of(new FlowTrace(FlowTrace.Point.TO_PROXY, FlowTrace.Life.NEW)),
+          world.reported.getLast().trace());
       world.put(B, PolicyMapState.ALLOW_ALL);
       assertReaches(B, world.send(A, frame));
     }
@@ -402,8 +406,8 @@ class PacketDeciderTest {
       world.send(A, world.between(A, B).udp(1, 2));
       world.send(A, world.between(A, B).udp(1, 2));
       world.send(B, world.between(B, A).udp(2, 1));
-      assertEquals(1, world.reported.size());
-      Flow event = world.reported.getFirst();
+      assertEquals(1, world.verdicts().size());
+      Flow event = world.verdicts().getFirst();
       assertEquals(Verdict.ALLOWED, event.verdict());
       assertEquals(9, event.cookie());
       assertEquals(TrafficDirection.INGRESS, event.direction());

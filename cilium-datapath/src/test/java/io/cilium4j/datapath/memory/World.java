@@ -163,4 +163,9 @@ final class World {
   void passSeconds(long seconds) {
     nowNanos += seconds * 1_000_000_000L;
   }
+
+  /** What was reported but for packets that only passed. */
+  List<Flow> verdicts() {
+    return reported.stream().filter(each -> each.trace().isEmpty()).toList();
+  }
 }

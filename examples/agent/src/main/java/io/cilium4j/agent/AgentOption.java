@@ -11,6 +11,10 @@ public enum AgentOption {
   DROP_NOTIFICATION("DropNotification", true),
   /** Whether verdicts of policy that let a flow pass are reported as flows. */
   POLICY_VERDICT_NOTIFICATION("PolicyVerdictNotification", true),
+  /**
+   * Whether packets that pass are reported as flows: the first of a flow, of its answers, its end.
+   */
+  TRACE_NOTIFICATION("TraceNotification", true),
   /** Whether what policy denies goes on all the same, and is reported. */
   POLICY_AUDIT_MODE("PolicyAuditMode", false);
 

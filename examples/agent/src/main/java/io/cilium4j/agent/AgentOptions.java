@@ -77,11 +77,16 @@ public final class AgentOptions {
 
   /** Whether somebody wants to hear of a flow. */
   public boolean isWanted(Flow flow) {
-    AgentOption option =
-        flow.verdict() == Verdict.DENIED
-            ? AgentOption.DROP_NOTIFICATION
-            : AgentOption.POLICY_VERDICT_NOTIFICATION;
-    return isOn(option, flow.endpointId());
+    return isOn(optionOf(flow), flow.endpointId());
+  }
+
+  private static AgentOption optionOf(Flow flow) {
+    if (flow.trace().isPresent()) {
+      return AgentOption.TRACE_NOTIFICATION;
+    }
+    return flow.verdict() == Verdict.DENIED
+        ? AgentOption.DROP_NOTIFICATION
+        : AgentOption.POLICY_VERDICT_NOTIFICATION;
   }
 
   /** When endpoints are restricted. */

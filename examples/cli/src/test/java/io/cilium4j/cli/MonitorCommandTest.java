@@ -98,13 +98,13 @@ class MonitorCommandTest extends CommandTest {
 
   @Test
   void typesThatNeverCome_areToldAtOnce() throws IOException {
-    assertEquals(ExitCode.FAILED, run("monitor", "--type", "debug", "--type", "trace"));
+    assertEquals(ExitCode.FAILED, run("monitor", "--type", "debug", "--type", "capture"));
     assertEquals(
-        "cilium: monitor --type debug,trace: not supported; this version sends agent, drop, l7,"
-            + " policy-verdict\n",
+        "cilium: monitor --type capture,debug: not supported; this version sends agent, drop, l7,"
+            + " policy-verdict, trace\n",
         err());
-    assertEquals(1 + 1, monitor("--type", "drop,trace").size(), out());
-    assertTrue(err().contains("monitor --type trace: not supported"), err());
+    assertEquals(1 + 1, monitor("--type", "drop,debug").size(), out());
+    assertTrue(err().contains("monitor --type debug: not supported"), err());
   }
 
   @Test

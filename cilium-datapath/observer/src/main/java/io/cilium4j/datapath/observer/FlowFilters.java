@@ -2,7 +2,6 @@
 package io.cilium4j.datapath.observer;
 
 import com.google.protobuf.Descriptors.FieldDescriptor;
-import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
@@ -11,6 +10,7 @@ import io.cilium4j.datapath.flow.FlowParty;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.EventTypeFilter;
 import io.cilium4j.datapath.observer.proto.FlowFilter;
+import io.cilium4j.datapath.observer.proto.TCPFlags;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -20,6 +20,7 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What a client's filters mean. A filter's fields must all hold, and of a field's values one. A
@@ -115,20 +116,38 @@ final class FlowFilters {
         case FlowFilter.VERDICT_FIELD_NUMBER ->
             among(filter.getVerdictList(), each -> FlowMessages.verdict(each.flow()));
         case FlowFilter.DROP_REASON_DESC_FIELD_NUMBER ->
-            among(
-                filter.getDropReasonDescValueList(),
-                each -> each.flow().drop().map(DropReason::code).orElse(0));
+            among(filter.getDropReasonDescValueList(), FlowMessages::dropReason);
         case FlowFilter.EVENT_TYPE_FIELD_NUMBER -> eventTypes(filter.getEventTypeList());
         case FlowFilter.PROTOCOL_FIELD_NUMBER -> protocols(filter.getProtocolList());
         // Of a dropped packet nobody knows; clients take it for none.
-        case FlowFilter.REPLY_FIELD_NUMBER -> among(filter.getReplyList(), _ -> false);
+        case FlowFilter.REPLY_FIELD_NUMBER -> among(filter.getReplyList(), FlowMessages::isReply);
+        case FlowFilter.TCP_FLAGS_FIELD_NUMBER -> tcpFlags(filter.getTcpFlagsList());
+        case FlowFilter.ENCRYPTED_FIELD_NUMBER -> among(filter.getEncryptedList(), _ -> false);
+        // No source is translated before it is seen.
+        case FlowFilter.SOURCE_IP_XLATED_FIELD_NUMBER -> {
+          filter.getSourceIpXlatedList().forEach(IpPrefix::parseLenient);
+          yield _ -> false;
+        }
+        case FlowFilter.HTTP_STATUS_CODE_FIELD_NUMBER,
+            FlowFilter.HTTP_METHOD_FIELD_NUMBER,
+            FlowFilter.HTTP_PATH_FIELD_NUMBER,
+            FlowFilter.HTTP_URL_FIELD_NUMBER ->
+            http(field, filter);
+        case FlowFilter.DNS_QUERY_FIELD_NUMBER -> {
+          HttpFilters.compile(filter.getDnsQueryList());
+          yield _ -> false; // There are no flows of DNS.
+        }
         case FlowFilter.IP_VERSION_FIELD_NUMBER ->
             among(filter.getIpVersionList(), each -> FlowMessages.version(each.flow().source()));
         case FlowFilter.NODE_NAME_FIELD_NUMBER -> nodes(filter.getNodeNameList(), messages);
         default -> throw new IllegalArgumentException("not supported");
       };
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("filter " + field.getName() + ": " + e.getMessage(), e);
+      String name =
+          field.getNumber() == FlowFilter.EXPERIMENTAL_FIELD_NUMBER
+              ? "experimental.cel_expression"
+              : field.getName();
+      throw new IllegalArgumentException("filter " + name + ": " + e.getMessage(), e);
     }
   }
 
@@ -195,7 +214,7 @@ final class FlowFilters {
   private static Predicate<ReportedFlow> eventTypes(List<EventTypeFilter> types) {
     return flow -> {
       int type = FlowMessages.eventType(flow);
-      int subType = flow.flow().drop().map(DropReason::code).orElse(0);
+      int subType = FlowMessages.eventSubType(flow);
       return types.stream()
           .anyMatch(each ->
               (each.getType() == 0 || each.getType() == type)
@@ -203,7 +222,28 @@ final class FlowFilters {
     };
   }
 
+  private static Predicate<ReportedFlow> http(FieldDescriptor field, FlowFilter filter) {
+    HttpFilters.checkTypes(filter.getEventTypeList());
+    return switch (field.getNumber()) {
+      case FlowFilter.HTTP_STATUS_CODE_FIELD_NUMBER ->
+          HttpFilters.statuses(filter.getHttpStatusCodeList());
+      case FlowFilter.HTTP_METHOD_FIELD_NUMBER -> HttpFilters.methods(filter.getHttpMethodList());
+      case FlowFilter.HTTP_PATH_FIELD_NUMBER -> HttpFilters.paths(filter.getHttpPathList());
+      default -> HttpFilters.urls(filter.getHttpUrlList());
+    };
+  }
+
+  /** All flags of one of the values; others may be set besides. */
+  private static Predicate<ReportedFlow> tcpFlags(List<TCPFlags> values) {
+    List<Integer> wanted = values.stream().map(Layers::bits).toList();
+    return flow ->
+        flow.flow().protocol() == Protocol.TCP.number()
+            && flow.http().isEmpty()
+            && wanted.stream().anyMatch(bits -> (flow.flow().tcpFlags() & bits) == bits);
+  }
+
   private static Predicate<ReportedFlow> protocols(List<String> names) {
+    boolean isHttpWanted = names.stream().anyMatch("http"::equalsIgnoreCase);
     Set<Protocol> wanted =
         names.stream()
             .map(name -> name.toLowerCase(Locale.ROOT))
@@ -215,10 +255,14 @@ final class FlowFilters {
                   case "tcp" -> List.of(Protocol.TCP).stream();
                   case "udp" -> List.of(Protocol.UDP).stream();
                   case "sctp" -> List.of(Protocol.SCTP).stream();
+                  // Of these but HTTP there are no flows.
+                  case "http", "dns", "kafka", "vrrp", "igmp" -> Stream.<Protocol>empty();
                   default -> throw new IllegalArgumentException("\"" + name + "\": not supported");
                 })
             .collect(Collectors.toSet());
-    return flow -> Protocol.ofNumber(flow.flow().protocol()).filter(wanted::contains).isPresent();
+    return flow ->
+        (isHttpWanted && flow.http().isPresent())
+            || Protocol.ofNumber(flow.flow().protocol()).filter(wanted::contains).isPresent();
   }
 
   /** {@code [CLUSTER/]NODE}, each empty for any or with {@code *} for a part of it. */

@@ -5,32 +5,25 @@ import com.google.protobuf.BoolValue;
 import com.google.protobuf.Timestamp;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
+import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Label;
-import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.datapath.flow.FlowParty;
-import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.CiliumEventType;
 import io.cilium4j.datapath.observer.proto.Endpoint;
 import io.cilium4j.datapath.observer.proto.FlowType;
-import io.cilium4j.datapath.observer.proto.HTTP;
-import io.cilium4j.datapath.observer.proto.ICMPv4;
-import io.cilium4j.datapath.observer.proto.ICMPv6;
 import io.cilium4j.datapath.observer.proto.IP;
 import io.cilium4j.datapath.observer.proto.IPVersion;
-import io.cilium4j.datapath.observer.proto.L7FlowType;
-import io.cilium4j.datapath.observer.proto.Layer4;
-import io.cilium4j.datapath.observer.proto.Layer7;
 import io.cilium4j.datapath.observer.proto.Policy;
-import io.cilium4j.datapath.observer.proto.SCTP;
-import io.cilium4j.datapath.observer.proto.TCP;
-import io.cilium4j.datapath.observer.proto.UDP;
+import io.cilium4j.datapath.observer.proto.TraceObservationPoint;
+import io.cilium4j.datapath.observer.proto.TraceReason;
 import io.cilium4j.datapath.observer.proto.Verdict;
 import java.time.Instant;
-import java.util.Optional;
+import java.util.List;
 import java.util.UUID;
 
 /** Flows as messages of the protocol. Immutable. */
@@ -39,6 +32,7 @@ final class FlowMessages {
   /** The monitor's numbers of events, which the protocol passes on. */
   static final int DROP_EVENT = 1;
 
+  static final int TRACE_EVENT = 4;
   static final int VERDICT_EVENT = 5;
 
   /** Of a request that a proxy decided. */
@@ -85,37 +79,65 @@ final class FlowMessages {
             .setEventType(
                 CiliumEventType.newBuilder()
                     .setType(eventType(reported))
-                    .setSubType(flow.drop().map(DropReason::code).orElse(0)))
+                    .setSubType(eventSubType(reported)))
             .setTrafficDirection(direction(flow));
-    layer4(flow).ifPresent(message::setL4);
-    flow.drop().ifPresent(reason -> dropped(message, reason));
-    if (flow.drop().isEmpty()) {
-      // Only the first packet of a flow has a verdict of its own.
-      message.setIsReply(BoolValue.of(false));
+    Layers.layer4(flow).ifPresent(message::setL4);
+    reported.http().ifPresent(http -> message.setType(FlowType.L7).setL7(Layers.request(http)));
+    flow.trace().ifPresent(trace -> message.setTraceObservationPoint(point(trace)));
+    flow.trace().ifPresent(trace -> message.setTraceReason(reason(trace)));
+    if (eventType(reported) != DROP_EVENT) {
+      message.setIsReply(BoolValue.of(isReply(reported)));
     }
-    reported.http().ifPresent(http -> message.setType(FlowType.L7).setL7(request(http)));
+    addDeprecated(message, reported);
     addPolicy(message, flow, reported.rule());
     return message.build();
   }
 
-  /** One message tells of both, the request and what came of it. */
-  private static Layer7 request(HttpAccess http) {
-    return Layer7.newBuilder()
-        .setType(L7FlowType.REQUEST)
-        .setLatencyNs(http.latencyNanos())
-        .setHttp(
-            HTTP.newBuilder()
-                .setCode(http.status())
-                .setMethod(http.method())
-                .setUrl("http://" + http.host() + http.path())
-                .setProtocol(http.protocol()))
-        .build();
+  /** The protocol has a number of its own for what is zero in an event. */
+  private static TraceObservationPoint point(FlowTrace trace) {
+    return switch (trace.point()) {
+      case TO_ENDPOINT -> TraceObservationPoint.TO_ENDPOINT;
+      case TO_PROXY -> TraceObservationPoint.TO_PROXY;
+      case TO_STACK -> TraceObservationPoint.TO_STACK;
+      case TO_OVERLAY -> TraceObservationPoint.TO_OVERLAY;
+    };
   }
 
-  @SuppressWarnings("deprecation") // Clients of the field's older versions read the number.
-  private static void dropped(
-      io.cilium4j.datapath.observer.proto.Flow.Builder message, DropReason reason) {
-    message.setDropReason(reason.code()).setDropReasonDescValue(reason.code());
+  private static TraceReason reason(FlowTrace trace) {
+    return switch (trace.life()) {
+      case NEW -> TraceReason.NEW;
+      case ESTABLISHED -> TraceReason.ESTABLISHED;
+      case REPLY -> TraceReason.REPLY;
+    };
+  }
+
+  /** Whether a packet answers: a verdict is about a flow's first, and of a drop nobody knows. */
+  static boolean isReply(ReportedFlow reported) {
+    return reported.flow().trace().filter(each -> each.life() == Life.REPLY).isPresent();
+  }
+
+  @SuppressWarnings("deprecation") // Clients of older versions read these.
+  private static void addDeprecated(
+      io.cilium4j.datapath.observer.proto.Flow.Builder message, ReportedFlow reported) {
+    int reason = dropReason(reported);
+    message.setDropReason(reason).setDropReasonDescValue(reason);
+    message.setReply(isReply(reported)).setSummary(Layers.summary(reported));
+  }
+
+  /** Why a packet was dropped; 0 where it was not, also if that was only for audit. */
+  static int dropReason(ReportedFlow reported) {
+    return eventType(reported) == DROP_EVENT
+        ? reported.flow().drop().map(DropReason::code).orElse(0)
+        : 0;
+  }
+
+  /** Of a drop its reason, of a packet that passed where to; else 0. */
+  static int eventSubType(ReportedFlow reported) {
+    return reported
+        .flow()
+        .trace()
+        .map(trace -> trace.point().code())
+        .orElseGet(() -> dropReason(reported));
   }
 
   static int eventType(ReportedFlow reported) {
@@ -123,6 +145,9 @@ final class FlowMessages {
       return ACCESS_EVENT;
     }
     Flow flow = reported.flow();
+    if (flow.trace().isPresent()) {
+      return TRACE_EVENT;
+    }
     return flow.drop().isPresent() && !flow.verdict().passes() ? DROP_EVENT : VERDICT_EVENT;
   }
 
@@ -174,27 +199,6 @@ final class FlowMessages {
     return message.build();
   }
 
-  private static Optional<Layer4> layer4(Flow flow) {
-    int from = flow.sourcePort();
-    int to = flow.destinationPort();
-    var message = Layer4.newBuilder();
-    Optional<Protocol> protocol = Protocol.ofNumber(flow.protocol());
-    if (protocol.isEmpty()) {
-      return Optional.empty();
-    }
-    switch (protocol.get()) {
-      case TCP -> message.setTCP(TCP.newBuilder().setSourcePort(from).setDestinationPort(to));
-      case UDP -> message.setUDP(UDP.newBuilder().setSourcePort(from).setDestinationPort(to));
-      case SCTP -> message.setSCTP(SCTP.newBuilder().setSourcePort(from).setDestinationPort(to));
-      case ICMP -> message.setICMPv4(ICMPv4.newBuilder().setType(to));
-      case ICMPV6 -> message.setICMPv6(ICMPv6.newBuilder().setType(to));
-      default -> {
-        return Optional.empty();
-      }
-    }
-    return Optional.of(message.build());
-  }
-
   private static void addPolicy(
       io.cilium4j.datapath.observer.proto.Flow.Builder message, Flow flow, RuleOrigin rule) {
     if (rule.resource().isEmpty()) {
@@ -218,7 +222,14 @@ final class FlowMessages {
         .setName(names[names.length - 1])
         .addLabels("k8s:io.cilium.k8s.policy.derived-from=" + names[0])
         .addLabels("k8s:io.cilium.k8s.policy.name=" + names[names.length - 1])
+        .addAllLabels(namespaceLabel(names))
         .addLabels("cilium4j:rule=" + rule.path())
         .build();
+  }
+
+  private static List<String> namespaceLabel(String[] names) {
+    return names.length == 3
+        ? List.of("k8s:io.cilium.k8s.policy.namespace=" + names[1])
+        : List.of();
   }
 }

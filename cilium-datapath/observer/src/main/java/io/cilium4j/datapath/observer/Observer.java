@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.observer;
 
+import com.google.protobuf.FieldMask;
+import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.FieldMaskUtil;
 import io.cilium4j.core.Node;
 import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.FlowParty;
+import io.cilium4j.datapath.flow.Numbered;
 import io.cilium4j.datapath.flow.ReportedFlow;
+import io.cilium4j.datapath.flow.Ring;
 import io.cilium4j.datapath.observer.proto.Flow;
+import io.cilium4j.datapath.observer.proto.GetAgentEventsRequest;
+import io.cilium4j.datapath.observer.proto.GetAgentEventsResponse;
+import io.cilium4j.datapath.observer.proto.GetDebugEventsRequest;
+import io.cilium4j.datapath.observer.proto.GetDebugEventsResponse;
 import io.cilium4j.datapath.observer.proto.GetFlowsRequest;
 import io.cilium4j.datapath.observer.proto.GetFlowsResponse;
 import io.cilium4j.datapath.observer.proto.GetNamespacesResponse;
@@ -18,8 +26,11 @@ import io.cilium4j.datapath.observer.proto.NodeState;
 import io.cilium4j.datapath.observer.proto.ServerStatusResponse;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.LongFunction;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
@@ -31,6 +42,7 @@ final class Observer {
 
   private final ObserverConfig config;
   private final FlowMessages messages;
+  private final Ring<AgentNotes.Entry> noEvents = new Ring<>(1);
 
   Observer(ObserverConfig config) {
     this.config = config;
@@ -114,74 +126,153 @@ final class Observer {
     return answer.build();
   }
 
-  /** Sends the flows that a client asks for; ends when there are no more, or the client goes. */
-  void flows(GetFlowsRequest request, FlowQuery query, Outgoing<GetFlowsResponse> to)
-      throws InterruptedException {
-    UnaryOperator<Flow> masked = mask(request);
-    FlowLog log = config.flows();
-    long next = query.begin(log);
-    long last = log.reported();
-    long sent = 0;
-    while (!to.isOver()) {
-      FlowLog.Batch batch = log.read(next, FlowQuery.STEP);
-      if (batch.lost() > 0 && next > 1 && !to.send(lost(batch.lost()))) {
-        return;
-      }
-      next += batch.lost();
-      for (ReportedFlow flow : batch.flows()) {
-        boolean isOver = query.isBeyond(flow) || (!query.follow() && flow.number() > last);
-        if (isOver) {
-          to.end();
-          return;
+  /**
+   * Reads a request for flows.
+   *
+   * @throws IllegalArgumentException with a line for people if it makes no sense
+   */
+  Call<ReportedFlow, GetFlowsResponse> flows(GetFlowsRequest request) {
+    UnaryOperator<Flow> masked = mask(maskOf(request));
+    return new Call<>(
+        config.flows().ring(),
+        new EventQuery<>(
+            FlowFilters.wanted(request.getWhitelistList(), request.getBlacklistList(), messages),
+            request.getNumber(),
+            request.getFirst(),
+            request.getFollow(),
+            EventQuery.instant("since", request.hasSince(), request.getSince()),
+            EventQuery.instant("until", request.hasUntil(), request.getUntil())),
+        flow -> answer(masked.apply(messages.message(flow))),
+        lost -> Optional.of(lost(lost)));
+  }
+
+  /** The same of events of the agent. */
+  Call<AgentNotes.Entry, GetAgentEventsResponse> agentEvents(GetAgentEventsRequest request) {
+    return new Call<>(
+        config.events().ring(),
+        new EventQuery<>(
+            _ -> true,
+            request.getNumber(),
+            request.getFirst(),
+            request.getFollow(),
+            EventQuery.instant("since", request.hasSince(), request.getSince()),
+            EventQuery.instant("until", request.hasUntil(), request.getUntil())),
+        entry ->
+            GetAgentEventsResponse.newBuilder()
+                .setAgentEvent(AgentMessages.message(entry.note()))
+                .setNodeName(messages.node())
+                .setTime(FlowMessages.timestamp(entry.time()))
+                .build(),
+        _ -> Optional.empty());
+  }
+
+  /** The same of debug events, of which the datapath reports none. */
+  Call<AgentNotes.Entry, GetDebugEventsResponse> debugEvents(GetDebugEventsRequest request) {
+    return new Call<>(
+        noEvents,
+        new EventQuery<>(
+            _ -> true,
+            request.getNumber(),
+            request.getFirst(),
+            request.getFollow(),
+            EventQuery.instant("since", request.hasSince(), request.getSince()),
+            EventQuery.instant("until", request.hasUntil(), request.getUntil())),
+        _ -> GetDebugEventsResponse.getDefaultInstance(),
+        _ -> Optional.empty());
+  }
+
+  /**
+   * A client's question.
+   *
+   * @param message tells an event
+   * @param lost tells that so many were lost, if the call can
+   */
+  record Call<T extends Numbered, M>(
+      Ring<T> ring, EventQuery<T> query, Function<T, M> message, LongFunction<Optional<M>> lost) {
+
+    /** Sends what is asked for; ends when there is no more, or the client goes. */
+    void answer(Outgoing<M> to) throws InterruptedException {
+      long next = query.begin(ring);
+      long last = ring.added();
+      long sent = 0;
+      while (!to.isOver()) {
+        Ring.Batch<T> batch = ring.read(next, EventQuery.STEP);
+        if (batch.lost() > 0 && next > 1) {
+          Optional<M> told = lost.apply(batch.lost());
+          if (told.isPresent() && !to.send(told.get())) {
+            return;
+          }
         }
-        next = flow.number() + 1;
-        if (!query.isWanted(flow)) {
-          continue;
+        next += batch.lost();
+        for (T event : batch.items()) {
+          if (query.isBeyond(event) || (!query.follow() && event.number() > last)) {
+            to.end();
+            return;
+          }
+          next = event.number() + 1;
+          if (!query.isWanted(event)) {
+            continue;
+          }
+          if (!to.send(message.apply(event))) {
+            return;
+          }
+          if (++sent == query.number() && !query.follow()) {
+            to.end();
+            return;
+          }
         }
-        if (!to.send(answer(masked.apply(messages.message(flow))))) {
-          return;
+        if (batch.items().isEmpty()) {
+          if (!query.follow()) {
+            to.end();
+            return;
+          }
+          ring.await(next, LOOK);
         }
-        if (++sent == query.number() && !query.follow()) {
-          to.end();
-          return;
-        }
-      }
-      if (batch.flows().isEmpty()) {
-        if (!query.follow()) {
-          to.end();
-          return;
-        }
-        log.await(next, LOOK);
       }
     }
   }
 
-  private static UnaryOperator<Flow> mask(GetFlowsRequest request) {
-    if (!request.hasFieldMask() || request.getFieldMask().getPathsCount() == 0) {
+  private static FieldMask maskOf(GetFlowsRequest request) {
+    return request.hasFieldMask()
+        ? request.getFieldMask()
+        : request.getExperimental().getFieldMask();
+  }
+
+  /**
+   * Leaves the fields of a mask, or all if it is empty.
+   *
+   * @throws IllegalArgumentException with a line for people if there is no such field
+   */
+  static UnaryOperator<Flow> mask(FieldMask mask) {
+    if (mask.getPathsCount() == 0) {
       return flow -> flow;
     }
-    if (!FieldMaskUtil.isValid(Flow.class, request.getFieldMask())) {
-      throw new IllegalArgumentException("field_mask: no such field of a flow");
+    for (String path : mask.getPathsList()) {
+      if (!FieldMaskUtil.isValid(Flow.class, path)) {
+        throw new IllegalArgumentException("field_mask: " + path + ": no such field of a flow");
+      }
     }
-    return flow -> FieldMaskUtil.trim(request.getFieldMask(), flow);
+    return flow -> FieldMaskUtil.trim(mask, flow);
   }
 
-  private GetFlowsResponse answer(Flow flow) {
-    return GetFlowsResponse.newBuilder()
-        .setFlow(flow)
-        .setNodeName(messages.node())
-        .setTime(flow.getTime())
-        .build();
+  /** A flow as it is sent. */
+  GetFlowsResponse answer(Flow flow) {
+    var answer = GetFlowsResponse.newBuilder().setFlow(flow).setNodeName(messages.node());
+    return flow.hasTime() ? answer.setTime(flow.getTime()).build() : answer.build();
   }
 
-  private GetFlowsResponse lost(long number) {
+  /** That so many flows were lost. */
+  GetFlowsResponse lost(long number) {
+    Timestamp now = FlowMessages.timestamp(Instant.now());
     return GetFlowsResponse.newBuilder()
         .setLostEvents(
             LostEvent.newBuilder()
                 .setSource(LostEventSource.HUBBLE_RING_BUFFER)
-                .setNumEventsLost(number))
+                .setNumEventsLost(number)
+                .setFirst(now)
+                .setLast(now))
         .setNodeName(messages.node())
-        .setTime(FlowMessages.timestamp(Instant.now()))
+        .setTime(now)
         .build();
   }
 }

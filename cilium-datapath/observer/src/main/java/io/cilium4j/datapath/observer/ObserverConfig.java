@@ -11,16 +11,20 @@ import java.util.function.Supplier;
  * What an observer serves.
  *
  * @param flows the flows
+ * @param events the agent's events
  * @param nodes the nodes of the cluster at the moment, this one included, by name
  * @param nodeName this node's name
  * @param clusterName the cluster's name
  * @param version what clients are told of this program
  * @param startedAt when it began
+ * @param isSecured whether the nodes are served at TCP with TLS, which relays are told
  */
 public record ObserverConfig(
     FlowLog flows,
+    AgentNotes events,
     Supplier<Map<String, Node>> nodes,
     String nodeName,
     String clusterName,
     String version,
-    Instant startedAt) {}
+    Instant startedAt,
+    boolean isSecured) {}

@@ -4,11 +4,11 @@ package io.cilium4j.datapath.observer;
 import static io.grpc.stub.ServerCalls.asyncServerStreamingCall;
 import static io.grpc.stub.ServerCalls.asyncUnaryCall;
 
-import io.cilium4j.datapath.observer.proto.GetFlowsRequest;
 import io.cilium4j.datapath.observer.proto.HealthCheckRequest;
 import io.cilium4j.datapath.observer.proto.HealthCheckResponse;
 import io.cilium4j.datapath.observer.proto.HealthCheckResponse.ServingStatus;
 import io.grpc.Server;
+import io.grpc.ServerCallHandler;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -21,23 +21,26 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Serves flows to Hubble's clients, as {@code hubble} and a relay: the services {@code
- * observer.Observer}, {@code peer.Peer} and {@code grpc.health.v1.Health} over gRPC, without
- * encryption. Safe for use by several threads.
+ * observer.Observer}, {@code peer.Peer} and {@code grpc.health.v1.Health} over gRPC. Safe for use
+ * by several threads.
  */
 public final class ObserverServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ObserverServer.class);
@@ -60,7 +63,9 @@ public final class ObserverServer implements AutoCloseable {
   private final Observer observer;
   private final Peers peers;
 
-  private ObserverServer(SocketAddress address, ObserverConfig config) throws IOException {
+  private ObserverServer(SocketAddress address, ObserverConfig config, Optional<TlsFiles> tls)
+      throws IOException {
+    SslContext secured = tls.isPresent() ? new FollowedTls(tls.get()) : null;
     this.observer = new Observer(config);
     boolean isUnix = address instanceof UnixDomainSocketAddress;
     this.peers =
@@ -68,7 +73,7 @@ public final class ObserverServer implements AutoCloseable {
     this.loops =
         new MultiThreadIoEventLoopGroup(
             1, new DefaultThreadFactory("observer", true), NioIoHandler.newFactory());
-    this.server =
+    NettyServerBuilder builder =
         NettyServerBuilder.forAddress(address)
             .channelType(isUnix ? NioServerDomainSocketChannel.class : NioServerSocketChannel.class)
             .bossEventLoopGroup(loops)
@@ -80,8 +85,8 @@ public final class ObserverServer implements AutoCloseable {
             .maxConcurrentCallsPerConnection(MAX_CALLS_PER_CONNECTION)
             .addService(observerService())
             .addService(peerService())
-            .addService(healthService())
-            .build();
+            .addService(healthService());
+    this.server = (secured == null ? builder : builder.sslContext(secured)).build();
     try {
       server.start();
     } catch (IOException e) {
@@ -91,13 +96,24 @@ public final class ObserverServer implements AutoCloseable {
   }
 
   /**
-   * Listens at a UNIX socket or a TCP address. Who may open a UNIX socket is for its file to say.
+   * Listens at a UNIX socket or a TCP address, without encryption. Who may open a UNIX socket is
+   * for its file to say.
    *
    * @throws IOException if it cannot
    */
   public static ObserverServer start(SocketAddress address, ObserverConfig config)
       throws IOException {
-    return new ObserverServer(address, config);
+    return new ObserverServer(address, config, Optional.empty());
+  }
+
+  /**
+   * Listens at a TCP address for clients with a certificate.
+   *
+   * @throws IOException if it cannot, or a file cannot be read
+   */
+  public static ObserverServer start(InetSocketAddress address, ObserverConfig config, TlsFiles tls)
+      throws IOException {
+    return new ObserverServer(address, config, Optional.of(tls));
   }
 
   private ServerServiceDefinition observerService() {
@@ -106,7 +122,9 @@ public final class ObserverServer implements AutoCloseable {
         .addMethod(Services.GET_NODES, asyncUnaryCall((_, to) -> answer(to, observer.nodes())))
         .addMethod(
             Services.GET_NAMESPACES, asyncUnaryCall((_, to) -> answer(to, observer.namespaces())))
-        .addMethod(Services.GET_FLOWS, asyncServerStreamingCall(this::flows))
+        .addMethod(Services.GET_FLOWS, events(observer::flows))
+        .addMethod(Services.GET_AGENT_EVENTS, events(observer::agentEvents))
+        .addMethod(Services.GET_DEBUG_EVENTS, events(observer::debugEvents))
         .build();
   }
 
@@ -123,7 +141,8 @@ public final class ObserverServer implements AutoCloseable {
   }
 
   private static void check(HealthCheckRequest request, StreamObserver<HealthCheckResponse> to) {
-    if (!Set.of("", Services.OBSERVER, Services.PEER).contains(request.getService())) {
+    if (!Set.of("", Services.OBSERVER, Services.OBSERVER_HEALTH, Services.PEER)
+        .contains(request.getService())) {
       to.onError(Status.NOT_FOUND.withDescription("unknown service").asRuntimeException());
       return;
     }
@@ -135,17 +154,18 @@ public final class ObserverServer implements AutoCloseable {
     to.onCompleted();
   }
 
-  private void flows(
-      GetFlowsRequest request,
-      StreamObserver<io.cilium4j.datapath.observer.proto.GetFlowsResponse> to) {
-    FlowQuery query;
-    try {
-      query = FlowQuery.of(request, observer.messages());
-    } catch (IllegalArgumentException e) {
-      to.onError(refused(e));
-      return;
-    }
-    stream(to, out -> observer.flows(request, query, out));
+  /** Reads a question and answers it as long as the client listens. */
+  private <Q, M> ServerCallHandler<Q, M> events(Function<Q, Observer.Call<?, M>> read) {
+    return asyncServerStreamingCall((Q question, StreamObserver<M> to) -> {
+      Observer.Call<?, M> call;
+      try {
+        call = read.apply(question);
+      } catch (IllegalArgumentException e) {
+        to.onError(refused(e));
+        return;
+      }
+      stream(to, call::answer);
+    });
   }
 
   private static StatusRuntimeException refused(IllegalArgumentException e) {
@@ -169,8 +189,6 @@ public final class ObserverServer implements AutoCloseable {
     threads.execute(() -> {
       try {
         sender.send(out);
-      } catch (IllegalArgumentException e) {
-        to.onError(refused(e));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         to.onError(Status.UNAVAILABLE.withDescription("the agent ends").asRuntimeException());

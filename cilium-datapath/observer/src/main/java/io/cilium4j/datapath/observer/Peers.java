@@ -5,11 +5,14 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Node;
 import io.cilium4j.datapath.observer.proto.peer.ChangeNotification;
 import io.cilium4j.datapath.observer.proto.peer.ChangeNotificationType;
+import io.cilium4j.datapath.observer.proto.peer.TLS;
 import java.time.Duration;
 import java.util.Map;
 
 /** Tells a relay of the cluster's nodes, as long as it listens. */
 record Peers(ObserverConfig config, int port) {
+
+  private static final String DEFAULT_CLUSTER = "default";
 
   /** How soon a change of the nodes is told. */
   private static final Duration LOOK = Duration.ofSeconds(1);
@@ -37,12 +40,27 @@ record Peers(ObserverConfig config, int port) {
   }
 
   private ChangeNotification notification(Node node, ChangeNotificationType type) {
-    var told =
-        ChangeNotification.newBuilder()
-            .setName(config.clusterName() + "/" + node.name())
-            .setType(type);
+    var told = ChangeNotification.newBuilder().setName(name(node)).setType(type);
+    if (config.isSecured()) {
+      told.setTls(TLS.newBuilder().setServerName(serverName(node)));
+    }
     node.addresses().stream().findFirst().ifPresent(each -> told.setAddress(authority(each)));
     return told.build();
+  }
+
+  /** Nodes of a cluster without a name of its own are told without it. */
+  private String name(Node node) {
+    return config.clusterName().equals(DEFAULT_CLUSTER)
+        ? node.name()
+        : config.clusterName() + "/" + node.name();
+  }
+
+  /** What stands in a node's certificate. */
+  private String serverName(Node node) {
+    return node.name().replace('.', '-')
+        + "."
+        + config.clusterName().replace('.', '-')
+        + ".hubble-grpc.cilium.io";
   }
 
   private String authority(IpAddress address) {

@@ -2,6 +2,10 @@
 package io.cilium4j.datapath.observer;
 
 import com.google.protobuf.Message;
+import io.cilium4j.datapath.observer.proto.GetAgentEventsRequest;
+import io.cilium4j.datapath.observer.proto.GetAgentEventsResponse;
+import io.cilium4j.datapath.observer.proto.GetDebugEventsRequest;
+import io.cilium4j.datapath.observer.proto.GetDebugEventsResponse;
 import io.cilium4j.datapath.observer.proto.GetFlowsRequest;
 import io.cilium4j.datapath.observer.proto.GetFlowsResponse;
 import io.cilium4j.datapath.observer.proto.GetNamespacesRequest;
@@ -21,6 +25,10 @@ import io.grpc.protobuf.ProtoUtils;
 /** The protocol's calls. A server offers them, and tests call them, by these. */
 final class Services {
   static final String OBSERVER = "observer.Observer";
+
+  /** The name by which {@code hubble status} asks whether the observer serves. */
+  static final String OBSERVER_HEALTH = "hubble.server.Observer";
+
   static final String PEER = "peer.Peer";
   static final String HEALTH = "grpc.health.v1.Health";
 
@@ -37,6 +45,20 @@ final class Services {
           "GetFlows",
           GetFlowsRequest.getDefaultInstance(),
           GetFlowsResponse.getDefaultInstance());
+
+  static final MethodDescriptor<GetAgentEventsRequest, GetAgentEventsResponse> GET_AGENT_EVENTS =
+      streaming(
+          OBSERVER,
+          "GetAgentEvents",
+          GetAgentEventsRequest.getDefaultInstance(),
+          GetAgentEventsResponse.getDefaultInstance());
+
+  static final MethodDescriptor<GetDebugEventsRequest, GetDebugEventsResponse> GET_DEBUG_EVENTS =
+      streaming(
+          OBSERVER,
+          "GetDebugEvents",
+          GetDebugEventsRequest.getDefaultInstance(),
+          GetDebugEventsResponse.getDefaultInstance());
 
   static final MethodDescriptor<GetNodesRequest, GetNodesResponse> GET_NODES =
       unary(

@@ -4,6 +4,7 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.datapath.flow.ReportedFlow;
@@ -13,8 +14,8 @@ import java.util.HexFormat;
 
 /**
  * The stream of Cilium's monitor 1.2, which {@code cilium-dbg monitor} reads: payloads in Go's gob,
- * each with an event as the field's eBPF programs write it (versions 0 of drop_notify and
- * policy_verdict_notify) or a notification of the agent.
+ * each with an event as the field's eBPF programs write it (versions 0 of drop_notify, trace_notify
+ * and policy_verdict_notify) or a notification of the agent.
  */
 final class BinaryMonitor implements MonitorFormat {
 
@@ -45,11 +46,16 @@ final class BinaryMonitor implements MonitorFormat {
   /** Kinds of events, their first byte. */
   private static final int DROP = 1;
 
+  private static final int TRACE = 4;
   private static final int POLICY_VERDICT = 5;
   private static final int AGENT = 130;
 
   private static final int DROP_BYTES = 36;
+  private static final int TRACE_BYTES = 32;
   private static final int VERDICT_BYTES = 32;
+
+  /** A flag of a trace. */
+  private static final int TRACE_IPV6 = 1;
 
   /** Flags of a verdict. */
   private static final int FLAG_INGRESS = 1;
@@ -73,6 +79,9 @@ final class BinaryMonitor implements MonitorFormat {
     }
     Flow flow = reported.flow();
     byte[] packet = PacketHeaders.of(flow);
+    if (flow.trace().isPresent()) {
+      return sample(trace(reported, flow.trace().get(), packet));
+    }
     boolean isDrop = flow.drop().isPresent() && !flow.verdict().passes();
     return sample(isDrop ? drop(flow, packet) : verdict(flow, packet));
   }
@@ -91,6 +100,26 @@ final class BinaryMonitor implements MonitorFormat {
         .putInt(ingress ? flow.endpointId() : 0)
         .putInt(0) // Line and file of the program, which ours do not tell.
         .putInt(0)
+        .put(packet)
+        .array();
+  }
+
+  private static byte[] trace(ReportedFlow reported, FlowTrace trace, byte[] packet) {
+    Flow flow = reported.flow();
+    return event(TRACE_BYTES + packet.length)
+        .put((byte) TRACE)
+        .put((byte) trace.point().code())
+        .putShort((short) flow.endpointId())
+        .putInt(0)
+        .putInt(packet.length)
+        .putShort((short) packet.length)
+        .putShort((short) 0)
+        .putInt(flow.sourceIdentity())
+        .putInt(flow.destinationIdentity())
+        .putShort((short) reported.destination().endpointId())
+        .put((byte) trace.life().code())
+        .put((byte) (flow.source().isV4() ? 0 : TRACE_IPV6))
+        .putInt(0) // The device, which ours do not tell.
         .put(packet)
         .array();
   }

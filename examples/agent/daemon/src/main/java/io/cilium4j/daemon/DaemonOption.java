@@ -31,6 +31,7 @@ record DaemonOption(
     KUBERNETES("Kubernetes"),
     HEALTH("Health of the cluster"),
     REPORTS("Logs, metrics and monitor"),
+    HUBBLE("Flows for Hubble"),
     LATER("Not built yet: any other value than the default ends the start");
 
     private final String title;

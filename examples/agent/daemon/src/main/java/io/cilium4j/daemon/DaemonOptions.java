@@ -27,6 +27,7 @@ final class DaemonOptions {
     kubernetes();
     health();
     reports();
+    HubbleOptions.addTo(DaemonOptions::add);
     later();
   }
 
@@ -380,31 +381,6 @@ final class DaemonOptions {
         "",
         "the UNIX socket that sends them as JSON; default monitor-json.sock beside that one");
     add(group, "monitor-queue-size", Kind.NUMBER, "4096", "events kept for a slow reader");
-    add(group, "enable-hubble", Kind.TRUTH, "false", "serve flows to Hubble's clients");
-    add(
-        group,
-        "hubble-socket-path",
-        Kind.PATH,
-        "/var/run/cilium/hubble.sock",
-        "the UNIX socket for Hubble's clients");
-    add(
-        group,
-        "hubble-listen-address",
-        Kind.ADDRESS,
-        "",
-        "where else Hubble's clients are served, such as :4244");
-    add(
-        group,
-        "hubble-disable-tls",
-        Kind.TRUTH,
-        "false",
-        "serve hubble-listen-address without encryption");
-    add(
-        group,
-        "hubble-event-buffer-capacity",
-        Kind.NUMBER,
-        "4095",
-        "flows kept for readers that come later, 1 to 65535");
   }
 
   /** Switches of Cilium that are all off. */

@@ -240,6 +240,14 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
     }
   }
 
+  /** Paths with commas between them. */
+  List<Path> paths(String key) {
+    return Stream.of(text(key).split(",", -1))
+        .filter(each -> !each.isBlank())
+        .map(each -> Path.of(each.strip()))
+        .toList();
+  }
+
   Path path(String key) {
     return Path.of(text(key));
   }

@@ -9,7 +9,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
-import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
@@ -36,26 +36,33 @@ final class FlowText {
     flow.drop().ifPresent(reason -> field(out, "reason", reason.toString()));
     field(out, "direction", flow.direction().toString().toLowerCase(Locale.ROOT));
     out.append(",\"endpoint\":").append(flow.endpointId());
-    boolean egress = flow.direction() == TrafficDirection.EGRESS;
+    boolean isSource = reported.isSource();
     end(
         out,
         "source",
         flow.source(),
         flow.sourcePort(),
         flow.sourceIdentity(),
-        egress ? flow.endpointId() : 0);
+        isSource ? flow.endpointId() : 0);
     end(
         out,
         "destination",
         flow.destination(),
         flow.destinationPort(),
         flow.destinationIdentity(),
-        egress ? 0 : flow.endpointId());
+        isSource ? 0 : flow.endpointId());
     field(
         out,
         "protocol",
         Protocol.ofNumber(flow.protocol()).map(Protocol::toString).orElse(flow.protocol() + ""));
-    field(out, "rule", reported.rule().toString());
+    if (!reported.rule().equals(RuleOrigin.NONE)) {
+      field(out, "rule", reported.rule().toString());
+    }
+    flow.trace()
+        .ifPresent(trace -> {
+          field(out, "point", lower(trace.point()));
+          field(out, "flow", lower(trace.life()));
+        });
     reported.http().ifPresent(http -> http(out, http));
     if (flow.suppressed() > 0) {
       out.append(",\"suppressed\":").append(flow.suppressed());
@@ -67,7 +74,14 @@ final class FlowText {
     if (reported.http().isPresent()) {
       return "l7";
     }
+    if (reported.flow().trace().isPresent()) {
+      return "trace";
+    }
     return reported.flow().drop().isPresent() ? "drop" : "policy-verdict";
+  }
+
+  private static String lower(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   private static void http(StringBuilder out, HttpAccess http) {

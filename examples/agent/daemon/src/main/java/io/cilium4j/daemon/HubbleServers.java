@@ -3,15 +3,18 @@ package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.rest.SocketFile;
+import io.cilium4j.datapath.observer.AgentNote;
+import io.cilium4j.datapath.observer.AgentNotes;
 import io.cilium4j.datapath.observer.ObserverConfig;
 import io.cilium4j.datapath.observer.ObserverServer;
+import io.cilium4j.datapath.observer.TlsFiles;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 
 /** What serves flows to Hubble's clients: a UNIX socket and, if asked for, a TCP port. */
@@ -29,20 +32,27 @@ final class HubbleServers implements AutoCloseable {
    */
   static HubbleServers start(DaemonSettings settings, Agent agent) throws IOException {
     Optional<InetSocketAddress> address = address(settings);
+    Optional<TlsFiles> tls = address.isPresent() ? tls(settings) : Optional.empty();
     var servers = new HubbleServers();
     try {
+      var events = new AgentNotes();
+      servers.parts.addFirst(
+          agent.onEvent(event -> HubbleEvents.note(event).ifPresent(events::add)));
+      events.add(new AgentNote.Started(agent.facts().startedAt()));
       var config =
           new ObserverConfig(
               agent.flowLog(),
+              events,
               () -> agent.nodes().all(),
               agent.facts().nodeName(),
               agent.facts().clusterName(),
               "cilium4j " + Agent.version().orElse("dev"),
-              agent.facts().startedAt());
+              agent.facts().startedAt(),
+              tls.isPresent());
       servers.parts.addFirst(() -> agent.flowLog().setServed(false));
       servers.listen(settings.path("hubble-socket-path"), config);
       if (address.isPresent()) {
-        servers.parts.addFirst(open("hubble-listen-address", address.get(), config));
+        servers.parts.addFirst(open(address.get(), config, tls));
       }
       agent.flowLog().setServed(true);
       return servers;
@@ -56,16 +66,23 @@ final class HubbleServers implements AutoCloseable {
     var file = new SocketFile(path);
     file.prepare();
     parts.addFirst(file::remove);
-    parts.addFirst(open("hubble-socket-path", UnixDomainSocketAddress.of(file.path()), config));
+    var address = UnixDomainSocketAddress.of(file.path());
+    try {
+      parts.addFirst(ObserverServer.start(address, config));
+    } catch (IOException e) {
+      throw new IOException("hubble-socket-path: " + address + ": " + cause(e), e);
+    }
     file.open();
   }
 
-  private static ObserverServer open(String option, SocketAddress address, ObserverConfig config)
-      throws IOException {
+  private static ObserverServer open(
+      InetSocketAddress address, ObserverConfig config, Optional<TlsFiles> tls) throws IOException {
     try {
-      return ObserverServer.start(address, config);
+      return tls.isPresent()
+          ? ObserverServer.start(address, config, tls.get())
+          : ObserverServer.start(address, config);
     } catch (IOException e) {
-      throw new IOException(option + ": " + address + ": " + cause(e), e);
+      throw new IOException("hubble-listen-address: " + address + ": " + cause(e), e);
     }
   }
 
@@ -78,15 +95,37 @@ final class HubbleServers implements AutoCloseable {
     return String.valueOf(innermost.getMessage());
   }
 
-  /** Where to listen besides, which is not encrypted yet and so must be asked for by name. */
+  /** The files of certificates; absent where nothing is to be encrypted. */
+  private static Optional<TlsFiles> tls(DaemonSettings settings) {
+    if (settings.isOn("hubble-disable-tls")) {
+      return Optional.empty();
+    }
+    List<Path> authorities = settings.paths("hubble-tls-client-ca-files");
+    for (String option : List.of("hubble-tls-cert-file", "hubble-tls-key-file")) {
+      if (settings.text(option).isEmpty()) {
+        throw missing(option);
+      }
+    }
+    if (authorities.isEmpty()) {
+      throw missing("hubble-tls-client-ca-files");
+    }
+    return Optional.of(
+        new TlsFiles(
+            settings.path("hubble-tls-cert-file"),
+            settings.path("hubble-tls-key-file"),
+            authorities));
+  }
+
+  private static OptionException missing(String option) {
+    return new OptionException(
+        "hubble-listen-address: wants " + option + ", or hubble-disable-tls for no encryption");
+  }
+
+  /** Where to listen besides. */
   private static Optional<InetSocketAddress> address(DaemonSettings settings) {
     String text = settings.text("hubble-listen-address");
     if (text.isEmpty()) {
       return Optional.empty();
-    }
-    if (!settings.isOn("hubble-disable-tls")) {
-      throw new OptionException(
-          "hubble-listen-address: " + text + ": wants hubble-disable-tls, as TLS is not built yet");
     }
     return Optional.of(settings.address("hubble-listen-address"));
   }

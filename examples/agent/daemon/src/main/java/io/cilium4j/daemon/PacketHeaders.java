@@ -7,9 +7,9 @@ import io.cilium4j.core.Protocol;
 import java.nio.ByteBuffer;
 
 /**
- * The headers that a flow's packet had, as far as its report says: addresses, protocol and ports.
- * Events carry no bytes of packets, and clients of the binary monitor read addresses from them.
- * Whatever else a header has (Ethernet addresses, TCP flags, checksums) is zero.
+ * The headers that a flow's packet had, as far as its report says: addresses, protocol, ports and
+ * TCP flags. Events carry no bytes of packets, and clients of the binary monitor read addresses
+ * from them. Whatever else a header has (Ethernet addresses, checksums) is zero.
  */
 final class PacketHeaders {
   private static final int ETHERNET_BYTES = 14;
@@ -61,6 +61,7 @@ final class PacketHeaders {
       case TCP -> {
         putPorts(packet, flow);
         packet.putLong(0).put((byte) ((TCP_BYTES / Integer.BYTES) << 4));
+        packet.put((byte) flow.tcpFlags());
       }
       case UDP -> {
         putPorts(packet, flow);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.agent.AgentEvent;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.RuleOrigin;
@@ -47,7 +48,9 @@ class BinaryMonitorTest {
             0x1234,
             0x50,
             0,
-            0);
+            0,
+            0,
+            Optional.empty());
     return new ReportedFlow(
         1, Instant.EPOCH, flow, RuleOrigin.DEFAULT_DENY, NOBODY, NOBODY, Optional.empty());
   }
@@ -122,6 +125,49 @@ class BinaryMonitorTest {
                 + "05"),
         sample);
     assertTrue(sample.contains("86dd" + "60000000" + "0014" + "0640"), sample);
+  }
+
+  @Test
+  void flow_thatPasses_isATraceWithItsFlags() {
+    var passed =
+        new Flow(
+            0,
+            Verdict.ALLOWED,
+            Optional.empty(),
+            TrafficDirection.EGRESS,
+            7,
+            0x101,
+            0x102,
+            IpAddress.parse("10.0.0.1"),
+            IpAddress.parse("10.0.0.2"),
+            6,
+            0x1234,
+            0x50,
+            0,
+            0,
+            0x12,
+            Optional.of(new FlowTrace(FlowTrace.Point.TO_STACK, FlowTrace.Life.REPLY)));
+    String sample =
+        hex(
+            monitor.flow(
+                new ReportedFlow(
+                    1, Instant.EPOCH, passed, RuleOrigin.NONE, NOBODY, NOBODY, Optional.empty())));
+    assertTrue(
+        sample.contains(
+            "0403"
+                + "0700"
+                + "00000000"
+                + "36000000"
+                + "3600"
+                + "0000"
+                + "01010000"
+                + "02010000"
+                + "0000"
+                + "02"
+                + "00"
+                + "00000000"),
+        sample);
+    assertTrue(sample.contains("12340050" + "0000000000000000" + "5012"), sample);
   }
 
   @Test

@@ -95,7 +95,7 @@ class DaemonTest {
   }
 
   @Test
-  void start_hubbleAddressWithoutTls_mustBeAskedForByName() {
+  void start_hubbleAddressWithoutCertificates_mustBeAskedForByName() {
     var refusal =
         assertThrows(
             OptionException.class,
@@ -106,7 +106,7 @@ class DaemonTest {
                         "--hubble-socket-path=" + folder.resolve("hubble.sock"),
                         "--hubble-listen-address=:4244")));
     assertEquals(
-        "hubble-listen-address: :4244: wants hubble-disable-tls, as TLS is not built yet",
+        "hubble-listen-address: wants hubble-tls-cert-file, or hubble-disable-tls for no encryption",
         refusal.getMessage());
     assertTrue(Files.notExists(folder.resolve("hubble.sock")));
   }

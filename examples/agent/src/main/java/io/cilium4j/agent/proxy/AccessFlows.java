@@ -95,7 +95,9 @@ public final class AccessFlows implements AccessLog {
         access.flow().client().getPort(),
         access.flow().server().getPort(),
         rule.cookie(),
-        0);
+        0,
+        0,
+        Optional.empty());
   }
 
   /** What was counted. */

@@ -15,7 +15,8 @@ public final class OptionChanges {
       Map.of(
           "DropNotification", "report each packet that is dropped",
           "PolicyAuditMode", "let through what policy denies, and report it",
-          "PolicyVerdictNotification", "report each verdict of policy");
+          "PolicyVerdictNotification", "report each verdict of policy",
+          "TraceNotification", "report the packets with which a flow begins, is answered and ends");
 
   private OptionChanges() {}
 

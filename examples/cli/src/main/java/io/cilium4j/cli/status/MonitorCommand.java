@@ -30,10 +30,11 @@ import java.util.Set;
  */
 public final class MonitorCommand implements CommandGroup {
   /** What an agent of this version sends. */
-  public static final List<String> TYPES = List.of("agent", "drop", "l7", "policy-verdict");
+  public static final List<String> TYPES =
+      List.of("agent", "drop", "l7", "policy-verdict", "trace");
 
   /** What people of this field may ask for as well. */
-  private static final List<String> NEVER_SENT = List.of("capture", "debug", "recorder", "trace");
+  private static final List<String> NEVER_SENT = List.of("capture", "debug", "recorder");
 
   private static final int RED = 31;
 
@@ -178,6 +179,13 @@ public final class MonitorCommand implements CommandGroup {
                       event.get("endpoint").text(),
                       event.get("direction").text(),
                       event.get("verdict").text(),
+                      flow(event, arguments));
+          case "trace" ->
+              "-> %s flow %s, local EP ID %s, %s"
+                  .formatted(
+                      event.get("point").text(),
+                      event.get("flow").text(),
+                      event.get("endpoint").text(),
                       flow(event, arguments));
           case "l7" ->
               "-> Request %s %s %s%s => %s, verdict %s, %s"

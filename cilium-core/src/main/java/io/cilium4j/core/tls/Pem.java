@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.k8s.api;
+package io.cilium4j.core.tls;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
  * Certificates and private keys in PEM. Keys may be in PKCS#8, which the JDK reads, and in PKCS#1
  * (RSA) and SEC1 (EC), which are put into the envelope of PKCS#8 first (RFC 5208, 5915, 8017).
  */
-final class Pem {
+public final class Pem {
   private static final Pattern BLOCK =
       Pattern.compile("-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END \\1-----");
 
@@ -62,7 +62,7 @@ final class Pem {
    *
    * @throws GeneralSecurityException if there is none, or one cannot be read
    */
-  static List<Certificate> certificates(String text) throws GeneralSecurityException {
+  public static List<Certificate> certificates(String text) throws GeneralSecurityException {
     var found = new ArrayList<Certificate>();
     CertificateFactory factory = CertificateFactory.getInstance("X.509");
     Matcher block = BLOCK.matcher(text);
@@ -82,7 +82,7 @@ final class Pem {
    *
    * @throws GeneralSecurityException if there is none, or it cannot be read
    */
-  static PrivateKey privateKey(String text) throws GeneralSecurityException {
+  public static PrivateKey privateKey(String text) throws GeneralSecurityException {
     Matcher block = BLOCK.matcher(text);
     while (block.find()) {
       switch (block.group(1)) {

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.observer;
+
+import io.cilium4j.core.Flow;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.datapath.flow.HttpAccess;
+import io.cilium4j.datapath.flow.ReportedFlow;
+import io.cilium4j.datapath.observer.proto.HTTP;
+import io.cilium4j.datapath.observer.proto.ICMPv4;
+import io.cilium4j.datapath.observer.proto.ICMPv6;
+import io.cilium4j.datapath.observer.proto.L7FlowType;
+import io.cilium4j.datapath.observer.proto.Layer4;
+import io.cilium4j.datapath.observer.proto.Layer7;
+import io.cilium4j.datapath.observer.proto.SCTP;
+import io.cilium4j.datapath.observer.proto.TCP;
+import io.cilium4j.datapath.observer.proto.TCPFlags;
+import io.cilium4j.datapath.observer.proto.UDP;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/** What stands above IP in a flow, as messages and as clients show it. */
+final class Layers {
+
+  /** Bits of a TCP header by the order in which clients show them. */
+  private static final Map<String, Integer> TCP_FLAGS = new LinkedHashMap<>();
+
+  static {
+    TCP_FLAGS.put("SYN", 0x02);
+    TCP_FLAGS.put("ACK", 0x10);
+    TCP_FLAGS.put("RST", 0x04);
+    TCP_FLAGS.put("FIN", 0x01);
+    TCP_FLAGS.put("PSH", 0x08);
+    TCP_FLAGS.put("URG", 0x20);
+    TCP_FLAGS.put("ECE", 0x40);
+    TCP_FLAGS.put("CWR", 0x80);
+  }
+
+  private static final Map<Integer, String> ICMP_TYPES =
+      Map.of(
+          0, "EchoReply",
+          3, "DestinationUnreachable",
+          4, "SourceQuench",
+          5, "Redirect",
+          8, "EchoRequest",
+          11, "TimeExceeded",
+          12, "ParameterProblem",
+          13, "TimestampRequest",
+          14, "TimestampReply");
+
+  private static final Map<Integer, String> ICMPV6_TYPES =
+      Map.of(
+          1, "DestinationUnreachable",
+          2, "PacketTooBig",
+          3, "TimeExceeded",
+          4, "ParameterProblem",
+          128, "EchoRequest",
+          129, "EchoReply",
+          133, "RouterSolicitation",
+          134, "RouterAdvertisement",
+          135, "NeighborSolicitation",
+          136, "NeighborAdvertisement");
+
+  private static final long NANOS_PER_MILLI = 1_000_000;
+
+  private Layers() {}
+
+  /** Ports and flags; absent for protocols of which a flow says no more than the number. */
+  static Optional<Layer4> layer4(Flow flow) {
+    int from = flow.sourcePort();
+    int to = flow.destinationPort();
+    var message = Layer4.newBuilder();
+    Optional<Protocol> protocol = Protocol.ofNumber(flow.protocol());
+    if (protocol.isEmpty()) {
+      return Optional.empty();
+    }
+    switch (protocol.get()) {
+      case TCP ->
+          message.setTCP(
+              TCP.newBuilder()
+                  .setSourcePort(from)
+                  .setDestinationPort(to)
+                  .setFlags(tcpFlags(flow.tcpFlags())));
+      case UDP -> message.setUDP(UDP.newBuilder().setSourcePort(from).setDestinationPort(to));
+      case SCTP -> message.setSCTP(SCTP.newBuilder().setSourcePort(from).setDestinationPort(to));
+      case ICMP -> message.setICMPv4(ICMPv4.newBuilder().setType(to));
+      case ICMPV6 -> message.setICMPv6(ICMPv6.newBuilder().setType(to));
+      default -> {
+        return Optional.empty();
+      }
+    }
+    return Optional.of(message.build());
+  }
+
+  static TCPFlags tcpFlags(int bits) {
+    return TCPFlags.newBuilder()
+        .setFIN((bits & 0x01) != 0)
+        .setSYN((bits & 0x02) != 0)
+        .setRST((bits & 0x04) != 0)
+        .setPSH((bits & 0x08) != 0)
+        .setACK((bits & 0x10) != 0)
+        .setURG((bits & 0x20) != 0)
+        .setECE((bits & 0x40) != 0)
+        .setCWR((bits & 0x80) != 0)
+        .build();
+  }
+
+  /** The bits of flags; NS, which no flow tells, is a bit that none has. */
+  static int bits(TCPFlags flags) {
+    return (flags.getFIN() ? 0x01 : 0)
+        | (flags.getSYN() ? 0x02 : 0)
+        | (flags.getRST() ? 0x04 : 0)
+        | (flags.getPSH() ? 0x08 : 0)
+        | (flags.getACK() ? 0x10 : 0)
+        | (flags.getURG() ? 0x20 : 0)
+        | (flags.getECE() ? 0x40 : 0)
+        | (flags.getCWR() ? 0x80 : 0)
+        | (flags.getNS() ? 0x100 : 0);
+  }
+
+  /** One message tells of both, the request and what came of it. */
+  static Layer7 request(HttpAccess http) {
+    return Layer7.newBuilder()
+        .setType(L7FlowType.REQUEST)
+        .setLatencyNs(http.latencyNanos())
+        .setHttp(
+            HTTP.newBuilder()
+                .setCode(http.status())
+                .setMethod(http.method())
+                .setUrl(url(http))
+                .setProtocol(http.protocol()))
+        .build();
+  }
+
+  /** The whole URL of a request. */
+  static String url(HttpAccess http) {
+    return "http://" + http.host() + http.path();
+  }
+
+  /** A flow in a few words. */
+  static String summary(ReportedFlow reported) {
+    return reported.http().map(Layers::summary).orElseGet(() -> summary(reported.flow()));
+  }
+
+  private static String summary(HttpAccess http) {
+    String request = http.method() + " " + url(http);
+    return http.status() == 0
+        ? http.protocol() + " " + request
+        : "%s %d %dms (%s)"
+            .formatted(
+                http.protocol(), http.status(), http.latencyNanos() / NANOS_PER_MILLI, request);
+  }
+
+  private static String summary(Flow flow) {
+    Optional<Protocol> protocol = Protocol.ofNumber(flow.protocol());
+    int type = flow.destinationPort();
+    if (protocol.isEmpty()) {
+      return flow.source().isV4() ? "IPv4" : "IPv6";
+    }
+    return switch (protocol.get()) {
+      case TCP -> "TCP Flags: " + names(flow.tcpFlags());
+      case ICMP -> "ICMPv4 " + ICMP_TYPES.getOrDefault(type, Integer.toString(type));
+      case ICMPV6 -> "ICMPv6 " + ICMPV6_TYPES.getOrDefault(type, Integer.toString(type));
+      default -> protocol.get().toString();
+    };
+  }
+
+  private static String names(int bits) {
+    return TCP_FLAGS.entrySet().stream()
+        .filter(each -> (bits & each.getValue()) != 0)
+        .map(Map.Entry::getKey)
+        .collect(Collectors.joining(", "));
+  }
+}

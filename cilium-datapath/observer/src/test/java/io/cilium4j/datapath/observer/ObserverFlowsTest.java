@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.observer;
+
+import static io.cilium4j.datapath.observer.proto.DropReason.POLICY_DENIED;
+import static io.cilium4j.datapath.observer.proto.Verdict.DROPPED;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.protobuf.FieldMask;
+import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.Verdict;
+import io.cilium4j.datapath.flow.HttpAccess;
+import io.cilium4j.datapath.observer.proto.EventTypeFilter;
+import io.cilium4j.datapath.observer.proto.FlowFilter;
+import io.cilium4j.datapath.observer.proto.GetFlowsRequest;
+import io.cilium4j.datapath.observer.proto.GetFlowsResponse;
+import io.cilium4j.datapath.observer.proto.TCPFlags;
+import io.cilium4j.datapath.observer.proto.TraceObservationPoint;
+import io.cilium4j.datapath.observer.proto.TraceReason;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** What flows say, and how they are filtered. */
+class ObserverFlowsTest extends ObserverTests {
+  @Test
+  void getFlows_allowedAndDenied_sayWhoAndWhichRule() {
+    allowed("10.0.0.1", "10.0.0.2", 80);
+    denied("192.0.2.9", "fd00::3", 53);
+    var answers = new ArrayList<GetFlowsResponse>();
+    ask(GetFlowsRequest.newBuilder().setFirst(true)).forEachRemaining(answers::add);
+    assertEquals(2, answers.size());
+    var first = answers.getFirst().getFlow();
+    assertEquals("default/node1", first.getNodeName());
+    assertEquals("tiefighter", first.getSource().getPodName());
+    assertEquals(List.of("k8s:app=x", "k8s:org=empire"), first.getSource().getLabelsList());
+    assertEquals(1002, first.getDestination().getIdentity());
+    assertEquals("10.0.0.2", first.getIP().getDestination());
+    assertEquals(io.cilium4j.datapath.observer.proto.Verdict.FORWARDED, first.getVerdict());
+    var rule = first.getIngressAllowedBy(0);
+    assertEquals("CiliumNetworkPolicy", rule.getKind());
+    assertEquals("default", rule.getNamespace());
+    assertEquals("rule1", rule.getName());
+    assertTrue(rule.getLabelsList().contains("cilium4j:rule=spec.ingress[0]"));
+    assertFalse(first.getIsReply().getValue());
+    var second = answers.getLast().getFlow();
+    assertEquals(DROPPED, second.getVerdict());
+    assertEquals(POLICY_DENIED, second.getDropReasonDesc());
+    assertEquals(1, second.getEventType().getType());
+    assertEquals(133, second.getEventType().getSubType());
+    assertFalse(second.hasIsReply(), "nobody knows");
+    assertFalse(first.getUuid().equals(second.getUuid()));
+  }
+
+  @Test
+  void getFlows_filters_allFieldsAndOneValue() {
+    allowed("10.0.0.1", "10.0.0.2", 80);
+    denied("10.0.0.2", "10.0.0.1", 81);
+    allowed("10.0.0.1", "fd00::3", 53);
+    var any = FlowFilter.newBuilder();
+    assertEquals(List.of(80, 81, 53), ports(with(any)));
+    assertEquals(
+        List.of(81),
+        ports(with(FlowFilter.newBuilder().addVerdict(DROPPED).addSourcePod("default/xw"))));
+    assertEquals(
+        List.of(), ports(with(FlowFilter.newBuilder().addVerdict(DROPPED).addSourcePod("tie"))));
+    assertEquals(
+        List.of(53), ports(with(FlowFilter.newBuilder().addDestinationPod("kube-system/"))));
+    assertEquals(
+        List.of(80, 53), ports(with(FlowFilter.newBuilder().addSourceLabel("org in (empire, x)"))));
+    assertEquals(
+        List.of(81, 53),
+        ports(
+            with(
+                FlowFilter.newBuilder()
+                    .addDestinationLabel("k8s:app=x")
+                    .addDestinationLabel("!org"))));
+    assertEquals(List.of(53), ports(with(FlowFilter.newBuilder().addDestinationIp("fd00::/64"))));
+    assertEquals(List.of(53), ports(with(FlowFilter.newBuilder().addDestinationIdentity(1003))));
+    assertEquals(
+        List.of(81), ports(with(FlowFilter.newBuilder().addDropReasonDesc(POLICY_DENIED))));
+    assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addProtocol("udp"))));
+    assertEquals(
+        List.of(80, 81, 53), ports(with(FlowFilter.newBuilder().addNodeName("def*/node1"))));
+    assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addNodeName("node2"))));
+    assertEquals(
+        List.of(80, 53),
+        ports(
+            GetFlowsRequest.newBuilder()
+                .setFirst(true)
+                .addBlacklist(FlowFilter.newBuilder().addDropReasonDesc(POLICY_DENIED))));
+  }
+
+  @Test
+  void getFlows_filterThatCannotBeCarriedOut_isRefusedByName() {
+    refused("filter source_fqdn: not supported", FlowFilter.newBuilder().addSourceFqdn("x.org"));
+    refused(
+        "filter destination_port: \"http\": wanted a port, 0 to 65535",
+        FlowFilter.newBuilder().addDestinationPort("http"));
+    refused(
+        "filter source_label: label selector: \"a=b=c\": not understood",
+        FlowFilter.newBuilder().addSourceLabel("a=b=c"));
+    refused("filter protocol: \"x25\": not supported", FlowFilter.newBuilder().addProtocol("x25"));
+    refused(
+        "filter experimental.cel_expression: not supported",
+        FlowFilter.newBuilder()
+            .setExperimental(FlowFilter.Experimental.newBuilder().addCelExpression("true")));
+    refused(
+        "filter http_path: \"(\": error parsing regexp: missing closing ): `(`",
+        FlowFilter.newBuilder().addHttpPath("("));
+    refused(
+        "filter http_method: the event type filter must match 'l7' events",
+        FlowFilter.newBuilder()
+            .addHttpMethod("GET")
+            .addEventType(EventTypeFilter.newBuilder().setType(1)));
+    refused(
+        "first cannot be specified with follow",
+        GetFlowsRequest.newBuilder().setFirst(true).setFollow(true));
+  }
+
+  @Test
+  void getFlows_packetsThatPass_sayWhereToAndWhichWay() {
+    passed(FlowTrace.Point.TO_ENDPOINT, FlowTrace.Life.NEW, TrafficDirection.INGRESS, 0x02);
+    passed(FlowTrace.Point.TO_STACK, FlowTrace.Life.REPLY, TrafficDirection.EGRESS, 0x12);
+    allowed("10.0.0.1", "10.0.0.2", 80);
+    var answers = new ArrayList<GetFlowsResponse>();
+    ask(GetFlowsRequest.newBuilder().setFirst(true)).forEachRemaining(answers::add);
+    var first = answers.getFirst().getFlow();
+    assertEquals(4, first.getEventType().getType());
+    assertEquals(0, first.getEventType().getSubType());
+    assertEquals(TraceObservationPoint.TO_ENDPOINT, first.getTraceObservationPoint());
+    assertEquals(TraceReason.NEW, first.getTraceReason());
+    assertTrue(first.hasIsReply());
+    assertFalse(first.getIsReply().getValue());
+    assertEquals("TCP Flags: SYN", first.getSummary());
+    assertEquals(0, first.getIngressDeniedByCount() + first.getIngressAllowedByCount());
+    var second = answers.get(1).getFlow();
+    assertEquals(3, second.getEventType().getSubType());
+    assertTrue(second.getIsReply().getValue());
+    assertEquals("TCP Flags: SYN, ACK", second.getSummary());
+    assertTrue(second.getL4().getTCP().getFlags().getACK());
+    assertEquals(List.of(2), ports(with(FlowFilter.newBuilder().addReply(true))));
+    assertEquals(
+        List.of(1, 2),
+        ports(with(FlowFilter.newBuilder().addTcpFlags(TCPFlags.newBuilder().setSYN(true)))));
+    assertEquals(
+        List.of(2),
+        ports(
+            with(
+                FlowFilter.newBuilder()
+                    .addTcpFlags(TCPFlags.newBuilder().setSYN(true).setACK(true)))));
+    assertEquals(
+        List.of(2),
+        ports(
+            with(
+                FlowFilter.newBuilder()
+                    .addEventType(
+                        EventTypeFilter.newBuilder()
+                            .setType(4)
+                            .setMatchSubType(true)
+                            .setSubType(3)))));
+  }
+
+  private void passed(
+      FlowTrace.Point point, FlowTrace.Life life, TrafficDirection direction, int flags) {
+    log.accept(
+        new Flow(
+            System.nanoTime(),
+            Verdict.ALLOWED,
+            Optional.empty(),
+            direction,
+            0,
+            2,
+            2,
+            IpAddress.parse("10.0.0.1"),
+            IpAddress.parse("10.0.0.2"),
+            TCP,
+            40_000,
+            1 + life.code() / 2,
+            0,
+            0,
+            flags,
+            Optional.of(new FlowTrace(point, life))));
+  }
+
+  @Test
+  void getFlows_requests_areFoundByWhatTheyAsk() {
+    allowed("10.0.0.1", "10.0.0.2", 79);
+    request(80, "GET", "/v1/ships?all", 200);
+    request(81, "PUT", "/v1/exhaust-port", 403);
+    assertEquals(
+        List.of(81), ports(with(FlowFilter.newBuilder().addHttpStatusCode("4+"))), "beginning");
+    assertEquals(List.of(80), ports(with(FlowFilter.newBuilder().addHttpStatusCode("200"))));
+    assertEquals(List.of(80), ports(with(FlowFilter.newBuilder().addHttpMethod("get"))));
+    assertEquals(List.of(81), ports(with(FlowFilter.newBuilder().addHttpPath("exhaust-p.rt$"))));
+    assertEquals(List.of(80), ports(with(FlowFilter.newBuilder().addHttpPath("ships$"))));
+    assertEquals(
+        List.of(80), ports(with(FlowFilter.newBuilder().addHttpUrl("^http://d/v1/ships\\?all$"))));
+    assertEquals(List.of(80, 81), ports(with(FlowFilter.newBuilder().addProtocol("http"))));
+    assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addDnsQuery(".*"))));
+    var answer = ask(with(FlowFilter.newBuilder().addHttpMethod("PUT"))).next().getFlow();
+    assertEquals("HTTP/1.1 403 2ms (PUT http://d/v1/exhaust-port)", answer.getSummary());
+    assertEquals(129, answer.getEventType().getType());
+  }
+
+  private void request(int port, String method, String path, int status) {
+    log.accept(
+        flow(Verdict.ALLOWED, Optional.empty(), "10.0.0.1", "10.0.0.2", port),
+        RULE,
+        new HttpAccess("HTTP/1.1", method, path, "d", status, 2_500_000));
+  }
+
+  /** The mask of a client of 1.19, also of fields that no flow here has. */
+  @Test
+  void getFlows_fieldMaskOfClients_isTaken() {
+    allowed("10.0.0.1", "10.0.0.2", 80);
+    var mask =
+        FieldMask.newBuilder()
+            .addAllPaths(
+                List.of(
+                    "time",
+                    "verdict",
+                    "ethernet",
+                    "IP",
+                    "l4",
+                    "source.identity",
+                    "Type",
+                    "node_name",
+                    "l7",
+                    "event_type",
+                    "source_service",
+                    "is_reply",
+                    "Summary",
+                    "ip_trace_id"));
+    var answer = ask(GetFlowsRequest.newBuilder().setFirst(true).setFieldMask(mask)).next();
+    assertEquals("10.0.0.1", answer.getFlow().getIP().getSource());
+    assertEquals("", answer.getFlow().getSource().getPodName());
+    refused(
+        "field_mask: IP.nothing: no such field of a flow",
+        GetFlowsRequest.newBuilder().setFieldMask(FieldMask.newBuilder().addPaths("IP.nothing")));
+  }
+
+  @Test
+  void getFlows_fieldMask_givesThoseFieldsAlone() {
+    allowed("10.0.0.1", "10.0.0.2", 80);
+    var answer =
+        ask(GetFlowsRequest.newBuilder()
+                .setFirst(true)
+                .setFieldMask(FieldMask.newBuilder().addPaths("source.pod_name")))
+            .next();
+    assertEquals("tiefighter", answer.getFlow().getSource().getPodName());
+    assertEquals(0, answer.getFlow().getSource().getIdentity());
+    assertFalse(answer.getFlow().hasL4());
+    assertFalse(answer.hasTime(), "not among them");
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.daemon;
+
+import io.cilium4j.daemon.DaemonOption.Group;
+import io.cilium4j.daemon.DaemonOption.Kind;
+
+/** Options of what is served to Hubble's clients. */
+final class HubbleOptions {
+  private HubbleOptions() {}
+
+  /** Takes an option of all values of its kind. */
+  interface Adder {
+    void add(Group group, String key, Kind kind, String byDefault, String summary, String... built);
+  }
+
+  static void addTo(Adder all) {
+    Group group = Group.HUBBLE;
+    all.add(group, "enable-hubble", Kind.TRUTH, "false", "serve flows to Hubble's clients");
+    all.add(
+        group,
+        "hubble-socket-path",
+        Kind.PATH,
+        "/var/run/cilium/hubble.sock",
+        "the UNIX socket for Hubble's clients");
+    all.add(
+        group,
+        "hubble-listen-address",
+        Kind.ADDRESS,
+        "",
+        "where else Hubble's clients are served, such as :4244");
+    all.add(
+        group,
+        "hubble-disable-tls",
+        Kind.TRUTH,
+        "false",
+        "serve hubble-listen-address without encryption");
+    all.add(
+        group,
+        "hubble-tls-cert-file",
+        Kind.PATH,
+        "",
+        "the certificate of hubble-listen-address, in PEM; read again when it changes");
+    all.add(group, "hubble-tls-key-file", Kind.PATH, "", "the key of that certificate, in PEM");
+    all.add(
+        group,
+        "hubble-tls-client-ca-files",
+        Kind.PATH,
+        "",
+        "who signs the certificates of clients, in PEM; with commas between files");
+    all.add(
+        group,
+        "hubble-event-buffer-capacity",
+        Kind.NUMBER,
+        "4095",
+        "flows kept for readers that come later, 1 to 65535");
+  }
+}
