@@ -34,9 +34,8 @@ record EventQuery<T extends Numbered>(
     if (first && follow) {
       throw new IllegalArgumentException("first cannot be specified with follow");
     }
-    if (number < 0) {
-      throw new IllegalArgumentException("number: wanted at most " + Long.MAX_VALUE);
-    }
+    // It has no sign on the wire, where a client that wants all names the largest.
+    number = number < 0 ? Long.MAX_VALUE : number;
   }
 
   /**

@@ -54,6 +54,7 @@ class ObserverServerTest extends ObserverTests {
       allowed("10.0.0.1", "10.0.0.2", port);
     }
     assertEquals(List.of(8, 9, 10), ports(GetFlowsRequest.newBuilder().setNumber(3)));
+    assertEquals(10, ports(GetFlowsRequest.newBuilder().setNumber(-1)).size(), "all");
     assertEquals(List.of(1, 2), ports(GetFlowsRequest.newBuilder().setNumber(2).setFirst(true)));
     assertEquals(
         List.of(3, 6),
