@@ -53,5 +53,37 @@ final class HubbleOptions {
         Kind.NUMBER,
         "4095",
         "flows kept for readers that come later, 1 to 65535");
+    export(all, group);
+  }
+
+  private static void export(Adder all, Group group) {
+    all.add(
+        group,
+        "hubble-export-file-path",
+        Kind.PATH,
+        "",
+        "a file for flows, a line of JSON each; stdout for the standard output");
+    all.add(
+        group,
+        "hubble-export-file-max-size-mb",
+        Kind.NUMBER,
+        "10",
+        "where that file is put aside; 0 for never");
+    all.add(
+        group, "hubble-export-file-max-backups", Kind.NUMBER, "5", "how many are kept; 0 for all");
+    all.add(group, "hubble-export-file-compress", Kind.TRUTH, "false", "compress those put aside");
+    all.add(
+        group,
+        "hubble-export-allowlist",
+        Kind.TEXT,
+        "",
+        "which flows are written: filters in JSON, one behind another");
+    all.add(group, "hubble-export-denylist", Kind.TEXT, "", "which are not");
+    all.add(
+        group,
+        "hubble-export-fieldmask",
+        Kind.TEXT,
+        "",
+        "fields that are written, with commas between them");
   }
 }

@@ -5,6 +5,8 @@ import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.rest.SocketFile;
 import io.cilium4j.datapath.observer.AgentNote;
 import io.cilium4j.datapath.observer.AgentNotes;
+import io.cilium4j.datapath.observer.ExportConfig;
+import io.cilium4j.datapath.observer.FlowExporter;
 import io.cilium4j.datapath.observer.ObserverConfig;
 import io.cilium4j.datapath.observer.ObserverServer;
 import io.cilium4j.datapath.observer.TlsFiles;
@@ -17,7 +19,9 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 
-/** What serves flows to Hubble's clients: a UNIX socket and, if asked for, a TCP port. */
+/**
+ * What serves flows to Hubble's clients: a UNIX socket and, if asked for, a TCP port and a file.
+ */
 final class HubbleServers implements AutoCloseable {
 
   /** What was opened, the last first. */
@@ -54,11 +58,35 @@ final class HubbleServers implements AutoCloseable {
       if (address.isPresent()) {
         servers.parts.addFirst(open(address.get(), config, tls));
       }
+      if (!settings.text("hubble-export-file-path").isEmpty()) {
+        servers.parts.addFirst(exporter(settings, config));
+      }
       agent.flowLog().setServed(true);
       return servers;
     } catch (IOException | RuntimeException e) {
       servers.close();
       throw e;
+    }
+  }
+
+  private static FlowExporter exporter(DaemonSettings settings, ObserverConfig config)
+      throws IOException {
+    String path = settings.text("hubble-export-file-path");
+    try {
+      return FlowExporter.start(
+          new ExportConfig(
+              Path.of(path.equals("stdout") ? "/dev/stdout" : path),
+              (long) settings.number("hubble-export-file-max-size-mb") << 20,
+              settings.number("hubble-export-file-max-backups"),
+              settings.isOn("hubble-export-file-compress"),
+              settings.text("hubble-export-allowlist"),
+              settings.text("hubble-export-denylist"),
+              settings.names("hubble-export-fieldmask")),
+          config);
+    } catch (IllegalArgumentException e) {
+      throw new OptionException("hubble-export-file-path: " + path + ": " + e.getMessage());
+    } catch (IOException e) {
+      throw new IOException("hubble-export-file-path: " + path + ": " + e.getMessage(), e);
     }
   }
 

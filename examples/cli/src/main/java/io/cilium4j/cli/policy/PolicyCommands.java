@@ -72,7 +72,21 @@ public final class PolicyCommands implements CommandGroup {
                       "--expect",
                       "VERDICT",
                       "allowed or denied; exits with 1 on the other verdict"),
-                  COMPAT)));
+                  COMPAT)),
+          new CommandSpec(
+              "suggest",
+              "FLOWS",
+              1,
+              1,
+              "print the least policies that allow the flows of a file of Hubble's",
+              List.of(new Option("--namespace", "NAME", "only for pods of this namespace"))),
+          new CommandSpec(
+              "replay",
+              "FLOWS",
+              1,
+              1,
+              "tell which flows of a file of Hubble's would fare otherwise under policies",
+              List.of(new Option("--policies", "PATH", "a file or folder of policies"), COMPAT)));
 
   @Override
   public List<CommandSpec> commands() {
@@ -93,6 +107,8 @@ public final class PolicyCommands implements CommandGroup {
       case "verdict" -> verdict(arguments, console, config);
       case "validate" -> validate(arguments, console, config);
       case "explain" -> new ExplainCommand(config).run(arguments, console);
+      case "suggest" -> SuggestCommand.run(arguments, console);
+      case "replay" -> new ReplayCommand(config).run(arguments, console);
       default -> throw new IllegalArgumentException(command);
     };
   }

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.observer;
+
+import com.google.protobuf.FieldMask;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.util.JsonFormat;
+import io.cilium4j.datapath.flow.ReportedFlow;
+import io.cilium4j.datapath.flow.Ring;
+import io.cilium4j.datapath.observer.proto.ExportEvent;
+import io.cilium4j.datapath.observer.proto.Flow;
+import io.cilium4j.datapath.observer.proto.FlowFilter;
+import io.cilium4j.datapath.observer.proto.GetFlowsResponse;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes flows to a file as they come, each an object of JSON on a line, in the form that {@code
+ * hubble observe --input-file} reads. A reader of the log like any other: if it is too slow, a line
+ * tells how many flows it lost.
+ */
+public final class FlowExporter implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(FlowExporter.class);
+
+  /** How long it waits for flows before it looks whether it is to end. */
+  private static final Duration LOOK = Duration.ofSeconds(1);
+
+  private static final int STEP = 256;
+
+  private final ExportConfig config;
+  private final Observer observer;
+  private final Ring<ReportedFlow> ring;
+  private final Predicate<ReportedFlow> wanted;
+  private final UnaryOperator<Flow> mask;
+  private final JsonFormat.Printer printer =
+      JsonFormat.printer().omittingInsignificantWhitespace().preservingProtoFieldNames();
+  private final RotatedFile file;
+  private final Thread thread;
+  private volatile boolean closed;
+
+  private FlowExporter(ExportConfig config, ObserverConfig served, Clock clock) throws IOException {
+    this.config = config;
+    this.observer = new Observer(served);
+    this.ring = served.flows().ring();
+    this.wanted =
+        FlowFilters.wanted(
+            filters("allowlist", config.allowed()),
+            filters("denylist", config.denied()),
+            observer.messages());
+    this.mask = Observer.mask(FieldMask.newBuilder().addAllPaths(config.fields()).build());
+    this.file = new RotatedFile(config, clock);
+    long next = ring.added() + 1;
+    this.thread = Thread.ofPlatform().daemon().name("flow-export").start(() -> export(next));
+  }
+
+  /**
+   * Starts to write what happens from now on.
+   *
+   * @throws IOException if the file cannot be opened
+   * @throws IllegalArgumentException with a line for people if a filter or a field is none
+   */
+  public static FlowExporter start(ExportConfig config, ObserverConfig served) throws IOException {
+    return new FlowExporter(config, served, Clock.systemUTC());
+  }
+
+  /** Objects of JSON, one behind another. */
+  private static List<FlowFilter> filters(String name, String text) {
+    List<FlowFilter> filters = new ArrayList<>();
+    for (String each : JsonObjects.split(text)) {
+      var filter = FlowFilter.newBuilder();
+      try {
+        JsonFormat.parser().merge(each, filter);
+      } catch (InvalidProtocolBufferException e) {
+        throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
+      }
+      filters.add(filter.build());
+    }
+    return filters;
+  }
+
+  private void export(long from) {
+    long next = from;
+    try {
+      while (true) {
+        Ring.Batch<ReportedFlow> batch = ring.read(next, STEP);
+        if (batch.lost() > 0) {
+          write(observer.lost(batch.lost()));
+        }
+        next += batch.lost() + batch.items().size();
+        for (ReportedFlow flow : batch.items()) {
+          if (wanted.test(flow)) {
+            write(observer.answer(mask.apply(observer.messages().message(flow))));
+          }
+        }
+        if (batch.items().isEmpty()) {
+          file.flush();
+          if (closed) {
+            return;
+          }
+          ring.await(next, LOOK);
+        }
+      }
+    } catch (IOException e) {
+      LOG.error(
+          "flows are not exported any more file={} error=\"{}\"", config.file(), e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void write(GetFlowsResponse answer) throws IOException {
+    var event = ExportEvent.newBuilder().setNodeName(answer.getNodeName());
+    if (answer.hasTime()) {
+      event.setTime(answer.getTime());
+    }
+    if (answer.hasFlow()) {
+      event.setFlow(answer.getFlow());
+    } else {
+      event.setLostEvents(answer.getLostEvents());
+    }
+    file.write((printer.print(event) + "\n").getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Writes what was reported until now, and ends. */
+  @Override
+  public void close() {
+    closed = true;
+    try {
+      thread.join();
+      file.close();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IOException e) {
+      LOG.warn("export not closed well file={} error=\"{}\"", config.file(), e.toString());
+    }
+  }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.observer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.protobuf.util.JsonFormat;
+import io.cilium4j.datapath.observer.proto.ExportEvent;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.Test;
+
+/** Flows in files. */
+class FlowExporterTest extends ObserverTests {
+
+  private FlowExporter start(ExportConfig config) throws IOException {
+    return FlowExporter.start(
+        config,
+        new ObserverConfig(
+            log, events, Map::of, "node1", "default", "test 1", Instant.now(), false));
+  }
+
+  private ExportConfig config(String allowed, String denied, List<String> fields) {
+    return new ExportConfig(folder.resolve("flows.log"), 0, 0, false, allowed, denied, fields);
+  }
+
+  private static List<ExportEvent> events(Path file) throws IOException {
+    List<ExportEvent> events = new ArrayList<>();
+    for (String line : Files.readAllLines(file)) {
+      var event = ExportEvent.newBuilder();
+      JsonFormat.parser().merge(line, event);
+      events.add(event.build());
+    }
+    return events;
+  }
+
+  @Test
+  void export_flows_areLinesThatClientsRead() throws Exception {
+    allowed("10.0.0.1", "10.0.0.2", 79);
+    try (var _ = start(config("", "", List.of()))) {
+      allowed("10.0.0.1", "10.0.0.2", 80);
+      denied("10.0.0.2", "10.0.0.1", 81);
+    }
+    List<ExportEvent> events = events(folder.resolve("flows.log"));
+    assertEquals(2, events.size(), "what came before is not exported");
+    assertEquals("tiefighter", events.getFirst().getFlow().getSource().getPodName());
+    assertEquals("default/node1", events.getFirst().getNodeName());
+    String text = Files.readString(folder.resolve("flows.log"));
+    assertTrue(text.contains("\"pod_name\":\"tiefighter\""), text);
+    assertTrue(text.contains("\"destination_port\":80"), text);
+  }
+
+  @Test
+  void export_filtersAndFields_leaveOutTheOthers() throws Exception {
+    var config =
+        config(
+            "{\"source_pod\":[\"default/tie\"]} {\"verdict\":[\"DROPPED\"]}",
+            "{\"destination_port\":[\"82\"]}",
+            List.of("verdict", "l4.TCP.destination_port"));
+    try (var _ = start(config)) {
+      allowed("10.0.0.1", "10.0.0.2", 80);
+      allowed("10.0.0.2", "10.0.0.1", 81);
+      denied("10.0.0.2", "10.0.0.1", 82);
+      denied("10.0.0.2", "10.0.0.1", 83);
+    }
+    List<ExportEvent> events = events(folder.resolve("flows.log"));
+    assertEquals(
+        List.of(80, 83),
+        events.stream().map(each -> each.getFlow().getL4().getTCP().getDestinationPort()).toList());
+    assertFalse(events.getFirst().getFlow().hasSource());
+  }
+
+  @Test
+  void export_fullFile_isPutAsideAndTheOldestGo() throws Exception {
+    var config =
+        new ExportConfig(folder.resolve("flows.log"), 2_000, 2, true, "", "", List.of("l4"));
+    try (var _ = start(config)) {
+      for (int port = 1; port <= 200; port++) {
+        allowed("10.0.0.1", "10.0.0.2", port);
+        while (port % 10 == 0 && !isWritten(port)) {
+          Thread.onSpinWait(); // The ring keeps fewer than all.
+        }
+      }
+    }
+    List<Path> aside;
+    try (Stream<Path> files = Files.list(folder)) {
+      aside = files.filter(each -> each.toString().endsWith(".log.gz")).sorted().toList();
+    }
+    assertEquals(2, aside.size(), aside::toString);
+    assertTrue(
+        aside.getFirst().getFileName().toString().matches("flows-20.*T.*\\.log\\.gz"),
+        aside::toString);
+    assertTrue(Files.size(folder.resolve("flows.log")) <= 2_000);
+    try (InputStream in = new GZIPInputStream(Files.newInputStream(aside.getLast()))) {
+      String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(text.length() <= 2_000 && text.endsWith("}\n"), text);
+    }
+  }
+
+  private boolean isWritten(int port) throws IOException {
+    Path file = folder.resolve("flows.log");
+    return Files.exists(file) && Files.readString(file).contains("\"destination_port\":" + port);
+  }
+
+  @Test
+  void start_wrongFilterOrField_isRefused() {
+    assertRefused("allowlist: ", config("{\"nothing\":1}", "", List.of()));
+    assertRefused("\"verdict\": wanted objects of JSON", config("", "verdict", List.of()));
+    assertRefused("\"{\": an object does not end", config("{", "", List.of()));
+    assertRefused(
+        "filter source_fqdn: not supported", config("{\"source_fqdn\":[\"x\"]}", "", List.of()));
+    assertRefused(
+        "field_mask: nothing: no such field of a flow", config("", "", List.of("nothing")));
+  }
+
+  private void assertRefused(String message, ExportConfig config) {
+    var e = assertThrows(IllegalArgumentException.class, () -> start(config));
+    assertTrue(String.valueOf(e.getMessage()).startsWith(message), e.getMessage());
+  }
+}
