@@ -19,7 +19,7 @@ public final class Metrics {
   private final List<Supplier<List<MetricFamily>>> sources = new CopyOnWriteArrayList<>();
 
   /** Nothing yet. */
-  Metrics() {}
+  public Metrics() {}
 
   /** Shows what a part measures, until the returned handle is closed. Names must be its own. */
   public Subscription add(Supplier<List<MetricFamily>> source) {

@@ -59,6 +59,18 @@ final class HubbleOptions {
   private static void export(Adder all, Group group) {
     all.add(
         group,
+        "hubble-metrics",
+        Kind.TEXT,
+        "",
+        "what is counted of flows, such as \"flow drop:sourceContext=pod tcp\"");
+    all.add(
+        group,
+        "hubble-metrics-server",
+        Kind.ADDRESS,
+        "",
+        "where to serve that, such as :9965; default with prometheus-serve-addr");
+    all.add(
+        group,
         "hubble-export-file-path",
         Kind.PATH,
         "",

@@ -2,11 +2,13 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.Metrics;
 import io.cilium4j.agent.rest.SocketFile;
 import io.cilium4j.datapath.observer.AgentNote;
 import io.cilium4j.datapath.observer.AgentNotes;
 import io.cilium4j.datapath.observer.ExportConfig;
 import io.cilium4j.datapath.observer.FlowExporter;
+import io.cilium4j.datapath.observer.FlowMetrics;
 import io.cilium4j.datapath.observer.ObserverConfig;
 import io.cilium4j.datapath.observer.ObserverServer;
 import io.cilium4j.datapath.observer.TlsFiles;
@@ -58,6 +60,7 @@ final class HubbleServers implements AutoCloseable {
       if (address.isPresent()) {
         servers.parts.addFirst(open(address.get(), config, tls));
       }
+      servers.count(settings, agent);
       if (!settings.text("hubble-export-file-path").isEmpty()) {
         servers.parts.addFirst(exporter(settings, config));
       }
@@ -67,6 +70,29 @@ final class HubbleServers implements AutoCloseable {
       servers.close();
       throw e;
     }
+  }
+
+  /** Counts flows, and serves the numbers with the agent's or at an address of their own. */
+  private void count(DaemonSettings settings, Agent agent) throws IOException {
+    String text = settings.text("hubble-metrics").strip();
+    if (text.isEmpty()) {
+      return;
+    }
+    FlowMetrics metrics;
+    try {
+      metrics = FlowMetrics.parse(text);
+    } catch (IllegalArgumentException e) {
+      throw new OptionException("hubble-metrics: " + e.getMessage());
+    }
+    agent.flowLog().listen(metrics);
+    parts.addFirst(() -> agent.flowLog().unlisten(metrics));
+    if (settings.text("hubble-metrics-server").isEmpty()) {
+      parts.addFirst(agent.metrics().add(metrics::read));
+      return;
+    }
+    var own = new Metrics();
+    var _ = own.add(metrics::read);
+    parts.addFirst(MetricsServer.start(settings.address("hubble-metrics-server"), own));
   }
 
   private static FlowExporter exporter(DaemonSettings settings, ObserverConfig config)
