@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -105,7 +106,7 @@ public final class PolicySuggestion {
       Map<String, Object> policy =
           byName.computeIfAbsent(subject.namespace() + "/" + name, _ -> empty(subject, name));
       @SuppressWarnings("unchecked") // As empty makes it.
-      var spec = (Map<String, Object>) policy.get("spec");
+      var spec = (Map<String, Object>) Objects.requireNonNull(policy.get("spec"));
       boolean egress = subject.direction() == TrafficDirection.EGRESS;
       spec.put(egress ? "egress" : "ingress", rules(subject, peers));
     });
