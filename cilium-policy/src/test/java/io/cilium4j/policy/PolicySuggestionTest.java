@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import net.jqwik.api.ForAll;
@@ -138,7 +139,7 @@ class PolicySuggestionTest {
   @SuppressWarnings("unchecked")
   private static void assertNothingCanGo(List<Map<String, Object>> policies, List<SeenFlow> flows) {
     for (Map<String, Object> policy : policies) {
-      var spec = (Map<String, Object>) policy.get("spec");
+      var spec = (Map<String, Object>) Objects.requireNonNull(policy.get("spec"));
       for (String direction : List.of("ingress", "egress")) {
         var rules = (List<Object>) spec.getOrDefault(direction, List.of());
         for (Object rule : rules) {
