@@ -72,8 +72,8 @@ class NodeEndsKernelIT extends PacketTests {
     var denied =
         node.awaitEvent(
             event -> event.destination().equals(destination) && event.drop().isPresent());
+    assertEquals(Optional.of(DropReason.POLICY_DENIED), denied.drop(), denied::toString);
     assertEquals(HOST, denied.destinationIdentity());
-    assertEquals(Optional.of(DropReason.POLICY_DENIED), denied.drop());
     node.settle(node.a, node.outside1);
     assertEquals(before + 1, passed(), "the mark alone");
 
