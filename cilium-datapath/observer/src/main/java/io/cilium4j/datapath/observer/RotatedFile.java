@@ -4,14 +4,19 @@ package io.cilium4j.datapath.observer;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
@@ -51,9 +56,16 @@ final class RotatedFile implements AutoCloseable {
     Path file = config.file();
     OutputStream opened =
         new BufferedOutputStream(
-            Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+            stream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
     bytes = Files.isRegularFile(file) ? Files.size(file) : 0;
     return opened;
+  }
+
+  /** For its user alone: who speaks to whom is nobody else's to read. */
+  private static OutputStream stream(Path file, OpenOption... options) throws IOException {
+    Set<PosixFilePermission> own = PosixFilePermissions.fromString("rw-------");
+    return Channels.newOutputStream(
+        Files.newByteChannel(file, Set.of(options), PosixFilePermissions.asFileAttribute(own)));
   }
 
   /** Writes a line with its end, into a new file if it does not fit. */
@@ -117,7 +129,13 @@ final class RotatedFile implements AutoCloseable {
   private static void compress(Path file) throws IOException {
     Path whole = Path.of(file + COMPRESSED);
     Path part = Path.of(whole + ".new");
-    try (OutputStream to = new GZIPOutputStream(Files.newOutputStream(part))) {
+    try (OutputStream to =
+        new GZIPOutputStream(
+            stream(
+                part,
+                StandardOpenOption.WRITE,
+                StandardOpenOption.CREATE,
+                StandardOpenOption.TRUNCATE_EXISTING))) {
       Files.copy(file, to);
     }
     Files.move(part, whole, StandardCopyOption.ATOMIC_MOVE);

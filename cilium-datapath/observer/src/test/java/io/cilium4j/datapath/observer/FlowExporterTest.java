@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -99,6 +100,9 @@ class FlowExporterTest extends ObserverTests {
       aside = files.filter(each -> each.toString().endsWith(".log.gz")).sorted().toList();
     }
     assertEquals(2, aside.size(), aside::toString);
+    for (Path each : List.of(folder.resolve("flows.log"), aside.getFirst(), aside.getLast())) {
+      assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(each)));
+    }
     assertTrue(
         aside.getFirst().getFileName().toString().matches("flows-20.*T.*\\.log\\.gz"),
         aside::toString);
