@@ -6,12 +6,8 @@ SEC("tc")
 int cil_from_overlay(struct __sk_buff *skb)
 {
 	int reason = read_tunnel_key(skb);
-	struct scratch *s;
 
-	if (!reason)
-		return handle_packet(skb, FROM_OVERLAY);
-	s = scratch();
-	return s ? handle_unreadable(skb, reason, FROM_OVERLAY) : TC_ACT_SHOT;
+	return reason ? handle_unreadable(skb, reason, FROM_OVERLAY) : handle_packet(skb, FROM_OVERLAY);
 }
 
 /* The kernel lends some helpers to GPL programs only. */
