@@ -3,8 +3,11 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.spi.DatapathException;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +25,9 @@ final class NftTable {
 
   /** The first line of a chain, as the program shows it. */
   private static final Pattern CHAIN = Pattern.compile("(?m)^\\s*chain (\\S+) \\{$");
+
+  /** The line of a script that makes one. */
+  private static final Pattern ADDED = Pattern.compile("(?m)^add chain \\S+ \\S+ (\\S+)");
 
   private final Nft nft;
   private final String name;
@@ -91,16 +97,20 @@ final class NftTable {
 
   /** At the end of a script, when nothing leads to these chains any more. */
   private String removalOfOthers(String script) {
-    var removal = new StringBuilder();
-    CHAIN
-        .matcher(shown.orElse(""))
+    Set<String> wanted = names(ADDED, script);
+    return names(CHAIN, shown.orElse("")).stream()
+        .filter(chain -> !wanted.contains(chain))
+        .map(chain -> "chain %s %s %s".formatted(FAMILY, name, chain))
+        .map("flush %1$s\ndelete %1$s\n"::formatted)
+        .collect(Collectors.joining());
+  }
+
+  private static Set<String> names(Pattern chains, String text) {
+    return chains
+        .matcher(text)
         .results()
         .map(chain -> chain.group(1))
-        .map(chain -> "chain %s %s %s".formatted(FAMILY, name, chain))
-        .filter(chain -> !script.contains("add " + chain + "\n"))
-        .filter(chain -> !script.contains("add " + chain + " "))
-        .forEach(chain -> removal.append("flush %1$s\ndelete %1$s\n".formatted(chain)));
-    return removal.toString();
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   private Optional<String> text() {

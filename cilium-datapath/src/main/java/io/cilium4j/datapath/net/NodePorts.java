@@ -114,14 +114,13 @@ public final class NodePorts {
 
   private final NftTable table;
 
-  /** Touches nothing; reads what an earlier process wrote. */
+  /** Touches nothing yet. */
   public NodePorts(InstanceNames names, Nft nft) {
     this.table = new NftTable(nft, "cilium4j_" + names.instance() + "_nodeport");
-    table.takeOver();
   }
 
   /**
-   * Sees whether it can be done here; changes nothing.
+   * Sees whether it can be done here, and what an earlier process left; changes nothing.
    *
    * @throws DatapathException if not, with what the kernel or the program said
    */
@@ -142,6 +141,7 @@ public final class NodePorts {
             List.of(),
             List.of());
     table.check(name -> script(name, some));
+    table.takeOver();
   }
 
   /** Whether an earlier process left the table. */

@@ -11,14 +11,12 @@ import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Lifecycle;
-import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Masquerade;
 import io.cilium4j.datapath.net.Masquerade.Scope;
 import io.cilium4j.datapath.net.Nft;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -27,15 +25,9 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Pods reach the outside under the node's address; inside of the cluster they keep theirs. */
 public final class MasqueradeFeature implements Feature {
-  private static final Logger LOG = LoggerFactory.getLogger(MasqueradeFeature.class);
-
-  /** How often the table is looked at, and what failed is tried again. */
-  private static final Duration CHECK = Duration.ofSeconds(5);
 
   /** What is said where the program is not. */
   static final String MISSING = "the program nft is not installed (Debian's package nftables)";
@@ -45,11 +37,10 @@ public final class MasqueradeFeature implements Feature {
   private final boolean isPossible;
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<Masquerade> table;
-  private final Scheduler thread;
+  private final TableUpkeep upkeep;
   private final Optional<TableFollower<RowKey, Row>> follower;
   private volatile Set<IpFamily> families = Set.of();
   private volatile @Nullable Scope wanted;
-  private volatile String problem = "";
 
   /** Touches nothing yet. */
   public MasqueradeFeature(
@@ -80,7 +71,10 @@ public final class MasqueradeFeature implements Feature {
     this.datapath = datapath;
     this.isPossible = capabilities.contains(Capability.LEAVES_BY_NODE_STACK);
     this.nodes = nodes;
-    this.thread = context.thread("masquerade");
+    var thread = context.thread("masquerade");
+    this.upkeep =
+        new TableUpkeep(
+            "masquerading", "pods' addresses are not masqueraded as they should be", thread);
     this.table =
         isPossible
             ? nft.get().map(found -> new Masquerade(new InstanceNames(config.instance()), found))
@@ -95,19 +89,7 @@ public final class MasqueradeFeature implements Feature {
 
   @Override
   public void join(Lifecycle lifecycle) {
-    lifecycle.add(
-        "masquerading",
-        new Lifecycle.Part() {
-          @Override
-          public void start() {
-            begin();
-          }
-
-          @Override
-          public void stop() {
-            // The kernel goes on.
-          }
-        });
+    lifecycle.add("masquerading", TableUpkeep.atStart(this::begin));
     follower.ifPresent(each -> lifecycle.add("masquerading of other nodes", each));
   }
 
@@ -117,24 +99,22 @@ public final class MasqueradeFeature implements Feature {
     able.removeIf(family -> !config.masquerade().asked().getOrDefault(family, true));
     if (able.isEmpty()) {
       // What an earlier start did that was told otherwise.
-      table.ifPresent(this::clear);
+      destroy();
       return;
     }
     Optional<String> reason = obstacle(able);
     if (reason.isPresent()) {
-      String line = "pods' addresses are not masqueraded: " + reason.get();
-      if (able.stream().anyMatch(config.masquerade().asked()::containsKey)) {
-        problem = line;
-      }
-      LOG.info("no masquerading reason=\"{}\"", reason.get());
+      boolean isAsked = able.stream().anyMatch(config.masquerade().asked()::containsKey);
+      upkeep.refuse(
+          reason.get(), isAsked ? "pods' addresses are not masqueraded: " + reason.get() : "");
       return;
     }
     families = Set.copyOf(able);
     if (nodes.isEmpty()) {
       wanted = scope(able, List.of());
-      write();
+      upkeep.carryOut(this::write);
     }
-    thread.schedule(CHECK, this::look);
+    upkeep.repeat(this::write, table.orElseThrow()::mend);
   }
 
   private Optional<String> obstacle(Set<IpFamily> able) {
@@ -152,14 +132,6 @@ public final class MasqueradeFeature implements Feature {
     }
   }
 
-  private void clear(Masquerade present) {
-    try {
-      present.remove();
-    } catch (DatapathException e) {
-      LOG.info("no masquerading to remove reason=\"{}\"", e.getMessage());
-    }
-  }
-
   /**
    * Not before all nodes are known: what an earlier start knew of them is in the table still, and
    * pods do not appear to other nodes under this one's address.
@@ -171,7 +143,7 @@ public final class MasqueradeFeature implements Feature {
       return;
     }
     wanted = scope(on, nodes(now));
-    write();
+    upkeep.carryOut(this::write);
   }
 
   private Scope scope(Set<IpFamily> on, List<NodeRow> others) {
@@ -205,41 +177,17 @@ public final class MasqueradeFeature implements Feature {
   private void write() {
     Scope scope = wanted;
     if (scope != null) {
-      carryOut(() -> table.orElseThrow().apply(scope));
-    }
-  }
-
-  private void look() {
-    write();
-    carryOut(() -> {
-      if (table.orElseThrow().mend()) {
-        LOG.warn("mended what=\"the table of nftables that masquerades pods was changed\"");
-      }
-    });
-    thread.schedule(CHECK, this::look);
-  }
-
-  private void carryOut(Runnable action) {
-    try {
-      action.run();
-      problem = "";
-    } catch (DatapathException e) {
-      String line = "pods' addresses are not masqueraded as they should be: " + e.getMessage();
-      if (!line.equals(problem)) {
-        LOG.warn("masquerading failed error=\"{}\"", e.getMessage());
-        problem = line;
-      }
+      table.orElseThrow().apply(scope);
     }
   }
 
   /** Removes what this or an earlier run of the instance did; to be called when all has stopped. */
   public void destroy() {
-    table.ifPresent(this::clear);
+    table.ifPresent(each -> upkeep.clear(each::remove));
   }
 
   @Override
   public Map<String, String> problems() {
-    String line = problem;
-    return line.isEmpty() ? Map.of() : Map.of("masquerading", line);
+    return upkeep.problems();
   }
 }

@@ -25,15 +25,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Those outside of the cluster reach services at this node. */
 public final class NodePortFeature implements Feature {
-  private static final Logger LOG = LoggerFactory.getLogger(NodePortFeature.class);
-
-  /** How often the table is looked at, and what failed is tried again. */
-  private static final Duration CHECK = Duration.ofSeconds(5);
 
   /** A change writes all of it; those that come within this time are one. */
   private static final Duration PACE = Duration.ofMillis(50);
@@ -42,12 +36,13 @@ public final class NodePortFeature implements Feature {
   private final Table<Long, Frontend> frontends;
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<NodePorts> table;
-  private final Optional<String> obstacle;
+  private final Optional<String> impossible;
   private final Scheduler thread;
+  private final TableUpkeep upkeep;
   private final List<TableFollower<?, ?>> followers = new ArrayList<>();
   private final AtomicBoolean isScheduled = new AtomicBoolean();
+  private volatile boolean isOn;
   private boolean isWritten;
-  private volatile String problem = "";
 
   /** Touches nothing yet. */
   public NodePortFeature(
@@ -80,25 +75,27 @@ public final class NodePortFeature implements Feature {
     this.frontends = frontends;
     this.nodes = nodes;
     this.thread = context.thread("node-ports");
+    this.upkeep =
+        new TableUpkeep("node ports", "those outside do not reach services as they should", thread);
+    boolean isPossible = datapath.capabilities().contains(Capability.LEAVES_BY_NODE_STACK);
     this.table =
-        leavesByNodeStack(datapath)
+        isPossible
             ? nft.get().map(found -> new NodePorts(new InstanceNames(config.instance()), found))
             : Optional.empty();
-    this.obstacle = obstacle(datapath);
+    this.impossible =
+        isPossible
+            ? Optional.empty()
+            : Optional.of("the datapath " + datapath.name() + " cannot do it");
     followers.add(new TableFollower<>(frontends, thread, _ -> schedule()));
     nodes.ifPresent(each -> followers.add(new TableFollower<>(each, thread, _ -> schedule())));
   }
 
-  private static boolean leavesByNodeStack(Datapath datapath) {
-    return datapath.capabilities().contains(Capability.LEAVES_BY_NODE_STACK);
-  }
-
-  private Optional<String> obstacle(Datapath datapath) {
+  private Optional<String> obstacle() {
     if (!config.services().external().orElse(true)) {
       return Optional.of("it is switched off");
     }
-    if (!leavesByNodeStack(datapath)) {
-      return Optional.of("the datapath " + datapath.name() + " cannot do it");
+    if (impossible.isPresent()) {
+      return impossible;
     }
     if (table.isEmpty()) {
       return Optional.of(MasqueradeFeature.MISSING);
@@ -113,58 +110,36 @@ public final class NodePortFeature implements Feature {
 
   /** Whether those outside reach services here. */
   public boolean isOn() {
-    return obstacle.isEmpty();
+    return isOn;
   }
 
   @Override
   public void join(Lifecycle lifecycle) {
-    lifecycle.add(
-        "node ports",
-        new Lifecycle.Part() {
-          @Override
-          public void start() {
-            begin();
-          }
-
-          @Override
-          public void stop() {
-            // The kernel goes on.
-          }
-        });
-    if (isOn()) {
-      followers.forEach(each -> lifecycle.add("node ports' inputs", each));
-    }
+    lifecycle.add("node ports", TableUpkeep.atStart(this::begin));
+    followers.forEach(each -> lifecycle.add("node ports' inputs", each));
   }
 
   private void begin() {
-    if (isOn()) {
-      thread.schedule(CHECK, this::look);
+    Optional<String> obstacle = obstacle();
+    if (obstacle.isEmpty()) {
+      isOn = true;
+      upkeep.repeat(this::write, table.orElseThrow()::mend);
       return;
     }
-    String reason = obstacle.orElseThrow();
-    LOG.info("no node ports reason=\"{}\"", reason);
-    if (config.services().external().orElse(false)) {
-      problem = "nobody outside reaches services at this node: " + reason;
-    }
+    String reason = obstacle.get();
+    boolean isAsked = config.services().external().orElse(false);
+    upkeep.refuse(reason, isAsked ? "nobody outside reaches services at this node: " + reason : "");
     // What an earlier start did that was told otherwise.
-    table.ifPresent(this::clear);
-  }
-
-  private void clear(NodePorts present) {
-    try {
-      present.remove();
-    } catch (DatapathException e) {
-      LOG.info("no node ports to remove reason=\"{}\"", e.getMessage());
-    }
+    destroy();
   }
 
   private void schedule() {
-    if (isScheduled.compareAndSet(false, true)) {
+    if (isOn && isScheduled.compareAndSet(false, true)) {
       thread.schedule(
           PACE,
           () -> {
             isScheduled.set(false);
-            carryOut(this::write);
+            upkeep.carryOut(this::write);
           });
     }
   }
@@ -188,37 +163,13 @@ public final class NodePortFeature implements Feature {
     isWritten = true;
   }
 
-  private void look() {
-    carryOut(() -> {
-      write();
-      if (table.orElseThrow().mend()) {
-        LOG.warn("mended what=\"the table of nftables of node ports was changed\"");
-      }
-    });
-    thread.schedule(CHECK, this::look);
-  }
-
-  private void carryOut(Runnable action) {
-    try {
-      action.run();
-      problem = "";
-    } catch (DatapathException e) {
-      String line = "those outside do not reach services as they should: " + e.getMessage();
-      if (!line.equals(problem)) {
-        LOG.warn("node ports failed error=\"{}\"", e.getMessage());
-        problem = line;
-      }
-    }
-  }
-
   /** Removes what this or an earlier run of the instance did; to be called when all has stopped. */
   public void destroy() {
-    table.ifPresent(this::clear);
+    table.ifPresent(each -> upkeep.clear(each::remove));
   }
 
   @Override
   public Map<String, String> problems() {
-    String line = problem;
-    return line.isEmpty() ? Map.of() : Map.of("node ports", line);
+    return upkeep.problems();
   }
 }
