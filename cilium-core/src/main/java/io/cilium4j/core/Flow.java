@@ -42,4 +42,26 @@ public record Flow(
     int cookie,
     long suppressed,
     int tcpFlags,
-    Optional<FlowTrace> trace) {}
+    Optional<FlowTrace> trace) {
+
+  /** The same with its ends exchanged, at another time: what answers it. */
+  public Flow reversed(long atNanos) {
+    return new Flow(
+        atNanos,
+        verdict,
+        drop,
+        direction,
+        endpointId,
+        destinationIdentity,
+        sourceIdentity,
+        destination,
+        source,
+        protocol,
+        destinationPort,
+        sourcePort,
+        cookie,
+        suppressed,
+        tcpFlags,
+        trace);
+  }
+}

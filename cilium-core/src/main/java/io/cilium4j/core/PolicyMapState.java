@@ -41,6 +41,7 @@ public final class PolicyMapState {
   public static final PolicyMapState DENY_ALL = builder(0).build();
 
   private static final long OCCUPIED = 1L << 6;
+  private static final long KEY_WITHOUT_IDENTITY = 0xffff_ffffL;
 
   private final int localClusterId;
   private final EntryTable table;
@@ -159,17 +160,51 @@ public final class PolicyMapState {
    */
   public @Nullable PolicyEntry lookup(
       TrafficDirection direction, int identity, int protocol, int port) {
-    int code = direction.code();
-    int own = find(ownShapes[code], code, identity, protocol, port);
+    int slot = decider(direction.code(), identity, protocol, port);
+    return slot < 0 ? null : table.entry(slot);
+  }
+
+  /** The slot of the entry that decides, or -1. */
+  private int decider(int direction, int identity, int protocol, int port) {
+    int own = find(ownShapes[direction], direction, identity, protocol, port);
     int aggregate = Identity.aggregate(identity, localClusterId);
-    int common = find(aggregateShapes[code], code, aggregate, protocol, port);
-    if (own < 0) {
-      return common < 0 ? null : table.entry(common);
-    }
-    if (common < 0) {
-      return table.entry(own);
+    int common = find(aggregateShapes[direction], direction, aggregate, protocol, port);
+    if (own < 0 || common < 0) {
+      return own < 0 ? common : own;
     }
     return stronger(own, common);
+  }
+
+  /**
+   * How closely the entry that decides a packet names it; the parameters are those of {@link
+   * #lookup}. A rule for everybody stands under each aggregate, so an entry under one alone names
+   * its peers.
+   *
+   * @param cookie the rule that decided; {@code NONE} where by now another one would
+   */
+  public PolicyMatch match(
+      TrafficDirection direction, int identity, int protocol, int port, int cookie) {
+    int slot = decider(direction.code(), identity, protocol, port);
+    PolicyEntry entry = slot < 0 ? null : table.entry(slot);
+    if (entry == null || entry.cookie() != cookie) {
+      return PolicyMatch.NONE;
+    }
+    long key = table.key(slot);
+    return PolicyMatch.of(!isForAll(key, cookie), shapeOf(key));
+  }
+
+  private boolean isForAll(long key, int cookie) {
+    for (ReservedIdentity each : ReservedIdentity.values()) {
+      if (each == ReservedIdentity.UNKNOWN || each.isAggregate()) {
+        int slot = table.find((key & KEY_WITHOUT_IDENTITY) | ((long) each.id() << 32));
+        PolicyEntry entry = slot < 0 ? null : table.entry(slot);
+        if (entry == null || entry.cookie() != cookie) {
+          return false;
+        }
+      }
+    }
+    int identity = (int) (key >>> 32);
+    return Identity.aggregate(identity, localClusterId) == identity;
   }
 
   /** Where no entry matches there is nothing to return but the denial. */
@@ -178,20 +213,20 @@ public final class PolicyMapState {
     return entry == null ? Verdict.DENIED : entry.verdict();
   }
 
-  private @Nullable PolicyEntry stronger(int own, int common) {
+  private int stronger(int own, int common) {
     PolicyEntry a = table.entry(own);
     PolicyEntry b = table.entry(common);
     if (a == null || b == null) {
-      return a == null ? b : a;
+      return a == null ? common : own;
     }
     int order = Integer.compareUnsigned(a.precedence(), b.precedence());
     if (order != 0) {
-      return order > 0 ? a : b;
+      return order > 0 ? own : common;
     }
     if (a.isDeny() != b.isDeny()) {
-      return a.isDeny() ? a : b;
+      return a.isDeny() ? own : common;
     }
-    return shapeOf(table.key(common)) > shapeOf(table.key(own)) ? b : a;
+    return shapeOf(table.key(common)) > shapeOf(table.key(own)) ? common : own;
   }
 
   /** The slot of the longest match, or -1. */

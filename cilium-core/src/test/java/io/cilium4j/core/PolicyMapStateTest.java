@@ -32,6 +32,34 @@ class PolicyMapStateTest {
     return new PolicyKey(direction, id, random.nextBoolean() ? 6 : 17, port, length);
   }
 
+  /** Numbers are those of Cilium's monitor. */
+  @Test
+  void match_entries_tellWhatTheyName() {
+    var ingress = TrafficDirection.INGRESS;
+    PolicyMapState state =
+        PolicyMapState.builder(0)
+            .put(PolicyKey.any(ingress, 1000), PolicyEntry.allow(1))
+            .put(PolicyKey.port(ingress, 1001, 6, 80), PolicyEntry.allow(2))
+            .put(new PolicyKey(ingress, 1001, 17, 0, 0), PolicyEntry.deny(3))
+            .put(PolicyKey.port(ingress, 13, 6, 443), PolicyEntry.allow(4))
+            .putAll(TrafficDirection.EGRESS, PolicyEntry.allow(5))
+            .build();
+    assertEquals(PolicyMatch.L3_ONLY, state.match(ingress, 1000, 6, 80, 1));
+    assertEquals(PolicyMatch.L3_L4, state.match(ingress, 1001, 6, 80, 2));
+    assertEquals(PolicyMatch.L3_PROTO, state.match(ingress, 1001, 17, 53, 3));
+    assertEquals(PolicyMatch.NONE, state.match(ingress, 1001, 6, 81, 0), "no entry");
+    assertEquals(PolicyMatch.NONE, state.match(ingress, 1000, 6, 80, 9), "another rule by now");
+    assertEquals(
+        PolicyMatch.L3_L4, state.match(ingress, (1 << 24) + 1, 6, 443, 4), "a rule for the world");
+    assertEquals(PolicyMatch.ALL, state.match(TrafficDirection.EGRESS, 1000, 6, 80, 5));
+    PolicyMapState.Builder everybody = PolicyMapState.builder(0);
+    for (int id : new int[] {0, 11, 12, 13, 14}) {
+      everybody.put(PolicyKey.port(ingress, id, 6, 80), PolicyEntry.allow(6));
+      everybody.put(new PolicyKey(ingress, id, 17, 0, 0), PolicyEntry.allow(7));
+    }
+    assertEquals(PolicyMatch.L4_ONLY, everybody.build().match(ingress, 1000, 6, 80, 6));
+  }
+
   private static PolicyEntry randomEntry(Random random, int cookie) {
     int priority = random.nextInt(3);
     boolean deny = random.nextBoolean();

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.flow;
 
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.PolicyMatch;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.spi.FlowSink;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +47,12 @@ public final class FlowLog implements FlowSink {
     FlowParty of(IpAddress address, int identity, int endpointId);
   }
 
+  /** The reasons of drops that are a policy's word. */
+  private static final Set<DropReason> POLICY_DROPS =
+      Set.of(DropReason.POLICY_DENIED, DropReason.POLICY_DENY, DropReason.AUTH_REQUIRED);
+
   private final IntFunction<Optional<RuleOrigin>> rules;
+  private final Function<Flow, PolicyMatch> matches;
   private final Parties parties;
   private final Predicate<Flow> wanted;
   private final List<Consumer<? super ReportedFlow>> listeners = new CopyOnWriteArrayList<>();
@@ -55,12 +64,14 @@ public final class FlowLog implements FlowSink {
 
   /**
    * @param rules finds the rule behind a cookie
+   * @param matches finds how closely the rule of a flow's cookie names it
    * @param parties finds who has an address
    * @param wanted which flows anybody wants to hear of
    * @param capacity how many flows are kept, 1 to {@link #MAX_CAPACITY}
    */
   public FlowLog(
       IntFunction<Optional<RuleOrigin>> rules,
+      Function<Flow, PolicyMatch> matches,
       Parties parties,
       Predicate<Flow> wanted,
       int capacity) {
@@ -69,6 +80,7 @@ public final class FlowLog implements FlowSink {
           "flows to keep: " + capacity + ": wanted 1 to " + MAX_CAPACITY);
     }
     this.rules = rules;
+    this.matches = matches;
     this.parties = parties;
     this.wanted = wanted;
     this.ring = new Ring<>(capacity);
@@ -79,27 +91,57 @@ public final class FlowLog implements FlowSink {
     if (!wanted.test(flow)) {
       return;
     }
-    add(flow, ruleOf(flow), null);
+    RuleOrigin rule = ruleOf(flow);
+    if (flow.trace().isPresent()) {
+      add(FlowEvent.TRACE, flow, rule, null);
+      return;
+    }
+    boolean isDropped = ReportedFlow.isDropped(flow);
+    if (!isDropped || flow.drop().filter(POLICY_DROPS::contains).isPresent()) {
+      add(FlowEvent.VERDICT, flow, rule, null);
+    }
+    if (isDropped) {
+      add(FlowEvent.DROP, flow, rule, null);
+    }
   }
 
   /** Takes a request inside of a flow, as a proxy decided it. */
-  public void accept(Flow flow, RuleOrigin rule, HttpAccess http) {
-    add(flow, rule, http);
+  public void acceptRequest(Flow flow, RuleOrigin rule, HttpAccess http) {
+    add(FlowEvent.REQUEST, flow, rule, http);
   }
 
-  private void add(Flow flow, RuleOrigin rule, @Nullable HttpAccess http) {
+  /**
+   * Takes the answer to a request.
+   *
+   * @param flow from the server to the client, with the verdict about the request
+   */
+  public void acceptResponse(Flow flow, RuleOrigin rule, HttpAccess http) {
+    add(FlowEvent.RESPONSE, flow, rule, http);
+  }
+
+  private void add(FlowEvent event, Flow flow, RuleOrigin rule, @Nullable HttpAccess http) {
     // Flows have the kernel's monotonic clock, which is that of System.nanoTime.
     long age = Math.max(0, System.nanoTime() - flow.timeNanos());
     Instant time = Instant.now().minusNanos(age);
-    boolean isSource = ReportedFlow.isSource(flow);
+    boolean isSource = ReportedFlow.isSource(event, flow);
     int id = flow.endpointId();
     FlowParty source = parties.of(flow.source(), flow.sourceIdentity(), isSource ? id : 0);
     FlowParty destination =
         parties.of(flow.destination(), flow.destinationIdentity(), isSource ? 0 : id);
+    boolean hasRule = event == FlowEvent.VERDICT && flow.cookie() != 0;
+    PolicyMatch match = hasRule ? matches.apply(flow) : PolicyMatch.NONE;
     ReportedFlow reported =
         ring.add(number ->
             new ReportedFlow(
-                number, time, flow, rule, source, destination, Optional.ofNullable(http)));
+                number,
+                time,
+                event,
+                flow,
+                rule,
+                match,
+                source,
+                destination,
+                Optional.ofNullable(http)));
     for (Consumer<? super ReportedFlow> listener : listeners) {
       try {
         listener.accept(reported);

@@ -2,7 +2,8 @@
 package io.cilium4j.datapath.flow;
 
 /**
- * What a proxy saw of a request inside a flow.
+ * What a proxy saw of a request inside a flow. Status and latency are those of the answer, and 0
+ * while there is none.
  *
  * @param protocol {@code HTTP/1.1}, {@code HTTP/2}, {@code TLS}, …
  * @param method the method; empty for TLS, and for a request that could not be read

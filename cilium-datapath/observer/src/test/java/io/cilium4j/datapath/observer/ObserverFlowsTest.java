@@ -2,7 +2,9 @@
 package io.cilium4j.datapath.observer;
 
 import static io.cilium4j.datapath.observer.proto.DropReason.POLICY_DENIED;
+import static io.cilium4j.datapath.observer.proto.TrafficDirection.INGRESS;
 import static io.cilium4j.datapath.observer.proto.Verdict.DROPPED;
+import static io.cilium4j.datapath.observer.proto.Verdict.FORWARDED;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -18,23 +20,29 @@ import io.cilium4j.datapath.observer.proto.EventTypeFilter;
 import io.cilium4j.datapath.observer.proto.FlowFilter;
 import io.cilium4j.datapath.observer.proto.GetFlowsRequest;
 import io.cilium4j.datapath.observer.proto.GetFlowsResponse;
+import io.cilium4j.datapath.observer.proto.L7FlowType;
 import io.cilium4j.datapath.observer.proto.TCPFlags;
 import io.cilium4j.datapath.observer.proto.TraceObservationPoint;
 import io.cilium4j.datapath.observer.proto.TraceReason;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** What flows say, and how they are filtered. */
 class ObserverFlowsTest extends ObserverTests {
+
+  /** The port of clients. */
+  private static final int CLIENT = 40_000;
+
   @Test
   void getFlows_allowedAndDenied_sayWhoAndWhichRule() {
     allowed("10.0.0.1", "10.0.0.2", 80);
     denied("192.0.2.9", "fd00::3", 53);
     var answers = new ArrayList<GetFlowsResponse>();
     ask(GetFlowsRequest.newBuilder().setFirst(true)).forEachRemaining(answers::add);
-    assertEquals(2, answers.size());
+    assertEquals(3, answers.size());
     var first = answers.getFirst().getFlow();
     assertEquals("default/node1", first.getNodeName());
     assertEquals("tiefighter", first.getSource().getPodName());
@@ -48,6 +56,14 @@ class ObserverFlowsTest extends ObserverTests {
     assertEquals("rule1", rule.getName());
     assertTrue(rule.getLabelsList().contains("cilium4j:rule=spec.ingress[0]"));
     assertFalse(first.getIsReply().getValue());
+    assertEquals(2, first.getPolicyMatchType());
+    var verdict = answers.get(1).getFlow();
+    assertEquals(DROPPED, verdict.getVerdict());
+    assertEquals(POLICY_DENIED, verdict.getDropReasonDesc());
+    assertEquals(5, verdict.getEventType().getType());
+    assertEquals(0, verdict.getEventType().getSubType());
+    assertEquals(0, verdict.getPolicyMatchType(), "the default deny");
+    assertFalse(verdict.hasIsReply());
     var second = answers.getLast().getFlow();
     assertEquals(DROPPED, second.getVerdict());
     assertEquals(POLICY_DENIED, second.getDropReasonDesc());
@@ -63,9 +79,9 @@ class ObserverFlowsTest extends ObserverTests {
     denied("10.0.0.2", "10.0.0.1", 81);
     allowed("10.0.0.1", "fd00::3", 53);
     var any = FlowFilter.newBuilder();
-    assertEquals(List.of(80, 81, 53), ports(with(any)));
+    assertEquals(List.of(80, 81, 81, 53), ports(with(any)));
     assertEquals(
-        List.of(81),
+        List.of(81, 81),
         ports(with(FlowFilter.newBuilder().addVerdict(DROPPED).addSourcePod("default/xw"))));
     assertEquals(
         List.of(), ports(with(FlowFilter.newBuilder().addVerdict(DROPPED).addSourcePod("tie"))));
@@ -74,7 +90,7 @@ class ObserverFlowsTest extends ObserverTests {
     assertEquals(
         List.of(80, 53), ports(with(FlowFilter.newBuilder().addSourceLabel("org in (empire, x)"))));
     assertEquals(
-        List.of(81, 53),
+        List.of(81, 81, 53),
         ports(
             with(
                 FlowFilter.newBuilder()
@@ -83,10 +99,10 @@ class ObserverFlowsTest extends ObserverTests {
     assertEquals(List.of(53), ports(with(FlowFilter.newBuilder().addDestinationIp("fd00::/64"))));
     assertEquals(List.of(53), ports(with(FlowFilter.newBuilder().addDestinationIdentity(1003))));
     assertEquals(
-        List.of(81), ports(with(FlowFilter.newBuilder().addDropReasonDesc(POLICY_DENIED))));
+        List.of(81, 81), ports(with(FlowFilter.newBuilder().addDropReasonDesc(POLICY_DENIED))));
     assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addProtocol("udp"))));
     assertEquals(
-        List.of(80, 81, 53), ports(with(FlowFilter.newBuilder().addNodeName("def*/node1"))));
+        List.of(80, 81, 81, 53), ports(with(FlowFilter.newBuilder().addNodeName("def*/node1"))));
     assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addNodeName("node2"))));
     assertEquals(
         List.of(80, 53),
@@ -194,23 +210,56 @@ class ObserverFlowsTest extends ObserverTests {
     request(80, "GET", "/v1/ships?all", 200);
     request(81, "PUT", "/v1/exhaust-port", 403);
     assertEquals(
-        List.of(81), ports(with(FlowFilter.newBuilder().addHttpStatusCode("4+"))), "beginning");
-    assertEquals(List.of(80), ports(with(FlowFilter.newBuilder().addHttpStatusCode("200"))));
-    assertEquals(List.of(80), ports(with(FlowFilter.newBuilder().addHttpMethod("get"))));
-    assertEquals(List.of(81), ports(with(FlowFilter.newBuilder().addHttpPath("exhaust-p.rt$"))));
-    assertEquals(List.of(80), ports(with(FlowFilter.newBuilder().addHttpPath("ships$"))));
+        List.of(CLIENT), ports(with(FlowFilter.newBuilder().addHttpStatusCode("4+"))), "beginning");
     assertEquals(
-        List.of(80), ports(with(FlowFilter.newBuilder().addHttpUrl("^http://d/v1/ships\\?all$"))));
-    assertEquals(List.of(80, 81), ports(with(FlowFilter.newBuilder().addProtocol("http"))));
+        List.of(CLIENT), ports(with(FlowFilter.newBuilder().addHttpStatusCode("200"))), "answer");
+    assertEquals(List.of(80, CLIENT), ports(with(FlowFilter.newBuilder().addHttpMethod("get"))));
+    assertEquals(
+        List.of(81, CLIENT), ports(with(FlowFilter.newBuilder().addHttpPath("exhaust-p.rt$"))));
+    assertEquals(List.of(80, CLIENT), ports(with(FlowFilter.newBuilder().addHttpPath("ships$"))));
+    assertEquals(
+        List.of(80, CLIENT),
+        ports(with(FlowFilter.newBuilder().addHttpUrl("^http://d/v1/ships\\?all$"))));
+    assertEquals(
+        List.of(80, CLIENT, 81, CLIENT), ports(with(FlowFilter.newBuilder().addProtocol("http"))));
+    assertEquals(
+        List.of(CLIENT, CLIENT),
+        ports(with(FlowFilter.newBuilder().addProtocol("http").addReply(true))));
     assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addDnsQuery(".*"))));
-    var answer = ask(with(FlowFilter.newBuilder().addHttpMethod("PUT"))).next().getFlow();
+  }
+
+  @Test
+  void getFlows_requestAndAnswer_areFlowsOfTheirOwn() {
+    request(81, "PUT", "/v1/exhaust-port", 403);
+    Iterator<GetFlowsResponse> answers = ask(with(FlowFilter.newBuilder().addHttpMethod("PUT")));
+    var request = answers.next().getFlow();
+    assertEquals("HTTP/1.1 PUT http://d/v1/exhaust-port", request.getSummary());
+    assertEquals(DROPPED, request.getVerdict());
+    assertEquals(L7FlowType.REQUEST, request.getL7().getType());
+    assertEquals(0, request.getL7().getLatencyNs());
+    assertEquals(0, request.getL7().getHttp().getCode());
+    assertEquals("tiefighter", request.getSource().getPodName());
+    assertEquals(1, request.getIngressDeniedByCount());
+    assertTrue(request.hasIsReply());
+    assertFalse(request.getL4().getTCP().hasFlags());
+    var answer = answers.next().getFlow();
     assertEquals("HTTP/1.1 403 2ms (PUT http://d/v1/exhaust-port)", answer.getSummary());
     assertEquals(129, answer.getEventType().getType());
+    assertEquals(FORWARDED, answer.getVerdict());
+    assertEquals(L7FlowType.RESPONSE, answer.getL7().getType());
+    assertEquals(2_500_000, answer.getL7().getLatencyNs());
+    assertEquals("tiefighter", answer.getDestination().getPodName());
+    assertEquals(81, answer.getL4().getTCP().getSourcePort());
+    assertEquals(INGRESS, answer.getTrafficDirection());
+    assertTrue(answer.getIsReply().getValue());
   }
 
   private void request(int port, String method, String path, int status) {
-    log.accept(
-        flow(Verdict.ALLOWED, Optional.empty(), "10.0.0.1", "10.0.0.2", port),
+    Verdict verdict = status == 403 ? Verdict.DENIED : Verdict.ALLOWED;
+    Flow flow = flow(verdict, Optional.empty(), "10.0.0.1", "10.0.0.2", port);
+    log.acceptRequest(flow, RULE, new HttpAccess("HTTP/1.1", method, path, "d", 0, 0));
+    log.acceptResponse(
+        flow.reversed(System.nanoTime()),
         RULE,
         new HttpAccess("HTTP/1.1", method, path, "d", status, 2_500_000));
   }

@@ -10,6 +10,7 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.PolicyMatch;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
@@ -74,6 +75,7 @@ abstract class ObserverTests {
     log =
         new FlowLog(
             cookie -> cookie == 7 ? Optional.of(RULE) : Optional.empty(),
+            _ -> PolicyMatch.L3_L4,
             (address, identity, _) ->
                 PARTIES.getOrDefault(
                     address.toString(), new FlowParty(0, identity, Labels.EMPTY, "", "")),

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.PolicyMatch;
 import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.FlowParty;
 import io.cilium4j.datapath.observer.TestAuthority.Signed;
@@ -67,6 +68,7 @@ class ObserverTlsTest {
     var log =
         new FlowLog(
             _ -> Optional.empty(),
+            _ -> PolicyMatch.NONE,
             (_, identity, _) -> new FlowParty(0, identity, Labels.EMPTY, "", ""),
             _ -> true,
             15);

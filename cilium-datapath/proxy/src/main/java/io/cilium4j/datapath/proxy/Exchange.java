@@ -33,6 +33,9 @@ final class Exchange {
     this.path = path;
     this.host = host;
     this.decisions = decisions;
+    if (!decisions.isEmpty() && passes()) {
+      proxy.log().passed(recordOf(Outcome.FORWARDED, 0, 0));
+    }
   }
 
   /** Whether every policy lets it through. */
@@ -52,21 +55,13 @@ final class Exchange {
   private void record(Outcome outcome, int status, long latencyNanos) {
     if (!recorded) {
       recorded = true;
-      proxy
-          .log()
-          .record(
-              new AccessRecord(
-                  decidedNanos,
-                  flow,
-                  protocol,
-                  method,
-                  path,
-                  host,
-                  outcome,
-                  decisions,
-                  status,
-                  latencyNanos));
+      proxy.log().record(recordOf(outcome, status, latencyNanos));
     }
+  }
+
+  private AccessRecord recordOf(Outcome outcome, int status, long latencyNanos) {
+    return new AccessRecord(
+        decidedNanos, flow, protocol, method, path, host, outcome, decisions, status, latencyNanos);
   }
 
   /** A request that could not be read. */

@@ -63,6 +63,7 @@ final class BinaryMonitor implements MonitorFormat {
   private static final int FLAG_EGRESS = 2;
   private static final int FLAG_IPV6 = 4;
   private static final int FLAG_AUDITED = 0x40;
+  private static final int MATCH_SHIFT = 3;
 
   /** Stands for a proxy's port, of which an event says no more than that there is one. */
   private static final int REDIRECTED = 1;
@@ -74,16 +75,14 @@ final class BinaryMonitor implements MonitorFormat {
 
   @Override
   public byte[] flow(ReportedFlow reported) {
-    if (reported.http().isPresent()) {
-      return new byte[0]; // A record of a form of its own in the field, for the field's proxy.
-    }
     Flow flow = reported.flow();
-    byte[] packet = PacketHeaders.of(flow);
-    if (flow.trace().isPresent()) {
-      return sample(trace(reported, flow.trace().get(), packet));
-    }
-    boolean isDrop = flow.drop().isPresent() && !flow.verdict().passes();
-    return sample(isDrop ? drop(flow, packet) : verdict(flow, packet));
+    return switch (reported.event()) {
+      case VERDICT -> sample(verdict(reported, PacketHeaders.of(flow)));
+      case DROP -> sample(drop(flow, PacketHeaders.of(flow)));
+      case TRACE -> sample(trace(reported, flow.trace().orElseThrow(), PacketHeaders.of(flow)));
+      // Records of a form of their own in the field, for the field's proxy.
+      case REQUEST, RESPONSE -> new byte[0];
+    };
   }
 
   private static byte[] drop(Flow flow, byte[] packet) {
@@ -124,11 +123,13 @@ final class BinaryMonitor implements MonitorFormat {
         .array();
   }
 
-  private static byte[] verdict(Flow flow, byte[] packet) {
+  private static byte[] verdict(ReportedFlow reported, byte[] packet) {
+    Flow flow = reported.flow();
     boolean ingress = flow.direction() == TrafficDirection.INGRESS;
     int flags =
         (ingress ? FLAG_INGRESS : FLAG_EGRESS)
             | (flow.source().isV4() ? 0 : FLAG_IPV6)
+            | (reported.match().code() << MATCH_SHIFT)
             | (flow.verdict() == Verdict.AUDITED ? FLAG_AUDITED : 0);
     return event(VERDICT_BYTES + packet.length)
         .put((byte) POLICY_VERDICT)
@@ -138,13 +139,22 @@ final class BinaryMonitor implements MonitorFormat {
         .putInt(packet.length)
         .putInt(packet.length)
         .putInt(ingress ? flow.sourceIdentity() : flow.destinationIdentity())
-        .putInt(flow.verdict() == Verdict.REDIRECTED ? REDIRECTED : 0)
+        .putInt(verdict(flow))
         .putShort((short) flow.destinationPort())
         .put((byte) flow.protocol())
         .put((byte) flags)
         .putInt(0)
         .put(packet)
         .array();
+  }
+
+  /** 0 for a packet that passes, a proxy's port for one that goes there, or less for a drop. */
+  private static int verdict(Flow flow) {
+    return switch (flow.verdict()) {
+      case ALLOWED, AUDITED -> 0;
+      case REDIRECTED -> REDIRECTED;
+      case DENIED -> -flow.drop().map(DropReason::code).orElse(0);
+    };
   }
 
   /** An event is in the machine's byte order. */

@@ -11,6 +11,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import java.nio.charset.StandardCharsets;
@@ -20,15 +21,28 @@ import java.util.Locale;
 
 /** Writes flows as lines of JSON. */
 final class FlowText {
+  /** What a proxy reads of it has no answer. */
+  private static final String TLS = "TLS";
+
   private final Agent agent;
 
   FlowText(Agent agent) {
     this.agent = agent;
   }
 
-  /** A flow, ending with a line break. */
+  /**
+   * A flow, ending with a line break; empty where another line tells of it: that of the drop, or of
+   * the answer.
+   */
   byte[] of(ReportedFlow reported) {
-    Flow flow = reported.flow();
+    boolean isAnswer = reported.event() == FlowEvent.RESPONSE;
+    boolean isAnswered =
+        reported.event() == FlowEvent.REQUEST
+            && reported.http().filter(http -> http.protocol().equals(TLS)).isEmpty();
+    if (isAnswered || !(isAnswer || reported.isReport())) {
+      return new byte[0];
+    }
+    Flow flow = isAnswer ? asked(reported) : reported.flow();
     var out = new StringBuilder(512);
     out.append("{\"type\":\"").append(type(reported));
     out.append("\",\"time\":\"").append(time(flow)).append('"');
@@ -36,7 +50,7 @@ final class FlowText {
     flow.drop().ifPresent(reason -> field(out, "reason", reason.toString()));
     field(out, "direction", flow.direction().toString().toLowerCase(Locale.ROOT));
     out.append(",\"endpoint\":").append(flow.endpointId());
-    boolean isSource = reported.isSource();
+    boolean isSource = reported.isSource() != isAnswer;
     end(
         out,
         "source",
@@ -68,6 +82,12 @@ final class FlowText {
       out.append(",\"suppressed\":").append(flow.suppressed());
     }
     return out.append("}\n").toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** The request that an answer belongs to. */
+  private static Flow asked(ReportedFlow answer) {
+    long latency = answer.http().map(HttpAccess::latencyNanos).orElse(0L);
+    return answer.flow().reversed(answer.flow().timeNanos() - latency);
   }
 
   private static String type(ReportedFlow reported) {

@@ -10,9 +10,11 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.PolicyMatch;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.FlowParty;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import java.time.Instant;
@@ -51,8 +53,20 @@ class BinaryMonitorTest {
             0,
             0,
             Optional.empty());
+    return reported(drop.isPresent() ? FlowEvent.DROP : FlowEvent.VERDICT, flow);
+  }
+
+  private static ReportedFlow reported(FlowEvent event, Flow flow) {
     return new ReportedFlow(
-        1, Instant.EPOCH, flow, RuleOrigin.DEFAULT_DENY, NOBODY, NOBODY, Optional.empty());
+        1,
+        Instant.EPOCH,
+        event,
+        flow,
+        RuleOrigin.DEFAULT_DENY,
+        event == FlowEvent.VERDICT ? PolicyMatch.L3_L4 : PolicyMatch.NONE,
+        NOBODY,
+        NOBODY,
+        Optional.empty());
   }
 
   @Test
@@ -122,9 +136,16 @@ class BinaryMonitorTest {
                 + "00000000"
                 + "5000"
                 + "06"
-                + "05"),
+                + "15"),
         sample);
     assertTrue(sample.contains("86dd" + "60000000" + "0014" + "0640"), sample);
+  }
+
+  @Test
+  void flow_denied_isAVerdictWithTheReason() {
+    var denied = flow(Verdict.DENIED, Optional.of(DropReason.POLICY_DENY), "10.0.0.1", "10.0.0.2");
+    String sample = hex(monitor.flow(reported(FlowEvent.VERDICT, denied.flow())));
+    assertTrue(sample.contains("01010000" + "4bffffff" + "5000" + "06" + "11"), sample);
   }
 
   @Test
@@ -147,11 +168,7 @@ class BinaryMonitorTest {
             0,
             0x12,
             Optional.of(new FlowTrace(FlowTrace.Point.TO_STACK, FlowTrace.Life.REPLY)));
-    String sample =
-        hex(
-            monitor.flow(
-                new ReportedFlow(
-                    1, Instant.EPOCH, passed, RuleOrigin.NONE, NOBODY, NOBODY, Optional.empty())));
+    String sample = hex(monitor.flow(reported(FlowEvent.TRACE, passed)));
     assertTrue(
         sample.contains(
             "0403"

@@ -2,9 +2,14 @@
 package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.config.Seam;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.Flow;
+import io.cilium4j.core.PolicyMatch;
+import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.flow.FlowFollower;
 import io.cilium4j.datapath.flow.FlowLog;
 
@@ -23,14 +28,38 @@ public final class FlowFeature implements Feature {
     this.flows =
         new FlowLog(
             cookie -> policy.rules().snapshot().origin(cookie),
+            flow -> match(flow, endpoints.table(), policy),
             new KnownParties(identity.allocator().identities(), endpoints.table()),
             endpoints.options()::isWanted,
             context.config().flowsKept());
     this.follower = new FlowFollower(datapath.datapath(), flows);
     for (Seam<FlowSinkProvider> wanted : context.config().flowSinks()) {
       FlowSink sink = context.opened().add(wanted.provider().get().open(wanted.options()));
-      flows.listen(reported -> sink.accept(reported.flow()));
+      flows.listen(reported -> {
+        if (reported.isReport()) {
+          sink.accept(reported.flow());
+        }
+      });
     }
+  }
+
+  /** How closely the rule names the packet, as its endpoint's policy has it by now. */
+  private static PolicyMatch match(
+      Flow flow, Table<Integer, Endpoint> endpoints, PolicyFeature policy) {
+    boolean ingress = flow.direction() == TrafficDirection.INGRESS;
+    return endpoints
+        .get(flow.endpointId())
+        .flatMap(policy.controller()::policyOf)
+        .map(compiled ->
+            compiled
+                .state()
+                .match(
+                    flow.direction(),
+                    ingress ? flow.sourceIdentity() : flow.destinationIdentity(),
+                    flow.protocol(),
+                    flow.destinationPort(),
+                    flow.cookie()))
+        .orElse(PolicyMatch.NONE);
   }
 
   /** The last flows. */

@@ -54,6 +54,13 @@ public final class AccessFlows implements AccessLog {
   }
 
   @Override
+  public void passed(AccessRecord request) {
+    RuleOrigin rule = ruleOf(request);
+    flows.acceptRequest(flow(request, rule), rule, http(request, 0, 0));
+  }
+
+  /** Tells the answer, and of a request that did not pass first that it was made. */
+  @Override
   public void record(AccessRecord access) {
     received.increment();
     count(access.outcome()).increment();
@@ -62,17 +69,31 @@ public final class AccessFlows implements AccessLog {
       latencies.incrementAndGet((int) BOUNDS.stream().filter(bound -> bound < seconds).count());
       latencySeconds.add(seconds);
     }
-    RuleOrigin rule = access.decision().map(Decision::rule).orElse(RuleOrigin.DEFAULT_DENY);
-    flows.accept(
-        flow(access, rule),
-        rule,
-        new HttpAccess(
-            access.protocol().toString(),
-            access.method(),
-            access.path(),
-            access.host(),
-            access.status(),
-            access.latencyNanos()));
+    RuleOrigin rule = ruleOf(access);
+    Flow flow = flow(access, rule);
+    if (access.decision().filter(Decision::passes).isEmpty()) {
+      flows.acceptRequest(flow, rule, http(access, 0, 0));
+    }
+    if (access.status() != 0) {
+      flows.acceptResponse(
+          flow.reversed(access.timeNanos() + access.latencyNanos()),
+          rule,
+          http(access, access.status(), access.latencyNanos()));
+    }
+  }
+
+  private static RuleOrigin ruleOf(AccessRecord access) {
+    return access.decision().map(Decision::rule).orElse(RuleOrigin.DEFAULT_DENY);
+  }
+
+  private static HttpAccess http(AccessRecord access, int status, long latencyNanos) {
+    return new HttpAccess(
+        access.protocol().toString(),
+        access.method(),
+        access.path(),
+        access.host(),
+        status,
+        latencyNanos);
   }
 
   private LongAdder count(Outcome outcome) {
