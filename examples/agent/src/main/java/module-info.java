@@ -8,6 +8,7 @@ module io.cilium4j.agent {
   requires transitive io.cilium4j.cni;
   requires transitive io.cilium4j.core;
   requires transitive io.cilium4j.policy;
+  requires transitive io.cilium4j.service;
   requires io.cilium4j.datapath.proxy;
   requires io.cilium4j.documents;
   requires io.cilium4j.identity;

@@ -27,6 +27,16 @@ public interface DatapathProvider {
   Datapath open(Config config);
 
   /**
+   * Whether something of an instance goes on enforcing although no process of it runs, as far as a
+   * look tells that changes nothing. False for what ends with its process.
+   *
+   * @param instance its name
+   */
+  default boolean outlivesProcess(String instance) {
+    return false;
+  }
+
+  /**
    * Whether an implementation can run.
    *
    * @param usable whether it can

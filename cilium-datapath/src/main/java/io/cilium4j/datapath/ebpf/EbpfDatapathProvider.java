@@ -4,10 +4,13 @@ package io.cilium4j.datapath.ebpf;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider;
+import io.cilium4j.datapath.bpf.BpfFs;
 import io.cilium4j.datapath.bpf.Feature;
 import io.cilium4j.datapath.bpf.Probe;
 import io.cilium4j.datapath.bpf.Probes;
 import io.cilium4j.datapath.net.InstanceClaim;
+import io.cilium4j.datapath.net.InstanceNames;
+import java.nio.file.Files;
 import java.util.List;
 
 /** The kernel's eBPF as a datapath. */
@@ -45,6 +48,11 @@ public final class EbpfDatapathProvider implements DatapathProvider {
         true,
         "the kernel takes eBPF programs"
             + (Probes.of(Feature.TCX_LINK).isSupported() ? " and tcx links" : ""));
+  }
+
+  @Override
+  public boolean outlivesProcess(String instance) {
+    return Files.exists(BpfFs.DEFAULT_MOUNT.resolve(new InstanceNames(instance).pinFolder()));
   }
 
   @Override

@@ -8,8 +8,6 @@ import io.cilium4j.agent.endpoint.EndpointStore;
 import io.cilium4j.agent.state.InstanceLock;
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.Endpoint;
-import io.cilium4j.datapath.bpf.BpfFs;
-import io.cilium4j.datapath.net.InstanceNames;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.nio.file.Files;
@@ -25,9 +23,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by several threads.
  */
 final class AgentLife {
-
-  /** The datapath that keeps something in the kernel under a name. */
-  private static final String PINNING = "ebpf";
 
   private final AgentConfig config;
   private final StateFolder folder;
@@ -168,7 +163,7 @@ final class AgentLife {
       AgentRuntime ended = runtime;
       runtime = null;
       if (ended == null) {
-        if (!folder.hasDatapath() && !hasPins()) {
+        if (!folder.hasDatapath() && outliving().isEmpty()) {
           removeFolder();
           return;
         }
@@ -182,7 +177,10 @@ final class AgentLife {
 
   /** As {@link Agent#hasState}. */
   boolean hasState() {
-    return runtime != null || Files.exists(folder.lock()) || folder.hasDatapath() || hasPins();
+    return runtime != null
+        || Files.exists(folder.lock())
+        || folder.hasDatapath()
+        || outliving().isPresent();
   }
 
   /** What the folder says, or where it does not know, the kernel. */
@@ -190,12 +188,12 @@ final class AgentLife {
     return folder
         .datapathName(
             name -> name.equals(configured.provider().name()) || DatapathChoice.isInstalled(name))
-        .or(() -> hasPins() ? Optional.of(PINNING) : Optional.empty());
+        .or(this::outliving);
   }
 
-  private boolean hasPins() {
-    return Files.exists(
-        BpfFs.DEFAULT_MOUNT.resolve(new InstanceNames(config.instance()).pinFolder()));
+  /** The datapath that enforces without a process; absent if none does. */
+  private Optional<String> outliving() {
+    return DatapathChoice.outliving(config.instance());
   }
 
   /** What a start left that was cut off before it had a datapath. */

@@ -37,8 +37,8 @@ public interface AgentServices {
    * Puts a service, and waits until the datapath holds it. It outlives the agent.
    *
    * @return whether it is new
-   * @throws ServiceRefusedException if it makes no sense, or if its number or frontend is another
-   *     service's; then nothing changes
+   * @throws io.cilium4j.service.ServiceRefusedException if it makes no sense, or if its number or
+   *     frontend is another service's; then nothing changes
    * @throws io.cilium4j.core.state.StorageException if it cannot be stored; then nothing changes
    * @throws AgentException if it is stored, and the datapath does not hold it: the agent tries
    *     again

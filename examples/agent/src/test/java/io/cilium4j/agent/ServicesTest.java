@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.AgentEvent.ServiceDeleted;
 import io.cilium4j.agent.AgentEvent.ServiceUpserted;
-import io.cilium4j.agent.ServiceRefusedException.Part;
 import io.cilium4j.api.model.BackendAddress;
 import io.cilium4j.api.model.FrontendAddress;
 import io.cilium4j.api.model.Service;
@@ -20,6 +19,8 @@ import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.RowKind;
+import io.cilium4j.service.ServiceRefusedException;
+import io.cilium4j.service.ServiceRefusedException.Part;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
@@ -185,11 +186,11 @@ class ServicesTest extends AgentFixture {
           10.96.0.1   | 10.1.0.9    | frontend 10.96.0.1 80/TCP is that of the service
           10.96.0.7   | 10.1.0.9    | frontend 10.96.0.7 80/TCP is that of the service 7 already
           10.1.0.50   | 10.1.0.9    | 10.1.0.50 is a node's or a pod's own address
-          127.0.0.1   | 10.1.0.9    | frontend-address.ip 127.0.0.1: a loopback address
-          0.0.0.0     | 10.1.0.9    | frontend-address.ip 0.0.0.0: an unspecified address
-          10.96.0.8   | 127.0.0.1   | backend-addresses 127.0.0.1: a loopback address
-          10.96.0.8   | 169.254.0.1 | backend-addresses 169.254.0.1: a link-local address
-          10.96.0.8   | fd00:1::9   | backend-addresses fd00:1::9: its frontend 10.96.0.8 is of the other family
+          127.0.0.1   | 10.1.0.9    | frontend 127.0.0.1: a loopback address
+          0.0.0.0     | 10.1.0.9    | frontend 0.0.0.0: an unspecified address
+          10.96.0.8   | 127.0.0.1   | backend 127.0.0.1: a loopback address
+          10.96.0.8   | 169.254.0.1 | backend 169.254.0.1: a link-local address
+          10.96.0.8   | fd00:1::9   | backend fd00:1::9: its frontend 10.96.0.8 is of the other family
           """)
   void put_wrongOrAnothers_isRefusedAndChangesNothing(
       String frontend, String backend, String message) throws Exception {

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,8 +70,8 @@ final class Keeper {
       text.append("--net=").append(stage.pod(from).netns().path());
       text.append(" curl -sm 2 ").append(to).append('\n');
     }
-    if (stage.agent().datapathName().equals("ebpf")) {
-      String pins = "/sys/fs/bpf/" + new InstanceNames(Stage.INSTANCE).pinFolder();
+    Path pins = Path.of("/sys/fs/bpf", new InstanceNames(Stage.INSTANCE).pinFolder());
+    if (Files.exists(pins)) {
       text.append("  ls ").append(pins).append('\n');
       text.append("  bpftool map dump pinned ").append(pins).append("/cilium_policy\n");
     }

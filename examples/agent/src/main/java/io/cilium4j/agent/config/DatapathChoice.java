@@ -6,8 +6,10 @@ import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Availability;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Which datapath an agent uses, and why.
@@ -26,10 +28,7 @@ public record DatapathChoice(DatapathProvider provider, String reason) {
    * @throws AgentException if there is none, with the reason of each that was tried
    */
   public static DatapathChoice of(String name) {
-    List<DatapathProvider> known =
-        ServiceLoader.load(DatapathProvider.class).stream()
-            .map(ServiceLoader.Provider::get)
-            .toList();
+    List<DatapathProvider> known = known().toList();
     if (name.equals("auto")) {
       return firstUsable(known);
     }
@@ -45,8 +44,19 @@ public record DatapathChoice(DatapathProvider provider, String reason) {
 
   /** Whether a datapath of this name is installed. */
   public static boolean isInstalled(String name) {
-    return ServiceLoader.load(DatapathProvider.class).stream()
-        .anyMatch(each -> each.get().name().equals(name));
+    return known().anyMatch(each -> each.name().equals(name));
+  }
+
+  /** The name of the datapath that goes on enforcing for an instance; absent if none does. */
+  public static Optional<String> outliving(String instance) {
+    return known()
+        .filter(each -> each.outlivesProcess(instance))
+        .map(DatapathProvider::name)
+        .findFirst();
+  }
+
+  private static Stream<DatapathProvider> known() {
+    return ServiceLoader.load(DatapathProvider.class).stream().map(ServiceLoader.Provider::get);
   }
 
   /** The datapath of a provider that the caller brings. */

@@ -11,7 +11,7 @@ import io.cilium4j.agent.AgentEvent.PolicyDeleted;
 import io.cilium4j.agent.AgentEvent.PolicyUpdated;
 import io.cilium4j.agent.AgentEvent.ServiceDeleted;
 import io.cilium4j.agent.AgentEvent.ServiceUpserted;
-import io.cilium4j.agent.service.Frontend;
+import io.cilium4j.agent.service.ServiceSpecs;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
@@ -27,6 +27,7 @@ import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.PolicyResource;
 import io.cilium4j.policy.controller.AppliedPolicy;
 import io.cilium4j.policy.controller.RuleLabels;
+import io.cilium4j.service.Frontend;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -153,7 +154,7 @@ public final class AgentEvents implements AutoCloseable {
   private void tellService(Step<Long, Frontend> step) {
     tell(
         step.now().isPresent()
-            ? new ServiceUpserted(step.now().get().spec())
+            ? new ServiceUpserted(ServiceSpecs.of(step.now().get()))
             : new ServiceDeleted(step.key()));
   }
 

@@ -2,12 +2,12 @@
 package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.config.AgentConfig;
-import io.cilium4j.agent.service.Frontend;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
@@ -18,6 +18,7 @@ import io.cilium4j.datapath.net.Nft;
 import io.cilium4j.datapath.net.NodePorts;
 import io.cilium4j.datapath.net.NodePorts.ExternalFrontend;
 import io.cilium4j.datapath.net.NodePorts.Scope;
+import io.cilium4j.service.Frontend;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -152,7 +153,9 @@ public final class NodePortFeature implements Feature {
       return;
     }
     List<ExternalFrontend> served = new ArrayList<>();
-    services.forEach(row -> row.value().external(config.nodeName()).ifPresent(served::add));
+    for (var row : services) {
+      row.value().outside(config.nodeName()).map(NodePortFeature::external).ifPresent(served::add);
+    }
     if (served.isEmpty() && !isWritten && !table.orElseThrow().isThere()) {
       return;
     }
@@ -161,6 +164,17 @@ public final class NodePortFeature implements Feature {
             config.podCidrs(), others.map(MasqueradeFeature::nodes).orElse(List.of()));
     table.orElseThrow().apply(new Scope(served, config.podCidrs(), inside));
     isWritten = true;
+  }
+
+  private static ExternalFrontend external(Frontend.Outside outside) {
+    FrontendRow row = outside.row();
+    return new ExternalFrontend(
+        row.service(),
+        row.key(),
+        row.candidates(),
+        row.affinitySeconds() > 0,
+        outside.sources(),
+        outside.isLocal());
   }
 
   /** Removes what this or an earlier run of the instance did; to be called when all has stopped. */

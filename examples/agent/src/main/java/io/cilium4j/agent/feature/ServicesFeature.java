@@ -3,9 +3,8 @@ package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.AgentServices;
 import io.cilium4j.agent.config.AgentConfig;
-import io.cilium4j.agent.service.Frontend;
 import io.cilium4j.agent.service.NodeServices;
-import io.cilium4j.agent.service.ServiceController;
+import io.cilium4j.agent.service.SpecRequest;
 import io.cilium4j.agent.state.FileTable;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.metrics.MetricFamily;
@@ -18,6 +17,9 @@ import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.service.Frontend;
+import io.cilium4j.service.RequestedServices;
+import io.cilium4j.service.ServiceController;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -37,14 +39,15 @@ public final class ServicesFeature implements Feature {
       IdentityFeature identity,
       DatapathFeature datapath) {
     AgentConfig config = context.config();
-    StoredTable<Long, ServiceSpec> given =
-        new FileTable<>("services", context.folder(), ServiceSpec.class);
+    StoredTable<Long, SpecRequest> requests =
+        new FileTable<>(
+            "services", context.folder(), ServiceSpec.class, SpecRequest::new, SpecRequest::spec);
     this.controller =
         new ServiceController(
             new ServiceController.Inputs(
                 source.resources(),
                 source.pods(),
-                given.table(),
+                requests.table(),
                 identity.ipcache().table(),
                 identity.nodeAddresses(),
                 config.podCidrs(),
@@ -60,7 +63,10 @@ public final class ServicesFeature implements Feature {
                     context.thread("service-reconciler")))
             : Optional.empty();
     this.services =
-        new NodeServices(controller, given, reconciler, datapath.datapath()::capabilities);
+        new NodeServices(
+            controller,
+            new RequestedServices<>(controller, requests, reconciler),
+            datapath.datapath());
   }
 
   /** What clients ask. */

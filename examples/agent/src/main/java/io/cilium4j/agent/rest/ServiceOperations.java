@@ -2,10 +2,10 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
-import io.cilium4j.agent.ServiceRefusedException;
 import io.cilium4j.api.model.BackendAddress;
 import io.cilium4j.api.model.FrontendAddress;
 import io.cilium4j.api.model.ServiceSpec;
+import io.cilium4j.service.ServiceRefusedException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;

@@ -9,6 +9,7 @@ import io.cilium4j.core.state.TableWriter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
@@ -20,7 +21,7 @@ import tools.jackson.core.JacksonException;
  *
  * <p>Safe for use by several threads.
  *
- * @param <V> a record of the API
+ * @param <V> the value
  */
 public final class FileTable<V> implements StoredTable<Long, V> {
   private static final Logger LOG = LoggerFactory.getLogger(FileTable.class);
@@ -35,18 +36,40 @@ public final class FileTable<V> implements StoredTable<Long, V> {
   private final StateFolder folder;
   private final ReentrantLock lock = new ReentrantLock();
   private final TableWriter<Long, V> rows;
+  private final Function<V, byte[]> writing;
 
-  /** Reads what an earlier run kept; a file that cannot be read costs its row and no more. */
+  /**
+   * Reads what an earlier run kept; a file that cannot be read costs its row and no more.
+   *
+   * @param type a record that stands in the files as JSON
+   */
   public FileTable(String name, StateFolder folder, Class<V> type) {
+    this(name, folder, type, Function.identity(), Function.identity());
+  }
+
+  /**
+   * Reads what an earlier run kept; a file that cannot be read costs its row and no more.
+   *
+   * @param type a record that stands in the files as JSON
+   * @param reading the value of such a record
+   * @param writing the record of a value
+   */
+  public <T> FileTable(
+      String name,
+      StateFolder folder,
+      Class<T> type,
+      Function<T, V> reading,
+      Function<V, T> writing) {
     this.name = name;
     this.folder = folder;
     this.files = folder.specs(name);
+    this.writing = value -> ApiJson.mapper().writeValueAsBytes(writing.apply(value));
     this.rows = TableWriter.create(name);
     for (Path file : AtomicFiles.list(files, SUFFIX)) {
       String text = String.valueOf(file.getFileName());
       try {
         long id = Long.parseLong(text.substring(0, text.length() - SUFFIX.length()));
-        rows.put(id, ApiJson.mapper().readValue(AtomicFiles.read(file), type));
+        rows.put(id, reading.apply(ApiJson.mapper().readValue(AtomicFiles.read(file), type)));
       } catch (IOException | JacksonException | IllegalArgumentException e) {
         LOG.warn("state lost table={} file={} error=\"{}\"", name, file, e.getMessage());
         AtomicFiles.setAside(file);
@@ -69,7 +92,7 @@ public final class FileTable<V> implements StoredTable<Long, V> {
         throw new StorageException(name + ": more than " + MAX_ROWS);
       }
       folder.createSpecs(name);
-      AtomicFiles.write(file(id), ApiJson.mapper().writeValueAsBytes(value));
+      AtomicFiles.write(file(id), writing.apply(value));
       rows.put(id, value);
       return isNew;
     } catch (IOException e) {

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.service;
+
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * An address and port of a service, as its owner wants it.
+ *
+ * @param number its number, 1 to 65535
+ * @param type who asks it
+ * @param backends what stands behind it, each once
+ * @param affinitySeconds for how long a client keeps its backend; 0 if it does not
+ * @param refusal why it is not carried out; empty if it is
+ */
+public record Frontend(
+    int number,
+    FrontendKey key,
+    FrontendType type,
+    FrontendOwner owner,
+    List<PlacedBackend> backends,
+    int affinitySeconds,
+    String refusal) {
+  public Frontend {
+    backends = List.copyOf(backends);
+  }
+
+  /**
+   * What clients outside of the cluster are served of a frontend.
+   *
+   * @param row the frontend with the backends that they are led to
+   * @param sources prefixes whose addresses are served; empty for everybody
+   * @param isLocal whether they are led to backends of this node only
+   */
+  public record Outside(FrontendRow row, List<IpPrefix> sources, boolean isLocal) {
+    public Outside {
+      sources = List.copyOf(sources);
+    }
+  }
+
+  /** Whether the datapath is to hold it. */
+  public boolean isInForce() {
+    return refusal.isEmpty();
+  }
+
+  /** What the datapath is to hold of it. */
+  public FrontendRow row() {
+    return rowOf(backends);
+  }
+
+  /**
+   * What clients outside of the cluster are served of it; absent for nothing.
+   *
+   * @param node this node
+   */
+  public Optional<Outside> outside(String node) {
+    if (!type.isExternal() || !isInForce() || !(owner instanceof KubernetesService service)) {
+      return Optional.empty();
+    }
+    boolean isLocal = service.isExternallyLocal();
+    List<PlacedBackend> served =
+        isLocal ? backends.stream().filter(each -> each.node().equals(node)).toList() : backends;
+    return Optional.of(
+        new Outside(
+            rowOf(served),
+            type == FrontendType.LOAD_BALANCER ? service.external().sources() : List.of(),
+            isLocal));
+  }
+
+  private FrontendRow rowOf(List<PlacedBackend> some) {
+    return new FrontendRow(
+        key, number, some.stream().map(PlacedBackend::backend).toList(), affinitySeconds);
+  }
+}
