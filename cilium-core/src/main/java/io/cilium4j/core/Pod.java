@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param hostNetwork whether it shares the node's network and so is no endpoint
  * @param namedPorts the container ports that have a name
  * @param hostPorts the container ports that its node is asked at
+ * @param workload who keeps it running; absent for a pod of its own
  */
 public record Pod(
     String namespace,
@@ -29,7 +30,8 @@ public record Pod(
     List<IpAddress> addresses,
     boolean hostNetwork,
     Map<String, Endpoint.NamedPort> namedPorts,
-    List<HostPort> hostPorts) {
+    List<HostPort> hostPorts,
+    Optional<Workload> workload) {
 
   /**
    * A container port at which the node is asked.
@@ -42,6 +44,13 @@ public record Pod(
   public record HostPort(
       Optional<IpAddress> address, int port, Protocol protocol, int containerPort) {}
 
+  /**
+   * Who keeps pods running.
+   *
+   * @param kind {@code Deployment}, {@code DaemonSet} and the like
+   */
+  public record Workload(String kind, String name) {}
+
   /** The account of a pod that names none. */
   public static final String DEFAULT_SERVICE_ACCOUNT = "default";
 
@@ -52,7 +61,7 @@ public record Pod(
     hostPorts = List.copyOf(hostPorts);
   }
 
-  /** A pod whose node is not asked for it. */
+  /** A pod of its own, whose node is not asked for it. */
   public Pod(
       String namespace,
       String name,
@@ -73,7 +82,8 @@ public record Pod(
         addresses,
         hostNetwork,
         namedPorts,
-        List.of());
+        List.of(),
+        Optional.empty());
   }
 
   /** The object it is. */

@@ -57,6 +57,35 @@ class ManifestsTest {
     assertEquals(message, e.getMessage());
   }
 
+  /** As Cilium tells it: by the controller's name, and only of pods that something made. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          web-7f9-x | web-7f9- | 7f9 | ReplicaSet | web-7f9     | Deployment web
+          web-x     | web-     | ''  | ReplicaSet | web         | ReplicaSet web
+          web-0     | web-     | ''  | StatefulSet| web         | StatefulSet web
+          b-29-x    | b-29-    | ''  | Job        | b-29388600  | CronJob b
+          b-x       | b-       | ''  | Job        | b           | Job b
+          web       | ''       | ''  | ReplicaSet | web         | none
+          """)
+  void convert_podWithAnOwner_knowsItsWorkload(
+      String name, String generated, String hash, String kind, String owner, String workload)
+      throws Exception {
+    String yaml =
+        """
+        {apiVersion: v1, kind: Pod, metadata: {name: %s, generateName: "%s",
+          labels: {pod-template-hash: "%s"},
+          ownerReferences: [{kind: Node, name: n}, {kind: %s, name: %s, controller: true}]}}
+        """
+            .formatted(name, generated, hash, kind, owner);
+    var manifest = Manifests.convert(reader.read(yaml).getFirst().tree(), "a.yaml").orElseThrow();
+    var pod = assertInstanceOf(Manifest.PodManifest.class, manifest).pod();
+    assertEquals(
+        workload, pod.workload().map(each -> each.kind() + " " + each.name()).orElse("none"));
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

@@ -267,7 +267,8 @@ class ExternalFrontendsTest {
         List.of(IpAddress.parse("10.1.0.9"), IpAddress.parse("fd00::9")),
         false,
         Map.of(),
-        List.of(ports));
+        List.of(ports),
+        Optional.empty());
   }
 
   private void putPod(Pod pod) {

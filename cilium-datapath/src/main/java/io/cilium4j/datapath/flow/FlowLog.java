@@ -9,8 +9,11 @@ import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.spi.FlowSink;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -35,17 +38,22 @@ public final class FlowLog implements FlowSink {
   /** Most flows that can be kept, about 25 MB. */
   public static final int MAX_CAPACITY = 65_535;
 
-  /** Says whose an address is at this moment. */
+  /** Says whose addresses are at this moment. */
   @FunctionalInterface
   public interface Parties {
-    /**
-     * Who has an address.
-     *
-     * @param identity what the datapath took it for
-     * @param endpointId the endpoint of this node that it is known to be; 0 if that is not known
-     */
-    FlowParty of(IpAddress address, int identity, int endpointId);
+    /** Who has an address. */
+    FlowParty of(End end);
   }
+
+  /**
+   * One end of a flow, as the datapath knows it.
+   *
+   * @param port its port; 0 where the protocol has none
+   * @param identity what the datapath took it for
+   * @param endpointId the endpoint of this node that it is known to be; 0 if that is not known
+   * @param other the address of the other end
+   */
+  public record End(IpAddress address, int port, int identity, int endpointId, IpAddress other) {}
 
   /** The reasons of drops that are a policy's word. */
   private static final Set<DropReason> POLICY_DROPS =
@@ -57,6 +65,8 @@ public final class FlowLog implements FlowSink {
   private final Predicate<Flow> wanted;
   private final List<Consumer<? super ReportedFlow>> listeners = new CopyOnWriteArrayList<>();
 
+  private final Map<String, String> problems = new ConcurrentHashMap<>();
+  private final EventClock clock = new EventClock();
   private final Ring<ReportedFlow> ring;
 
   /** Whether other programs can read it. */
@@ -120,14 +130,25 @@ public final class FlowLog implements FlowSink {
   }
 
   private void add(FlowEvent event, Flow flow, RuleOrigin rule, @Nullable HttpAccess http) {
-    // Flows have the kernel's monotonic clock, which is that of System.nanoTime.
-    long age = Math.max(0, System.nanoTime() - flow.timeNanos());
-    Instant time = Instant.now().minusNanos(age);
+    Instant time = clock.at(flow.timeNanos());
     boolean isSource = ReportedFlow.isSource(event, flow);
     int id = flow.endpointId();
-    FlowParty source = parties.of(flow.source(), flow.sourceIdentity(), isSource ? id : 0);
+    FlowParty source =
+        parties.of(
+            new End(
+                flow.source(),
+                flow.sourcePort(),
+                flow.sourceIdentity(),
+                isSource ? id : 0,
+                flow.destination()));
     FlowParty destination =
-        parties.of(flow.destination(), flow.destinationIdentity(), isSource ? 0 : id);
+        parties.of(
+            new End(
+                flow.destination(),
+                flow.destinationPort(),
+                flow.destinationIdentity(),
+                isSource ? 0 : id,
+                flow.source()));
     boolean hasRule = event == FlowEvent.VERDICT && flow.cookie() != 0;
     PolicyMatch match = hasRule ? matches.apply(flow) : PolicyMatch.NONE;
     ReportedFlow reported =
@@ -179,6 +200,20 @@ public final class FlowLog implements FlowSink {
   /** Notes that other programs can read it from now on, or no longer can. */
   public void setServed(boolean isServed) {
     this.served = isServed;
+  }
+
+  /** What is wrong with what serves them, a whole line each, by where it is wrong. */
+  public Map<String, String> problems() {
+    return new TreeMap<>(problems);
+  }
+
+  /** Notes that something is wrong, or no longer is. */
+  public void note(String where, Optional<String> problem) {
+    if (problem.isPresent()) {
+      problems.put(where, problem.get());
+    } else {
+      problems.remove(where);
+    }
   }
 
   /** How many flows are kept at most. */

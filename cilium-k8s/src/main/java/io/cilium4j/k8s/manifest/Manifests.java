@@ -84,6 +84,7 @@ public final class Manifests {
     Map<String, @Nullable Object> spec = Fields.object(document, "", "spec");
     Map<String, @Nullable Object> status = Fields.object(document, "", "status");
     String phase = Fields.text(status, "status", "phase").orElse("");
+    Map<String, String> labels = Fields.labels(metadata);
     boolean ended = phase.equals("Succeeded") || phase.equals("Failed");
     return new Manifest.PodManifest(
         new Pod(
@@ -91,14 +92,15 @@ public final class Manifests {
             Fields.name(metadata),
             Fields.text(metadata, "metadata", "uid").orElse(""),
             Fields.text(spec, "spec", "nodeName").filter(name -> !name.isEmpty()),
-            Fields.labels(metadata),
+            labels,
             Fields.text(spec, "spec", "serviceAccountName")
                 .filter(name -> !name.isEmpty())
                 .orElse(Pod.DEFAULT_SERVICE_ACCOUNT),
             ended ? List.of() : podAddresses(status),
             Fields.flag(spec, "spec", "hostNetwork"),
             namedPorts(spec),
-            hostPorts(spec)));
+            hostPorts(spec),
+            Workloads.of(metadata, labels)));
   }
 
   private static List<IpAddress> podAddresses(Map<String, @Nullable Object> status)

@@ -109,11 +109,12 @@ final class AgentRuntime implements AutoCloseable {
     this.policy = new PolicyFeature(context, table.table(), source, addresses, identity, datapath);
     this.endpoints =
         new EndpointFeature(context, table, source, addresses, identity, datapath, policy, mtu);
-    this.flows = new FlowFeature(context, datapath, identity, policy, endpoints);
-    this.proxy = new ProxyFeature(context, table.table(), datapath, policy, flows);
-    this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.services = new ServicesFeature(context, source, identity, datapath);
     this.kept = new KeptFeature(context);
+    this.flows =
+        new FlowFeature(context, datapath, identity, policy, endpoints, source, services, kept);
+    this.proxy = new ProxyFeature(context, table.table(), datapath, policy, flows);
+    this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.nodes =
         config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
     this.masquerade = new MasqueradeFeature(context, datapath, nodes);

@@ -2,6 +2,7 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.state.Index;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
@@ -9,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -54,13 +56,25 @@ public final class DnsCache {
     }
   }
 
-  private final TableWriter<Key, Answer> answers = TableWriter.create("dns-cache");
+  private static final Index<IpAddress, Answer> ADDRESS = Index.of("address", Answer::addresses);
+
+  private final TableWriter<Key, Answer> answers =
+      TableWriter.create("dns-cache", Comparator.naturalOrder(), Set.of(), List.of(ADDRESS));
 
   public DnsCache() {}
 
   /** The answers. */
   public Table<Key, Answer> answers() {
     return answers.table();
+  }
+
+  /** The names for which an endpoint was told an address, without the closing dot. */
+  public List<String> namesOf(int endpointId, IpAddress address) {
+    return answers.table().snapshot().rows(ADDRESS, address).stream()
+        .filter(row -> row.key().endpointId() == endpointId)
+        .map(row -> row.key().name())
+        .map(name -> name.endsWith(".") ? name.substring(0, name.length() - 1) : name)
+        .toList();
   }
 
   /** Notes an answer, in place of an earlier one; the oldest goes where there are too many. */

@@ -4,6 +4,7 @@ package io.cilium4j.datapath.observer;
 import com.google.protobuf.FieldMask;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
+import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.flow.Ring;
 import io.cilium4j.datapath.observer.proto.ExportEvent;
@@ -16,6 +17,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -24,7 +26,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Writes flows to a file as they come, each an object of JSON on a line, in the form that {@code
  * hubble observe --input-file} reads. A reader of the log like any other: if it is too slow, a line
- * tells how many flows it lost.
+ * tells how many flows it lost. Where the file cannot be written, {@link FlowLog#problems} says so,
+ * and it is tried again.
  */
 public final class FlowExporter implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(FlowExporter.class);
@@ -34,8 +37,12 @@ public final class FlowExporter implements AutoCloseable {
 
   private static final int STEP = 256;
 
+  /** Where a problem of it shows. */
+  private static final String PROBLEM = "hubble-export-file-path";
+
   private final ExportConfig config;
   private final Observer observer;
+  private final FlowLog flows;
   private final Ring<ReportedFlow> ring;
   private final Predicate<ReportedFlow> wanted;
   private final UnaryOperator<Flow> mask;
@@ -48,7 +55,8 @@ public final class FlowExporter implements AutoCloseable {
   private FlowExporter(ExportConfig config, ObserverConfig served, Clock clock) throws IOException {
     this.config = config;
     this.observer = new Observer(served);
-    this.ring = served.flows().ring();
+    this.flows = served.flows();
+    this.ring = flows.ring();
     this.wanted =
         FlowFilters.wanted(
             filters("allowlist", config.allowed()),
@@ -87,32 +95,55 @@ public final class FlowExporter implements AutoCloseable {
 
   private void export(long from) {
     long next = from;
+    boolean fails = false;
     try {
       while (true) {
-        Ring.Batch<ReportedFlow> batch = ring.read(next, STEP);
-        if (batch.lost() > 0) {
-          write(observer.lost(batch.lost()));
-        }
-        next += batch.lost() + batch.items().size();
-        for (ReportedFlow flow : batch.items()) {
-          if (wanted.test(flow)) {
-            write(observer.answer(mask.apply(observer.messages().message(flow))));
+        try {
+          if (fails) {
+            file.reopen();
           }
-        }
-        if (batch.items().isEmpty()) {
-          file.flush();
+          Ring.Batch<ReportedFlow> batch = ring.read(next, STEP);
+          write(batch);
+          next += batch.lost() + batch.items().size();
+          if (fails) {
+            fails = false;
+            flows.note(PROBLEM, Optional.empty());
+            LOG.info("flows are exported again file={}", config.file());
+          }
+          if (batch.items().isEmpty()) {
+            if (closed) {
+              return;
+            }
+            ring.await(next, LOOK);
+          }
+        } catch (IOException e) {
+          flows.note(PROBLEM, Optional.of(config.file() + ": flows are not exported: " + e));
+          if (!fails) {
+            LOG.error("flows are not exported file={} error=\"{}\"", config.file(), e.toString());
+          }
           if (closed) {
             return;
           }
-          ring.await(next, LOOK);
+          fails = true;
+          Thread.sleep(LOOK);
         }
       }
-    } catch (IOException e) {
-      LOG.error(
-          "flows are not exported any more file={} error=\"{}\"", config.file(), e.toString());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** All of it, or none as far as anybody reads. */
+  private void write(Ring.Batch<ReportedFlow> batch) throws IOException {
+    if (batch.lost() > 0) {
+      write(observer.lost(batch.lost()));
+    }
+    for (ReportedFlow flow : batch.items()) {
+      if (wanted.test(flow)) {
+        write(observer.answer(mask.apply(observer.messages().message(flow))));
+      }
+    }
+    file.flush();
   }
 
   private void write(GetFlowsResponse answer) throws IOException {

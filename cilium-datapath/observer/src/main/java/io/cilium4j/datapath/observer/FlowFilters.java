@@ -100,9 +100,19 @@ final class FlowFilters {
         case FlowFilter.DESTINATION_LABEL_FIELD_NUMBER ->
             labels(filter.getDestinationLabelList(), ReportedFlow::destination);
         case FlowFilter.SOURCE_CLUSTER_NAME_FIELD_NUMBER ->
-            among(filter.getSourceClusterNameList(), _ -> messages.cluster());
+            among(filter.getSourceClusterNameList(), each -> FlowMessages.clusterOf(each.source()));
         case FlowFilter.DESTINATION_CLUSTER_NAME_FIELD_NUMBER ->
-            among(filter.getDestinationClusterNameList(), _ -> messages.cluster());
+            among(
+                filter.getDestinationClusterNameList(),
+                each -> FlowMessages.clusterOf(each.destination()));
+        case FlowFilter.SOURCE_WORKLOAD_FIELD_NUMBER,
+            FlowFilter.DESTINATION_WORKLOAD_FIELD_NUMBER,
+            FlowFilter.SOURCE_SERVICE_FIELD_NUMBER,
+            FlowFilter.DESTINATION_SERVICE_FIELD_NUMBER,
+            FlowFilter.SOURCE_FQDN_FIELD_NUMBER,
+            FlowFilter.DESTINATION_FQDN_FIELD_NUMBER,
+            FlowFilter.INTERFACE_FIELD_NUMBER ->
+            FactFilters.test(field.getNumber(), filter);
         case FlowFilter.SOURCE_IDENTITY_FIELD_NUMBER ->
             among(filter.getSourceIdentityList(), each -> each.source().identity());
         case FlowFilter.DESTINATION_IDENTITY_FIELD_NUMBER ->
@@ -131,8 +141,13 @@ final class FlowFilters {
         case FlowFilter.HTTP_STATUS_CODE_FIELD_NUMBER,
             FlowFilter.HTTP_METHOD_FIELD_NUMBER,
             FlowFilter.HTTP_PATH_FIELD_NUMBER,
-            FlowFilter.HTTP_URL_FIELD_NUMBER ->
+            FlowFilter.HTTP_URL_FIELD_NUMBER,
+            FlowFilter.HTTP_HEADER_FIELD_NUMBER ->
             http(field, filter);
+        case FlowFilter.TRACE_ID_FIELD_NUMBER ->
+            among(filter.getTraceIdList(), each -> each.http().map(Layers::traceId).orElse(""));
+        // No packet is marked for tracing.
+        case FlowFilter.IP_TRACE_ID_FIELD_NUMBER -> among(filter.getIpTraceIdList(), _ -> 0L);
         case FlowFilter.DNS_QUERY_FIELD_NUMBER -> {
           HttpFilters.compile(filter.getDnsQueryList());
           yield _ -> false; // There are no flows of DNS.
@@ -167,28 +182,31 @@ final class FlowFilters {
   }
 
   /** A namespace, or none for any, and how a name begins. Without a slash it is of "default". */
-  private record PodFilter(String namespace, String prefix) {
-    static PodFilter parse(String text) {
+  record NameFilter(String namespace, String prefix) {
+    static NameFilter parse(String text) {
       if (text.isEmpty()) {
         throw new IllegalArgumentException("empty: wanted [NAMESPACE/]NAME");
       }
       int slash = text.indexOf('/');
       return slash < 0
-          ? new PodFilter("default", text)
-          : new PodFilter(text.substring(0, slash), text.substring(slash + 1));
+          ? new NameFilter("default", text)
+          : new NameFilter(text.substring(0, slash), text.substring(slash + 1));
     }
 
-    boolean matches(FlowParty party) {
-      return !(party.namespace().isEmpty() && party.pod().isEmpty())
-          && party.pod().startsWith(prefix)
-          && (namespace.isEmpty() || namespace.equals(party.namespace()));
+    boolean matches(String itsNamespace, String itsName) {
+      return !(itsNamespace.isEmpty() && itsName.isEmpty())
+          && itsName.startsWith(prefix)
+          && (namespace.isEmpty() || namespace.equals(itsNamespace));
     }
   }
 
   private static Predicate<ReportedFlow> pods(
       List<String> texts, Function<ReportedFlow, FlowParty> of) {
-    List<PodFilter> filters = texts.stream().map(PodFilter::parse).toList();
-    return flow -> filters.stream().anyMatch(each -> each.matches(of.apply(flow)));
+    List<NameFilter> filters = texts.stream().map(NameFilter::parse).toList();
+    return flow -> {
+      FlowParty party = of.apply(flow);
+      return filters.stream().anyMatch(each -> each.matches(party.namespace(), party.pod()));
+    };
   }
 
   private static Predicate<ReportedFlow> labels(
@@ -229,6 +247,7 @@ final class FlowFilters {
           HttpFilters.statuses(filter.getHttpStatusCodeList());
       case FlowFilter.HTTP_METHOD_FIELD_NUMBER -> HttpFilters.methods(filter.getHttpMethodList());
       case FlowFilter.HTTP_PATH_FIELD_NUMBER -> HttpFilters.paths(filter.getHttpPathList());
+      case FlowFilter.HTTP_HEADER_FIELD_NUMBER -> HttpFilters.headers(filter.getHttpHeaderList());
       default -> HttpFilters.urls(filter.getHttpUrlList());
     };
   }

@@ -8,22 +8,32 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Label;
+import io.cilium4j.core.LabelSource;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.FlowParty;
+import io.cilium4j.datapath.flow.FlowParty.Device;
+import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.CiliumEventType;
 import io.cilium4j.datapath.observer.proto.Endpoint;
 import io.cilium4j.datapath.observer.proto.FlowType;
 import io.cilium4j.datapath.observer.proto.IP;
 import io.cilium4j.datapath.observer.proto.IPVersion;
+import io.cilium4j.datapath.observer.proto.NetworkInterface;
 import io.cilium4j.datapath.observer.proto.Policy;
+import io.cilium4j.datapath.observer.proto.Service;
+import io.cilium4j.datapath.observer.proto.TraceContext;
 import io.cilium4j.datapath.observer.proto.TraceObservationPoint;
+import io.cilium4j.datapath.observer.proto.TraceParent;
 import io.cilium4j.datapath.observer.proto.TraceReason;
 import io.cilium4j.datapath.observer.proto.Verdict;
+import io.cilium4j.datapath.observer.proto.Workload;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 /** Flows as messages of the protocol. Immutable. */
@@ -37,6 +47,8 @@ final class FlowMessages {
 
   /** Of a request that a proxy decided. */
   static final int ACCESS_EVENT = 129;
+
+  private static final String CLUSTER = "io.cilium.k8s.policy.cluster";
 
   private final String node;
   private final String cluster;
@@ -53,10 +65,6 @@ final class FlowMessages {
   /** The node as the protocol names it: {@code CLUSTER/NODE}. */
   String node() {
     return cluster + "/" + node;
-  }
-
-  String cluster() {
-    return cluster;
   }
 
   /** A flow's name, unique over nodes and starts. */
@@ -83,8 +91,15 @@ final class FlowMessages {
             .setTrafficDirection(direction(flow));
     Layers.layer4(reported).ifPresent(message::setL4);
     if (reported.http().isPresent()) {
-      message.setType(FlowType.L7).setL7(Layers.layer7(reported.http().get(), reported.event()));
+      HttpAccess http = reported.http().get();
+      message.setType(FlowType.L7).setL7(Layers.layer7(http, reported.event()));
+      String trace = Layers.traceId(http);
+      if (!trace.isEmpty()) {
+        message.setTraceContext(
+            TraceContext.newBuilder().setParent(TraceParent.newBuilder().setTraceId(trace)));
+      }
     }
+    addFacts(message, reported);
     flow.trace().ifPresent(trace -> message.setTraceObservationPoint(point(trace)));
     flow.trace().ifPresent(trace -> message.setTraceReason(reason(trace)));
     if (reported.http().isPresent() || !reported.isDropped()) {
@@ -96,6 +111,19 @@ final class FlowMessages {
       addPolicy(message, flow, reported.rule());
     }
     return message.build();
+  }
+
+  private static void addFacts(
+      io.cilium4j.datapath.observer.proto.Flow.Builder message, ReportedFlow reported) {
+    FlowParty.Facts source = reported.source().facts();
+    FlowParty.Facts destination = reported.destination().facts();
+    message.addAllSourceNames(source.names()).addAllDestinationNames(destination.names());
+    source.service().ifPresent(each -> message.setSourceService(service(each)));
+    destination.service().ifPresent(each -> message.setDestinationService(service(each)));
+    device(reported)
+        .ifPresent(each ->
+            message.setInterface(
+                NetworkInterface.newBuilder().setIndex(each.index()).setName(each.name())));
   }
 
   /** The protocol has a number of its own for what is zero in an event. */
@@ -190,13 +218,41 @@ final class FlowMessages {
         Endpoint.newBuilder()
             .setID(party.endpointId())
             .setIdentity(party.identity())
-            .setClusterName(cluster)
+            .setClusterName(clusterOf(party))
             .setNamespace(party.namespace())
             .setPodName(party.pod());
     for (Label label : party.labels()) {
       message.addLabels(label.toString());
     }
+    party
+        .facts()
+        .workload()
+        .ifPresent(each ->
+            message.addWorkloads(Workload.newBuilder().setKind(each.kind()).setName(each.name())));
     return message.build();
+  }
+
+  /** The cluster of a pod, which its labels tell; empty for what is none. */
+  static String clusterOf(FlowParty party) {
+    for (Label label : party.labels()) {
+      if (label.key().equals(CLUSTER) && label.source().equals(LabelSource.K8S)) {
+        return label.value();
+      }
+    }
+    return "";
+  }
+
+  private static Service service(ResourceKey key) {
+    return Service.newBuilder().setNamespace(key.namespace()).setName(key.name()).build();
+  }
+
+  /** The device of the endpoint that a packet goes to. */
+  static Optional<Device> device(ReportedFlow reported) {
+    return reported
+        .flow()
+        .trace()
+        .filter(trace -> trace.point() == FlowTrace.Point.TO_ENDPOINT)
+        .flatMap(_ -> reported.destination().facts().device());
   }
 
   private static void addPolicy(

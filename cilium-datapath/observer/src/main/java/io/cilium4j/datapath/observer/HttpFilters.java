@@ -6,12 +6,14 @@ import io.cilium4j.core.re2j.PatternSyntaxException;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.EventTypeFilter;
+import io.cilium4j.datapath.observer.proto.HTTPHeader;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /** Filters by the request inside a flow. A flow without one passes none of them. */
 final class HttpFilters {
@@ -64,6 +66,15 @@ final class HttpFilters {
           int query = http.path().indexOf('?');
           return query < 0 ? http.path() : http.path().substring(0, query);
         });
+  }
+
+  /** By a header as it is told, name and value. */
+  static Predicate<ReportedFlow> headers(List<HTTPHeader> headers) {
+    Set<HttpAccess.Header> wanted =
+        headers.stream()
+            .map(each -> new HttpAccess.Header(each.getKey(), each.getValue()))
+            .collect(Collectors.toSet());
+    return test(http -> http.headers().stream().anyMatch(wanted::contains));
   }
 
   static Predicate<ReportedFlow> urls(List<String> expressions) {

@@ -7,6 +7,7 @@ import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.HTTP;
+import io.cilium4j.datapath.observer.proto.HTTPHeader;
 import io.cilium4j.datapath.observer.proto.ICMPv4;
 import io.cilium4j.datapath.observer.proto.ICMPv6;
 import io.cilium4j.datapath.observer.proto.L7FlowType;
@@ -19,6 +20,8 @@ import io.cilium4j.datapath.observer.proto.UDP;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /** What stands above IP in a flow, as messages and as clients show it. */
@@ -62,6 +65,10 @@ final class Layers {
           134, "RouterAdvertisement",
           135, "NeighborSolicitation",
           136, "NeighborAdvertisement");
+
+  /** Version, trace, parent, flags. */
+  private static final Pattern TRACE_PARENT =
+      Pattern.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?");
 
   private static final long NANOS_PER_MILLI = 1_000_000;
 
@@ -124,16 +131,31 @@ final class Layers {
 
   /** A request, or an answer with the request that it belongs to. */
   static Layer7 layer7(HttpAccess http, FlowEvent event) {
+    var message =
+        HTTP.newBuilder()
+            .setCode(http.status())
+            .setMethod(http.method())
+            .setUrl(url(http))
+            .setProtocol(http.protocol());
+    for (HttpAccess.Header header : http.headers()) {
+      message.addHeaders(HTTPHeader.newBuilder().setKey(header.name()).setValue(header.value()));
+    }
     return Layer7.newBuilder()
         .setType(event == FlowEvent.RESPONSE ? L7FlowType.RESPONSE : L7FlowType.REQUEST)
         .setLatencyNs(http.latencyNanos())
-        .setHttp(
-            HTTP.newBuilder()
-                .setCode(http.status())
-                .setMethod(http.method())
-                .setUrl(url(http))
-                .setProtocol(http.protocol()))
+        .setHttp(message)
         .build();
+  }
+
+  /** The trace that a request says it is part of, by W3C's trace context; empty for none. */
+  static String traceId(HttpAccess http) {
+    for (HttpAccess.Header header : http.headers()) {
+      Matcher parent = TRACE_PARENT.matcher(header.value());
+      if (header.name().equals("Traceparent") && parent.matches()) {
+        return parent.group(1).equals("0".repeat(parent.group(1).length())) ? "" : parent.group(1);
+      }
+    }
+    return "";
   }
 
   /** The whole URL of a request. */

@@ -17,7 +17,8 @@ import java.util.function.Supplier;
  * @param clusterName the cluster's name
  * @param version what clients are told of this program
  * @param startedAt when it began
- * @param isSecured whether the nodes are served at TCP with TLS, which relays are told
+ * @param port the TCP port at which a relay finds the nodes' observers
+ * @param isSecured whether they are served there with TLS
  */
 public record ObserverConfig(
     FlowLog flows,
@@ -27,4 +28,5 @@ public record ObserverConfig(
     String clusterName,
     String version,
     Instant startedAt,
+    int port,
     boolean isSecured) {}

@@ -68,8 +68,7 @@ public final class ObserverServer implements AutoCloseable {
     SslContext secured = tls.isPresent() ? new FollowedTls(tls.get()) : null;
     this.observer = new Observer(config);
     boolean isUnix = address instanceof UnixDomainSocketAddress;
-    this.peers =
-        new Peers(config, address instanceof InetSocketAddress tcp ? tcp.getPort() : DEFAULT_PORT);
+    this.peers = new Peers(config);
     this.loops =
         new MultiThreadIoEventLoopGroup(
             1, new DefaultThreadFactory("observer", true), NioIoHandler.newFactory());

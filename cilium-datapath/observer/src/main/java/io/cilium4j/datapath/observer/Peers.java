@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.Map;
 
 /** Tells a relay of the cluster's nodes, as long as it listens. */
-record Peers(ObserverConfig config, int port) {
+record Peers(ObserverConfig config) {
 
   private static final String DEFAULT_CLUSTER = "default";
 
@@ -64,6 +64,6 @@ record Peers(ObserverConfig config, int port) {
   }
 
   private String authority(IpAddress address) {
-    return (address.isV4() ? address.toString() : "[" + address + "]") + ":" + port;
+    return (address.isV4() ? address.toString() : "[" + address + "]") + ":" + config.port();
   }
 }

@@ -5,6 +5,7 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
@@ -41,6 +42,9 @@ final class RotatedFile implements AutoCloseable {
   private OutputStream out;
   private long bytes;
 
+  /** How much of the file is whole lines that were written out. */
+  private long flushed;
+
   /**
    * Opens the file, to write behind what is there.
    *
@@ -58,6 +62,7 @@ final class RotatedFile implements AutoCloseable {
         new BufferedOutputStream(
             stream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
     bytes = Files.isRegularFile(file) ? Files.size(file) : 0;
+    flushed = bytes;
     return opened;
   }
 
@@ -80,6 +85,23 @@ final class RotatedFile implements AutoCloseable {
 
   void flush() throws IOException {
     out.flush();
+    flushed = bytes;
+  }
+
+  /** Opens the file anew after an error, without what was written since the last flush. */
+  void reopen() throws IOException {
+    try {
+      out.close();
+    } catch (IOException _) {
+      // What it holds back cannot be written.
+    }
+    Path file = config.file();
+    if (Files.isRegularFile(file) && Files.size(file) > flushed) {
+      try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        channel.truncate(flushed);
+      }
+    }
+    out = open();
   }
 
   private void rotate() throws IOException {

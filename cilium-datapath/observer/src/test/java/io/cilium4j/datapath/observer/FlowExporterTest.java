@@ -30,7 +30,7 @@ class FlowExporterTest extends ObserverTests {
     return FlowExporter.start(
         config,
         new ObserverConfig(
-            log, events, Map::of, "node1", "default", "test 1", Instant.now(), false));
+            log, events, Map::of, "node1", "default", "test 1", Instant.now(), 4244, false));
   }
 
   private ExportConfig config(String allowed, String denied, List<String> fields) {
@@ -61,6 +61,34 @@ class FlowExporterTest extends ObserverTests {
     String text = Files.readString(folder.resolve("flows.log"));
     assertTrue(text.contains("\"pod_name\":\"tiefighter\""), text);
     assertTrue(text.contains("\"destination_port\":80"), text);
+  }
+
+  /** A device that is always full stands for a full disk, until it is replaced. */
+  @Test
+  void export_fullDisk_isAProblemUntilItIsWrittenAgain() throws Exception {
+    Path file = folder.resolve("flows.log");
+    Files.createSymbolicLink(file, Path.of("/dev/full"));
+    try (var _ = start(config("", "", List.of()))) {
+      allowed("10.0.0.1", "10.0.0.2", 80);
+      awaitProblem(true);
+      assertTrue(log.problems().toString().contains("No space left"), log.problems().toString());
+      allowed("10.0.0.1", "10.0.0.2", 81);
+      Files.delete(file);
+      awaitProblem(false);
+    }
+    assertEquals(
+        List.of(80, 81),
+        events(file).stream()
+            .map(each -> each.getFlow().getL4().getTCP().getDestinationPort())
+            .toList());
+  }
+
+  private void awaitProblem(boolean isWanted) {
+    long end = System.nanoTime() + 30_000_000_000L;
+    while (log.problems().isEmpty() == isWanted && System.nanoTime() - end < 0) {
+      Thread.onSpinWait();
+    }
+    assertEquals(isWanted, !log.problems().isEmpty());
   }
 
   @Test
@@ -128,7 +156,7 @@ class FlowExporterTest extends ObserverTests {
     assertRefused("\"verdict\": wanted objects of JSON", config("", "verdict", List.of()));
     assertRefused("\"{\": an object does not end", config("{", "", List.of()));
     assertRefused(
-        "filter source_fqdn: not supported", config("{\"source_fqdn\":[\"x\"]}", "", List.of()));
+        "filter node_labels: not supported", config("{\"node_labels\":[\"x\"]}", "", List.of()));
     assertRefused(
         "field_mask: nothing: no such field of a flow", config("", "", List.of("nothing")));
   }

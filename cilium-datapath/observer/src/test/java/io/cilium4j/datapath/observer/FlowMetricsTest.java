@@ -13,6 +13,7 @@ import io.cilium4j.core.Verdict;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.datapath.flow.HttpAccess;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -67,11 +68,11 @@ class FlowMetricsTest extends ObserverTests {
     passed(FlowTrace.Life.NEW, 0x02);
     passed(FlowTrace.Life.REPLY, 0x12);
     Flow refused = flow(Verdict.DENIED, Optional.empty(), "10.0.0.1", "10.0.0.2", 80);
-    log.acceptRequest(refused, RULE, new HttpAccess("HTTP/1.1", "PUT", "/x", "d", 0, 0));
+    log.acceptRequest(refused, RULE, new HttpAccess("HTTP/1.1", "PUT", "/x", "d", List.of(), 0, 0));
     log.acceptResponse(
         refused.reversed(System.nanoTime()),
         RULE,
-        new HttpAccess("HTTP/1.1", "PUT", "/x", "d", 403, 0));
+        new HttpAccess("HTTP/1.1", "PUT", "/x", "d", List.of(), 403, 0));
     assertEquals(
         Map.of(
             "{protocol=TCP, subtype=, type=PolicyVerdict, verdict=FORWARDED}", 1.0,

@@ -20,10 +20,13 @@ import io.cilium4j.datapath.observer.proto.EventTypeFilter;
 import io.cilium4j.datapath.observer.proto.FlowFilter;
 import io.cilium4j.datapath.observer.proto.GetFlowsRequest;
 import io.cilium4j.datapath.observer.proto.GetFlowsResponse;
+import io.cilium4j.datapath.observer.proto.HTTPHeader;
 import io.cilium4j.datapath.observer.proto.L7FlowType;
+import io.cilium4j.datapath.observer.proto.NetworkInterface;
 import io.cilium4j.datapath.observer.proto.TCPFlags;
 import io.cilium4j.datapath.observer.proto.TraceObservationPoint;
 import io.cilium4j.datapath.observer.proto.TraceReason;
+import io.cilium4j.datapath.observer.proto.Workload;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -32,6 +35,13 @@ import org.junit.jupiter.api.Test;
 
 /** What flows say, and how they are filtered. */
 class ObserverFlowsTest extends ObserverTests {
+
+  private static final String TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+  private static final List<HttpAccess.Header> HEADERS =
+      List.of(
+          new HttpAccess.Header("Traceparent", "00-" + TRACE + "-00f067aa0ba902b7-01"),
+          new HttpAccess.Header("User-Agent", "curl"));
 
   /** The port of clients. */
   private static final int CLIENT = 40_000;
@@ -46,7 +56,12 @@ class ObserverFlowsTest extends ObserverTests {
     var first = answers.getFirst().getFlow();
     assertEquals("default/node1", first.getNodeName());
     assertEquals("tiefighter", first.getSource().getPodName());
-    assertEquals(List.of("k8s:app=x", "k8s:org=empire"), first.getSource().getLabelsList());
+    assertEquals(
+        List.of("k8s:app=x", "k8s:io.cilium.k8s.policy.cluster=default", "k8s:org=empire"),
+        first.getSource().getLabelsList());
+    assertEquals("default", first.getSource().getClusterName());
+    assertEquals("Deployment", first.getSource().getWorkloads(0).getKind());
+    assertEquals("ties", first.getSource().getWorkloads(0).getName());
     assertEquals(1002, first.getDestination().getIdentity());
     assertEquals("10.0.0.2", first.getIP().getDestination());
     assertEquals(io.cilium4j.datapath.observer.proto.Verdict.FORWARDED, first.getVerdict());
@@ -68,6 +83,10 @@ class ObserverFlowsTest extends ObserverTests {
     assertEquals(DROPPED, second.getVerdict());
     assertEquals(POLICY_DENIED, second.getDropReasonDesc());
     assertEquals(1, second.getEventType().getType());
+    assertEquals("", second.getSource().getClusterName(), "no pod of a cluster");
+    assertEquals("kube-dns", second.getDestinationService().getName());
+    assertEquals("kube-system", second.getDestinationService().getNamespace());
+    assertEquals(List.of("dns.example.org"), second.getDestinationNamesList());
     assertEquals(133, second.getEventType().getSubType());
     assertFalse(second.hasIsReply(), "nobody knows");
     assertFalse(first.getUuid().equals(second.getUuid()));
@@ -113,8 +132,68 @@ class ObserverFlowsTest extends ObserverTests {
   }
 
   @Test
+  void getFlows_filtersByWhatElseIsKnown_areCarriedOut() {
+    allowed("10.0.0.1", "10.0.0.2", 80);
+    allowed("10.0.0.2", "fd00::3", 53);
+    log.accept(passed("10.0.0.2", "10.0.0.1", 81));
+    var filter = FlowFilter.newBuilder();
+    assertEquals(List.of(80), ports(with(filter.addSourceWorkload(workload("", "ties")))));
+    filter = FlowFilter.newBuilder().addDestinationWorkload(workload("Deployment", ""));
+    assertEquals(List.of(81), ports(with(filter)));
+    filter = FlowFilter.newBuilder().addSourceWorkload(workload("DaemonSet", "ties"));
+    assertEquals(List.of(), ports(with(filter)));
+    filter = FlowFilter.newBuilder().addDestinationService("kube-system/kube");
+    assertEquals(List.of(53), ports(with(filter)));
+    filter = FlowFilter.newBuilder().addDestinationService("kube");
+    assertEquals(List.of(), ports(with(filter)), "of another namespace");
+    filter = FlowFilter.newBuilder().addDestinationFqdn("*.Example.org.");
+    assertEquals(List.of(53), ports(with(filter)));
+    filter = FlowFilter.newBuilder().addDestinationFqdn("example.org");
+    assertEquals(List.of(), ports(with(filter)), "a part");
+    filter = FlowFilter.newBuilder().addInterface(NetworkInterface.newBuilder().setName("lxc1"));
+    assertEquals(List.of(81), ports(with(filter)));
+    filter = FlowFilter.newBuilder().addInterface(NetworkInterface.newBuilder().setIndex(12));
+    assertEquals(List.of(), ports(with(filter)));
+    filter = FlowFilter.newBuilder().addSourceClusterName("default");
+    assertEquals(List.of(80), ports(with(filter)));
+    var answer = ask(with(FlowFilter.newBuilder().addDestinationPort("81"))).next().getFlow();
+    assertEquals(11, answer.getInterface().getIndex());
+  }
+
+  private static Workload workload(String kind, String name) {
+    return Workload.newBuilder().setKind(kind).setName(name).build();
+  }
+
+  private static Flow passed(String from, String to, int port) {
+    Flow flow = flow(Verdict.ALLOWED, Optional.empty(), from, to, port);
+    return new Flow(
+        flow.timeNanos(),
+        flow.verdict(),
+        flow.drop(),
+        flow.direction(),
+        0,
+        2,
+        2,
+        flow.source(),
+        flow.destination(),
+        TCP,
+        CLIENT,
+        port,
+        0,
+        0,
+        0,
+        Optional.of(new FlowTrace(FlowTrace.Point.TO_ENDPOINT, FlowTrace.Life.NEW)));
+  }
+
+  @Test
   void getFlows_filterThatCannotBeCarriedOut_isRefusedByName() {
-    refused("filter source_fqdn: not supported", FlowFilter.newBuilder().addSourceFqdn("x.org"));
+    refused("filter node_labels: not supported", FlowFilter.newBuilder().addNodeLabels("x=y"));
+    refused(
+        "filter source_fqdn: \"a b\": wanted a DNS name, with * for a part",
+        FlowFilter.newBuilder().addSourceFqdn("a b"));
+    refused(
+        "filter source_service: empty: wanted [NAMESPACE/]NAME",
+        FlowFilter.newBuilder().addSourceService(""));
     refused(
         "filter destination_port: \"http\": wanted a port, 0 to 65535",
         FlowFilter.newBuilder().addDestinationPort("http"));
@@ -222,6 +301,15 @@ class ObserverFlowsTest extends ObserverTests {
         ports(with(FlowFilter.newBuilder().addHttpUrl("^http://d/v1/ships\\?all$"))));
     assertEquals(
         List.of(80, CLIENT, 81, CLIENT), ports(with(FlowFilter.newBuilder().addProtocol("http"))));
+    var header = HTTPHeader.newBuilder().setKey("User-Agent");
+    assertEquals(
+        List.of(80, CLIENT, 81, CLIENT),
+        ports(with(FlowFilter.newBuilder().addHttpHeader(header.setValue("curl")))));
+    assertEquals(
+        List.of(), ports(with(FlowFilter.newBuilder().addHttpHeader(header.setValue("wget")))));
+    assertEquals(
+        List.of(80, CLIENT, 81, CLIENT), ports(with(FlowFilter.newBuilder().addTraceId(TRACE))));
+    assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addIpTraceId(7))));
     assertEquals(
         List.of(CLIENT, CLIENT),
         ports(with(FlowFilter.newBuilder().addProtocol("http").addReply(true))));
@@ -242,6 +330,8 @@ class ObserverFlowsTest extends ObserverTests {
     assertEquals(1, request.getIngressDeniedByCount());
     assertTrue(request.hasIsReply());
     assertFalse(request.getL4().getTCP().hasFlags());
+    assertEquals("User-Agent", request.getL7().getHttp().getHeaders(1).getKey());
+    assertEquals(TRACE, request.getTraceContext().getParent().getTraceId());
     var answer = answers.next().getFlow();
     assertEquals("HTTP/1.1 403 2ms (PUT http://d/v1/exhaust-port)", answer.getSummary());
     assertEquals(129, answer.getEventType().getType());
@@ -257,11 +347,11 @@ class ObserverFlowsTest extends ObserverTests {
   private void request(int port, String method, String path, int status) {
     Verdict verdict = status == 403 ? Verdict.DENIED : Verdict.ALLOWED;
     Flow flow = flow(verdict, Optional.empty(), "10.0.0.1", "10.0.0.2", port);
-    log.acceptRequest(flow, RULE, new HttpAccess("HTTP/1.1", method, path, "d", 0, 0));
+    log.acceptRequest(flow, RULE, new HttpAccess("HTTP/1.1", method, path, "d", HEADERS, 0, 0));
     log.acceptResponse(
         flow.reversed(System.nanoTime()),
         RULE,
-        new HttpAccess("HTTP/1.1", method, path, "d", status, 2_500_000));
+        new HttpAccess("HTTP/1.1", method, path, "d", HEADERS, status, 2_500_000));
   }
 
   /** The mask of a client of 1.19, also of fields that no flow here has. */

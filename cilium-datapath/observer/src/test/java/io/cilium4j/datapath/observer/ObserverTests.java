@@ -10,7 +10,9 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.PolicyMatch;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
@@ -54,11 +56,32 @@ abstract class ObserverTests {
       Map.of(
           "10.0.0.1",
               new FlowParty(
-                  1, 1001, Labels.parse("k8s:app=x", "k8s:org=empire"), "default", "tiefighter"),
+                  1,
+                  1001,
+                  Labels.parse(
+                      "k8s:app=x", "k8s:org=empire", "k8s:io.cilium.k8s.policy.cluster=default"),
+                  "default",
+                  "tiefighter",
+                  new FlowParty.Facts(
+                      Optional.of(new Pod.Workload("Deployment", "ties")),
+                      Optional.empty(),
+                      List.of(),
+                      Optional.of(new FlowParty.Device(11, "lxc1")))),
           "10.0.0.2",
               new FlowParty(
                   2, 1002, Labels.parse("k8s:app=y", "k8s:org=alliance"), "default", "xwing"),
-          "fd00::3", new FlowParty(3, 1003, Labels.parse("k8s:app=dns"), "kube-system", "dns-0"));
+          "fd00::3",
+              new FlowParty(
+                  3,
+                  1003,
+                  Labels.parse("k8s:app=dns"),
+                  "kube-system",
+                  "dns-0",
+                  new FlowParty.Facts(
+                      Optional.empty(),
+                      Optional.of(new ResourceKey("Service", "kube-system", "kube-dns")),
+                      List.of("dns.example.org"),
+                      Optional.empty())));
 
   @TempDir Path folder;
 
@@ -76,9 +99,10 @@ abstract class ObserverTests {
         new FlowLog(
             cookie -> cookie == 7 ? Optional.of(RULE) : Optional.empty(),
             _ -> PolicyMatch.L3_L4,
-            (address, identity, _) ->
+            end ->
                 PARTIES.getOrDefault(
-                    address.toString(), new FlowParty(0, identity, Labels.EMPTY, "", "")),
+                    end.address().toString(),
+                    new FlowParty(0, end.identity(), Labels.EMPTY, "", "")),
             _ -> true,
             15);
     var address = UnixDomainSocketAddress.of(folder.resolve("hubble.sock"));
@@ -93,6 +117,7 @@ abstract class ObserverTests {
                 "default",
                 "test 1",
                 Instant.now(),
+                ObserverServer.DEFAULT_PORT,
                 false));
     channel =
         NettyChannelBuilder.forAddress(address)

@@ -69,11 +69,11 @@ class ObserverTlsTest {
         new FlowLog(
             _ -> Optional.empty(),
             _ -> PolicyMatch.NONE,
-            (_, identity, _) -> new FlowParty(0, identity, Labels.EMPTY, "", ""),
+            end -> new FlowParty(0, end.identity(), Labels.EMPTY, "", ""),
             _ -> true,
             15);
     return new ObserverConfig(
-        log, new AgentNotes(), Map::of, "node1", "default", "test 1", Instant.now(), true);
+        log, new AgentNotes(), Map::of, "node1", "default", "test 1", Instant.now(), 4244, true);
   }
 
   private static InetSocketAddress freeAddress() throws IOException {

@@ -7,6 +7,11 @@ public interface AccessLog {
   /** A log that keeps nothing. */
   AccessLog NONE = _ -> {};
 
+  /** Whether records are to have the request's headers, which cost a copy. */
+  default boolean wantsHeaders() {
+    return false;
+  }
+
   /**
    * Takes a request that passes, before its server is asked: without status and latency. {@link
    * #record} follows, unless the client goes first.

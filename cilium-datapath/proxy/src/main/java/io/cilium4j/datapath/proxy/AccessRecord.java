@@ -9,8 +9,8 @@ import java.util.Optional;
 /**
  * What became of a request, or of a TLS connection.
  *
- * <p>It holds no header, no user information of an address and no credentials. What a path or a
- * query may give away is for the reader to redact.
+ * <p>It holds no user information of an address and no credentials: see {@link RecordedHeaders}.
+ * What a path or a query may give away is for the reader to redact.
  *
  * @param timeNanos when the request was decided, by {@link System#nanoTime}
  * @param flow whose connection it is
@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param method the method; empty for TLS, and for a request that could not be read
  * @param path the path with its query, as received; empty likewise
  * @param host the authority; of TLS the server name that the client asks for
+ * @param headers the headers, if the log wants them
  * @param outcome what became of it
  * @param decisions what the policies of {@link ProxiedFlow#checks} said, in their order up to the
  *     first that denies; empty for a request that could not be read
@@ -31,6 +32,7 @@ public record AccessRecord(
     String method,
     String path,
     String host,
+    List<Header> headers,
     Outcome outcome,
     List<Decision> decisions,
     int status,
@@ -39,7 +41,11 @@ public record AccessRecord(
   public AccessRecord {
     Objects.requireNonNull(flow, "flow");
     decisions = List.copyOf(decisions);
+    headers = List.copyOf(headers);
   }
+
+  /** A header: its name as {@code User-Agent}, and its value. */
+  public record Header(String name, String value) {}
 
   /** How a request is asked. */
   public enum Protocol {

@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.proxy;
 
 import io.cilium4j.core.RequestMatcher.Decision;
+import io.cilium4j.datapath.proxy.AccessRecord.Header;
 import io.cilium4j.datapath.proxy.AccessRecord.Outcome;
 import io.cilium4j.datapath.proxy.AccessRecord.Protocol;
 import java.util.List;
@@ -10,28 +11,18 @@ import java.util.List;
 final class Exchange {
   private final Proxy proxy;
   private final ProxiedFlow flow;
-  private final Protocol protocol;
-  private final String method;
-  private final String path;
-  private final String host;
+  private final Asked asked;
   private final List<Decision> decisions;
   private final long decidedNanos = System.nanoTime();
   private boolean recorded;
 
-  Exchange(
-      Proxy proxy,
-      ProxiedFlow flow,
-      Protocol protocol,
-      String method,
-      String path,
-      String host,
-      List<Decision> decisions) {
+  /** What is asked. */
+  record Asked(Protocol protocol, String method, String path, String host, List<Header> headers) {}
+
+  Exchange(Proxy proxy, ProxiedFlow flow, Asked asked, List<Decision> decisions) {
     this.proxy = proxy;
     this.flow = flow;
-    this.protocol = protocol;
-    this.method = method;
-    this.path = path;
-    this.host = host;
+    this.asked = asked;
     this.decisions = decisions;
     if (!decisions.isEmpty() && passes()) {
       proxy.log().passed(recordOf(Outcome.FORWARDED, 0, 0));
@@ -61,11 +52,22 @@ final class Exchange {
 
   private AccessRecord recordOf(Outcome outcome, int status, long latencyNanos) {
     return new AccessRecord(
-        decidedNanos, flow, protocol, method, path, host, outcome, decisions, status, latencyNanos);
+        decidedNanos,
+        flow,
+        asked.protocol(),
+        asked.method(),
+        asked.path(),
+        asked.host(),
+        asked.headers(),
+        outcome,
+        decisions,
+        status,
+        latencyNanos);
   }
 
   /** A request that could not be read. */
   static void malformed(Proxy proxy, ProxiedFlow flow, Protocol protocol, int status) {
-    new Exchange(proxy, flow, protocol, "", "", "", List.of()).record(Outcome.ERROR, status, 0);
+    var asked = new Asked(protocol, "", "", "", List.of());
+    new Exchange(proxy, flow, asked, List.of()).record(Outcome.ERROR, status, 0);
   }
 }

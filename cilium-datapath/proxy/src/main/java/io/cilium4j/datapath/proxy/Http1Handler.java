@@ -197,10 +197,12 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
         new Exchange(
             proxy,
             flow,
-            head.is10() ? Protocol.HTTP_1_0 : Protocol.HTTP_1_1,
-            asked.method(),
-            asked.path(),
-            asked.host(),
+            new Exchange.Asked(
+                head.is10() ? Protocol.HTTP_1_0 : Protocol.HTTP_1_1,
+                asked.method(),
+                asked.path(),
+                asked.host(),
+                proxy.recorded(head.headers())),
             proxy.decide(flow, asked));
     exchange = decided;
     if (!decided.passes()) {

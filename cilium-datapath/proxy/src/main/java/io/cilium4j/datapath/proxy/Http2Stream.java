@@ -116,10 +116,12 @@ final class Http2Stream extends ChannelInboundHandlerAdapter {
         new Exchange(
             proxy,
             flow,
-            Protocol.HTTP_2,
-            request.method(),
-            request.path(),
-            request.host(),
+            new Exchange.Asked(
+                Protocol.HTTP_2,
+                request.method(),
+                request.path(),
+                request.host(),
+                proxy.recorded(request.headers())),
             proxy.decide(flow, request));
     exchange = decided;
     if (!decided.passes()) {

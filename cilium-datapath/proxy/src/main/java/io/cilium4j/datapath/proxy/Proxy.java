@@ -17,6 +17,7 @@ import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +46,12 @@ record Proxy(
 
   /** How much is written to a socket that does not take it, before nothing more is read. */
   static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(32 * 1024, 64 * 1024);
+
+  /** The headers of a request for its record. */
+  List<AccessRecord.Header> recorded(
+      Iterable<? extends Map.Entry<? extends CharSequence, ? extends CharSequence>> headers) {
+    return log.wantsHeaders() ? RecordedHeaders.of(headers) : List.of();
+  }
 
   /**
    * What the policies of a flow say of a request, in their order up to the first that denies. A

@@ -9,6 +9,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.ssl.AbstractSniHandler;
 import io.netty.util.concurrent.Future;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,7 +46,11 @@ final class TlsHandler extends AbstractSniHandler<String> {
     decided = true;
     String name = future.getNow();
     var exchange =
-        new Exchange(proxy, flow, Protocol.TLS, "", "", name, proxy.decideServerName(flow, name));
+        new Exchange(
+            proxy,
+            flow,
+            new Exchange.Asked(Protocol.TLS, "", "", name, List.of()),
+            proxy.decideServerName(flow, name));
     Channel client = ctx.channel();
     if (!exchange.passes()) {
       exchange.answered(Outcome.DENIED, 0);

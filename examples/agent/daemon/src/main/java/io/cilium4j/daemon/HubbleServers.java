@@ -54,6 +54,7 @@ final class HubbleServers implements AutoCloseable {
               agent.facts().clusterName(),
               "cilium4j " + Agent.version().orElse("dev"),
               agent.facts().startedAt(),
+              address.map(InetSocketAddress::getPort).orElse(ObserverServer.DEFAULT_PORT),
               tls.isPresent());
       servers.parts.addFirst(() -> agent.flowLog().setServed(false));
       servers.listen(settings.path("hubble-socket-path"), config);

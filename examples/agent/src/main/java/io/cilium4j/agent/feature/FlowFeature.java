@@ -12,11 +12,13 @@ import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.flow.FlowFollower;
 import io.cilium4j.datapath.flow.FlowLog;
+import java.util.Map;
 
 /** What the datapath reports of packets: kept for a while, and handed to the sinks. */
 public final class FlowFeature implements Feature {
   private final FlowLog flows;
   private final FlowFollower follower;
+  private final KnownAddresses addresses;
 
   /** Opens the sinks. */
   public FlowFeature(
@@ -24,12 +26,23 @@ public final class FlowFeature implements Feature {
       DatapathFeature datapath,
       IdentityFeature identity,
       PolicyFeature policy,
-      EndpointFeature endpoints) {
+      EndpointFeature endpoints,
+      SourceFeature source,
+      ServicesFeature services,
+      KeptFeature kept) {
+    this.addresses =
+        new KnownAddresses(
+            context.config().store(), services.frontends(), context.thread("flow-names"));
     this.flows =
         new FlowLog(
             cookie -> policy.rules().snapshot().origin(cookie),
             flow -> match(flow, endpoints.table(), policy),
-            new KnownParties(identity.allocator().identities(), endpoints.table()),
+            new KnownParties(
+                identity.allocator().identities(),
+                endpoints.table(),
+                source.pods(),
+                addresses,
+                kept.dnsCache()),
             endpoints.options()::isWanted,
             context.config().flowsKept());
     this.follower = new FlowFollower(datapath.datapath(), flows);
@@ -68,7 +81,13 @@ public final class FlowFeature implements Feature {
   }
 
   @Override
+  public Map<String, String> problems() {
+    return flows.problems();
+  }
+
+  @Override
   public void join(Lifecycle lifecycle) {
+    addresses.join(lifecycle);
     lifecycle.add("flow log", follower);
   }
 }

@@ -15,6 +15,7 @@ import io.cilium4j.datapath.proxy.AccessRecord;
 import io.cilium4j.datapath.proxy.AccessRecord.Outcome;
 import io.cilium4j.datapath.proxy.Check;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,11 @@ public final class AccessFlows implements AccessLog {
   }
 
   @Override
+  public boolean wantsHeaders() {
+    return flows.isServed();
+  }
+
+  @Override
   public void passed(AccessRecord request) {
     RuleOrigin rule = ruleOf(request);
     flows.acceptRequest(flow(request, rule), rule, http(request, 0, 0));
@@ -82,6 +88,14 @@ public final class AccessFlows implements AccessLog {
     }
   }
 
+  /** By name; values of one name stay in their order. */
+  private static List<HttpAccess.Header> headers(AccessRecord access) {
+    return access.headers().stream()
+        .sorted(Comparator.comparing(AccessRecord.Header::name))
+        .map(each -> new HttpAccess.Header(each.name(), each.value()))
+        .toList();
+  }
+
   private static RuleOrigin ruleOf(AccessRecord access) {
     return access.decision().map(Decision::rule).orElse(RuleOrigin.DEFAULT_DENY);
   }
@@ -92,6 +106,7 @@ public final class AccessFlows implements AccessLog {
         access.method(),
         access.path(),
         access.host(),
+        headers(access),
         status,
         latencyNanos);
   }
