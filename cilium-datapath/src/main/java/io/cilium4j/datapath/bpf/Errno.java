@@ -17,6 +17,9 @@ public final class Errno {
   /** Interrupted by a signal before anything happened. */
   public static final int EINTR = 4;
 
+  /** The device cannot. */
+  public static final int EIO = 5;
+
   /** No such device, or it is gone. */
   public static final int ENXIO = 6;
 
@@ -101,7 +104,7 @@ public final class Errno {
           Map.entry(ENOENT, "ENOENT"),
           Map.entry(ESRCH, "ESRCH"),
           Map.entry(EINTR, "EINTR"),
-          Map.entry(5, "EIO"),
+          Map.entry(EIO, "EIO"),
           Map.entry(ENXIO, "ENXIO"),
           Map.entry(E2BIG, "E2BIG"),
           Map.entry(8, "ENOEXEC"),

@@ -33,6 +33,11 @@ final class Counters {
     count(slot(direction, reason.code()), frameBytes);
   }
 
+  /** Counts dropped packets of whose size nothing is known. */
+  void countUnseen(DropReason reason, TrafficDirection direction, long dropped) {
+    packets.getAndAdd(slot(direction, reason.code()), dropped);
+  }
+
   private void count(int slot, int frameBytes) {
     packets.getAndIncrement(slot);
     bytes.getAndAdd(slot, frameBytes);

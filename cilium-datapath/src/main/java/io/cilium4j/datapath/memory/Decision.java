@@ -3,6 +3,7 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.TrafficDirection;
 import java.util.Optional;
 
@@ -33,6 +34,16 @@ public sealed interface Decision {
    * @param port the port it listens on
    */
   record ToProxy(int port) implements Decision {}
+
+  /**
+   * Through the tunnel to another node.
+   *
+   * @param node the address where the tunnel ends
+   * @param identity the tunnel's key: whom the other node takes for the sender
+   * @param routed whether we are the router behind the sending pod, and the hop limit goes down by
+   *     one
+   */
+  record ToNode(IpAddress node, int identity, boolean routed) implements Decision {}
 
   /**
    * Nowhere.

@@ -2,13 +2,15 @@
 package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.MacAddress;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A flow that was allowed: who began it, what stands at either end, and of which state of the world
- * its verdict is. A <em>place</em> is the index of a pod's device, or {@link #STACK}.
+ * its verdict is. A <em>place</em> is the index of a pod's device, {@link #STACK}, or {@link
+ * #OVERLAY}.
  *
  * <p>The fields without a modifier are links of the {@link FlowTable} that holds it.
  */
@@ -16,6 +18,9 @@ final class FlowEntry extends FlowKey {
 
   /** The node's network stack as a place. */
   static final int STACK = 0;
+
+  /** The tunnel to another node as a place. */
+  static final int OVERLAY = -1;
 
   private static final long SECOND_NANOS = 1_000_000_000L;
 
@@ -104,6 +109,9 @@ final class FlowEntry extends FlowKey {
   private static final class Party {
     private int place;
 
+    /** Where the tunnel to it ends; null where it is at no tunnel's end. */
+    private @Nullable IpAddress node;
+
     /** The endpoint that has the address; 0 for none of this node. */
     private int endpoint;
 
@@ -112,13 +120,16 @@ final class FlowEntry extends FlowKey {
 
     void set(Party that) {
       place = that.place;
+      node = that.node;
       endpoint = that.endpoint;
       mac = that.mac;
       identity = that.identity;
     }
 
-    void set(int newPlace, @Nullable LocalEndpoint local, int newIdentity) {
+    void set(
+        int newPlace, @Nullable IpAddress newNode, @Nullable LocalEndpoint local, int newIdentity) {
       place = newPlace;
+      node = newPlace == OVERLAY ? newNode : null;
       endpoint = local == null ? 0 : local.id();
       mac = local == null ? null : local.endpoint().device().podMac();
       identity = newIdentity;
@@ -153,10 +164,17 @@ final class FlowEntry extends FlowKey {
     return (endA ? a : b).place;
   }
 
+  /** Where the tunnel to an end's place ends; null where that is no tunnel. */
+  @Nullable IpAddress node(boolean endA) {
+    return (endA ? a : b).node;
+  }
+
   /** Takes note of who is at either end now, and where. */
   void setParties(Trial trial, boolean sourceIsA, int receiver) {
-    (sourceIsA ? a : b).set(trial.origin.ifindex(), trial.source, trial.sourceIdentity);
-    (sourceIsA ? b : a).set(receiver, trial.destination, trial.destinationIdentity);
+    (sourceIsA ? a : b)
+        .set(trial.origin.place(), trial.sourceNode, trial.source, trial.sourceIdentity);
+    (sourceIsA ? b : a)
+        .set(receiver, trial.destinationNode, trial.destination, trial.destinationIdentity);
   }
 
   /** Whether other endpoints have the addresses now. */

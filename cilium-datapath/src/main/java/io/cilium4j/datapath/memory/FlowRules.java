@@ -153,10 +153,10 @@ final class FlowRules {
 
   private void enter(Conntrack conntrack, boolean sourceIsInitiator) {
     boolean sourceIsA = conntrack.sourceIsA();
-    boolean viaStack = !trial.origin.isPod() && trial.source != null;
+    boolean viaStack = trial.origin.isStack() && trial.source != null;
     FlowEntry flow =
         conntrack.add(
-            trial.origin.isPod() ? trial.origin.ifindex() : place,
+            trial.origin.isPod() ? trial.origin.ifindex() : Math.max(place, FlowEntry.STACK),
             new Beginning(sourceIsA, sourceIsInitiator, trial.packet.isMidst(), viaStack));
     entry = flow;
     renew(flow, place, conntrack);
@@ -212,7 +212,7 @@ final class FlowRules {
       }
     }
     place = flow.placeOfReceiver(!sourceIsA, place);
-    if (!trial.origin.isPod() && place == FlowEntry.STACK) {
+    if (trial.origin.isStack() && place == FlowEntry.STACK) {
       // It would come out of the stack again and again.
       return DropReason.NO_LOCAL_ENDPOINT;
     }

@@ -8,10 +8,12 @@ import io.cilium4j.datapath.net.FrameBatch;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PacketSocket;
 import io.cilium4j.datapath.net.Poller;
+import io.cilium4j.datapath.net.TunnelSocket;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +39,9 @@ final class Forwarder implements AutoCloseable {
 
   private static final long NANOS_PER_MILLI = 1_000_000;
 
+  /** The poller's token of the tunnel: no device has this index. */
+  private static final long TUNNEL = 1L << 32;
+
   /**
    * A device's socket and what its frames stand for.
    *
@@ -57,6 +62,7 @@ final class Forwarder implements AutoCloseable {
   private final Map<Integer, Port> ports = new HashMap<>();
   private final AtomicLong undeliverable = new AtomicLong();
   private final AtomicLong unproxied = new AtomicLong();
+  private final @Nullable TunnelSocket tunnel;
   private final Thread thread;
   private volatile boolean closing;
 
@@ -65,15 +71,21 @@ final class Forwarder implements AutoCloseable {
    *
    * @param decider says where each frame goes
    * @param devices the way to the node's stack
+   * @param tunnel the way to other nodes, if it is one; the forwarder closes it
    */
-  Forwarder(String instance, PacketDecider decider, NodeDevices devices) {
+  Forwarder(
+      String instance, PacketDecider decider, NodeDevices devices, @Nullable TunnelSocket tunnel) {
     this.decider = decider;
+    this.tunnel = tunnel;
     this.stackMac = devices.host().mac();
     this.poller = new Poller();
     this.stack = PacketSocket.open(devices.net().index());
     this.stackIfindex = devices.net().index();
     ports.put(stackIfindex, new Port(stack, Origin.NODE, NodeDevices.MAX_MTU_BYTES));
     poller.add(stack, devices.net().index());
+    if (tunnel != null) {
+      poller.add(tunnel, TUNNEL);
+    }
     this.thread =
         Thread.ofPlatform().name(instance + "-forwarder").daemon().unstarted(this::forward);
     thread.start();
@@ -165,6 +177,9 @@ final class Forwarder implements AutoCloseable {
     synchronized (this) {
       ports.values().forEach(port -> port.socket.close());
       ports.clear();
+      if (tunnel != null) {
+        tunnel.close();
+      }
       poller.close();
       batch.close();
     }
@@ -175,6 +190,10 @@ final class Forwarder implements AutoCloseable {
       long untilSweep = decider.sweep() / NANOS_PER_MILLI;
       int ready = poller.poll((int) Math.min(untilSweep, POLL_MILLIS));
       for (int i = 0; i < ready; i++) {
+        if (poller.token(i) == TUNNEL) {
+          forwardFromTunnel();
+          continue;
+        }
         int ifindex = (int) poller.token(i);
         try {
           forwardFrom(ifindex);
@@ -193,11 +212,22 @@ final class Forwarder implements AutoCloseable {
     if (port == null) {
       return;
     }
-    int count = port.socket.receive(batch);
+    Origin origin = port.origin;
+    forward(port.socket.receive(batch), _ -> origin);
+  }
+
+  private synchronized void forwardFromTunnel() {
+    if (tunnel != null) {
+      TunnelSocket from = tunnel;
+      forward(from.receive(batch), i -> Origin.ofTunnel(from.sender(i), from.key(i)));
+    }
+  }
+
+  private void forward(int count, IntFunction<Origin> origins) {
     int first = 0;
     PacketSocket receiver = null;
     for (int i = 0; i < count; i++) {
-      PacketSocket next = prepare(i, port.origin);
+      PacketSocket next = prepare(i, origins.apply(i));
       if (next != receiver) {
         send(receiver, first, i);
         receiver = next;
@@ -230,6 +260,15 @@ final class Forwarder implements AutoCloseable {
       case Decision.ToEndpoint(Endpoint endpoint, boolean routed) ->
           deliver(index, endpoint, routed);
       case Decision.ToStack() -> deliverToStack();
+      case Decision.ToNode to -> {
+        if (to.routed()) {
+          FrameRewriter.decrementHopLimit(view);
+        }
+        if (tunnel == null || !tunnel.send(batch, view, index, to.node(), to.identity())) {
+          undeliverable.incrementAndGet();
+        }
+        yield null;
+      }
       case Decision.ToProxy(int _) -> {
         unproxied.incrementAndGet();
         yield null;

@@ -75,7 +75,8 @@ public final class MemoryDatapath implements Datapath {
             reporter,
             counters,
             config.limits().conntrackEntries(),
-            config.noBackendResponse());
+            config.noBackendResponse(),
+            config.routing().tunnel());
   }
 
   /** Goes on with the devices that an earlier process of the instance left, if it left some. */
@@ -89,7 +90,8 @@ public final class MemoryDatapath implements Datapath {
     }
     InstanceClaim.take(config).close(); // One that has pods lets no other begin.
     PodNetwork.requireFreePrefixes(config);
-    if (left) {
+    if (left || config.routing().tunnel().isPresent()) {
+      // With tunnels now: somebody may have the port.
       network = new PodNetwork(config, decider);
     }
   }
@@ -215,8 +217,8 @@ public final class MemoryDatapath implements Datapath {
 
   /** Routes to other nodes where that is this datapath's to do; packets then go by the stack. */
   private void followNodes(List<Change<RowKey, Row>> changes) {
-    if (config.routing().directRoutes()
-        && changes.stream().anyMatch(change -> change.key().kind() == RowKind.NODE)) {
+    boolean routes = config.routing().directRoutes() || config.routing().tunnel().isPresent();
+    if (routes && changes.stream().anyMatch(change -> change.key().kind() == RowKind.NODE)) {
       network().nodes().apply(changes);
     }
   }

@@ -37,10 +37,6 @@ public final class MemoryDatapathProvider implements DatapathProvider {
 
   @Override
   public MemoryDatapath open(Config config) {
-    if (config.routing().tunnel().isPresent()) {
-      throw new DatapathException(
-          "the memory datapath has no tunnels between nodes: set routing-mode=native");
-    }
     MemoryDatapath datapath = new MemoryDatapath(config);
     try {
       datapath.resume();

@@ -1,25 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.memory;
 
+import io.cilium4j.core.IpAddress;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Where a packet enters the datapath.
  *
- * @param ifindex index of the endpoint's device on the node's side; 0 for the node itself and the
- *     world behind it
+ * @param ifindex index of the endpoint's device on the node's side; 0 for the node itself, the
+ *     world behind it, and the tunnel
+ * @param tunnel what the tunnel says of the packet; null if it did not come by one
  */
-public record Origin(int ifindex) {
+public record Origin(int ifindex, @Nullable Tunnelled tunnel) {
 
   /** The node's own network stack, and through it everything outside. */
   public static final Origin NODE = new Origin(FlowEntry.STACK);
 
   public Origin {
-    if (ifindex < 0) {
+    if (ifindex < 0 || (ifindex != FlowEntry.STACK && tunnel != null)) {
       throw new IllegalArgumentException("device index " + ifindex + ": wanted 0 or above");
     }
+  }
+
+  /** An endpoint's device, or 0. */
+  public Origin(int ifindex) {
+    this(ifindex, null);
+  }
+
+  /**
+   * What a tunnel says of a packet.
+   *
+   * @param node the address that it came from
+   * @param identity the tunnel's key: the sender's identity
+   */
+  public record Tunnelled(IpAddress node, int identity) {}
+
+  /** The tunnel from another node. */
+  public static Origin ofTunnel(IpAddress node, int identity) {
+    return new Origin(FlowEntry.STACK, new Tunnelled(node, identity));
   }
 
   /** Whether a pod sent the packet. */
   public boolean isPod() {
     return ifindex != FlowEntry.STACK;
+  }
+
+  /** Whether the node's own stack handed it on. */
+  boolean isStack() {
+    return ifindex == FlowEntry.STACK && tunnel == null;
+  }
+
+  /** What stands at the sender's end. */
+  int place() {
+    return tunnel == null ? ifindex : FlowEntry.OVERLAY;
   }
 }

@@ -5,12 +5,13 @@ import io.cilium4j.core.DropReason;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.FlowTrace.Point;
-import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.Verdict;
+import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
+import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.datapath.memory.EndRewriter.Checksum;
+import io.cilium4j.datapath.memory.Origin.Tunnelled;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -50,11 +51,12 @@ final class PacketDecider {
   private final FlowSweep sweep;
   private final FragmentTable fragments = new FragmentTable();
 
-  private final Trial trial = new Trial();
+  private final Trial trial;
   private final FlowEvents events;
   private final PolicyQuestions questions;
-  private final Services services = new Services(trial);
+  private final Services services;
   private final FlowRules rules;
+  private final Delivery delivery;
   private final RelatedErrors related;
 
   private final boolean refuses;
@@ -68,20 +70,30 @@ final class PacketDecider {
    */
   PacketDecider(
       LongSupplier clockNanos, FlowSink events, Counters counters, int conntrackCapacity) {
-    this(clockNanos, events, counters, conntrackCapacity, NoBackendResponse.REJECT);
+    this(
+        clockNanos,
+        events,
+        counters,
+        conntrackCapacity,
+        NoBackendResponse.REJECT,
+        Optional.empty());
   }
 
   /**
    * As the other one.
    *
    * @param response what becomes of packets to services that cannot serve
+   * @param tunnel how other nodes are reached, if through tunnels
    */
   PacketDecider(
       LongSupplier clockNanos,
       FlowSink events,
       Counters counters,
       int conntrackCapacity,
-      NoBackendResponse response) {
+      NoBackendResponse response,
+      Optional<Tunnel> tunnel) {
+    this.trial = new Trial(tunnel);
+    this.services = new Services(trial);
     this.refuses = response == NoBackendResponse.REJECT;
     this.clockNanos = clockNanos;
     this.counters = counters;
@@ -90,6 +102,7 @@ final class PacketDecider {
     this.sweep = new FlowSweep(clockNanos.getAsLong(), conntrackV4, conntrackV6);
     this.events = new FlowEvents(trial, events);
     this.questions = new PolicyQuestions(trial, this.events);
+    this.delivery = new Delivery(trial, fragments, counters, this.events);
     this.rules = new FlowRules(trial, questions, services);
     this.related = new RelatedErrors(trial, questions, fragments);
   }
@@ -127,10 +140,11 @@ final class PacketDecider {
     Packet packet = trial.packet;
     trial.begin(current, origin, clockNanos.getAsLong());
     trial.frameBytes = frame.remaining();
+    trial.isMerged = kind == FrameKind.MERGED;
     services.begin();
     DropReason unreadable = PacketParser.parse(frame, kind, packet);
     if (unreadable != null) {
-      return packet.isArp && origin.isPod() ? decideNeighbour(frame) : drop(unreadable);
+      return packet.isArp && origin.isPod() ? decideNeighbour(frame) : delivery.drop(unreadable);
     }
     if (origin.isPod() && Neighbours.isDiscovery(packet, current)) {
       return decideNeighbour(frame);
@@ -142,7 +156,7 @@ final class PacketDecider {
     if (packet.icmp == IcmpKind.ERROR && packet.fragment != Packet.Fragment.LATER) {
       if (related.isRelated(frame, conntrack)) {
         related.requote(frame);
-        return deliver(related.place());
+        return delivery.deliver(related.place(), related.node(), related.sender());
       }
       // What was found out about the quoted flow is not about this one.
       trial.begin(current, origin, trial.nowNanos);
@@ -175,7 +189,9 @@ final class PacketDecider {
     } else if (answers) {
       written = EndRewriter.replaceSource(frame, trial.packet, flow.otherEnd(), checksum);
     }
-    return written ? deliver(flow.place(!fromA)) : drop(DropReason.INVALID_PACKET);
+    return written
+        ? delivery.deliver(flow.place(!fromA), flow.node(!fromA), flow.identity(fromA))
+        : delivery.drop(DropReason.INVALID_PACKET);
   }
 
   /** Tells of a packet that its flow's entry answered for. */
@@ -198,7 +214,11 @@ final class PacketDecider {
     if (trial.proxyPort != 0) {
       return Point.TO_PROXY;
     }
-    return place == FlowEntry.STACK ? Point.TO_STACK : Point.TO_ENDPOINT;
+    return switch (place) {
+      case FlowEntry.STACK -> Point.TO_STACK;
+      case FlowEntry.OVERLAY -> Point.TO_OVERLAY;
+      default -> Point.TO_ENDPOINT;
+    };
   }
 
   private static int idOf(@Nullable LocalEndpoint endpoint) {
@@ -218,7 +238,7 @@ final class PacketDecider {
       denied = rules.decide(flow, conntrack);
     }
     if (denied != null) {
-      return drop(denied);
+      return delivery.drop(denied);
     }
     Life life = rules.life();
     if (life != null) {
@@ -240,7 +260,9 @@ final class PacketDecider {
           EndRewriter.replaceSource(frame, packet, answeredAs, checksum)
               && (!trial.loops || EndRewriter.replaceDestination(frame, packet, client, checksum));
     }
-    return written ? deliver(rules.place()) : drop(DropReason.INVALID_PACKET);
+    return written
+        ? delivery.deliver(rules.place(), trial.destinationNode, trial.sourceIdentity)
+        : delivery.drop(DropReason.INVALID_PACKET);
   }
 
   /** Whether the entry's verdict holds for the packet, and nobody need be asked. */
@@ -248,22 +270,41 @@ final class PacketDecider {
     return flow.epoch == trial.state.epoch()
         && !flow.revoked
         && flow.fits(fromA)
-        && flow.place(fromA) == trial.origin.ifindex()
-        && (trial.origin.isPod() || flow.place(!fromA) != FlowEntry.STACK)
+        && comesFromItsPlace(flow, fromA)
         && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.mayBeginAnew()));
+  }
+
+  private boolean comesFromItsPlace(FlowEntry flow, boolean fromA) {
+    Tunnelled tunnel = trial.origin.tunnel();
+    if (flow.place(fromA) != trial.origin.place()) {
+      return false;
+    }
+    if (tunnel == null) {
+      return trial.origin.isPod() || flow.place(!fromA) != FlowEntry.STACK;
+    }
+    int identity = flow.identity(fromA);
+    boolean isItsIdentity =
+        tunnel.identity() == identity
+            || (tunnel.identity() == ReservedIdentity.REMOTE_NODE.id()
+                && Trial.isRemoteNode(identity));
+    return isItsIdentity
+        && tunnel.node().equals(flow.node(fromA))
+        && trial.state.nodes().mtuBytes(tunnel.node()) != null;
   }
 
   private Decision decideNeighbour(ByteBuffer frame) {
     LocalEndpoint sender = trial.sender();
     if (sender == null) {
-      return drop(DropReason.UNKNOWN_SENDER);
+      return delivery.drop(DropReason.UNKNOWN_SENDER);
     }
     trial.sourceIdentity = sender.endpoint().identity();
     DropReason forbidden =
         trial.packet.isArp
             ? Neighbours.checkArp(frame, trial.packet, sender)
             : Neighbours.checkDiscovery(frame, trial.packet, sender);
-    return forbidden == null ? forward(Decision.ToStack.INSTANCE) : drop(forbidden);
+    return forbidden == null
+        ? delivery.forward(Decision.ToStack.INSTANCE)
+        : delivery.drop(forbidden);
   }
 
   private Decision decideWithoutPorts() {
@@ -275,41 +316,18 @@ final class PacketDecider {
     if (denied == null) {
       denied = questions.askWithoutPorts();
     }
-    return denied == null ? deliver(trial.destinationPlace()) : drop(denied);
+    return denied == null
+        ? delivery.deliver(trial.destinationPlace(), trial.destinationNode, trial.sourceIdentity)
+        : delivery.drop(denied);
   }
 
   private boolean isForServices() {
     return trial.state.frontends().isForServices(trial.packet);
   }
 
-  private Decision deliver(int place) {
-    if (trial.proxyPort != 0) {
-      return forward(new Decision.ToProxy(trial.proxyPort));
-    }
-    LocalEndpoint receiver = place == FlowEntry.STACK ? null : trial.state.ofDevice(place);
-    if (!trial.origin.isPod()) {
-      return receiver == null ? drop(DropReason.NO_LOCAL_ENDPOINT) : forward(receiver.direct());
-    }
-    if (receiver == null) {
-      return forward(Decision.ToStack.INSTANCE);
-    }
-    // A router answers a packet whose hops are used up; the node's stack is that router.
-    return forward(trial.packet.hopLimit <= 1 ? Decision.ToStack.INSTANCE : receiver.routed());
-  }
-
-  private Decision forward(Decision decision) {
-    if (trial.packet.fragment == Packet.Fragment.FIRST) {
-      fragments.learn(trial.packet, trial.origin.ifindex());
-    }
-    counters.countForwarded(
-        trial.origin.isPod() ? TrafficDirection.EGRESS : TrafficDirection.INGRESS,
-        trial.frameBytes);
-    return decision;
-  }
-
   /** Drops what asks a service that cannot serve, and tells the sender. */
   private Decision refuse(DropReason reason, ByteBuffer frame) {
-    Decision.Drop drop = drop(reason);
+    Decision.Drop drop = delivery.drop(reason);
     LocalEndpoint sender = trial.sender();
     if (!refuses || sender == null) {
       return drop;
@@ -322,12 +340,19 @@ final class PacketDecider {
         Optional.ofNullable(Refusal.of(frame, trial.packet, sender.endpoint())));
   }
 
-  private Decision.Drop drop(DropReason reason) {
-    counters.countDropped(reason, trial.direction, trial.frameBytes);
-    if (!reason.equals(DropReason.FORBIDDEN_ICMPV6)) {
-      events.report(Verdict.DENIED, reason);
+  /**
+   * Takes note of a packet from outside that the node dropped, since its source is somebody inside.
+   *
+   * @param header its beginning, from the IP header on
+   * @param untold how many more were dropped
+   */
+  synchronized void dropForged(ByteBuffer header, long untold) {
+    trial.begin(state, Origin.NODE, clockNanos.getAsLong());
+    if (PacketParser.parseEnds(header, trial.packet)) {
+      trial.frameBytes = PacketParser.ETHERNET_BYTES + trial.packet.end;
+      delivery.drop(DropReason.INVALID_SOURCE_IP);
     }
-    return new Decision.Drop(reason, trial.direction, trial.endpointId(), trial.cookie);
+    counters.countUnseen(DropReason.INVALID_SOURCE_IP, trial.direction, untold);
   }
 
   /**

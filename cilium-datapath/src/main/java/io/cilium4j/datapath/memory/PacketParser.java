@@ -137,6 +137,36 @@ final class PacketParser {
         == null;
   }
 
+  /**
+   * Reads who sent a packet to whom from its IP header, which is all that need be there; ports are
+   * not read.
+   *
+   * @return whether it could be read
+   */
+  static boolean parseEnds(ByteBuffer header, Packet packet) {
+    packet.clear();
+    int present = header.limit();
+    int version = present == 0 ? 0 : (header.get(0) & 0xff) >>> 4;
+    if (version == 4 && present >= IPV4_BYTES) {
+      packet.end = header.getShort(2) & 0xffff;
+      packet.protocol = header.get(9) & 0xff;
+      packet.sourceLow = header.getInt(12) & 0xffff_ffffL;
+      packet.destinationLow = header.getInt(16) & 0xffff_ffffL;
+      return true;
+    }
+    if (version != 6 || present < IPV6_BYTES) {
+      return false;
+    }
+    packet.family = IpFamily.IPV6;
+    packet.end = IPV6_BYTES + (header.getShort(4) & 0xffff);
+    packet.protocol = header.get(6) & 0xff;
+    packet.sourceHigh = header.getLong(8);
+    packet.sourceLow = header.getLong(16);
+    packet.destinationHigh = header.getLong(24);
+    packet.destinationLow = header.getLong(32);
+    return true;
+  }
+
   private static @Nullable DropReason readIpv4(ByteBuffer frame, Packet packet, Depth depth) {
     packet.family = IpFamily.IPV4;
     int l3 = packet.l3;

@@ -29,6 +29,7 @@ import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import io.cilium4j.datapath.net.SourceGuard;
 import io.cilium4j.datapath.net.Sysctl;
+import io.cilium4j.datapath.net.TunnelSocket;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -84,8 +85,10 @@ final class PodNetwork implements AutoCloseable {
       this.routed = new RoutedPods(devices);
       this.nodes =
           new RemoteNodes(TunnelEnds.NONE, new NodeRoutes(node, devices, Way.of(config.routing())));
-      this.guard = new SourceGuard(node, names, config.devices(), this::isOurs);
-      this.forwarder = new Forwarder(config.instance(), decider, devices);
+      this.guard =
+          new SourceGuard(node, names, config.devices(), this::isOurs, decider::dropForged);
+      TunnelSocket tunnel = config.routing().tunnel().map(TunnelSocket::open).orElse(null);
+      this.forwarder = new Forwarder(config.instance(), decider, devices, tunnel);
       this.watch = openWatch(config.instance());
     } catch (RuntimeException e) {
       barrier.close();
@@ -310,6 +313,7 @@ final class PodNetwork implements AutoCloseable {
           mended.add("device " + link.name() + " was down");
         }
       }
+      guard.mend();
       devices.requireForwarding();
     } catch (RuntimeException e) {
       problems.add(String.valueOf(e.getMessage()));
@@ -394,6 +398,7 @@ final class PodNetwork implements AutoCloseable {
   @Override
   public void close() {
     watch.close();
+    guard.close();
     forwarder.close();
     barrier.close();
     node.close();

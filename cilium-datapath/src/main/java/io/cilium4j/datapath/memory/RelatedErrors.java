@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.memory;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.datapath.memory.PolicyQuestions.Report;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,8 @@ final class RelatedErrors {
   private final FragmentTable fragments;
   private final Packet quoted = new Packet();
   private int place;
+  private @Nullable IpAddress node;
+  private int sender;
   private @Nullable End asked;
 
   RelatedErrors(Trial trial, PolicyQuestions questions, FragmentTable fragments) {
@@ -27,6 +30,16 @@ final class RelatedErrors {
   /** Where the error goes that the last {@link #isRelated} let pass. */
   int place() {
     return place;
+  }
+
+  /** Where the tunnel ends into which it goes, if {@link #place} is one. */
+  @Nullable IpAddress node() {
+    return node;
+  }
+
+  /** Whose identity another node is told. */
+  int sender() {
+    return sender;
   }
 
   /** Makes an error about what went to a backend one about what the client sent. */
@@ -71,6 +84,8 @@ final class RelatedErrors {
     }
     boolean isPresent = flow.epoch == trial.state.epoch();
     place = trial.destinationPlace();
+    node = trial.destinationNode;
+    sender = trial.sourceIdentity;
     if (trial.origin.isPod()) {
       place = isPresent ? flow.place(quotedFromA) : flow.placeOfReceiver(quotedFromA, place);
     }

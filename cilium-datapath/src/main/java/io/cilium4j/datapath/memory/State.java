@@ -49,6 +49,7 @@ final class State {
   private final Ipcache ipcache;
   private final ProxyListeners listeners;
   private final Frontends frontends;
+  private final TunnelNodes nodes;
 
   /**
    * The prefixes of both families.
@@ -91,8 +92,10 @@ final class State {
       Map<Integer, LocalEndpoint> byId,
       Ipcache ipcache,
       ProxyListeners listeners,
-      Frontends frontends) {
+      Frontends frontends,
+      TunnelNodes nodes) {
     this.epoch = epoch;
+    this.nodes = nodes;
     this.byId = Collections.unmodifiableMap(byId);
     this.ipcache = ipcache;
     this.listeners = listeners;
@@ -115,9 +118,11 @@ final class State {
     this.byV6 = v6;
   }
 
-  /** The same endpoints with another ipcache and other frontends. */
-  private State(State before, Ipcache ipcache, Frontends frontends) {
-    this.epoch = before.epoch + 1;
+  /** The same endpoints with other rows beside them; no verdict depends on nodes. */
+  private State(State before, Ipcache ipcache, Frontends frontends, TunnelNodes nodes) {
+    boolean same = ipcache.equals(before.ipcache) && frontends == before.frontends;
+    this.epoch = same ? before.epoch : before.epoch + 1;
+    this.nodes = nodes;
     this.byId = before.byId;
     this.byDevice = before.byDevice;
     this.byV4 = before.byV4;
@@ -134,7 +139,8 @@ final class State {
         Map.of(),
         new Ipcache(PrefixTrie.empty(IpFamily.IPV4), PrefixTrie.empty(IpFamily.IPV6), 0),
         ProxyListeners.NONE,
-        Frontends.NONE);
+        Frontends.NONE,
+        TunnelNodes.NONE);
   }
 
   /**
@@ -146,6 +152,7 @@ final class State {
   State after(List<Change<RowKey, Row>> changes, Limits limits) {
     Ipcache nextIpcache = ipcache;
     Frontends nextFrontends = frontends;
+    TunnelNodes nextNodes = nodes;
     Map<Integer, LocalEndpoint> nextById = new HashMap<>(byId);
     boolean changed = false;
     for (Change<RowKey, Row> change : changes) {
@@ -167,19 +174,18 @@ final class State {
             nextFrontends = nextFrontends.with(row);
         case Change.Removed<RowKey, Row>(FrontendKey key, _, _) ->
             nextFrontends = nextFrontends.without(key);
-        // No verdict depends on them.
-        case Change.Put<RowKey, Row>(_, NodeRow _, _) -> {}
-        case Change.Removed<RowKey, Row>(NodeKey _, _, _) -> {}
+        case Change.Put<RowKey, Row>(_, NodeRow row, _) -> nextNodes = nextNodes.with(row);
+        case Change.Removed<RowKey, Row>(NodeKey key, _, _) -> nextNodes = nextNodes.without(key);
       }
     }
     checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
     if (!changed) {
-      return nextIpcache.equals(ipcache) && nextFrontends == frontends
+      return nextIpcache.equals(ipcache) && nextFrontends == frontends && nextNodes == nodes
           ? this
-          : new State(this, nextIpcache, nextFrontends);
+          : new State(this, nextIpcache, nextFrontends, nextNodes);
     }
     checkLimit(policyEntries(nextById), limits.policyEntries(), "policy entries");
-    return new State(epoch + 1, nextById, nextIpcache, listeners, nextFrontends);
+    return new State(epoch + 1, nextById, nextIpcache, listeners, nextFrontends, nextNodes);
   }
 
   /** The state without the rows of a kind that are not among these. */
@@ -188,7 +194,7 @@ final class State {
       case ENDPOINT -> {
         Map<Integer, LocalEndpoint> kept = new HashMap<>(byId);
         boolean changed = kept.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
-        yield changed ? new State(epoch + 1, kept, ipcache, listeners, frontends) : this;
+        yield changed ? new State(epoch + 1, kept, ipcache, listeners, frontends, nodes) : this;
       }
       case IPCACHE -> {
         Ipcache kept = ipcache;
@@ -197,24 +203,34 @@ final class State {
             kept = kept.without(prefix);
           }
         }
-        yield kept.equals(ipcache) ? this : new State(this, kept, frontends);
+        yield kept.equals(ipcache) ? this : new State(this, kept, frontends, nodes);
       }
       case FRONTEND -> {
         Frontends kept = frontends.retain(wanted);
-        yield kept == frontends ? this : new State(this, ipcache, kept);
+        yield kept == frontends ? this : new State(this, ipcache, kept, nodes);
       }
-      case NODE -> this;
+      case NODE -> {
+        TunnelNodes kept = nodes.retain(wanted);
+        yield kept == nodes ? this : new State(this, ipcache, frontends, kept);
+      }
     };
   }
 
   /** The same rows with other listeners of proxies. */
   State with(ProxyListeners others) {
-    return others.equals(listeners) ? this : new State(epoch + 1, byId, ipcache, others, frontends);
+    return others.equals(listeners)
+        ? this
+        : new State(epoch + 1, byId, ipcache, others, frontends, nodes);
   }
 
   /** What clients of services ask. */
   Frontends frontends() {
     return frontends;
+  }
+
+  /** The nodes at the other ends of tunnels. */
+  TunnelNodes nodes() {
+    return nodes;
   }
 
   /** Where redirects go. */
@@ -260,9 +276,14 @@ final class State {
     return endpointsOf(packet.family).lookup(packet.destinationHigh, packet.destinationLow);
   }
 
+  /** What the ipcache says of an address, or null. */
+  @Nullable IpcacheEntry entryOf(IpFamily family, long high, long low) {
+    return ipcache.of(family).lookup(high, low);
+  }
+
   /** The identity behind an address that no local endpoint has. */
   int identityOf(IpFamily family, long high, long low) {
-    IpcacheEntry entry = ipcache.of(family).lookup(high, low);
+    IpcacheEntry entry = entryOf(family, high, low);
     return entry == null ? ReservedIdentity.WORLD.id() : entry.identity();
   }
 

@@ -52,10 +52,14 @@ public final class FrameBatch implements AutoCloseable {
   private static final int VNET_GSO_SIZE = 4;
   private static final int VNET_TRANSPORT = 6;
 
-  /** Kinds of segments: TCP over IPv4 and IPv6, and a mark beside them. */
-  private static final int GSO_TCP_IPV4 = 1;
+  /** Behind it: where in the transport header the checksum stands. */
+  private static final int VNET_CHECKSUM = 8;
 
-  private static final int GSO_TCP_IPV6 = 4;
+  /** Kinds of segments: TCP over IPv4 and IPv6, UDP, and a mark beside them. */
+  static final int GSO_TCP_IPV4 = 1;
+
+  static final int GSO_TCP_IPV6 = 4;
+  static final int GSO_UDP = 5;
   private static final int GSO_ECN = 0x80;
 
   /** Where a TCP header tells its own length, in words of four bytes, in the upper half. */
@@ -80,12 +84,12 @@ public final class FrameBatch implements AutoCloseable {
 
   private static final int TP_STATUS_VLAN_VALID = 1 << 4;
 
-  private static final StructLayout IOVEC =
+  static final StructLayout IOVEC =
       MemoryLayout.structLayout(
           ValueLayout.ADDRESS.withName("iov_base"), ValueLayout.JAVA_LONG.withName("iov_len"));
 
   /** {@code struct mmsghdr} of 64-bit systems. */
-  private static final StructLayout MMSGHDR =
+  static final StructLayout MMSGHDR =
       MemoryLayout.structLayout(
           ValueLayout.ADDRESS.withName("msg_name"),
           ValueLayout.JAVA_INT.withName("msg_namelen"),
@@ -151,8 +155,8 @@ public final class FrameBatch implements AutoCloseable {
     }
   }
 
-  private static void point(
-      MemorySegment vector, MemorySegment iovecs, int index, MemorySegment slot) {
+  /** Has a message of a vector be what stands in {@code slot}. */
+  static void point(MemorySegment vector, MemorySegment iovecs, int index, MemorySegment slot) {
     long iovec = index * IOVEC.byteSize();
     iovecs.set(ValueLayout.ADDRESS, iovec, slot);
     iovecs.set(ValueLayout.JAVA_LONG, iovec + 8, slot.byteSize());
@@ -162,7 +166,8 @@ public final class FrameBatch implements AutoCloseable {
     vector.set(ValueLayout.JAVA_LONG, message + offset("msg_iovlen"), 1);
   }
 
-  private static long offset(String field) {
+  /** Where a field of a message is. */
+  static long offset(String field) {
     return MMSGHDR.byteOffset(PathElement.groupElement(field));
   }
 
@@ -196,14 +201,36 @@ public final class FrameBatch implements AutoCloseable {
     if (kinds[index] != FrameKind.MERGED) {
       return lengths[index] - ETHERNET_BYTES;
     }
-    long vnet = offset(index) - VNET_BYTES;
-    int transport = u16(vnet + VNET_TRANSPORT);
-    int headers = transport + transportBytes(index, transport);
-    return u16(vnet + VNET_GSO_SIZE) + headers - ETHERNET_BYTES;
+    return segmentBytes(index) + headerBytes(index) - ETHERNET_BYTES;
+  }
+
+  /** How the segments of a merged frame were merged: {@code GSO_…}. */
+  int segmentType(int index) {
+    return slots.get(JAVA_BYTE, offset(index) - VNET_BYTES + VNET_GSO_TYPE) & ~GSO_ECN & 0xff;
+  }
+
+  /** How much data each segment of a merged frame has, but for the last. */
+  int segmentBytes(int index) {
+    return u16(offset(index) - VNET_BYTES + VNET_GSO_SIZE);
+  }
+
+  /** Where in a frame with a partial checksum, or of segments, the transport header begins. */
+  int transport(int index) {
+    return u16(offset(index) - VNET_BYTES + VNET_TRANSPORT);
+  }
+
+  /** Where in a frame with a partial checksum that stands. */
+  int checksumAt(int index) {
+    return transport(index) + u16(offset(index) - VNET_BYTES + VNET_CHECKSUM);
+  }
+
+  /** The size of what stands before the data in each segment of a merged frame. */
+  int headerBytes(int index) {
+    return transport(index) + transportBytes(index, transport(index));
   }
 
   private int transportBytes(int index, int transport) {
-    int type = slots.get(JAVA_BYTE, offset(index) - VNET_BYTES + VNET_GSO_TYPE) & ~GSO_ECN & 0xff;
+    int type = segmentType(index);
     boolean tcp = type == GSO_TCP_IPV4 || type == GSO_TCP_IPV6;
     if (!tcp) {
       return UDP_BYTES;
@@ -238,6 +265,14 @@ public final class FrameBatch implements AutoCloseable {
     }
     slots.asSlice(offset(index) - VNET_BYTES, VNET_BYTES).fill((byte) 0);
     MemorySegment.copy(frame, 0, slots, JAVA_BYTE, offset(index), length);
+    lengths[index] = length;
+    kinds[index] = FrameKind.PLAIN;
+  }
+
+  /** As above, of a frame that stands elsewhere. */
+  void put(int index, MemorySegment from, long at, int length) {
+    slots.asSlice(offset(index) - VNET_BYTES, VNET_BYTES).fill((byte) 0);
+    MemorySegment.copy(from, at, slots, offset(index), length);
     lengths[index] = length;
     kinds[index] = FrameKind.PLAIN;
   }

@@ -12,8 +12,9 @@ import java.nio.ByteOrder;
 import java.time.Duration;
 
 /**
- * A route netlink socket that only listens: the kernel sends it a message for each change in the
- * multicast groups it joined. Needs no privilege.
+ * A netlink socket that listens: the kernel sends it a message for each change in the multicast
+ * groups that it joined, or for whatever else it was {@linkplain #ask asked} to tell. To join the
+ * groups of routes needs no privilege.
  *
  * <p>One thread waits and receives; another may wake it up. Closed when no thread does either.
  */
@@ -23,7 +24,6 @@ final class NetlinkGroups implements AutoCloseable {
   private static final int BUFFER_BYTES = 32_768;
 
   private static final int AF_NETLINK = 16;
-  private static final int NETLINK_ROUTE = 0;
 
   /** Where {@code sockaddr_nl} has the groups, one bit each. */
   private static final int GROUPS_OFFSET = 8;
@@ -40,19 +40,31 @@ final class NetlinkGroups implements AutoCloseable {
     void accept(int type, ByteBuffer payload);
   }
 
-  /** Opens a socket in the calling thread's namespace. */
+  /** Opens a route socket in the calling thread's namespace. */
   NetlinkGroups(int groups) {
-    fd = LibC.socket(AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, NETLINK_ROUTE);
+    this(NetlinkSocket.NETLINK_ROUTE, groups);
+  }
+
+  /** Opens a socket in the calling thread's namespace. */
+  NetlinkGroups(int protocol, int groups) {
+    fd = LibC.socket(AF_NETLINK, LibC.SOCK_RAW | LibC.SOCK_CLOEXEC, protocol);
     try {
       MemorySegment address = arena.allocate(12, 4);
       address.set(ValueLayout.JAVA_SHORT, 0, (short) AF_NETLINK);
       address.set(ValueLayout.JAVA_INT, GROUPS_OFFSET, groups);
-      LibC.bind(fd, address, "route netlink groups");
+      LibC.bind(fd, address, "netlink groups");
       poller = new Poller();
       poller.add(fd, 0);
     } catch (RuntimeException | Error e) {
       LibC.close(fd);
       throw e;
+    }
+  }
+
+  /** Sends a request; that it failed comes as a message. */
+  void ask(NetlinkRequest request) {
+    try (Arena own = Arena.ofConfined()) {
+      LibC.send(fd, own.allocateFrom(ValueLayout.JAVA_BYTE, request.encode(0, 0)), 0);
     }
   }
 

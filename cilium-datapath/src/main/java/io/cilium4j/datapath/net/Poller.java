@@ -61,6 +61,11 @@ public final class Poller implements AutoCloseable {
     add(socket.descriptor(), token);
   }
 
+  /** As above, for the socket of a tunnel. */
+  public void add(TunnelSocket socket, long token) {
+    add(socket.descriptor(), token);
+  }
+
   /** As above, for another socket of this package. */
   void add(int descriptor, long token) {
     control(LibC.EPOLL_CTL_ADD, descriptor, token);

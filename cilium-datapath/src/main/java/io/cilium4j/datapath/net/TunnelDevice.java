@@ -92,15 +92,19 @@ public final class TunnelDevice {
       node.setUp(link.index());
     } catch (NetlinkException e) {
       if (e.errno() == Errno.EADDRINUSE) {
-        throw new DatapathException(
-            "UDP port "
-                + port
-                + " is taken: another VXLAN device or a program listens there; take another one"
-                + " for all nodes by the option tunnel-port",
-            e);
+        throw portTaken(port, e);
       }
       throw e;
     }
+  }
+
+  static DatapathException portTaken(int port, Exception cause) {
+    return new DatapathException(
+        "UDP port "
+            + port
+            + " is taken: another VXLAN device or a program listens there; take another one for all"
+            + " nodes by the option tunnel-port",
+        cause);
   }
 
   /**

@@ -34,10 +34,12 @@
  *       io.cilium4j.datapath.net.ReversePathFilter}, which keeps one of them
  *   <li>{@link io.cilium4j.datapath.net.SourceGuard} and {@link
  *       io.cilium4j.datapath.net.IngressBarrier}: what is kept from being forwarded, and from being
- *       heard; {@code RuleMessages} and {@code NftMessages} are their layouts
+ *       heard; {@code RuleMessages} and {@code NftMessages} are their layouts, and {@code
+ *       ForgedSources} tells of it
  *   <li>{@link io.cilium4j.datapath.net.PacketSocket}, with {@link
  *       io.cilium4j.datapath.net.FrameBatch} and {@link io.cilium4j.datapath.net.Poller}: frames
- *       for a datapath in user space
+ *       for a datapath in user space; {@link io.cilium4j.datapath.net.TunnelSocket} is its way to
+ *       other nodes
  * </ol>
  *
  * <p>All of it works for root, with the capabilities NET_ADMIN, NET_RAW and SYS_ADMIN, and in a

@@ -294,6 +294,7 @@ class TwinKernelIT {
           drop(drop.reason().code(), drop.endpointId())
               + drop.refusal().map(_ -> answered(outcome.frame())).orElse("");
       case Decision.ToStack() -> "stack" + bytes;
+      case Decision.ToNode to -> "node " + to.node() + " as " + to.identity() + bytes;
       case Decision.ToProxy(int _) -> "proxy";
       case Decision.ToEndpoint to -> "to " + to.endpoint().device().hostIfindex() + bytes;
     };

@@ -48,7 +48,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -78,11 +77,12 @@ class TwoNodesKernelIT {
         .flatMap(family ->
             Stream.of(tunnel(IpFamily.IPV4), tunnel(IpFamily.IPV6), Routing.DIRECT)
                 .map(routing -> Arguments.of(routing, family, false)))
-        .flatMap(ebpf ->
-            // Tunnels are the kernel's alone.
-            ebpf.get()[0].equals(Routing.DIRECT)
-                ? Stream.of(ebpf, Arguments.of(Routing.DIRECT, ebpf.get()[1], true))
-                : Stream.of(ebpf));
+        .flatMap(ebpf -> Stream.of(ebpf, Arguments.of(ebpf.get()[0], ebpf.get()[1], true)));
+  }
+
+  static Stream<Arguments> datapaths() {
+    return Stream.of(IpFamily.values())
+        .flatMap(family -> Stream.of(Arguments.of(family, false), Arguments.of(family, true)));
   }
 
   private static PolicyMapState lettingIn(int identity) {
@@ -212,9 +212,9 @@ class TwoNodesKernelIT {
   }
 
   @ParameterizedTest
-  @EnumSource
-  void podThatSpeaksAsATunnel_isDropped(IpFamily family) throws Exception {
-    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV4))) {
+  @MethodSource("datapaths")
+  void podThatSpeaksAsATunnel_isDropped(IpFamily family, boolean inUserSpace) throws Exception {
+    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV4), inUserSpace)) {
       Pod a = nodes.first.pod(10, A, PolicyMapState.ALLOW_ALL);
       for (Node node : new Node[] {nodes.first, nodes.second}) {
         nodes.first.flows.clear();
@@ -233,9 +233,10 @@ class TwoNodesKernelIT {
 
   /** What stands in a tunnel's header, and who sends it. */
   @ParameterizedTest
-  @EnumSource
-  void forgedTunnels_areDroppedWithTheirReason(IpFamily family) throws Exception {
-    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV4))) {
+  @MethodSource("datapaths")
+  void forgedTunnels_areDroppedWithTheirReason(IpFamily family, boolean inUserSpace)
+      throws Exception {
+    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV4), inUserSpace)) {
       Pod b = nodes.second.pod(10, SERVER, PolicyMapState.ALLOW_ALL);
       IpAddress pod = nodes.first.podCidr(family).address().plus(10);
       Frames frames = Frames.between(pod, b.address(family));
@@ -295,9 +296,10 @@ class TwoNodesKernelIT {
   }
 
   @ParameterizedTest
-  @EnumSource
-  void nodeThatLeft_isSentNothingAndBelievedNoMore(IpFamily family) throws Exception {
-    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV6))) {
+  @MethodSource("datapaths")
+  void nodeThatLeft_isSentNothingAndBelievedNoMore(IpFamily family, boolean inUserSpace)
+      throws Exception {
+    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV6), inUserSpace)) {
       Pod a = nodes.first.pod(10, A, PolicyMapState.ALLOW_ALL);
       Pod b = nodes.second.pod(10, SERVER, PolicyMapState.ALLOW_ALL);
       nodes.announce(a);
@@ -324,9 +326,10 @@ class TwoNodesKernelIT {
 
   /** What comes by no tunnel is nobody's of another node. */
   @ParameterizedTest
-  @EnumSource
-  void remotePodsAddress_outsideTheTunnel_isDropped(IpFamily family) throws Exception {
-    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV4))) {
+  @MethodSource("datapaths")
+  void remotePodsAddress_outsideTheTunnel_isDropped(IpFamily family, boolean inUserSpace)
+      throws Exception {
+    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV4), inUserSpace)) {
       Pod b = nodes.second.pod(10, SERVER, PolicyMapState.ALLOW_ALL);
       IpAddress pod = nodes.first.podCidr(family).address().plus(10);
       nodes.second.apply(nodes.first.elsewhere(List.of(pod), A).toArray(Row[]::new));

@@ -84,17 +84,9 @@ public final class Demo {
       throw new DemoException("--nodes 2: " + venue.because());
     }
     DatapathProvider datapath = venue.datapathOnNodes();
-    boolean tunnels = datapath.name().equals("ebpf");
-    if (!tunnels && !nodes.routings().contains(Routing.NATIVE)) {
-      throw new DemoException("--routing vxlan: it takes the ebpf datapath");
-    }
     System.out.println("Two nodes. " + venue.firstLine(datapath.name(), datapath.probe().reason()));
     int wrong = 0;
     for (Routing routing : nodes.routings()) {
-      if (!tunnels && routing == Routing.VXLAN) {
-        System.out.println("\nRouting vxlan is not shown: it takes the ebpf datapath.");
-        continue;
-      }
       var cluster = new Cluster(venue.folder(), datapath.name(), routing);
       Runtime.getRuntime().addShutdownHook(new Thread(cluster::clear, "clear"));
       wrong +=

@@ -24,6 +24,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code ./demo --nodes 2}, as the script starts it: from the jars, with real processes. */
 class TwoNodesKernelIT {
@@ -46,10 +48,11 @@ class TwoNodesKernelIT {
     assertEquals("", run("--clean"));
   }
 
-  @Test
-  void nodes2_bothRoutings_tablesAsExpectedAndNothingLeft() throws Exception {
-    String said = run("--nodes", "2");
-    assertTrue(said.startsWith("Two nodes. Datapath ebpf: "), said);
+  @ParameterizedTest
+  @ValueSource(strings = {"ebpf", "memory"})
+  void nodes2_bothRoutings_tablesAsExpectedAndNothingLeft(String datapath) throws Exception {
+    String said = run("--nodes", "2", "--datapath", datapath);
+    assertTrue(said.startsWith("Two nodes. Datapath " + datapath + ": "), said);
     for (Routing routing : Routing.values()) {
       String part = said.substring(said.indexOf("\nRouting " + routing + ": "));
       assertTrue(part.contains("20 of 20 pairs reach each other, over IPv4 and IPv6."), said);
@@ -73,15 +76,6 @@ class TwoNodesKernelIT {
     String said = run();
     assertTrue(said.contains("All 20 pairs as expected."), said);
     assertTrue(said.contains("each decided by the proxy"), said);
-  }
-
-  @Test
-  void nodes2_memory_nativeAloneAndSaysSo() throws Exception {
-    String said = run("--nodes", "2", "--datapath", "memory");
-    assertTrue(said.contains("\nRouting vxlan is not shown: it takes the ebpf datapath.\n"), said);
-    assertTrue(said.contains("\nRouting native: "), said);
-    assertEquals(1, said.lines().filter(ALL::equals).count(), said);
-    assertNothingLeft();
   }
 
   @Test

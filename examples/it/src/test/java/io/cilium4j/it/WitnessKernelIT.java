@@ -269,6 +269,7 @@ class WitnessKernelIT {
     return switch (bench.decide(frame, from)) {
       case Decision.Drop drop -> Outcome.DROPPED;
       case Decision.ToStack stack -> Outcome.TO_STACK;
+      case Decision.ToNode node -> throw new AssertionError("there is no tunnel: " + node);
       case Decision.ToProxy proxy -> throw new AssertionError("there is no proxy: " + proxy);
       case Decision.ToEndpoint receiver -> {
         if (to == null || receiver.endpoint().id() != to.id()) {
