@@ -25,7 +25,6 @@ import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
-import io.cilium4j.datapath.net.NodeNetwork;
 import io.cilium4j.datapath.net.NodeRoutes;
 import io.cilium4j.datapath.net.NodeRoutes.Way;
 import io.cilium4j.datapath.net.NodeWatch;
@@ -37,15 +36,13 @@ import io.cilium4j.datapath.net.ReversePathFilter;
 import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -65,9 +62,6 @@ final class EbpfDatapath implements Datapath {
   private static final Set<RowKind> ROW_KINDS =
       Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE, RowKind.FRONTEND);
 
-  /** How long after a change of the node's network it is looked at whether something is undone. */
-  private static final Duration SETTLE = Duration.ofMillis(500);
-
   private final Runnable release;
   private final InstanceNames names;
   private final Pins pins;
@@ -82,6 +76,7 @@ final class EbpfDatapath implements Datapath {
   private final RemoteNodes nodes;
   private final ReversePathFilter looseDevices = new ReversePathFilter(Mode.LOOSE);
   private final NetworkDevices networkDevices;
+  private final NetworkFollower follower;
   private final NodeWatch watch;
   private final PodRoutes routes;
   private final PodDevices pods;
@@ -93,9 +88,6 @@ final class EbpfDatapath implements Datapath {
   private final FlowReader flows;
   private final FlowCollector collector;
   private final Scheduler scheduler;
-  private final AtomicBoolean mending = new AtomicBoolean();
-  private volatile boolean leavesDevices;
-  private volatile boolean isOpen;
   private boolean closed;
 
   /** Opens an instance that nobody else can have. */
@@ -159,6 +151,14 @@ final class EbpfDatapath implements Datapath {
       this.proxy = places.up(aroundPlaces(), pins);
       programs.pin(pins.programs());
       this.flows = new FlowReader(pins.maps().pin(KernelMaps.EVENTS));
+      this.follower =
+          new NetworkFollower(
+              new NetworkFollower.Concerned(
+                  networkDevices::follow,
+                  looseDevices::check,
+                  link -> manifest.holds(link.name(), link.index()),
+                  () -> mend().mended().forEach(each -> LOG.warn("mended what={}", each))),
+              NetworkFollower.later(config.instance() + "-mending"));
       this.watch = openWatch(config.instance() + "-network");
       this.collector =
           new FlowCollector(
@@ -169,7 +169,7 @@ final class EbpfDatapath implements Datapath {
       this.scheduler = Scheduler.ofThread(config.instance() + "-conntrack");
       collector.start(scheduler);
       this.sockets = new SocketPrograms(config, pins);
-      this.isOpen = true;
+      follower.startMending();
     } catch (RuntimeException e) {
       reclaimer.close();
       if (isFirst) {
@@ -231,48 +231,10 @@ final class EbpfDatapath implements Datapath {
 
   private NodeWatch openWatch(String threadName) {
     try {
-      return NodeWatch.open(threadName, new NetworkFollower());
+      return NodeWatch.open(threadName, follower);
     } catch (RuntimeException e) {
       flows.close();
       throw e;
-    }
-  }
-
-  /** What the watch tells goes on to whom it concerns. */
-  private final class NetworkFollower implements NodeWatch.Listener {
-    @Override
-    public void networkChanged(NodeNetwork network) {
-      networkDevices.follow(network);
-      mendSoon();
-    }
-
-    @Override
-    public void reversePathFilterSet(int ifindex) {
-      looseDevices.check(ifindex);
-    }
-  }
-
-  /**
-   * Not on the watch's thread, for which closing waits; and a moment later, so that changes that
-   * come together, this datapath's own as well, are looked at together. Neither on a virtual
-   * thread: what it asks of the kernel concerns the network of the thread that asks, which a
-   * platform thread has from the watch's, and so from whoever opened this datapath.
-   */
-  private void mendSoon() {
-    if (isOpen && mending.compareAndSet(false, true)) {
-      Thread.ofPlatform()
-          .daemon()
-          .name(names.instance() + "-mending")
-          .start(() -> {
-            LockSupport.parkNanos(SETTLE.toNanos());
-            synchronized (pods) {
-              if (leavesDevices) {
-                return;
-              }
-              mending.set(false);
-              mend().mended().forEach(each -> LOG.warn("mended what={}", each));
-            }
-          });
     }
   }
 
@@ -381,10 +343,28 @@ final class EbpfDatapath implements Datapath {
         mender.attempt(
             "routes",
             () -> routes.mend().forEach(pod -> mender.mended("the route to " + pod + " was gone")));
-        mender.attempt("devices of pods", () -> pods.mend(writer.endpoints().values(), mender));
       }
     }
+    mender.attempt("devices of pods", () -> mendPods(mender));
     return mender.found();
+  }
+
+  /** One after the other, so that a pod that comes meanwhile waits for one and not for all. */
+  private void mendPods(Mender mender) {
+    Map<Integer, Link> links = new HashMap<>();
+    synchronized (pods) {
+      if (!closed) {
+        node.listLinks("").forEach(link -> links.put(link.index(), link));
+      }
+    }
+    for (EndpointRecord row : writer.endpoints().values()) {
+      Link link = links.get(row.ifindex());
+      synchronized (pods) {
+        if (link != null && !closed) {
+          pods.mend(link, mender);
+        }
+      }
+    }
   }
 
   private void mendPins(Mender mender) {
@@ -588,7 +568,7 @@ final class EbpfDatapath implements Datapath {
 
   /** Leaves devices as others make them from now on. */
   void stopMending() {
-    leavesDevices = true;
+    follower.stopMending();
   }
 
   /** The number of the present epoch. */

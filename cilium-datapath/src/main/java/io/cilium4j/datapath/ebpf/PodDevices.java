@@ -227,22 +227,14 @@ final class PodDevices implements EndpointDevices {
     manifest.delete();
   }
 
-  /**
-   * Mends the devices that have a row. One that is gone is the endpoint's trouble, and told with
-   * it.
-   */
-  synchronized void mend(Collection<EndpointRecord> rows, Mender mender) {
-    Map<Integer, Link> links = new TreeMap<>();
-    node.links.listLinks("").forEach(link -> links.put(link.index(), link));
-    for (EndpointRecord row : rows) {
-      Link link = links.get(row.ifindex());
-      if (link != null && manifest.holds(link)) {
-        mender.attempt("device " + link.name(), () -> mend(link, mender));
-      }
+  /** Mends a pod's device. One that is gone is the endpoint's trouble, and told with it. */
+  synchronized void mend(Link link, Mender mender) {
+    if (manifest.holds(link)) {
+      mender.attempt("device " + link.name(), () -> mendDevice(link, mender));
     }
   }
 
-  private void mend(Link link, Mender mender) {
+  private void mendDevice(Link link, Mender mender) {
     if (hook.hooks.mend(hook.program, link.index(), link.name())) {
       mender.detached(link.name());
     }

@@ -226,7 +226,7 @@ public final class DeviceManifest {
           .append('\n');
     });
     try {
-      DurableFile.write(file, text.toString());
+      PrivateFile.replace(file, text.toString());
     } catch (IOException e) {
       throw new DatapathException("write " + file + ": " + e, e);
     }

@@ -3,12 +3,14 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * The devices and addresses of a network namespace at one moment.
@@ -76,6 +78,18 @@ public record NodeNetwork(
                 ? isJoined(link.index())
                 : names.stream().anyMatch(name -> matches(name, link.name())))
         .toList();
+  }
+
+  /** The same without some devices, their addresses and routes. */
+  public NodeNetwork without(Predicate<Link> leftOut) {
+    Map<Integer, Link> left = new HashMap<>(links);
+    left.values().removeIf(leftOut);
+    Predicate<Integer> isLeft = ifindex -> !links.containsKey(ifindex) || left.containsKey(ifindex);
+    return new NodeNetwork(
+        left,
+        addresses.stream().filter(each -> isLeft.test(each.ifindex())).toList(),
+        defaultRoutes.stream().filter(isLeft).collect(Collectors.toSet()),
+        localRoutes);
   }
 
   private boolean isJoined(int ifindex) {

@@ -24,8 +24,8 @@ import org.slf4j.LoggerFactory;
  *   RTM_NEWLINK, DELLINK           a device; with it go its addresses
  *   RTM_NEWADDR, DELADDR           an address
  *   RTM_NEWROUTE, DELROUTE         default and local routes are listed anew, and also where a
- *                                  device goes up or down: it takes IPv4 routes along without a
- *                                  word
+ *                                  device that may have one goes down: it takes IPv4 routes along
+ *                                  without a word
  *   RTM_NEWNETCONF                 rp_filter of a device was set
  *   ENOBUFS                        the socket's queue ran over: everything is listed anew
  * </pre>
@@ -264,12 +264,19 @@ public final class NodeWatch implements AutoCloseable {
   private void readLink(int type, Link link) {
     if (type == LinkMessages.RTM_NEWLINK) {
       Link before = links.put(link.index(), link);
-      areRoutesStale |= before != null && before.isUp() != link.isUp();
+      if (before != null && before.isUp() && !link.isUp()) {
+        loseRoutes(link.index());
+      }
     } else {
       links.remove(link.index());
       addresses.keySet().removeIf(key -> key.ifindex() == link.index());
-      areRoutesStale |= defaultRoutes.contains(link.index()) || !localRoutes.isEmpty();
+      loseRoutes(link.index());
     }
+  }
+
+  /** A list of all routes grows with the pods, so not one for each pod's device that goes. */
+  private void loseRoutes(int ifindex) {
+    areRoutesStale |= defaultRoutes.contains(ifindex) || !localRoutes.isEmpty();
   }
 
   private void readSetting(ByteBuffer payload) {

@@ -13,12 +13,16 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 
-/** Writes files of this user alone that a crash leaves as they were or as they are to be. */
-final class DurableFile {
-  private DurableFile() {}
+/**
+ * Writes files of this user alone that the end of a process, at whatever moment, leaves as they
+ * were or as they are to be. What they speak of is the kernel's and gone when the machine starts
+ * anew, so nobody waits for the disk.
+ */
+final class PrivateFile {
+  private PrivateFile() {}
 
-  /** Puts a file in place as a whole, on the disk by the time this returns. */
-  static void write(Path file, String content) throws IOException {
+  /** Puts a file in place as a whole. */
+  static void replace(Path file, String content) throws IOException {
     Path folder = file.toAbsolutePath().getParent();
     Files.createDirectories(
         folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
@@ -35,12 +39,7 @@ final class DurableFile {
       while (left.hasRemaining()) {
         channel.write(left);
       }
-      channel.force(true);
     }
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    // The rename itself survives a power failure only once the folder is flushed.
-    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-      channel.force(true);
-    }
   }
 }
