@@ -9,6 +9,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Makes the flows in the kernel's tables older: the kernel's clock is not for a test to move. */
 public final class FlowAges {
@@ -31,6 +33,31 @@ public final class FlowAges {
         age(folder.resolve(table), keys, seconds);
       }
     }
+  }
+
+  /**
+   * Takes one of the two entries of each flow through a service away, as eviction does.
+   *
+   * @param ofFrontend whether it is the one of the flow to the frontend, or that of the backend
+   * @return how many
+   */
+  public static int evict(String instance, boolean ofFrontend) {
+    Path folder = MapDump.of(instance).folder();
+    return evict(folder.resolve(KernelMaps.CONNTRACK4), ConntrackKey.IPV4, ofFrontend)
+        + evict(folder.resolve(KernelMaps.CONNTRACK6), ConntrackKey.IPV6, ofFrontend);
+  }
+
+  private static int evict(Path pin, Codec<ConntrackKey> keys, boolean ofFrontend) {
+    List<ConntrackKey> chosen = new ArrayList<>();
+    try (var map = BpfMap.openPinned(pin, keys, ConntrackRecord.CODEC)) {
+      map.forEach((key, entry) -> {
+        if (entry.has(ConntrackRecord.NAT) && entry.has(ConntrackRecord.NAT_SOURCE) != ofFrontend) {
+          chosen.add(key);
+        }
+      });
+      chosen.forEach(map::delete);
+    }
+    return chosen.size();
   }
 
   private static void age(Path pin, Codec<ConntrackKey> keys, int seconds) {

@@ -42,6 +42,7 @@ abstract class PacketsUnderChange {
   static final int GUEST = 1 << 24 | 7;
 
   static final int OTHER = 1 << 24 | 8;
+  static final int TCP = 6;
   static final int UDP = 17;
   static final int COVER = 1 << 24 | 9;
   static final int PASSED = 0;

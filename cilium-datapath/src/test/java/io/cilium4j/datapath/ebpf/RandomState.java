@@ -10,6 +10,7 @@ import static io.cilium4j.datapath.ebpf.PacketsUnderChange.GUEST;
 import static io.cilium4j.datapath.ebpf.PacketsUnderChange.OTHER;
 import static io.cilium4j.datapath.ebpf.PacketsUnderChange.REMOTE4;
 import static io.cilium4j.datapath.ebpf.PacketsUnderChange.REMOTE6;
+import static io.cilium4j.datapath.ebpf.PacketsUnderChange.TCP;
 import static io.cilium4j.datapath.ebpf.PacketsUnderChange.UDP;
 
 import io.cilium4j.core.IpAddress;
@@ -19,6 +20,13 @@ import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.core.state.Change;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,26 +42,49 @@ record RandomState(
     REMOTE_TO_POD
   }
 
+  /** A first state that allows everything, and so many behind it, each a step from the last. */
+  static List<RandomState> walk(int steps, long seed) {
+    var random = new Random(seed);
+    List<RandomState> states = new ArrayList<>(steps + 1);
+    states.add(
+        new RandomState(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL, B, new HashMap<>()));
+    while (states.size() <= steps) {
+      states.add(states.getLast().next(random));
+    }
+    return states;
+  }
+
+  /** The batch that leads here from another state, with the two pods' rows as they are here. */
+  List<Change<RowKey, Row>> since(RandomState before, EndpointRow a, EndpointRow b) {
+    List<Row> gone = new ArrayList<>();
+    before.ipcache().keySet().stream()
+        .filter(prefix -> !ipcache.containsKey(prefix))
+        .forEach(prefix -> gone.add(new IpcacheRow(prefix, 0)));
+    List<Row> rows = new ArrayList<>(List.of(a, b));
+    ipcache.forEach((prefix, identity) -> rows.add(new IpcacheRow(prefix, identity)));
+    return RowChanges.of(rows, gone);
+  }
+
   int identityOf(IpAddress remote) {
     Integer own = ipcache.get(IpPrefix.host(remote));
     Integer cover = ipcache.get(remote.isV4() ? COVER4 : COVER6);
     return own != null ? own : cover != null ? cover : 2;
   }
 
-  boolean allows(Way way, boolean v4, int port) {
+  boolean allows(Way way, boolean v4, int protocol, int port) {
     int remote = identityOf(v4 ? REMOTE4 : REMOTE6);
     return switch (way) {
       case POD_TO_POD ->
-          allows(policyA, TrafficDirection.EGRESS, identityB, port)
-              && allows(policyB, TrafficDirection.INGRESS, A, port);
-      case POD_TO_REMOTE -> allows(policyA, TrafficDirection.EGRESS, remote, port);
-      case REMOTE_TO_POD -> allows(policyB, TrafficDirection.INGRESS, remote, port);
+          allows(policyA, TrafficDirection.EGRESS, identityB, protocol, port)
+              && allows(policyB, TrafficDirection.INGRESS, A, protocol, port);
+      case POD_TO_REMOTE -> allows(policyA, TrafficDirection.EGRESS, remote, protocol, port);
+      case REMOTE_TO_POD -> allows(policyB, TrafficDirection.INGRESS, remote, protocol, port);
     };
   }
 
   private static boolean allows(
-      PolicyMapState policy, TrafficDirection direction, int peer, int port) {
-    return policy.verdict(direction, peer, UDP, port) == Verdict.ALLOWED;
+      PolicyMapState policy, TrafficDirection direction, int peer, int protocol, int port) {
+    return policy.verdict(direction, peer, protocol, port) == Verdict.ALLOWED;
   }
 
   /** Another state, a step away. */
@@ -134,11 +165,12 @@ record RandomState(
       int base,
       Random random) {
     PolicyEntry entry = entry(base + random.nextInt(8), random.nextBoolean());
+    int protocol = random.nextBoolean() ? UDP : TCP;
     switch (random.nextInt(4)) {
       case 0 -> builder.put(PolicyKey.any(direction, identity), entry);
-      case 1 -> builder.put(new PolicyKey(direction, identity, UDP, 0, 0), entry);
-      case 2 -> builder.put(new PolicyKey(direction, identity, UDP, 64, 10), entry);
-      default -> builder.put(PolicyKey.port(direction, identity, UDP, 80), entry);
+      case 1 -> builder.put(new PolicyKey(direction, identity, protocol, 0, 0), entry);
+      case 2 -> builder.put(new PolicyKey(direction, identity, protocol, 64, 10), entry);
+      default -> builder.put(PolicyKey.port(direction, identity, protocol, 80), entry);
     }
   }
 

@@ -5,17 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.PolicyMapState;
-import io.cilium4j.core.spi.Row;
-import io.cilium4j.core.spi.Row.IpcacheRow;
-import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.datapath.ebpf.ConversationsUnderChange.Speaker;
 import io.cilium4j.datapath.ebpf.RandomState.Way;
 import io.cilium4j.datapath.memory.Frames;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -59,27 +54,12 @@ class ReplacementsKernelIT extends PacketsUnderChange {
   @EnumSource
   void tenThousandReplacements_underPackets_neverShowWhatNoVersionSays(Changes changes)
       throws Exception {
-    if (changes == Changes.ONLY_WHOLE) {
-      node.datapath.onlyWholeChanges();
-    }
     long nearBefore = node.datapath.nearChanges();
-    long seed = Long.getLong("consistency.seed", System.nanoTime());
-    var random = new Random(seed);
-    RandomState first =
-        new RandomState(PolicyMapState.ALLOW_ALL, PolicyMapState.ALLOW_ALL, B, new HashMap<>());
-    // All of them beforehand: the reader needs no lock, and the writer no time to think.
-    states.add(first);
-    while (states.size() <= CHANGES) {
-      states.add(states.getLast().next(random));
-    }
+    long seed = begin(changes);
     var failure = new AtomicReference<String>();
     var tally = new Tally();
     Thread reader = Thread.ofPlatform().start(() -> ask(failure, tally));
-    for (int i = 1; i < states.size() && failure.get() == null; i++) {
-      begun = i;
-      apply(states.get(i - 1), states.get(i));
-      done = i;
-    }
+    change(failure);
     reader.join();
     long near = node.datapath.nearChanges() - nearBefore;
     System.out.printf(
@@ -95,16 +75,70 @@ class ReplacementsKernelIT extends PacketsUnderChange {
     assertTrue(tally.mustPass > 100 && tally.mustDrop > 100 && tally.acrossChanges > 100);
   }
 
+  /** The same of conversations, of which the server often says the first word after a change. */
+  @ParameterizedTest
+  @EnumSource
+  void tenThousandReplacements_underConversations_neverReviveWhatWasCut(Changes changes)
+      throws Exception {
+    long seed = begin(changes);
+    var failure = new AtomicReference<String>();
+    var talks =
+        new ConversationsUnderChange(
+            this::passes,
+            new ConversationsUnderChange.Versions(states, () -> done, () -> begun),
+            this::addressOf,
+            seed);
+    Thread reader =
+        Thread.ofPlatform()
+            .start(() -> {
+              while (done < CHANGES && failure.get() == null) {
+                talks.step().ifPresent(failure::set);
+              }
+            });
+    change(failure);
+    reader.join();
+    assertEquals(null, failure.get(), "seed " + seed);
+    talks.assertCovered();
+  }
+
+  private boolean passes(Speaker from, byte[] frame) {
+    return switch (from) {
+          case A -> fromPod(a, frame);
+          case B -> fromPod(b, frame);
+          case NODE -> fromNode(frame);
+        }
+        != DROPPED;
+  }
+
+  private IpAddress addressOf(Speaker speaker, boolean v4) {
+    return switch (speaker) {
+      case A -> address(a, v4);
+      case B -> address(b, v4);
+      case NODE -> remote(v4);
+    };
+  }
+
+  /** Makes the states, all of them beforehand, so that the reader needs no lock. */
+  private long begin(Changes changes) {
+    if (changes == Changes.ONLY_WHOLE) {
+      node.datapath.onlyWholeChanges();
+    }
+    long seed = Long.getLong("consistency.seed", System.nanoTime());
+    states.addAll(RandomState.walk(CHANGES, seed));
+    return seed;
+  }
+
+  private void change(AtomicReference<String> failure) {
+    for (int i = 1; i < states.size() && failure.get() == null; i++) {
+      begun = i;
+      apply(states.get(i - 1), states.get(i));
+      done = i;
+    }
+  }
+
   private void apply(RandomState from, RandomState to) {
-    List<Row> gone = new ArrayList<>();
-    from.ipcache().keySet().stream()
-        .filter(prefix -> !to.ipcache().containsKey(prefix))
-        .forEach(prefix -> gone.add(new IpcacheRow(prefix, 0)));
-    List<Row> rows = new ArrayList<>();
-    rows.add(row(a, A, to.policyA()));
-    rows.add(row(b, to.identityB(), to.policyB()));
-    to.ipcache().forEach((prefix, identity) -> rows.add(new IpcacheRow(prefix, identity)));
-    node.datapath.apply(RowChanges.of(rows, gone));
+    node.datapath.apply(
+        to.since(from, row(a, A, to.policyA()), row(b, to.identityB(), to.policyB())));
   }
 
   /** Runs packets until the last change is made, each between two looks at where the writer is. */
@@ -126,7 +160,7 @@ class ReplacementsKernelIT extends PacketsUnderChange {
       boolean allAllow = true;
       boolean allDeny = true;
       for (int version = oldest; version <= newest; version++) {
-        boolean allowed = states.get(version).allows(flow.way, flow.v4, flow.port);
+        boolean allowed = states.get(version).allows(flow.way, flow.v4, UDP, flow.port);
         allAllow &= allowed;
         allDeny &= !allowed;
       }
