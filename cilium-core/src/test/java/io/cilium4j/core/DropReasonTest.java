@@ -3,7 +3,16 @@ package io.cilium4j.core;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -24,6 +33,28 @@ class DropReasonTest {
   })
   void toString_numberOfTheField_isTheFieldsText(int code, String text) {
     assertEquals(text, new DropReason(code).toString());
+  }
+
+  /** Each reason of ours that has a number of Cilium's has its words, where the list is at hand. */
+  @Test
+  void toString_everyNumberOfTheField_isTheFieldsText() throws IOException {
+    Path list = Path.of("../../shared/reference/drop-reasons.txt");
+    assumeTrue(Files.exists(list));
+    Map<Integer, String> texts = new HashMap<>();
+    Matcher line =
+        Pattern.compile("^ *(\\d+) (.*?) *(?:\\[\\w+])?$", Pattern.MULTILINE)
+            .matcher(Files.readString(list));
+    while (line.find()) {
+      texts.put(Integer.valueOf(line.group(1)), line.group(2));
+    }
+    int compared = 0;
+    for (DropReason reason : DropReason.known()) {
+      if (reason.code() < 230) {
+        assertEquals(texts.get(reason.code()), reason.toString());
+        compared++;
+      }
+    }
+    assertTrue(compared > 15, "only " + compared);
   }
 
   @ParameterizedTest

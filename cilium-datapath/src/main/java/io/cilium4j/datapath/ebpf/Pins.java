@@ -54,6 +54,7 @@ record Pins(
     KernelMaps.PINNED.forEach(maps::remove);
     KernelMaps.OPTIONAL.forEach(maps::remove);
     LayoutMigration.removeKept(maps);
+    LayoutNumber.remove(maps);
     MapResizing.removeKept(maps);
     maps.remove(KernelMaps.TEST);
     maps.removeIfEmpty();

@@ -63,6 +63,7 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
   static Programs load(Config config, BpfFs pins, Recording recording, PlaceDevices devices) {
     Map<Entry, BpfProgram> loaded = new EnumMap<>(Entry.class);
     KernelMaps maps = null;
+    LayoutNumber.requireKnown(pins);
     MapResizing resizing = MapResizing.begin(pins, KernelMaps.sizes(config.limits()));
     LayoutMigration migration = LayoutMigration.begin(pins);
     try {
@@ -82,6 +83,7 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
       resizing.end();
       migration.copy();
       migration.end();
+      LayoutNumber.note(pins);
       return new Programs(loaded, Objects.requireNonNull(maps));
     } catch (RuntimeException e) {
       loaded.values().forEach(BpfProgram::close);

@@ -47,6 +47,7 @@ final class Layout1 {
         BpfMap.openPinned(pins.pin(KernelMaps.IPCACHE), PrefixKey.CODEC, IpcacheRecord.CODEC)) {
       map.forEach(ipcache::put);
     }
+    LayoutNumber.remove(pins);
     KernelMaps.PINNED.stream().filter(name -> !UNCHANGED.contains(name)).forEach(pins::remove);
     try (BpfObject object = Seam.open("layout1")) {
       object.mapSpecs().stream()

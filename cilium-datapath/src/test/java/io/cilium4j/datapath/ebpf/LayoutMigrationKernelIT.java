@@ -14,6 +14,7 @@ import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfObject;
@@ -26,7 +27,9 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +42,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A start over what an agent left whose maps were of layout 1. */
 class LayoutMigrationKernelIT extends PacketsUnderChange {
 
-  private static final int TCP = 6;
   private static final int ACK = 0x10;
   private static final int REPLIED = 2;
   private static final int REPLIED_FROM_HIGH = 3;
@@ -99,6 +101,26 @@ class LayoutMigrationKernelIT extends PacketsUnderChange {
     try (var epoch = BpfMap.openPinned(pins.pin(KernelMaps.EPOCH), Codec.u32(), Codec.u64())) {
       assertEquals(Optional.of(left.rowWrites), epoch.lookup(KernelMaps.ROW_WRITES));
     }
+  }
+
+  /** As it would be after a way back from a version that is not written yet. */
+  @Test
+  void start_overANewerLayout_isRefusedAndChangesNothing() {
+    open();
+    assertTrue(Files.exists(pins.pin("layout-2")));
+    node.datapath.close();
+    pins.subfolder("layout-3");
+    List<Path> before = pins.list();
+    var refused = assertThrows(DatapathException.class, node::open);
+    assertEquals(
+        pins.folder()
+            + " has maps of layout 3, and this version knows up to 2: start the newer version,"
+            + " or remove what it left by 'cilium cleanup'",
+        refused.getMessage());
+    assertEquals(before, pins.list());
+    pins.remove("layout-3");
+    open();
+    assertFlows(true);
   }
 
   @ParameterizedTest
