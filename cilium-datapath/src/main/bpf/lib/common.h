@@ -59,6 +59,16 @@ struct ip_addr {
 	};
 };
 
+/* The upper bits of an address's hash. The same as ebpf.NearEpochs in Java: both halves as this machine reads
+ * eight bytes.
+ */
+static __always_inline __u32 address_hash(const struct ip_addr *address, __u32 bits)
+{
+	__u64 mixed = address->half[0] * 0x9e3779b97f4a7c15ULL + address->half[1];
+
+	return (mixed * 0x9e3779b97f4a7c15ULL) >> (64 - bits);
+}
+
 /* The lower half of an IPv4 address. Halves are written as a whole where they are read as a whole soon: a
  * processor waits for bytes that two writes put there.
  */

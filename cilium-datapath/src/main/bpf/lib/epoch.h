@@ -57,17 +57,9 @@ struct {
 	__type(value, __u32);
 } cilium_epoch_near SEC(".maps");
 
-/* The same as ebpf.NearEpochs in Java: both halves as this machine reads eight bytes. */
-static __always_inline __u32 near_index(const struct ip_addr *address)
-{
-	__u64 mixed = address->half[0] * 0x9e3779b97f4a7c15ULL + address->half[1];
-
-	return (mixed * 0x9e3779b97f4a7c15ULL) >> (64 - NEAR_BITS);
-}
-
 static __always_inline __u32 near_of(const struct ip_addr *address)
 {
-	__u32 index = near_index(address);
+	__u32 index = address_hash(address, NEAR_BITS);
 	__u32 *counter = bpf_map_lookup_elem(&cilium_epoch_near, &index);
 
 	return counter ? *(volatile __u32 *)counter : 0;

@@ -167,7 +167,7 @@ __noinline int find_backend(void)
 	if (!s)
 		return DROP_SCRATCH_MISSING;
 	p = &s->packet[THIS_PACKET];
-	if (!lb_place(0))
+	if (!lb_may_be(&p->destination))
 		return 0;
 	near = near_of(&p->destination);
 	if (p->fragment != FRAGMENT_ORPHAN &&

@@ -33,6 +33,17 @@ struct {
 	__type(value, __u32);
 } cilium_lb_services SEC(".maps");
 
+#define LB_ADDRESS_BITS 16
+
+/* How many frontends have an address of a hash: where there is none, none need be looked for. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << LB_ADDRESS_BITS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u32);
+} cilium_lb_addresses SEC(".maps");
+
 /* Number -> place of the region, 0 for none. Element 0 is the number of frontends. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -94,6 +105,15 @@ struct {
 	__type(key, struct lb_affinity_key);
 	__type(value, struct lb_affinity);
 } cilium_lb_affinity SEC(".maps");
+
+/* Whether an address may be a frontend's. */
+static __always_inline bool lb_may_be(const struct ip_addr *address)
+{
+	__u32 index = address_hash(address, LB_ADDRESS_BITS);
+	__u32 *count = bpf_map_lookup_elem(&cilium_lb_addresses, &index);
+
+	return count && *(volatile __u32 *)count;
+}
 
 /* The number of the frontend that has this key, or 0. */
 static __always_inline __u32 lb_frontend_of(const struct lb_key *key)

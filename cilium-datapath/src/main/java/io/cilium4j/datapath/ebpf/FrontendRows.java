@@ -42,6 +42,7 @@ final class FrontendRows {
 
   private final BpfMap<FrontendKey, Integer> services;
   private final ServiceMemory memory;
+  private final FrontendAddresses addresses;
   private final NearEpochs near;
   private final ReentrantLock lock;
   private final Reclaimer reclaimer;
@@ -81,12 +82,14 @@ final class FrontendRows {
   FrontendRows(KernelMaps maps, ReentrantLock lock, Reclaimer reclaimer) {
     this.services = maps.services();
     this.memory = maps.serviceMemory();
+    this.addresses = maps.frontendAddresses();
     this.near = maps.near();
     this.lock = lock;
     this.reclaimer = reclaimer;
     this.numbers = new ServiceNumbers(memory.maxFrontends(), "frontends");
     this.backendNumbers = new ServiceNumbers(memory.maxBackends(), "backends");
     restore();
+    addresses.restore(frontends.keySet().stream().map(FrontendKey::address).toList());
     memory.setCount(frontends.size());
   }
 
@@ -167,7 +170,7 @@ final class FrontendRows {
     Frontend before = frontends.getOrDefault(key, Frontend.NONE);
     if (key.isRest()) {
       if (before.isNew()) {
-        services.put(key, REST);
+        enter(key, REST);
         know(key, Frontend.OF_REST);
       }
       return;
@@ -180,12 +183,23 @@ final class FrontendRows {
       }
       memory.setPlace(next.number(), next.place());
       if (before.isNew()) {
-        services.put(key, next.number());
+        enter(key, next.number());
       }
       fresh.settle(before, next);
       know(key, next);
     } catch (RuntimeException e) {
       fresh.undo(before.isNew());
+      throw e;
+    }
+  }
+
+  /** Programs look for it from here on, and find it. */
+  private void enter(FrontendKey key, int number) {
+    addresses.add(key.address());
+    try {
+      services.put(key, number);
+    } catch (RuntimeException e) {
+      addresses.remove(key.address());
       throw e;
     }
   }
@@ -202,6 +216,7 @@ final class FrontendRows {
       return;
     }
     services.delete(key);
+    addresses.remove(key.address());
     frontends.remove(key);
     gone.backends().values().forEach(known -> memory.setState(known.number(), State.GONE));
     hasLost |= key.protocol() == Protocol.UDP && !gone.backends().isEmpty();

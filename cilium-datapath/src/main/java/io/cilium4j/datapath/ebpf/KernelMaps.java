@@ -29,6 +29,7 @@ record KernelMaps(
     BpfMap<Integer, NodeRecord> nodes,
     BpfMap<FrontendKey, Integer> services,
     ServiceMemory serviceMemory,
+    FrontendAddresses frontendAddresses,
     BpfMap<Integer, List<MetricsRecord>> metrics)
     implements AutoCloseable {
 
@@ -49,6 +50,9 @@ record KernelMaps(
 
   /** What clients of services ask, and the number of the frontend. */
   static final String SERVICES = "cilium_lb_services";
+
+  /** How many frontends have an address of a hash. */
+  static final String FRONTEND_ADDRESSES = "cilium_lb_addresses";
 
   static final String FRONTENDS = "cilium_lb_frontends";
   static final String REGIONS = "cilium_lb_regions";
@@ -86,6 +90,7 @@ record KernelMaps(
           POLICY,
           NODES,
           SERVICES,
+          FRONTEND_ADDRESSES,
           FRONTENDS,
           REGIONS,
           BACKENDS,
@@ -206,6 +211,7 @@ record KernelMaps(
         object.map(NODES, Codec.u32(), NodeRecord.CODEC),
         object.map(SERVICES, FrontendKeyCodec.CODEC, Codec.u32()),
         serviceMemory(object),
+        frontendAddresses(object),
         object.map(METRICS, Codec.u32(), Codec.perCpu(MetricsRecord.CODEC)));
   }
 
@@ -220,6 +226,12 @@ record KernelMaps(
                 Codec.u32(),
                 Codec.bytes("lb_backend", (int) ServiceMemory.BACKEND.byteSize()))) {
       return new ServiceMemory(frontends.mapMemory(), regions.mapMemory(), backends.mapMemory());
+    }
+  }
+
+  private static FrontendAddresses frontendAddresses(BpfObject object) {
+    try (BpfMap<Integer, Integer> map = object.map(FRONTEND_ADDRESSES, Codec.u32(), Codec.u32())) {
+      return new FrontendAddresses(map.mapMemory());
     }
   }
 
@@ -240,6 +252,7 @@ record KernelMaps(
     nodes.close();
     services.close();
     serviceMemory.close();
+    frontendAddresses.close();
     metrics.close();
   }
 }

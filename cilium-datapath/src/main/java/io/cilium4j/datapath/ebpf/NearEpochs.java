@@ -51,10 +51,18 @@ final class NearEpochs implements AutoCloseable {
     int _ = (int) COUNTER.getAndAdd(memory.element(index), 0L, 1);
   }
 
-  /** The counter of an address; as {@code near_index} in C, which reads words as they stand. */
+  /** The counter of an address. */
   static int index(IpAddress address) {
+    return index(address, BITS);
+  }
+
+  /**
+   * The upper bits of an address's hash, as {@code address_hash} in C, which reads words as they
+   * stand.
+   */
+  static int index(IpAddress address, int bits) {
     long mixed = asRead(address.high()) * SPREAD + asRead(address.low());
-    return (int) ((mixed * SPREAD) >>> (Long.SIZE - BITS));
+    return (int) ((mixed * SPREAD) >>> (Long.SIZE - bits));
   }
 
   private static long asRead(long bigEndian) {

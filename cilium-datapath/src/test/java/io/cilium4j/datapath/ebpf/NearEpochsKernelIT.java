@@ -60,6 +60,30 @@ class NearEpochsKernelIT {
     }
   }
 
+  @Test
+  void addressesOfFrontends_asTheyComeAndGo_areSeenByThePrograms() {
+    IpAddress frontend = IpAddress.parse("172.20.0.9");
+    IpAddress other = IpAddress.parse("fd20::9");
+    try (BpfObject object = load();
+        BpfMap<Integer, Integer> map =
+            object.map(KernelMaps.FRONTEND_ADDRESSES, Codec.u32(), Codec.u32());
+        var addresses = new FrontendAddresses(map.mapMemory());
+        BpfProgram program = object.program("may_be_frontends")) {
+      addresses.add(frontend);
+      addresses.add(frontend);
+      addresses.remove(frontend);
+      assertEquals(1, program.testRun(frame(frontend)).retval());
+      assertEquals(0, program.testRun(frame(other)).retval());
+      addresses.remove(frontend);
+      assertEquals(0, program.testRun(frame(frontend)).retval());
+      addresses.add(frontend);
+      addresses.restore(List.of(other, other));
+      assertEquals(0, program.testRun(frame(frontend)).retval());
+      addresses.remove(other);
+      assertEquals(1, program.testRun(frame(other)).retval());
+    }
+  }
+
   private static BpfObject load() {
     return Seam.open("near").load();
   }

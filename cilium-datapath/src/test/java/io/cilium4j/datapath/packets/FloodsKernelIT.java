@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FloodsKernelIT extends PacketTests {
 
   /** Flows of a family that the tables hold here. */
-  private static final int FLOWS = 4096;
+  private static final int FLOWS = Integer.getInteger("flood.table", 4096);
 
   /** Five times as many, of two packets each. */
   private static final int FLOOD = 5 * FLOWS;
