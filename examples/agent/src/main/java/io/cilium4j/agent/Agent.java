@@ -15,6 +15,7 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
@@ -344,6 +345,19 @@ public final class Agent implements AutoCloseable {
    */
   public List<Explanation> explain(Endpoint from, Endpoint to, PortProtocol port) {
     return running().policy().explain(from, to, port);
+  }
+
+  /**
+   * Why an endpoint's policy lets packets of a peer pass or does not; absent if it is not compiled
+   * yet.
+   *
+   * @param peer the peer's identity
+   * @param protocol the IP protocol's number
+   * @param port the port that is asked, or the ICMP type
+   */
+  public Optional<Explanation> explain(
+      Endpoint subject, TrafficDirection direction, int peer, int protocol, int port) {
+    return running().policy().explain(subject, direction, peer, protocol, port);
   }
 
   /** The policy objects in force, with the revision of the rules. */

@@ -27,6 +27,7 @@ import io.cilium4j.cli.status.MetricsCommands;
 import io.cilium4j.cli.status.MonitorCommand;
 import io.cilium4j.cli.status.StatedbCommands;
 import io.cilium4j.cli.status.StatusCommand;
+import io.cilium4j.cli.status.UiCommand;
 import io.cilium4j.cli.status.VersionCommand;
 import java.util.List;
 import java.util.Optional;
@@ -67,6 +68,7 @@ final class Groups {
           "service",
           "statedb",
           "status",
+          "ui",
           "version");
 
   private Groups() {}
@@ -141,6 +143,7 @@ final class Groups {
           case "service" -> new ServiceCommands();
           case "statedb" -> new StatedbCommands();
           case "status" -> new StatusCommand();
+          case "ui" -> new UiCommand();
           case "version" -> new VersionCommand();
           default -> null;
         });

@@ -53,6 +53,12 @@ final class HubbleOptions {
         Kind.NUMBER,
         "4095",
         "flows kept for readers that come later, 1 to 65535");
+    all.add(
+        group,
+        "ui-address",
+        Kind.ADDRESS,
+        "",
+        "where a page with flows is served, such as 127.0.0.1:12000; of loopback");
     export(all, group);
   }
 

@@ -4,6 +4,8 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.Metrics;
 import io.cilium4j.agent.rest.SocketFile;
+import io.cilium4j.daemon.ui.UiAccess;
+import io.cilium4j.daemon.ui.UiServer;
 import io.cilium4j.datapath.observer.AgentNote;
 import io.cilium4j.datapath.observer.AgentNotes;
 import io.cilium4j.datapath.observer.ExportConfig;
@@ -65,6 +67,9 @@ final class HubbleServers implements AutoCloseable {
       if (!settings.text("hubble-export-file-path").isEmpty()) {
         servers.parts.addFirst(exporter(settings, config));
       }
+      if (!settings.text("ui-address").isEmpty()) {
+        servers.page(settings, agent, config);
+      }
       agent.flowLog().setServed(true);
       return servers;
     } catch (IOException | RuntimeException e) {
@@ -114,6 +119,22 @@ final class HubbleServers implements AutoCloseable {
       throw new OptionException("hubble-export-file-path: " + path + ": " + e.getMessage());
     } catch (IOException e) {
       throw new IOException("hubble-export-file-path: " + path + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** The page's server, and the link to it beside the API's socket. */
+  private void page(DaemonSettings settings, Agent agent, ObserverConfig config)
+      throws IOException {
+    InetSocketAddress where = settings.address("ui-address");
+    try {
+      UiAccess access =
+          UiAccess.open(where, settings.path("socket-path").resolveSibling("ui.link"));
+      parts.addFirst(access);
+      parts.addFirst(UiServer.start(where, access, agent, config));
+    } catch (IllegalArgumentException e) {
+      throw new OptionException("ui-address: " + where + ": " + e.getMessage());
+    } catch (IOException e) {
+      throw new IOException("ui-address: " + where + ": " + e.getMessage(), e);
     }
   }
 

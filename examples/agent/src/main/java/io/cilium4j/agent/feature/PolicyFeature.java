@@ -215,6 +215,12 @@ public final class PolicyFeature implements Feature {
         policyOf(to).explain(TrafficDirection.INGRESS, from.identity(), protocol, port.port()));
   }
 
+  /** The same of one endpoint's policy and any peer; absent if it is not compiled yet. */
+  public Optional<Explanation> explain(
+      Endpoint subject, TrafficDirection direction, int peer, int protocol, int port) {
+    return controller.policyOf(subject).map(each -> each.explain(direction, peer, protocol, port));
+  }
+
   private CompiledPolicy policyOf(Endpoint endpoint) {
     return controller
         .policyOf(endpoint)
