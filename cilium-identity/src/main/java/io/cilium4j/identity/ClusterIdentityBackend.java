@@ -2,7 +2,6 @@
 package io.cilium4j.identity;
 
 import io.cilium4j.core.Identity;
-import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.cluster.ClusterIdentity;
@@ -14,9 +13,7 @@ import io.cilium4j.core.spi.IdentityException;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Deadline;
-import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Scheduler;
-import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
@@ -28,7 +25,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -38,10 +34,7 @@ import org.slf4j.LoggerFactory;
  * The numbers of a cluster's label sets, kept in the cluster's store. To create an object of a
  * number is to take it: the store lets only one do so.
  *
- * <p>A label set that is new here goes through its {@link NumberSequence}: where the store has its
- * labels, that is its number; where it has other labels, the next is tried; the first that is free
- * is created. Two nodes with the same new labels meet at the same number, and the one that comes
- * second finds what the first created.
+ * <p>A label set that is new here is searched for ({@link NumberSearch}).
  *
  * <p>What this node holds stays: a number that somebody deletes is created again, and the mark of
  * an unused one is taken away. A restarted agent has its numbers back while the store is away; they
@@ -49,12 +42,6 @@ import org.slf4j.LoggerFactory;
  */
 final class ClusterIdentityBackend implements IdentityBackend {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterIdentityBackend.class);
-
-  /**
-   * The time that a search has, from its first look to its last write. A number that it saw taken
-   * must be taken at its end: this is less than the time between a number's mark and its deletion.
-   */
-  static final Duration SEARCH_TIME = Duration.ofSeconds(20);
 
   /** How long to wait before what failed is tried again. */
   private static final Duration RETRY = Duration.ofSeconds(2);
@@ -74,6 +61,7 @@ final class ClusterIdentityBackend implements IdentityBackend {
   private final int clusterId;
   private final Scheduler scheduler;
   private final ClusterStore.Objects<ClusterIdentity> store;
+  private final NumberSearch search;
   private final TableWriter<Integer, Identity> writer =
       TableWriter.create("cluster-identities", Comparator.naturalOrder(), Set.of(STORE));
   private final Watch<String, Stored<ClusterIdentity>> watch;
@@ -96,6 +84,7 @@ final class ClusterIdentityBackend implements IdentityBackend {
     this.clusterId = clusterId;
     this.scheduler = scheduler;
     this.store = store.identities();
+    this.search = new NumberSearch(clusterId, this.store);
     this.watch = this.store.table().watch(() -> scheduler.execute(this::follow));
     follow();
   }
@@ -115,7 +104,7 @@ final class ClusterIdentityBackend implements IdentityBackend {
   @Override
   public Identity allocate(Labels labels) {
     Optional<Identity> mine = takeHeld(labels);
-    return mine.isPresent() ? mine.get() : hold(find(labels), true);
+    return mine.isPresent() ? mine.get() : hold(search.find(labels, numbers(labels)), true);
   }
 
   @Override
@@ -129,7 +118,7 @@ final class ClusterIdentityBackend implements IdentityBackend {
       return allocate(labels);
     }
     try {
-      return hold(findAgain(former), true);
+      return hold(search.findAgain(former, numbers(labels)), true);
     } catch (IdentityException e) {
       if (e.getCause() instanceof ClusterStoreException) {
         // What the kernel enforces stays true as far as anybody knows.
@@ -211,28 +200,6 @@ final class ClusterIdentityBackend implements IdentityBackend {
     }
   }
 
-  // ---- searching ----
-
-  private Identity find(Labels labels) {
-    Deadline deadline = Deadline.in(SEARCH_TIME);
-    try {
-      Optional<Identity> known = findKnown(labels, deadline);
-      return known.isPresent() ? known.get() : search(labels, deadline);
-    } catch (ClusterStoreException e) {
-      throw new IdentityException("no identity for " + labels + ": " + e.getMessage(), e);
-    }
-  }
-
-  /** By our table, which may lag; so the store is asked for the one number. */
-  private Optional<Identity> findKnown(Labels labels, Deadline deadline) {
-    for (int number : numbers(labels)) {
-      if (use(number, labels, deadline) == Use.OURS) {
-        return Optional.of(new Identity(number, labels));
-      }
-    }
-    return Optional.empty();
-  }
-
   private List<Integer> numbers(Labels labels) {
     lock.lock();
     try {
@@ -240,104 +207,6 @@ final class ClusterIdentityBackend implements IdentityBackend {
     } finally {
       lock.unlock();
     }
-  }
-
-  private Identity search(Labels labels, Deadline deadline) {
-    NumberSequence sequence = NumberSequence.of(labels, clusterId);
-    if (!isFull(sequence)) {
-      for (int position = 0; position < sequence.size(); position++) {
-        int number = sequence.at(position);
-        Use use = use(number, labels, deadline);
-        while (use == Use.FREE) {
-          use =
-              store.create(new ClusterIdentity(number, labels), deadline).isPresent()
-                  ? Use.OURS
-                  : use(number, labels, deadline); // Somebody was quicker.
-        }
-        if (use == Use.OURS) {
-          return new Identity(number, labels);
-        }
-      }
-    }
-    throw new IdentityException("no identity for " + labels + ": " + full());
-  }
-
-  /** As the former number, unless the labels have another by now. */
-  private Identity findAgain(Identity former) {
-    Deadline deadline = Deadline.in(SEARCH_TIME);
-    Labels labels = former.labels();
-    try {
-      Optional<Identity> known = findKnown(labels, deadline);
-      if (known.isPresent()) {
-        return known.get();
-      }
-      // Whoever searched while the former number was not there has one that stands before it.
-      NumberSequence sequence = NumberSequence.of(labels, clusterId);
-      Use use = Use.OTHERS;
-      for (int position = 0; position < sequence.size() && use == Use.OTHERS; position++) {
-        int number = sequence.at(position);
-        use = use(number, labels, deadline);
-        if (use == Use.OURS) {
-          return new Identity(number, labels);
-        }
-      }
-      boolean isOurs =
-          store.create(new ClusterIdentity(former.id(), labels), deadline).isPresent()
-              || use(former.id(), labels, deadline) == Use.OURS;
-      return isOurs ? former : search(labels, deadline);
-    } catch (ClusterStoreException e) {
-      throw new IdentityException("no identity for " + labels + ": " + e.getMessage(), e);
-    }
-  }
-
-  private enum Use {
-    /** The number has these labels, and no mark. */
-    OURS,
-    /** It has other labels, and no mark: it will be there for longer than a search takes. */
-    OTHERS,
-    FREE
-  }
-
-  /** Whose a number is, after its mark is gone: no one that was seen here is deleted soon. */
-  private Use use(int number, Labels labels, Deadline deadline) {
-    while (true) {
-      Optional<Stored<ClusterIdentity>> now = store.read(Integer.toString(number));
-      if (now.isEmpty()) {
-        return Use.FREE;
-      }
-      ClusterIdentity identity = now.get().value();
-      if (!identity.unused()
-          || store.replace(now.get(), identity.withUnused(false), deadline).isPresent()) {
-        return identity.labels().equals(labels) ? Use.OURS : Use.OTHERS;
-      }
-    }
-  }
-
-  /** By our table: a search of all numbers takes its time, and those who wait try again. */
-  private boolean isFull(NumberSequence sequence) {
-    Snapshot<String, Stored<ClusterIdentity>> now = store.table().snapshot();
-    return now.size() >= sequence.size()
-        && now.stream()
-                .filter(row -> NumberSequence.isOf(clusterId, row.value().value().number()))
-                .count()
-            >= sequence.size();
-  }
-
-  /** Most often one label has a value for each pod, and should not count. */
-  private String full() {
-    Map<String, Set<String>> values = new TreeMap<>();
-    for (Row<String, Stored<ClusterIdentity>> row : store.table().snapshot()) {
-      for (Label label : row.value().value().labels()) {
-        values
-            .computeIfAbsent(label.source() + ":" + label.key(), _ -> new HashSet<>())
-            .add(label.value());
-      }
-    }
-    return values.entrySet().stream()
-        .max(Comparator.comparingInt(entry -> entry.getValue().size()))
-        .map(most ->
-            "no number free: label " + most.getKey() + " has " + most.getValue().size() + " values")
-        .orElse("no number free");
   }
 
   // ---- following ----
@@ -405,7 +274,7 @@ final class ClusterIdentityBackend implements IdentityBackend {
     for (Identity identity : takeDoubtful()) {
       boolean done = false;
       try {
-        done = keep(identity);
+        done = search.keep(identity, Deadline.in(RETRY));
       } catch (ClusterStoreException e) {
         LOG.debug("identity not confirmed id={} reason=\"{}\"", identity.id(), e.getMessage());
       }
@@ -437,30 +306,6 @@ final class ClusterIdentityBackend implements IdentityBackend {
     } finally {
       lock.unlock();
     }
-  }
-
-  private boolean keep(Identity identity) {
-    Deadline deadline = Deadline.in(RETRY);
-    return switch (use(identity.id(), identity.labels(), deadline)) {
-      case OURS -> true;
-      case FREE -> {
-        boolean done =
-            store
-                .create(new ClusterIdentity(identity.id(), identity.labels()), deadline)
-                .isPresent();
-        if (done) {
-          LOG.info("identity created again id={}", identity.id());
-        }
-        yield done;
-      }
-      case OTHERS -> {
-        LOG.error(
-            "identity has other labels in the store id={} ours=\"{}\"",
-            identity.id(),
-            identity.labels());
-        yield true;
-      }
-    };
   }
 
   @Override

@@ -36,7 +36,7 @@ public final class IdentityCollector implements AutoCloseable {
 
   /**
    * Shortest time between two rounds, and so between mark and deletion: three times what a node's
-   * search for a number may take ({@link ClusterIdentityBackend#SEARCH_TIME}).
+   * search for a number may take ({@link NumberSearch#SEARCH_TIME}).
    */
   public static final Duration MIN_INTERVAL = Duration.ofMinutes(1);
 

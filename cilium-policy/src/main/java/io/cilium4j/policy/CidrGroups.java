@@ -58,7 +58,7 @@ public final class CidrGroups {
   /** The labels that a group gives each of its prefixes. */
   static List<Label> labels(CidrGroup group) {
     var labels = new ArrayList<Label>();
-    labels.add(label(Selectors.CIDR_GROUP_NAME + group.resource().name(), ""));
+    labels.add(label(AddressSelectors.CIDR_GROUP_NAME + group.resource().name(), ""));
     group
         .labels()
         .forEach((key, value) -> {
@@ -72,7 +72,7 @@ public final class CidrGroups {
   public CidrGroups with(Collection<String> externalGroups, ExternalGroups provider) {
     var all = new ArrayList<>(members);
     for (String json : externalGroups) {
-      List<Label> labels = List.of(label(Selectors.externalGroupKey(json), ""));
+      List<Label> labels = List.of(label(AddressSelectors.externalGroupKey(json), ""));
       provider.prefixes(json).forEach(prefix -> all.add(new Member(prefix, labels)));
     }
     return new CidrGroups(all);

@@ -27,6 +27,7 @@ final class ClusterFlattener {
           .toList();
 
   private final Selectors selectors;
+  private final AddressSelectors addresses;
   private final Function<String, RuleOrigin> origin;
   private final Consumer<Entry> entries;
 
@@ -35,8 +36,12 @@ final class ClusterFlattener {
    * @param entries takes each entry
    */
   ClusterFlattener(
-      Selectors selectors, Function<String, RuleOrigin> origin, Consumer<Entry> entries) {
+      Selectors selectors,
+      AddressSelectors addresses,
+      Function<String, RuleOrigin> origin,
+      Consumer<Entry> entries) {
     this.selectors = selectors;
+    this.addresses = addresses;
     this.origin = origin;
     this.entries = entries;
   }
@@ -137,9 +142,9 @@ final class ClusterFlattener {
           List.of(selectors.pods(pods, namespaces, "", !isSubject));
       case ClusterNetworkPolicy.Peer.Nodes(var nodes) -> List.of(selectors.clusterNodes(nodes));
       case ClusterNetworkPolicy.Peer.Networks(var networks) ->
-          networks.stream().map(prefix -> selectors.cidr(prefix, List.of())).toList();
+          networks.stream().map(prefix -> addresses.cidr(prefix, List.of())).toList();
       case ClusterNetworkPolicy.Peer.DomainNames(var names) ->
-          names.stream().map(name -> selectors.fqdn(domainPattern(name))).toList();
+          names.stream().map(name -> addresses.fqdn(domainPattern(name))).toList();
       case ClusterNetworkPolicy.Peer.Unknown() -> List.of();
     };
   }

@@ -26,6 +26,7 @@ final class Flattener {
 
   private final PolicyConfig config;
   private final Selectors selectors;
+  private final AddressSelectors addresses;
   private final List<PolicyService> services;
   private final ToIntFunction<String> cookies;
   private final List<Entry> entries = new ArrayList<>();
@@ -41,6 +42,7 @@ final class Flattener {
       ToIntFunction<String> cookies) {
     this.config = config;
     this.selectors = new Selectors(config);
+    this.addresses = new AddressSelectors(config);
     this.services = services;
     this.resource = resource;
     this.slashed = resource.slashed();
@@ -70,7 +72,11 @@ final class Flattener {
       }
       case NetworkPolicy kubernetes -> flattener.networkPolicy(kubernetes);
       case ClusterNetworkPolicy cluster ->
-          new ClusterFlattener(flattener.selectors, flattener::origin, flattener.entries::add)
+          new ClusterFlattener(
+                  flattener.selectors,
+                  flattener.addresses,
+                  flattener::origin,
+                  flattener.entries::add)
               .flatten(cluster);
       case CidrGroup group -> {
         // A group labels addresses; it has no rules.
@@ -232,9 +238,9 @@ final class Flattener {
       }
       case Peers.Nodes(var items) -> items.forEach(each -> to.add(selectors.nodes(each)));
       case Peers.Entities(var items) -> items.forEach(each -> to.add(selectors.entity(each)));
-      case Peers.Cidrs(var items) -> items.forEach(each -> to.add(selectors.cidr(each, List.of())));
-      case Peers.CidrSets(var items) -> items.forEach(each -> to.add(selectors.cidrSet(each)));
-      case Peers.Fqdns(var items) -> items.forEach(each -> to.add(selectors.fqdn(each.text())));
+      case Peers.Cidrs(var items) -> items.forEach(each -> to.add(addresses.cidr(each, List.of())));
+      case Peers.CidrSets(var items) -> items.forEach(each -> to.add(addresses.cidrSet(each)));
+      case Peers.Fqdns(var items) -> items.forEach(each -> to.add(addresses.fqdn(each.text())));
       case Peers.Services(var items) -> {
         // The reference looks up the services of allowing items only.
         if (!config.referenceCompat() || section.action != Action.DENY) {
@@ -243,7 +249,7 @@ final class Flattener {
       }
       case Peers.Groups(var items) -> {
         if (config.externalGroups() || section.action != Action.DENY) {
-          items.forEach(each -> to.add(selectors.externalGroup(each)));
+          items.forEach(each -> to.add(addresses.externalGroup(each)));
         } else if (!items.isEmpty()) {
           to.add(selectors.entity(Peers.Entity.WORLD)); // Its members are not known.
         }
@@ -258,7 +264,7 @@ final class Flattener {
         .flatMap(service ->
             service.selector().isEmpty()
                 ? service.backends().stream()
-                    .map(address -> selectors.cidr(IpPrefix.host(address), List.of()))
+                    .map(address -> addresses.cidr(IpPrefix.host(address), List.of()))
                 : Stream.of(selectors.service(service)));
   }
 
@@ -333,7 +339,7 @@ final class Flattener {
         Selector peer =
             switch (rule.peers().get(j)) {
               case NetworkPolicy.Peer.Block(var prefix, var except) ->
-                  selectors.cidr(prefix, except);
+                  addresses.cidr(prefix, except);
               case NetworkPolicy.Peer.Pods(var pods, var namespaces) ->
                   selectors.pods(pods, namespaces, resource.namespace(), true);
             };

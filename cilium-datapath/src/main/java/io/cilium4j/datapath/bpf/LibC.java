@@ -4,7 +4,6 @@ package io.cilium4j.datapath.bpf;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -49,11 +48,6 @@ public final class LibC {
   public static final int SOCK_CLOEXEC = 0x80000;
   public static final int MSG_DONTWAIT = 0x40;
   public static final int MSG_TRUNC = 0x20;
-  public static final int EPOLL_CTL_ADD = 1;
-  public static final int EPOLL_CTL_DEL = 2;
-  public static final int EPOLLIN = 1;
-  public static final int EFD_NONBLOCK = 0x800;
-  public static final int EFD_CLOEXEC = 0x80000;
 
   /** Readable and writable memory of this process alone, which no file stands behind. */
   private static final int PROT_READ_WRITE = 3;
@@ -71,11 +65,6 @@ public final class LibC {
    * A signal that a process ignores unless it asks for it, alike on all processors that we know.
    */
   private static final int SIGURG = 23;
-
-  private static final short POLLIN = 1;
-
-  /** {@code struct pollfd}: the descriptor, the events asked for, the events seen. */
-  private static final long POLLFD_BYTES = 8;
 
   private static final Linker LINKER = Linker.nativeLinker();
   private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
@@ -98,7 +87,6 @@ public final class LibC {
   private static final MethodHandle MUNMAP = link("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle FCNTL =
       link("fcntl", JAVA_INT, Linker.Option.firstVariadicArg(2), JAVA_INT, JAVA_INT, JAVA_INT);
-  private static final MethodHandle POLL = link("poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
   private static final MethodHandle UMOUNT2 = link("umount2", JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle SOCKET = link("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle BIND = link("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
@@ -114,12 +102,6 @@ public final class LibC {
       link("sendmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
   private static final MethodHandle RECVMMSG =
       link("recvmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
-  private static final MethodHandle EVENTFD = link("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
-  private static final MethodHandle EPOLL_CREATE1 = link("epoll_create1", JAVA_INT, JAVA_INT);
-  private static final MethodHandle EPOLL_CTL =
-      link("epoll_ctl", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
-  private static final MethodHandle EPOLL_WAIT =
-      link("epoll_wait", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
 
   private LibC() {}
 
@@ -199,27 +181,6 @@ public final class LibC {
     }
     call("fcntl", shown, (_, e) -> (int) FCNTL.invokeExact(e, fd, F_SETLEASE, F_UNLCK));
     return false;
-  }
-
-  /** What {@link #poll} needs to wait until one of {@code fds} can be read. */
-  static MemorySegment pollIn(Arena arena, int... fds) {
-    MemorySegment descriptors = arena.allocate(POLLFD_BYTES * fds.length, 4);
-    for (int i = 0; i < fds.length; i++) {
-      descriptors.set(JAVA_INT, i * POLLFD_BYTES, fds[i]);
-      descriptors.set(JAVA_SHORT, i * POLLFD_BYTES + 4, POLLIN);
-    }
-    return descriptors;
-  }
-
-  /** Waits, without end when the time is negative; how many can be read, or -errno. */
-  static int poll(MemorySegment errnoSlot, MemorySegment descriptors, int timeoutMillis) {
-    try {
-      long count = descriptors.byteSize() / POLLFD_BYTES;
-      int n = (int) POLL.invokeExact(errnoSlot, descriptors, count, timeoutMillis);
-      return n < 0 ? -errno(errnoSlot) : n;
-    } catch (Throwable t) {
-      throw rethrow(t);
-    }
   }
 
   /** Reads at most the segment's size; -errno on failure. */
@@ -368,36 +329,6 @@ public final class LibC {
     }
   }
 
-  /** Makes a counter that can be waited for. */
-  public static int eventfd(int initial, int flags) {
-    return (int) call("eventfd", "counter", (_, e) -> (int) EVENTFD.invokeExact(e, initial, flags));
-  }
-
-  /** Makes an epoll instance, close-on-exec. */
-  public static int epollCreate() {
-    return (int)
-        call("epoll_create1", "instance", (_, e) -> (int) EPOLL_CREATE1.invokeExact(e, O_CLOEXEC));
-  }
-
-  /** Adds a descriptor to an epoll instance, or takes it out. */
-  public static void epollCtl(int epoll, int operation, int fd, MemorySegment event) {
-    call(
-        "epoll_ctl",
-        "descriptor " + fd,
-        (_, e) -> (int) EPOLL_CTL.invokeExact(e, epoll, operation, fd, event));
-  }
-
-  /** Waits for events; how many there are, or -errno. */
-  public static int epollWait(
-      MemorySegment errnoSlot, int epoll, MemorySegment events, int max, int timeoutMillis) {
-    try {
-      int n = (int) EPOLL_WAIT.invokeExact(errnoSlot, epoll, events, max, timeoutMillis);
-      return n < 0 ? -errno(errnoSlot) : n;
-    } catch (Throwable t) {
-      throw rethrow(t);
-    }
-  }
-
   /** Room for the error number of calls that one thread makes one after the other. */
   public static MemorySegment errnoSlot(Arena arena) {
     return arena.allocate(CALL_STATE);
@@ -410,12 +341,12 @@ public final class LibC {
 
   /** One call, given room for its strings and its error number; below 0 means failure. */
   @FunctionalInterface
-  private interface Downcall {
+  interface Downcall {
     long invoke(Arena arena, MemorySegment errnoSlot) throws Throwable;
   }
 
   /** Makes a call, again if a signal cut it short, and turns failure into an exception. */
-  private static long call(String name, String argument, Downcall downcall) {
+  static long call(String name, String argument, Downcall downcall) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment slot = errnoSlot(arena);
       while (true) {
@@ -434,7 +365,7 @@ public final class LibC {
   }
 
   /** Method handles declare Throwable, but a C function throws nothing that is checked. */
-  private static RuntimeException rethrow(Throwable t) {
+  static RuntimeException rethrow(Throwable t) {
     switch (t) {
       case RuntimeException e -> throw e;
       case Error e -> throw e;
@@ -442,7 +373,7 @@ public final class LibC {
     }
   }
 
-  private static MethodHandle link(String name, MemoryLayout result, MemoryLayout... parameters) {
+  static MethodHandle link(String name, MemoryLayout result, MemoryLayout... parameters) {
     return LINKER.downcallHandle(
         symbol(name),
         FunctionDescriptor.of(result, parameters),
@@ -450,7 +381,7 @@ public final class LibC {
   }
 
   /** Variadic functions take their arguments in other places on some processors. */
-  private static MethodHandle link(
+  static MethodHandle link(
       String name, MemoryLayout result, Linker.Option variadic, MemoryLayout... parameters) {
     return LINKER.downcallHandle(
         symbol(name),

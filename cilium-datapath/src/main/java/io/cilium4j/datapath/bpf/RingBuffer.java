@@ -68,7 +68,7 @@ public final class RingBuffer implements AutoCloseable {
       if (spec.type() != MapType.RINGBUF) {
         throw new BpfException("open", 0, map.what(), spec.shape() + " is no ring buffer");
       }
-      wakeUp = new Fd(LibC.eventfd(0, LibC.EFD_CLOEXEC), "wake-up");
+      wakeUp = new Fd(PollCalls.eventfd(0, PollCalls.EFD_CLOEXEC), "wake-up");
     } catch (RuntimeException e) {
       map.close();
       throw e;
@@ -117,9 +117,9 @@ public final class RingBuffer implements AutoCloseable {
   private void read() {
     try (Arena waiting = Arena.ofConfined()) {
       MemorySegment slot = LibC.errnoSlot(waiting);
-      MemorySegment descriptors = LibC.pollIn(waiting, map.get(), wakeUp.get());
+      MemorySegment descriptors = PollCalls.pollIn(waiting, map.get(), wakeUp.get());
       while (!closing) {
-        int ready = LibC.poll(slot, descriptors, -1);
+        int ready = PollCalls.poll(slot, descriptors, -1);
         if (ready < 0 && ready != -Errno.EINTR) {
           throw new BpfException("poll", -ready, map.what());
         }

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.net;
 
 import io.cilium4j.datapath.bpf.Errno;
 import io.cilium4j.datapath.bpf.LibC;
+import io.cilium4j.datapath.bpf.PollCalls;
 import io.cilium4j.datapath.bpf.SystemCallException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -39,14 +40,14 @@ public final class Poller implements AutoCloseable {
   private boolean closed;
 
   public Poller() {
-    epoll = LibC.epollCreate();
+    epoll = PollCalls.epollCreate();
     try {
-      wakeUp = LibC.eventfd(0, LibC.EFD_CLOEXEC | LibC.EFD_NONBLOCK);
+      wakeUp = PollCalls.eventfd(0, PollCalls.EFD_CLOEXEC | PollCalls.EFD_NONBLOCK);
     } catch (RuntimeException | Error e) {
       LibC.close(epoll);
       throw e;
     }
-    control(LibC.EPOLL_CTL_ADD, wakeUp, WAKE_UP);
+    control(PollCalls.EPOLL_CTL_ADD, wakeUp, WAKE_UP);
   }
 
   /**
@@ -68,12 +69,12 @@ public final class Poller implements AutoCloseable {
 
   /** As above, for another socket of this package. */
   void add(int descriptor, long token) {
-    control(LibC.EPOLL_CTL_ADD, descriptor, token);
+    control(PollCalls.EPOLL_CTL_ADD, descriptor, token);
   }
 
   /** Takes a socket out, which is still open; its token may yet come once from a running poll. */
   public void remove(PacketSocket socket) {
-    control(LibC.EPOLL_CTL_DEL, socket.descriptor(), 0);
+    control(PollCalls.EPOLL_CTL_DEL, socket.descriptor(), 0);
   }
 
   /**
@@ -87,7 +88,7 @@ public final class Poller implements AutoCloseable {
 
   /** As above, without allocation. */
   public int poll(int timeoutMillis) {
-    int count = LibC.epollWait(errnoSlot, epoll, events, MAX_EVENTS, timeoutMillis);
+    int count = PollCalls.epollWait(errnoSlot, epoll, events, MAX_EVENTS, timeoutMillis);
     if (count < 0) {
       if (-count == Errno.EINTR) {
         return 0;
@@ -142,9 +143,9 @@ public final class Poller implements AutoCloseable {
   private void control(int operation, int fd, long token) {
     try (Arena own = Arena.ofConfined()) {
       MemorySegment event = own.allocate(EVENT_BYTES, 8);
-      event.set(ValueLayout.JAVA_INT, 0, LibC.EPOLLIN);
+      event.set(ValueLayout.JAVA_INT, 0, PollCalls.EPOLLIN);
       event.set(ValueLayout.JAVA_LONG_UNALIGNED, DATA_OFFSET, token);
-      LibC.epollCtl(epoll, operation, fd, event);
+      PollCalls.epollCtl(epoll, operation, fd, event);
     }
   }
 }

@@ -1,42 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent;
 
-import io.cilium4j.agent.cluster.ClusterNodes;
-import io.cilium4j.agent.cluster.NodeHealth;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.api.model.RecorderSpec;
 import io.cilium4j.cni.CniPlugin;
 import io.cilium4j.core.Endpoint;
-import io.cilium4j.core.Identity;
-import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
-import io.cilium4j.core.Pod;
 import io.cilium4j.core.ResourceKey;
-import io.cilium4j.core.TrafficDirection;
-import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.core.state.StoredTable;
-import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.ReportedFlow;
-import io.cilium4j.datapath.view.DatapathRows;
 import io.cilium4j.ipam.AddressReservations;
-import io.cilium4j.policy.Explanation;
-import io.cilium4j.policy.PortProtocol;
 import io.cilium4j.policy.RulesSnapshot;
 import io.cilium4j.policy.controller.ApiRules;
-import io.cilium4j.policy.controller.AppliedPolicy;
-import io.cilium4j.policy.controller.PolicyProgress;
 import io.cilium4j.policy.controller.PolicyRevision;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -56,7 +40,7 @@ import java.util.function.UnaryOperator;
  *
  * <p>Safe for use by several threads.
  */
-public final class Agent implements AutoCloseable {
+public final class Agent extends AgentQueries implements AutoCloseable {
 
   /** How long a change of policies may take; compiling for some hundred endpoints takes less. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
@@ -112,7 +96,8 @@ public final class Agent implements AutoCloseable {
     return life.hasState();
   }
 
-  private AgentRuntime running() {
+  @Override
+  AgentRuntime running() {
     return life.running();
   }
 
@@ -218,65 +203,7 @@ public final class Agent implements AutoCloseable {
     return running().endpoints().manager().changes().changeNames(endpointId, change);
   }
 
-  /**
-   * What each endpoint has to itself, those in the making and on their way out included: who
-   * deletes one in the making by {@link #removeEndpoint} waits for it.
-   */
-  public List<EndpointClaim> endpointClaims() {
-    return running().endpoints().manager().claims();
-  }
-
-  /** The endpoints that have lost their device, by id. */
-  public Set<Integer> endpointsWithoutDevice() {
-    return running().endpoints().manager().states().withoutDevice();
-  }
-
-  /** What else is known of each endpoint, by id. */
-  public Table<Integer, EndpointDetails> endpointDetails() {
-    return running().endpoints().manager().details();
-  }
-
-  /** The last steps of an endpoint's life, the newest first. */
-  public List<EndpointEvent> endpointLog(int id) {
-    return running().endpoints().manager().log(id);
-  }
-
-  /**
-   * How far an endpoint's policy is; absent until it is compiled, and while something that policies
-   * follow from has not been read.
-   */
-  public Optional<PolicyProgress> policyProgress(Endpoint endpoint) {
-    return running().endpoints().policyProgress(endpoint);
-  }
-
-  /** The endpoints, by id. */
-  public Table<Integer, Endpoint> endpoints() {
-    return running().endpoints().table();
-  }
-
-  /**
-   * The endpoint of a pod. Of several, as a second sandbox of a pod makes them, one that has its
-   * device; of these the one with the highest id.
-   */
-  public Optional<Endpoint> endpoint(String namespace, String name) {
-    return running().endpoints().find(namespace, name);
-  }
-
   // ---- policy ----
-
-  /** What became of each policy object of the manifests. */
-  public Table<ResourceKey, AppliedPolicy> policies() {
-    return running().policy().rules().applied();
-  }
-
-  /**
-   * What cannot be read in the manifests and of the rules that were given by hand, rules that
-   * contradict each other, and endpoints that are not restored or have lost their device, one line
-   * each, by where it is wrong.
-   */
-  public Map<String, String> problems() {
-    return running().problems();
-  }
 
   /**
    * Applies policy objects of the program's own, beside those of the manifests; of one name the
@@ -337,52 +264,9 @@ public final class Agent implements AutoCloseable {
     running().policy().await(key, atMost);
   }
 
-  /**
-   * Why a flow between two endpoints passes or does not, as the compiled policies have it: first
-   * the sender's egress, then the receiver's ingress. Both must allow it. No packet is sent.
-   *
-   * @throws AgentException if the policy of one of them is not compiled yet
-   */
-  public List<Explanation> explain(Endpoint from, Endpoint to, PortProtocol port) {
-    return running().policy().explain(from, to, port);
-  }
-
-  /**
-   * Why an endpoint's policy lets packets of a peer pass or does not; absent if it is not compiled
-   * yet.
-   *
-   * @param peer the peer's identity
-   * @param protocol the IP protocol's number
-   * @param port the port that is asked, or the ICMP type
-   */
-  public Optional<Explanation> explain(
-      Endpoint subject, TrafficDirection direction, int peer, int protocol, int port) {
-    return running().policy().explain(subject, direction, peer, protocol, port);
-  }
-
-  /** The policy objects in force, with the revision of the rules. */
-  public RulesSnapshot rules() {
-    return running().policy().rules().snapshot();
-  }
-
   /** Rules that users give by hand. */
   public ApiRules apiRules() {
     return running().policy().apiRules();
-  }
-
-  /** What policies lead through the proxy, by endpoint. */
-  public List<Redirect> redirects() {
-    return running().proxy().redirects();
-  }
-
-  /** Every identity that this node knows. */
-  public Table<Integer, Identity> identities() {
-    return running().identity().allocator().identities();
-  }
-
-  /** Which identity stands behind each prefix. */
-  public Table<IpPrefix, IpcacheEntry> ipcache() {
-    return running().identity().ipcache().table();
   }
 
   /** The node's addresses. */
@@ -391,16 +275,6 @@ public final class Agent implements AutoCloseable {
   }
 
   // ---- the cluster ----
-
-  /** The cluster's nodes. */
-  public ClusterNodes nodes() {
-    return running().cluster().nodes();
-  }
-
-  /** Which of them are reached; absent if they are not probed. */
-  public Optional<NodeHealth> nodeHealth() {
-    return running().cluster().health();
-  }
 
   /** Answers the calls of container runtimes that join pods to this node. */
   public CniPlugin cni() {
@@ -436,24 +310,9 @@ public final class Agent implements AutoCloseable {
         running.startedAt());
   }
 
-  /** The families whose pods reach the outside under the node's address. */
-  public Set<IpFamily> masqueraded() {
-    return running().masquerade().families();
-  }
-
-  /** Whether clients outside of the cluster reach services at this node. */
-  public boolean servesExternalClients() {
-    return running().nodePorts().isOn();
-  }
-
   /** Where pods keep their addresses outside of the cluster, too. */
   public List<IpPrefix> nativeRoutingCidrs() {
     return config.masquerade().nativeRouting();
-  }
-
-  /** Everything that is measured. */
-  public Metrics metrics() {
-    return running().metrics();
   }
 
   /** The version of the agent's own module; absent where nothing was packaged. */
@@ -464,21 +323,6 @@ public final class Agent implements AutoCloseable {
   /** What can be changed while the agent runs. */
   public AgentOptions options() {
     return running().endpoints().options();
-  }
-
-  /** How each task fares that the agent repeats. */
-  public Table<String, ControllerState> controllers() {
-    return running().tasks().states();
-  }
-
-  /** A pod as Kubernetes knows it. */
-  public Optional<Pod> pod(String namespace, String name) {
-    return running().identity().labels().pod(namespace, name);
-  }
-
-  /** Where objects of Kubernetes come from. */
-  public Optional<KubernetesSource> source() {
-    return running().source().source();
   }
 
   /** Services: of Kubernetes, and of those who put some here. */
@@ -493,52 +337,12 @@ public final class Agent implements AutoCloseable {
     return running().kept().recorders();
   }
 
-  /** What endpoints were told for DNS names. */
-  public DnsCache dnsCache() {
-    return running().kept().dnsCache();
-  }
-
   /** Prefixes whose packets are to be dropped first of all. */
   public PrefilterList prefilter() {
     return running().kept().prefilter();
   }
 
   // ---- the datapath ----
-
-  /** The numbers by which the datapath knows other nodes. */
-  public Map<Integer, IpAddress> nodeNumbers() {
-    return running().datapath().datapath().nodeNumbers();
-  }
-
-  /** The name of the datapath that runs: {@code ebpf}, {@code memory}. */
-  public String datapathName() {
-    return running().datapath().datapath().name();
-  }
-
-  /** What the datapath that runs can do beyond what every datapath can. */
-  public Set<Datapath.Capability> datapathCapabilities() {
-    return running().datapath().datapath().capabilities();
-  }
-
-  /** One line for people: what runs, and why it was chosen. */
-  public String datapathDescription() {
-    return running().datapath().description();
-  }
-
-  /** What the datapath is to hold, and how far it is with it. */
-  public DatapathRows datapathRows() {
-    return running().endpoints().rows();
-  }
-
-  /** The last flows that the datapath reported, the oldest first; some thousand are kept. */
-  public List<ReportedFlow> flows() {
-    return flowLog().flows();
-  }
-
-  /** The flows that the datapath reports, for readers that keep their place. */
-  public FlowLog flowLog() {
-    return running().flows().flows();
-  }
 
   /**
    * Reports flows from now on, until the returned handle is closed. Called on the datapath's

@@ -161,17 +161,21 @@ public final class BpfCommands implements CommandGroup {
     if (refused != null) {
       throw new CommandException("bpf " + command + ": " + refused);
     }
-    var tables = new BpfTables(instance, arguments, session);
     try {
+      if (command.startsWith("ct ")) {
+        var flows = new ConntrackTables(instance, arguments, session);
+        return command.equals("ct list") ? flows.conntrack() : flows.flushConntrack();
+      }
+      if (command.startsWith("policy ")) {
+        var policies = new PolicyTables(instance, arguments, session);
+        return command.equals("policy get") ? policies.policyEntries() : policies.policies();
+      }
+      var tables = new BpfTables(instance, arguments, session);
       return switch (command) {
-        case "ct list" -> tables.conntrack();
-        case "ct flush" -> tables.flushConntrack();
         case "lb list" -> arguments.has(BACKENDS) ? tables.backends() : tables.frontends();
         case "endpoint list" -> tables.endpoints();
         case "ipcache list" -> tables.ipcache();
         case "ipcache get" -> tables.ipcacheEntry();
-        case "policy get" -> tables.policyEntries();
-        case "policy list" -> tables.policies();
         case "metrics list" -> tables.metrics();
         case "config list" -> tables.config();
         case "fs show" -> tables.fileSystem();
