@@ -55,7 +55,7 @@ final class CompletionCommand implements CommandGroup {
             "-- WORD…",
             0,
             Integer.MAX_VALUE,
-            "list the candidates for the last word; for the scripts",
+            "list completions of the last word; the scripts use it",
             List.of()));
   }
 

@@ -52,14 +52,14 @@ final class DaemonOptions {
   private static void general() {
     Group group = Group.GENERAL;
     add(group, "config", Kind.PATH, "", "a file of options, a line \"key: value\" each");
-    add(group, "config-dir", Kind.PATH, "", "a folder of options, a file each");
+    add(group, "config-dir", Kind.PATH, "", "folder of option files, one file per option");
     add(
         group,
         "instance",
         Kind.INSTANCE,
         "cilium4j",
-        "name of this agent among others of the machine");
-    add(group, "state-dir", Kind.PATH, "", "what outlives the agent; default /run/INSTANCE");
+        "name that tells this agent from others on the machine");
+    add(group, "state-dir", Kind.PATH, "", "folder for state that outlives the agent; default /run/INSTANCE");
     add(group, "socket-path", Kind.PATH, "/var/run/cilium/cilium.sock", "the API's UNIX socket");
     add(
         group,
@@ -79,30 +79,30 @@ final class DaemonOptions {
         "identity-allocation-mode",
         Kind.TEXT,
         "memory",
-        "where identities are kept: memory, or what else is installed");
-    add(group, "identity-options", Kind.TEXT, "", "that one's own options: KEY=VALUE;KEY=VALUE");
+        "identity store: memory, crd, or any other that is installed");
+    add(group, "identity-options", Kind.TEXT, "", "options of the identity store: KEY=VALUE;KEY=VALUE");
     add(
         group,
         "cluster-store",
         Kind.PATH,
         "",
-        "folder that the cluster's agents and operators share; for identities: crd");
+        "folder that all agents and operators of the cluster share; needed for identity store crd");
     add(
         group,
         "routing-mode",
         Kind.TEXT,
         "tunnel",
-        "with a cluster-store, how pods of other nodes are reached: tunnel, or native by routes",
+        "how to reach pods on other nodes, with a cluster-store: tunnel or native (routes)",
         "tunnel",
         "native");
-    add(group, "tunnel-protocol", Kind.TEXT, "vxlan", "of the tunnels: vxlan", "vxlan");
+    add(group, "tunnel-protocol", Kind.TEXT, "vxlan", "tunnel protocol: vxlan", "vxlan");
     add(group, "tunnel-port", Kind.PORT, "0", "UDP port of the tunnels; 0 is 8472");
     add(
         group,
         "underlay-protocol",
         Kind.TEXT,
         "auto",
-        "by which nodes reach each other's tunnels; auto is ipv4 where this node has such an"
+        "address family of the tunnels; auto is ipv4 if this node has an IPv4"
             + " address",
         "auto",
         "ipv4",
@@ -112,7 +112,7 @@ final class DaemonOptions {
         "auto-direct-node-routes",
         Kind.TRUTH,
         "false",
-        "with routing-mode=native, route to other nodes, which must be neighbours");
+        "with routing-mode=native, install routes to other nodes; they must be on the same link");
     add(group, "kvstore", Kind.TEXT, "", "the key-value store", "");
   }
 
@@ -123,53 +123,53 @@ final class DaemonOptions {
         "ipam",
         Kind.TEXT,
         "cluster-pool",
-        "where addresses come from: cluster-pool, kubernetes, static, or what else is installed");
+        "address management mode: cluster-pool, kubernetes, static, or any other that is installed");
     add(
         group,
         "ipam-options",
         Kind.TEXT,
         "",
-        "that one's own options: KEY=VALUE;KEY=VALUE; static has the prefixes below in any case");
-    add(group, "enable-ipv4", Kind.TRUTH, "true", "whether endpoints have IPv4 addresses");
-    add(group, "enable-ipv6", Kind.TRUTH, "true", "whether endpoints have IPv6 addresses");
+        "options of the mode: KEY=VALUE;KEY=VALUE; mode static always uses the prefixes below");
+    add(group, "enable-ipv4", Kind.TRUTH, "true", "give endpoints IPv4 addresses");
+    add(group, "enable-ipv6", Kind.TRUTH, "true", "give endpoints IPv6 addresses");
     add(
         group,
         "ipv4-range",
         Kind.PREFIX,
         "auto",
-        "the endpoints' prefix, at most /30, in use by nothing else; auto is the operator's or"
+        "prefix for endpoints, at most /30, used by nothing else; auto is the operator's or"
             + " 10.0.0.0/24");
     add(
         group,
         "ipv6-range",
         Kind.PREFIX,
         "auto",
-        "the endpoints' prefix, at most /126, in use by nothing else; auto is the operator's or"
+        "prefix for endpoints, at most /126, used by nothing else; auto is the operator's or"
             + " fd00:10::/112");
     add(
         group,
         "ipv4-node",
         Kind.TEXT,
         "auto",
-        "where other nodes reach this one; auto: what the default route sends from");
+        "address at which other nodes reach this one; auto is the source address of the default route");
     add(
         group,
         "ipv6-node",
         Kind.TEXT,
         "auto",
-        "where other nodes reach this one; auto: what the default route sends from");
+        "address at which other nodes reach this one; auto is the source address of the default route");
     add(
         group,
         "allow-lost-endpoints",
         Kind.TRUTH,
         "false",
-        "start with prefixes that do not hold the addresses of earlier endpoints");
+        "start even if the prefixes do not contain the addresses of earlier endpoints");
     add(
         group,
         "mtu",
         Kind.NUMBER,
         "0",
-        "largest packet of the network between nodes, in bytes; 0 for the least of the node's"
+        "largest packet between nodes, in bytes; 0 for the smallest MTU of the node's"
             + " devices");
   }
 
@@ -180,7 +180,7 @@ final class DaemonOptions {
         "enable-policy",
         Kind.TEXT,
         "default",
-        "when traffic is restricted: default, always, never",
+        "when to restrict traffic: default, always, never",
         "default",
         "always",
         "never");
@@ -189,79 +189,79 @@ final class DaemonOptions {
         "policy-audit-mode",
         Kind.TRUTH,
         "false",
-        "report what would be dropped instead of dropping");
+        "report packets that policy denies instead of dropping them");
     add(
         group,
         "enable-l7-proxy",
         Kind.TRUTH,
         "true",
-        "decide rules on requests by a proxy; without it they refuse everything");
+        "enforce rules on requests with a proxy; without it such rules deny everything");
   }
 
   private static void datapath() {
     Group group = Group.DATAPATH;
-    add(group, "datapath", Kind.TEXT, "auto", "ebpf, memory, what else is installed, or auto");
-    add(group, "datapath-mode", Kind.TEXT, "veth", "how pods are joined to the node", "veth");
+    add(group, "datapath", Kind.TEXT, "auto", "datapath: ebpf, memory, any other that is installed, or auto");
+    add(group, "datapath-mode", Kind.TEXT, "veth", "how to connect pods to the node", "veth");
     add(
         group,
         "kube-proxy-replacement",
         Kind.TRUTH_OR_AUTO,
         "auto",
-        "those outside reach services here: node ports and such; auto: true where nft can be used");
+        "serve node ports, external IPs and load balancers; auto: true if nft is usable");
     add(
         group,
         "cgroup-root",
         Kind.PATH,
         "",
-        "the control group, of version 2, of all the node's processes; default: found");
-    add(group, "devices", Kind.NAMES, "", "the external devices, as eth0,ens+; default: found");
+        "cgroup v2 that contains all processes of the node; default: detected");
+    add(group, "devices", Kind.NAMES, "", "external devices, such as eth0,ens+; default: detected");
     add(
         group,
         "enable-ipv4-masquerade",
         Kind.TRUTH_OR_AUTO,
         "auto",
-        "pods reach the outside under the node's IPv4 address; auto: true where nft can be used");
+        "masquerade IPv4 traffic of pods to the outside; auto: true if nft is usable");
     add(
         group,
         "enable-ipv6-masquerade",
         Kind.TRUTH_OR_AUTO,
         "auto",
-        "pods reach the outside under the node's IPv6 address; auto: true where nft can be used");
+        "masquerade IPv6 traffic of pods to the outside; auto: true if nft is usable");
     add(
         group,
         "ipv4-native-routing-cidr",
         Kind.PREFIX,
         "auto",
-        "outside of the cluster, where pods keep their addresses as well; auto is nowhere");
+        "destinations outside the cluster that are not masqueraded; auto is none");
     add(
         group,
         "ipv6-native-routing-cidr",
         Kind.PREFIX,
         "auto",
-        "outside of the cluster, where pods keep their addresses as well; auto is nowhere");
+        "destinations outside the cluster that are not masqueraded; auto is none");
     add(
         group,
         "service-no-backend-response",
         Kind.TEXT,
         "reject",
-        "packets to services that cannot serve: reject (the sender is told), or drop",
+        "for packets to services without backends: reject (tell the sender) or drop",
         "reject",
         "drop");
-    add(group, "bpf-policy-map-max", Kind.NUMBER, "262144", "policy entries of all endpoints");
-    add(group, "bpf-ct-global-tcp-max", Kind.NUMBER, "131072", "flows remembered, each family");
+    add(group, "bpf-policy-map-max", Kind.NUMBER, "262144", "largest number of policy entries, all endpoints together");
+    add(group, "bpf-ct-global-tcp-max", Kind.NUMBER, "131072", "largest number of tracked flows per address family");
   }
 
   private static void kubernetes() {
     Group group = Group.KUBERNETES;
     add(group, "node-name", Kind.TEXT, "", "this node's name; default K8S_NODE_NAME or the host's");
-    add(group, "static-cnp-path", Kind.PATH, "", "a folder of manifests to follow: policies, pods");
+    add(group, "static-cnp-path", Kind.PATH, "", "folder of manifests to watch: policies, pods");
     add(
         group,
         "kubernetes-source",
         Kind.TEXT,
         "",
-        "another source of objects than a folder, by the name of what is installed");
-    add(group, "kubernetes-options", Kind.TEXT, "", "that one's own options: KEY=VALUE;KEY=VALUE");
+        "name of another source of Kubernetes objects");
+    add(group, "kubernetes-options", Kind.TEXT, "", "options of that source: KEY=VALUE;KEY=VALUE");
     add(
         group,
         "write-cni-conf-when-ready",
@@ -273,43 +273,42 @@ final class DaemonOptions {
         "cni-bin-dir",
         Kind.PATH,
         "",
-        "the folder of CNI plugins, in which to write cilium-cni, such as /opt/cni/bin");
-    add(group, "read-cni-conf", Kind.PATH, "", "a file that the CNI configuration is copied from");
-    add(group, "cni-exclusive", Kind.TRUTH, "false", "set other CNI configurations aside");
+        "folder of CNI plugins to install cilium-cni in, such as /opt/cni/bin");
+    add(group, "read-cni-conf", Kind.PATH, "", "CNI configuration to copy");
+    add(group, "cni-exclusive", Kind.TRUTH, "false", "move other CNI configurations aside");
     add(
         group,
         "cni-chaining-mode",
         Kind.TEXT,
         "none",
-        "none; portmap after our plugin; or generic-veth: our plugin after those of another"
+        "none; portmap: run portmap after this plugin; generic-veth: run this plugin after another"
             + " network",
         "none",
         "portmap",
         "generic-veth");
-    add(group, "cni-chaining-target", Kind.TEXT, "", "with generic-veth, the other network's name");
+    add(group, "cni-chaining-target", Kind.TEXT, "", "with generic-veth, the name of the other network");
     add(
         group,
         "enable-k8s",
         Kind.TRUTH,
         "false",
-        "ask the Kubernetes API as the pod's service account; each k8s-option below says so, too");
+        "use the Kubernetes API as the pod's service account; implied by each k8s- option below");
     add(
         group,
         "k8s-kubeconfig-path",
         Kind.PATH,
         "",
-        "a kubeconfig that says where the Kubernetes API is and who we are");
+        "kubeconfig file for the Kubernetes API");
     add(
         group,
         "k8s-api-server-urls",
         Kind.TEXT,
         "",
-        "where the Kubernetes API is, with commas between; default what the kubeconfig or pod"
-            + " says");
-    add(group, "k8s-api-server", Kind.TEXT, "", "the same, an earlier name");
-    add(group, "k8s-client-qps", Kind.TEXT, "10", "most requests a second to the Kubernetes API");
-    add(group, "k8s-client-burst", Kind.TEXT, "20", "most of them at once after a pause");
-    add(group, "k8s-namespace", Kind.TEXT, "", "the agent's own namespace; default its account's");
+        "URLs of the Kubernetes API, separated by commas; default: from the kubeconfig or the pod");
+    add(group, "k8s-api-server", Kind.TEXT, "", "older name of k8s-api-server-urls");
+    add(group, "k8s-client-qps", Kind.TEXT, "10", "largest number of requests per second to the Kubernetes API");
+    add(group, "k8s-client-burst", Kind.TEXT, "20", "largest burst of requests to the Kubernetes API");
+    add(group, "k8s-namespace", Kind.TEXT, "", "namespace of the agent; default: that of its service account");
   }
 
   private static void health() {
@@ -319,8 +318,8 @@ final class DaemonOptions {
         "enable-health-checking",
         Kind.TRUTH,
         "true",
-        "probe the cluster's nodes, and answer their probes");
-    add(group, "cluster-health-port", Kind.NUMBER, "4240", "the TCP port of every node for probes");
+        "probe the nodes of the cluster and answer their probes");
+    add(group, "cluster-health-port", Kind.NUMBER, "4240", "TCP port for probes, the same on every node");
     add(
         group,
         "connectivity-probe-frequency-ratio",
@@ -332,7 +331,7 @@ final class DaemonOptions {
         "agent-health-port",
         Kind.PORT,
         "0",
-        "the TCP port on 127.0.0.1 for a kubelet's probes, such as 9879; 0 for none");
+        "TCP port on 127.0.0.1 for the kubelet's probes, such as 9879; 0 for none");
     add(
         group,
         "health-socket-path",
@@ -360,27 +359,27 @@ final class DaemonOptions {
         "flow-sink",
         Kind.TEXT,
         "",
-        "where flows go, too: log, file, or what else is installed");
+        "additional sink for flows: log, file, or any other that is installed");
     add(
         group,
         "flow-sink-options",
         Kind.TEXT,
         "",
-        "that one's own options: KEY=VALUE;KEY=VALUE; path of file");
-    add(group, "prometheus-serve-addr", Kind.ADDRESS, "", "where to serve metrics, such as :9962");
+        "options of the sink: KEY=VALUE;KEY=VALUE; sink file needs path");
+    add(group, "prometheus-serve-addr", Kind.ADDRESS, "", "address for metrics, such as :9962");
     add(
         group,
         "monitor-socket",
         Kind.PATH,
         "/var/run/cilium/monitor1_2.sock",
-        "the UNIX socket that sends flows and drops to Cilium's clients");
+        "UNIX socket that sends flows and drops to clients of Cilium's monitor");
     add(
         group,
         "monitor-json-socket",
         Kind.PATH,
         "",
-        "the UNIX socket that sends them as JSON; default monitor-json.sock beside that one");
-    add(group, "monitor-queue-size", Kind.NUMBER, "4096", "events kept for a slow reader");
+        "UNIX socket that sends them as JSON; default: monitor-json.sock in the same folder");
+    add(group, "monitor-queue-size", Kind.NUMBER, "4096", "number of events kept for a slow reader");
   }
 
   /** Switches of Cilium that are all off. */

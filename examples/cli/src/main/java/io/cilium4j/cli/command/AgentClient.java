@@ -93,7 +93,7 @@ public final class AgentClient {
           case 403 -> "the agent does not allow it";
           case 404 -> "not found";
           case 429 -> "the agent has too many requests; try again";
-          case 501 -> "this agent does not do that";
+          case 501 -> "this agent does not support it";
           default -> "the agent answers " + status;
         };
       }

@@ -78,14 +78,14 @@ public final class PolicyCommands implements CommandGroup {
               "FLOWS",
               1,
               1,
-              "print the least policies that allow the flows of a file of Hubble's",
+              "print the smallest policies that allow the flows in a file of Hubble flows",
               List.of(new Option("--namespace", "NAME", "only for pods of this namespace"))),
           new CommandSpec(
               "replay",
               "FLOWS",
               1,
               1,
-              "tell which flows of a file of Hubble's would fare otherwise under policies",
+              "list the flows in a file of Hubble flows that other policies would decide otherwise",
               List.of(new Option("--policies", "PATH", "a file or folder of policies"), COMPAT)));
 
   @Override
