@@ -7,6 +7,7 @@ import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
@@ -40,6 +41,7 @@ public final class IdentityAllocator implements AutoCloseable {
   private final Duration rest;
   private final ExpiryTimer timer;
   private final ReentrantLock lock = new ReentrantLock();
+  private final Database database;
   private final TableWriter<Integer, Identity> writer;
   private final Watch<Integer, Identity> watch;
   private final LabelNumbers local;
@@ -51,20 +53,23 @@ public final class IdentityAllocator implements AutoCloseable {
   /**
    * An allocator over an open backend, which stays the caller's to close.
    *
+   * @param database has the table of identities
    * @param scheduler its clock and thread; stays the caller's to close
    */
-  public IdentityAllocator(IdentityBackend backend, Scheduler scheduler) {
-    this(backend, scheduler, MemoryIdentityBackendProvider.DEFAULT_REST);
+  public IdentityAllocator(Database database, IdentityBackend backend, Scheduler scheduler) {
+    this(database, backend, scheduler, MemoryIdentityBackendProvider.DEFAULT_REST);
   }
 
-  IdentityAllocator(IdentityBackend backend, Scheduler scheduler, Duration rest) {
+  IdentityAllocator(
+      Database database, IdentityBackend backend, Scheduler scheduler, Duration rest) {
+    this.database = database;
     this.backend = backend;
     this.scheduler = scheduler;
     this.rest = rest;
     this.timer = new ExpiryTimer(scheduler, this::expireLocal);
     this.local = numbers("node-local", Identity.LOCAL_SCOPE, rest);
     this.remoteNodes = numbers("remote-node", Identity.REMOTE_NODE_SCOPE, rest);
-    this.writer = TableWriter.create("identities", Comparator.naturalOrder(), Set.of(BACKEND));
+    this.writer = database.table("identities", Comparator.naturalOrder(), Set.of(BACKEND));
     for (ReservedIdentity reserved : ReservedIdentity.values()) {
       if (reserved != ReservedIdentity.UNKNOWN && !reserved.isAggregate()) {
         writer.put(reserved.id(), reserved.identity());
@@ -183,6 +188,11 @@ public final class IdentityAllocator implements AutoCloseable {
    */
   public Table<Integer, Identity> identities() {
     return writer.table();
+  }
+
+  /** Has the table of identities. */
+  Database database() {
+    return database;
   }
 
   /** Takes over what changed in the backend. */

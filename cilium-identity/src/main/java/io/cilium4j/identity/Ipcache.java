@@ -9,6 +9,7 @@ import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -54,6 +55,7 @@ public final class Ipcache {
 
   private final IdentityAllocator allocator;
   private final Set<IpFamily> families;
+  private final Consumer<Collection<Integer>> beforeRows;
   private final TableWriter<IpPrefix, IpcacheEntry> writer;
   private final ReentrantLock lock = new ReentrantLock();
 
@@ -72,17 +74,30 @@ public final class Ipcache {
   /** The prefixes of each owner, so that he can be replaced as a whole. */
   private final Map<String, Set<IpPrefix>> labelOwners = new HashMap<>();
 
+  /** An ipcache that knows the world, and whose numbers nobody keeps. */
+  public Ipcache(IdentityAllocator allocator, Set<IpFamily> families, Set<String> inputs) {
+    this(allocator, families, inputs, _ -> {});
+  }
+
   /**
    * An ipcache that knows the world.
    *
    * @param families the families that the cluster uses; with both, the world is told apart by
    *     family
+   * @param allocator gives prefixes with labels their identities; its table and this one are of one
+   *     database
    * @param inputs what must deliver before the table is initialised, see {@link #synced}
+   * @param beforeRows called with the numbers of prefixes before any row points at them
    */
-  public Ipcache(IdentityAllocator allocator, Set<IpFamily> families, Set<String> inputs) {
+  public Ipcache(
+      IdentityAllocator allocator,
+      Set<IpFamily> families,
+      Set<String> inputs,
+      Consumer<Collection<Integer>> beforeRows) {
     this.allocator = allocator;
     this.families = Set.copyOf(families);
-    this.writer = TableWriter.create("ipcache", Comparator.naturalOrder(), inputs);
+    this.beforeRows = beforeRows;
+    this.writer = allocator.database().table("ipcache", Comparator.naturalOrder(), inputs);
     for (IpFamily family : IpFamily.values()) {
       labelledLengths.put(family, new int[family.bits() + 1]);
     }
@@ -268,6 +283,7 @@ public final class Ipcache {
       taken.values().forEach(allocator::release);
       throw e;
     }
+    beforeRows.accept(taken.values());
     writer.write(rows ->
         outcome.forEach((prefix, entry) ->
             entry.ifPresentOrElse(row -> rows.put(prefix, row), () -> rows.remove(prefix))));

@@ -5,13 +5,14 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IdentityException;
-import io.cilium4j.core.state.Change;
-import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.StateFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,7 +34,7 @@ import tools.jackson.core.json.JsonFactory;
  * step by step; a number that were another prefix's by now would let the wrong address in
  * meanwhile.
  *
- * <p>Used by one thread, that of the rounds.
+ * <p>Safe for use by several threads.
  */
 public final class LocalIdentities {
   private static final Logger LOG = LoggerFactory.getLogger(LocalIdentities.class);
@@ -48,6 +49,9 @@ public final class LocalIdentities {
 
   /** Those of the earlier run, held until whoever needs one has asked for it. */
   private final List<Integer> held = new ArrayList<>();
+
+  /** What stands in the file, as far as this process wrote it. */
+  private final Map<Integer, Identity> kept = new HashMap<>();
 
   /** Whether the last attempt to write came to nothing. */
   private boolean isOwed;
@@ -123,17 +127,25 @@ public final class LocalIdentities {
     }
   }
 
-  /** Keeps what is new, before the datapath hears of it. A full disk stops no policy. */
-  public void keep(Changes<Integer, Identity> changes) {
+  /**
+   * Keeps what is new, before any address has such a number. A full disk stops no policy; it is
+   * tried again the next time.
+   *
+   * @param taken numbers that addresses are about to have, of this node's own or not
+   */
+  public synchronized void keep(Collection<Integer> taken) {
+    Snapshot<Integer, Identity> all = identities.identities().snapshot();
     boolean isNew =
-        changes.list().stream()
-            .anyMatch(change ->
-                change instanceof Change.Put<Integer, Identity> && Identity.isLocal(change.key()));
-    if (!isNew && !isOwed) {
+        taken.stream()
+            .filter(Identity::isLocal)
+            .anyMatch(id -> !all.get(id).equals(Optional.ofNullable(kept.get(id))));
+    if (!isNew) {
       return;
     }
     try {
-      file.write(write(changes));
+      file.write(write(all));
+      kept.clear();
+      all.forEach(row -> kept.put(row.key(), row.value()));
       isOwed = false;
     } catch (IOException e) {
       if (!isOwed) {
@@ -143,12 +155,12 @@ public final class LocalIdentities {
     }
   }
 
-  private static byte[] write(Changes<Integer, Identity> changes) {
+  private static byte[] write(Snapshot<Integer, Identity> all) {
     var content = new ByteArrayOutputStream();
     try (JsonGenerator json = JSON.createGenerator(ObjectWriteContext.empty(), content)) {
       json.writeStartObject().writeNumberProperty("version", VERSION);
       json.writeObjectPropertyStart("numbers");
-      for (Row<Integer, Identity> row : changes.snapshot()) {
+      for (Row<Integer, Identity> row : all) {
         if (Identity.isLocal(row.key())) {
           json.writeArrayPropertyStart(row.key().toString());
           row.value().labels().forEach(label -> json.writeString(label.toString()));
@@ -161,7 +173,7 @@ public final class LocalIdentities {
   }
 
   /** Gives back what nobody asked for, once everybody could. */
-  public void settle() {
+  public synchronized void settle() {
     held.forEach(identities::release);
     held.clear();
   }

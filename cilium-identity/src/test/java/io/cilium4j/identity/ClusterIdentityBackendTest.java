@@ -20,6 +20,7 @@ import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IdentityException;
+import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.ManualScheduler;
 import java.time.Duration;
@@ -112,7 +113,7 @@ class ClusterIdentityBackendTest {
   void identities_ofOtherNodes_areInTheNodesOwnTable() {
     try (IdentityBackend one = open();
         IdentityBackend other = open();
-        var node = new IdentityAllocator(other, time)) {
+        var node = new IdentityAllocator(new Database(), other, time)) {
       Identity identity = one.allocate(A);
       time.runDue();
       assertEquals(Optional.of(identity), node.identities().get(identity.id()));

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IdentityBackend;
+import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.ManualScheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
@@ -24,7 +25,8 @@ class IdentityAllocatorTest {
 
   private final ManualScheduler time = new ManualScheduler();
   private final IdentityBackend backend = new MemoryIdentityBackend(0, time, REST);
-  private final IdentityAllocator allocator = new IdentityAllocator(backend, time, REST);
+  private final IdentityAllocator allocator =
+      new IdentityAllocator(new Database(), backend, time, REST);
 
   @Test
   void identities_fromTheStart_holdTheReservedOnes() {
@@ -98,7 +100,7 @@ class IdentityAllocatorTest {
   @Test
   void identities_slowBackend_isInitialisedWithItAndKeepsWhatIsHeld() {
     var slow = new SlowBackend();
-    var late = new IdentityAllocator(slow, time, REST);
+    var late = new IdentityAllocator(new Database(), slow, time, REST);
     Identity identity = late.allocate(POD);
     assertEquals(Optional.of(identity), late.identities().get(identity.id()));
     assertFalse(late.identities().isInitialised());

@@ -9,6 +9,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.ManualScheduler;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -29,7 +30,7 @@ class IpcachePropertyTest {
 
   private final ManualScheduler time = new ManualScheduler();
   private final IdentityAllocator allocator =
-      new IdentityAllocator(new MemoryIdentityBackend(0, time, REST), time, REST);
+      new IdentityAllocator(new Database(), new MemoryIdentityBackend(0, time, REST), time, REST);
 
   @Property(tries = 200)
   void update_stepByStep_isAsAtOnce(

@@ -10,6 +10,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.ManualScheduler;
 import io.cilium4j.core.state.Watch;
 import java.io.IOException;
@@ -62,7 +63,7 @@ class IpcacheScenarioTest {
     private final Path file;
     private final ManualScheduler time = new ManualScheduler();
     private final IdentityAllocator allocator =
-        new IdentityAllocator(new MemoryIdentityBackend(0, time, REST), time, REST);
+        new IdentityAllocator(new Database(), new MemoryIdentityBackend(0, time, REST), time, REST);
     private Ipcache ipcache = new Ipcache(allocator, EnumSet.allOf(IpFamily.class), Set.of());
     private Watch<IpPrefix, IpcacheEntry> watch = ipcache.table().watch();
 

@@ -16,12 +16,12 @@ import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.StateFile;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
-import io.cilium4j.core.state.Watch;
 import io.cilium4j.service.FrontendOwners.Moved;
 import java.time.Duration;
 import java.util.Comparator;
@@ -32,11 +32,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -84,7 +81,6 @@ public final class ServiceController implements Lifecycle.Part {
   }
 
   private final Inputs inputs;
-  private final Scheduler thread;
   private final ServiceNumbers numbers;
   private final FrontendOwners owners;
   private final TableWriter<RowKey, Row> rows =
@@ -92,22 +88,12 @@ public final class ServiceController implements Lifecycle.Part {
   private final TableWriter<Long, Frontend> frontends =
       TableWriter.create("services", Comparator.naturalOrder(), Set.of(INPUT));
 
-  /** Held during a round. */
-  private final ReentrantLock lock = new ReentrantLock();
-
-  private final AtomicBoolean isScheduled = new AtomicBoolean();
-  private volatile long nextNanos;
+  private final Follower follower;
   private volatile Map<String, String> problems = Map.of();
 
   private final LongAdder added = new LongAdder();
   private final LongAdder updated = new LongAdder();
   private final LongAdder deleted = new LongAdder();
-
-  private @Nullable Watch<ResourceKey, RawResource> resources;
-  private @Nullable Watch<ResourceKey, Pod> pods;
-  private @Nullable Watch<Long, ? extends ServiceRequest> requests;
-  private @Nullable Watch<IpPrefix, IpcacheEntry> ipcache;
-  private @Nullable Watch<IpAddress, IpAddress> nodeAddresses;
 
   /**
    * Follows nothing yet.
@@ -116,7 +102,6 @@ public final class ServiceController implements Lifecycle.Part {
    */
   public ServiceController(Inputs inputs, StateFile numbers, Scheduler thread) {
     this.inputs = inputs;
-    this.thread = thread;
     this.numbers =
         new ServiceNumbers(
             numbers,
@@ -124,7 +109,17 @@ public final class ServiceController implements Lifecycle.Part {
                 .map(io.cilium4j.core.state.Row::key)
                 .collect(Collectors.toSet()));
     this.owners = new FrontendOwners(inputs.node(), this.numbers, this::isOccupied);
-    this.nextNanos = thread.nanoTime();
+    this.follower =
+        new Follower(
+            thread,
+            PACE,
+            List.of(
+                inputs.resources(),
+                inputs.pods(),
+                inputs.requests(),
+                inputs.ipcache(),
+                inputs.nodeAddresses()),
+            this::round);
   }
 
   /** What the datapath is to hold. */
@@ -168,51 +163,12 @@ public final class ServiceController implements Lifecycle.Part {
 
   @Override
   public void start() {
-    lock.lock();
-    try {
-      resources = inputs.resources().watch(this::schedule);
-      pods = inputs.pods().watch(this::schedule);
-      requests = inputs.requests().watch(this::schedule);
-      ipcache = inputs.ipcache().watch(this::schedule);
-      nodeAddresses = inputs.nodeAddresses().watch(this::schedule);
-    } finally {
-      lock.unlock();
-    }
-    schedule();
+    follower.start();
   }
 
   @Override
   public void stop() {
-    lock.lock();
-    try {
-      close(resources);
-      close(pods);
-      close(requests);
-      close(ipcache);
-      close(nodeAddresses);
-      resources = null;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private static void close(@Nullable Watch<?, ?> watch) {
-    if (watch != null) {
-      watch.close();
-    }
-  }
-
-  private void schedule() {
-    if (isScheduled.compareAndSet(false, true)) {
-      long wait = Math.max(0, nextNanos - thread.nanoTime());
-      thread.schedule(
-          Duration.ofNanos(wait),
-          () -> {
-            isScheduled.set(false);
-            nextNanos = thread.nanoTime() + PACE.toNanos();
-            round();
-          });
-    }
+    follower.stop();
   }
 
   /**
@@ -221,51 +177,44 @@ public final class ServiceController implements Lifecycle.Part {
    * @return the revision of {@link #rows} from which on they are in it
    */
   long round() {
-    lock.lock();
-    try {
-      if (resources == null
-          || pods == null
-          || requests == null
-          || ipcache == null
-          || nodeAddresses == null) {
-        return rows.table().revision();
-      }
-      var objects = resources.poll();
-      for (Change<ResourceKey, RawResource> change : objects.list()) {
-        if (FrontendOwners.reads(change.key().kind())) {
-          switch (change) {
-            case Change.Put<ResourceKey, RawResource> put -> owners.put(put.value());
-            case Change.Removed<ResourceKey, RawResource> gone -> owners.remove(gone.key());
-          }
-        }
-      }
-      var ofPods = pods.poll();
-      for (Change<ResourceKey, Pod> change : ofPods.list()) {
+    follower.look();
+    return rows.table().revision();
+  }
+
+  /** What is told again changes nothing, so that nothing need be forgotten. */
+  private void round(Follower.Look look) {
+    var objects = look.of(inputs.resources());
+    for (Change<ResourceKey, RawResource> change : objects.list()) {
+      if (FrontendOwners.reads(change.key().kind())) {
         switch (change) {
-          case Change.Put<ResourceKey, Pod> put -> owners.putPod(put.value());
-          case Change.Removed<ResourceKey, Pod> gone -> owners.removePod(gone.key());
+          case Change.Put<ResourceKey, RawResource> put -> owners.put(put.value());
+          case Change.Removed<ResourceKey, RawResource> gone -> owners.remove(gone.key());
         }
       }
-      requests.poll().list().forEach(this::takeOver);
-      for (Change<IpPrefix, IpcacheEntry> change : ipcache.poll().list()) {
-        if (change.key().isHost()) {
-          owners.occupationChanged(change.key().address());
-        }
-      }
-      var own = nodeAddresses.poll();
-      for (Change<IpAddress, IpAddress> change : own.list()) {
-        owners.nodeAddressChanged(change.key(), change instanceof Change.Put);
-      }
-      if (objects.snapshot().isInitialised()
-          && ofPods.snapshot().isInitialised()
-          && own.snapshot().isInitialised()) {
-        write(owners.look());
-      }
-      tellProblems();
-      return rows.table().revision();
-    } finally {
-      lock.unlock();
     }
+    var pods = look.of(inputs.pods());
+    for (Change<ResourceKey, Pod> change : pods.list()) {
+      switch (change) {
+        case Change.Put<ResourceKey, Pod> put -> owners.putPod(put.value());
+        case Change.Removed<ResourceKey, Pod> gone -> owners.removePod(gone.key());
+      }
+    }
+    look.of(inputs.requests()).list().forEach(this::takeOver);
+    for (Change<IpPrefix, IpcacheEntry> change : look.of(inputs.ipcache()).list()) {
+      if (change.key().isHost()) {
+        owners.occupationChanged(change.key().address());
+      }
+    }
+    var own = look.of(inputs.nodeAddresses());
+    for (Change<IpAddress, IpAddress> change : own.list()) {
+      owners.nodeAddressChanged(change.key(), change instanceof Change.Put);
+    }
+    if (objects.snapshot().isInitialised()
+        && pods.snapshot().isInitialised()
+        && own.snapshot().isInitialised()) {
+      write(owners.look());
+    }
+    tellProblems();
   }
 
   private void takeOver(Change<Long, ? extends ServiceRequest> change) {

@@ -165,17 +165,37 @@ public final class Snapshot<K, V> implements Iterable<Row<K, V>> {
     }
     var list = new ArrayList<Change<K, V>>();
     if (before.revision < forgotten) {
-      for (Row<K, V> row : before) {
-        if (!contains(row.key())) {
-          list.add(new Change.Removed<>(row.key(), row.value(), forgotten));
-        }
-      }
+      list.addAll(lostSince(before));
     } else {
       tombstones.above(before.revision).forEachRemaining(entry -> list.add(entry.value));
     }
     log.above(before.revision).forEachRemaining(entry -> list.add(asPut(entry.value)));
     // Two sorted runs: the sort merges them in one pass.
     list.sort(Comparator.comparingLong(Change::revision));
+    return new Changes<>(list, before, this);
+  }
+
+  /** The rows of a former state that are gone. */
+  private List<Change<K, V>> lostSince(Snapshot<K, V> before) {
+    var list = new ArrayList<Change<K, V>>();
+    for (Row<K, V> row : before) {
+      if (!contains(row.key())) {
+        list.add(new Change.Removed<>(row.key(), row.value(), forgotten));
+      }
+    }
+    return list;
+  }
+
+  /**
+   * Every row of this table, changed or not, behind the removals: of the rows of a former state
+   * that are gone, and those that are owed from before it. In time proportional to the size of all.
+   */
+  Changes<K, V> everythingSince(Snapshot<K, V> before, List<Change<K, V>> owed) {
+    List<Change<K, V>> list = lostSince(before);
+    owed.stream()
+        .filter(removal -> !contains(removal.key()) && !before.contains(removal.key()))
+        .forEach(list::add);
+    log.above(0L).forEachRemaining(entry -> list.add(asPut(entry.value)));
     return new Changes<>(list, before, this);
   }
 

@@ -17,6 +17,11 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 public final class Table<K, V> {
 
+  private final Database database;
+
+  /** Where it stands among the tables of its database. */
+  private final int slot;
+
   private final String name;
   private final Comparator<? super K> order;
   private final CopyOnWriteArrayList<Watch<K, V>> watches = new CopyOnWriteArrayList<>();
@@ -29,13 +34,25 @@ public final class Table<K, V> {
   /** Without a row, as a reader has it that has not looked yet. */
   private final Snapshot<K, V> beginning;
 
-  private volatile Snapshot<K, V> current;
-
-  Table(String name, Comparator<? super K> order, Snapshot<K, V> beginning) {
+  Table(
+      Database database,
+      int slot,
+      String name,
+      Comparator<? super K> order,
+      Snapshot<K, V> beginning) {
+    this.database = database;
+    this.slot = slot;
     this.name = name;
     this.order = order;
     this.beginning = beginning;
-    this.current = beginning;
+  }
+
+  Database database() {
+    return database;
+  }
+
+  int slot() {
+    return slot;
   }
 
   /** The table's name, for people. */
@@ -54,22 +71,22 @@ public final class Table<K, V> {
 
   /** The table as it is now. */
   public Snapshot<K, V> snapshot() {
-    return current;
+    return database.snapshot(slot);
   }
 
   /** The value under this key now. */
   public Optional<V> get(K key) {
-    return current.get(key);
+    return snapshot().get(key);
   }
 
   /** The number of changes so far. */
   public long revision() {
-    return current.revision();
+    return snapshot().revision();
   }
 
   /** Whether every input has delivered what existed when the table was made. */
   public boolean isInitialised() {
-    return current.isInitialised();
+    return snapshot().isInitialised();
   }
 
   /**
@@ -81,7 +98,7 @@ public final class Table<K, V> {
     long nanos = atMost.toNanos();
     lock.lockInterruptibly();
     try {
-      while (!current.isInitialised()) {
+      while (!isInitialised()) {
         if (nanos <= 0) {
           return false;
         }
@@ -123,11 +140,8 @@ public final class Table<K, V> {
     return seen;
   }
 
-  /**
-   * Makes {@code next} the current state and wakes those who follow. Called by the writer alone.
-   */
-  void publish(Snapshot<K, V> next) {
-    current = next;
+  /** Wakes those who follow. Called where it was written. */
+  void changed() {
     lock.lock();
     try {
       published.signalAll();
@@ -141,7 +155,7 @@ public final class Table<K, V> {
 
   @Override
   public String toString() {
-    Snapshot<K, V> now = current;
+    Snapshot<K, V> now = snapshot();
     return "table " + name + " rows=" + now.size() + " revision=" + now.revision();
   }
 }

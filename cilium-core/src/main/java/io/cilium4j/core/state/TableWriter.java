@@ -6,7 +6,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
@@ -23,11 +23,12 @@ public final class TableWriter<K, V> {
    */
   public static final int MAX_TOMBSTONES = 65_536;
 
+  private final Database database;
   private final Table<K, V> table;
   private final int maxTombstones;
-  private final ReentrantLock lock = new ReentrantLock();
 
-  private TableWriter(Table<K, V> table, int maxTombstones) {
+  TableWriter(Database database, Table<K, V> table, int maxTombstones) {
+    this.database = database;
     this.table = table;
     this.maxTombstones = maxTombstones;
   }
@@ -42,7 +43,7 @@ public final class TableWriter<K, V> {
    */
   public static <K, V> TableWriter<K, V> create(
       String name, Comparator<? super K> order, Set<String> inputs) {
-    return create(name, order, inputs, MAX_TOMBSTONES);
+    return new Database().table(name, order, inputs);
   }
 
   /** A new table that is initialised from the start. */
@@ -56,14 +57,12 @@ public final class TableWriter<K, V> {
       Comparator<? super K> order,
       Set<String> inputs,
       Collection<Index<?, V>> indexes) {
-    return new TableWriter<>(
-        new Table<>(name, order, Snapshot.empty(order, inputs, indexes)), MAX_TOMBSTONES);
+    return new Database().table(name, order, inputs, indexes);
   }
 
   static <K, V> TableWriter<K, V> create(
       String name, Comparator<? super K> order, Set<String> inputs, int maxTombstones) {
-    return new TableWriter<>(
-        new Table<>(name, order, Snapshot.empty(order, inputs, List.of())), maxTombstones);
+    return new Database().table(name, order, inputs, List.of(), maxTombstones);
   }
 
   /** The readers' side. */
@@ -86,18 +85,21 @@ public final class TableWriter<K, V> {
    * Returns the revision afterwards.
    */
   public long write(Consumer<Batch<K, V>> changes) {
-    lock.lock();
-    try {
-      Snapshot<K, V> before = table.snapshot();
-      var batch = new Batch<>(before);
+    var revision = new AtomicLong();
+    database.exclusively(() -> {
+      Batch<K, V> batch = begin();
       changes.accept(batch);
-      if (batch.state != before) {
-        table.publish(batch.state.forget(table.seenByAll(), maxTombstones));
+      if (batch.isChanged()) {
+        database.publish(table, batch.result());
       }
-      return table.revision();
-    } finally {
-      lock.unlock();
-    }
+      revision.set(table.revision());
+    });
+    return revision.get();
+  }
+
+  /** Changes that nobody sees yet. */
+  Batch<K, V> begin() {
+    return new Batch<>(table, table.snapshot(), maxTombstones);
   }
 
   /**
@@ -105,24 +107,40 @@ public final class TableWriter<K, V> {
    * is initialised: only then may what follows from it be published.
    */
   public void synced(String input) {
-    lock.lock();
-    try {
+    database.exclusively(() -> {
       Snapshot<K, V> before = table.snapshot();
       Snapshot<K, V> after = before.synced(input);
       if (after != before) {
-        table.publish(after);
+        database.publish(table, after);
       }
-    } finally {
-      lock.unlock();
-    }
+    });
   }
 
   /** The changes of one {@link #write}; of no use after it. */
   public static final class Batch<K, V> {
+    private final Table<K, V> table;
+    private final Snapshot<K, V> before;
+    private final int maxTombstones;
     private Snapshot<K, V> state;
 
-    private Batch(Snapshot<K, V> state) {
-      this.state = state;
+    private Batch(Table<K, V> table, Snapshot<K, V> before, int maxTombstones) {
+      this.table = table;
+      this.before = before;
+      this.maxTombstones = maxTombstones;
+      this.state = before;
+    }
+
+    Table<K, V> table() {
+      return table;
+    }
+
+    boolean isChanged() {
+      return state != before;
+    }
+
+    /** What the table is to be, without the removals that everybody has seen. */
+    Snapshot<K, V> result() {
+      return state.forget(table.seenByAll(), maxTombstones);
     }
 
     /** The value under this key, this batch's changes included. */

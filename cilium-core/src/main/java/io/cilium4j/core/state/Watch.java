@@ -2,6 +2,8 @@
 package io.cilium4j.core.state;
 
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -26,9 +28,19 @@ public final class Watch<K, V> implements AutoCloseable {
 
   private volatile boolean closed;
 
+  /** What {@link #peek} gave last. */
+  private Changes<K, V> peeked;
+
+  /** Whether that was lost. */
+  private boolean hasFailed;
+
+  /** The removals that were lost with it. */
+  private List<Change<K, V>> owed = List.of();
+
   Watch(Table<K, V> table, Runnable wakeUp) {
     this.table = table;
     this.wakeUp = wakeUp;
+    this.peeked = new Changes<>(List.of(), table.beginning(), table.beginning());
   }
 
   /** The revision from which removals must be remembered for this reader. */
@@ -43,6 +55,44 @@ public final class Watch<K, V> implements AutoCloseable {
     Snapshot<K, V> now = table.snapshot();
     seen = now;
     return now.changesSince(last == null ? table.beginning() : last);
+  }
+
+  Table<K, V> table() {
+    return table;
+  }
+
+  /**
+   * What changed since the last look, which stays the last one.
+   *
+   * @param views the databases as they are looked at; that of the table is added, if it is missing
+   */
+  Changes<K, V> peek(Map<Database, Database.View> views) {
+    Snapshot<K, V> last = seen;
+    Snapshot<K, V> before = last == null ? table.beginning() : last;
+    Snapshot<K, V> now = in(views);
+    peeked = hasFailed ? now.everythingSince(before, owed) : now.changesSince(before);
+    return peeked;
+  }
+
+  /** What {@link #peek} gave is looked at. */
+  void advance(Map<Database, Database.View> views) {
+    seen = in(views);
+    hasFailed = false;
+    owed = List.of();
+  }
+
+  /**
+   * What {@link #peek} gave is lost, or a part of it: the next one gives every row there is, and
+   * these removals again.
+   */
+  void fail(Map<Database, Database.View> views) {
+    seen = in(views);
+    hasFailed = true;
+    owed = peeked.list().stream().filter(Change.Removed.class::isInstance).toList();
+  }
+
+  private Snapshot<K, V> in(Map<Database, Database.View> views) {
+    return views.computeIfAbsent(table.database(), Database::view).of(table);
   }
 
   /**

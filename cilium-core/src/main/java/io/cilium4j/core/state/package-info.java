@@ -17,6 +17,10 @@
  * rest is who may touch it when. Then {@code TableWriter}, {@code Watch} and {@code Reconciler}. A
  * whole of several parts is started and stopped by a {@link io.cilium4j.core.state.Lifecycle}.
  *
+ * <p>Tables that must be read as they were at one moment, or be written in one step, are of one
+ * {@link io.cilium4j.core.state.Database}. Who follows several tables is a reader of a {@link
+ * io.cilium4j.core.state.Follower}, which also sees to what a failed reader has missed.
+ *
  * <p>Rows are found by something else than their key through an {@link
  * io.cilium4j.core.state.Index}.
  *

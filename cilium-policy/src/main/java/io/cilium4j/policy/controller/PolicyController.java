@@ -17,18 +17,19 @@ import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.spi.RowOperations;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
-import io.cilium4j.core.state.Watch;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.EnforcementMode;
 import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicyConflict;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -37,22 +38,19 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * From rules, identities, endpoints and the ipcache to what the datapath is to hold: the one writer
  * of the table of desired state.
  *
  * <p>It works in rounds on its own thread. A round takes what changed in all inputs since the last
- * one, so that many changes cost one round; has {@link SubjectPolicies} compile each distinct
- * subject once, however many endpoints share it; and writes everything that follows in one step, so
- * that a new identity, the policies that name it and its address reach the datapath together.
- * Nothing it writes is carried out before all inputs have synced.
+ * one, as they were at one moment where they are of one {@link io.cilium4j.core.state.Database}, so
+ * that many changes cost one round; has {@link SubjectPolicies} compile each distinct subject once,
+ * however many endpoints share it; and writes everything that follows in one step, so that a new
+ * identity, the policies that name it and its address reach the datapath together. Nothing it
+ * writes is carried out before all inputs have synced.
  */
 public final class PolicyController implements Lifecycle.Part {
-  private static final Logger LOG = LoggerFactory.getLogger(PolicyController.class);
 
   /**
    * What the table of desired state holds: one table for both, so that an endpoint, its identity
@@ -63,18 +61,17 @@ public final class PolicyController implements Lifecycle.Part {
   /** The input that the table of desired state waits for. */
   private static final String CONTROLLER = "controller";
 
-  /** How long after a round that failed everything is looked at anew. */
-  private static final Duration RETRY = Duration.ofSeconds(1);
-
   /**
    * The tables that it follows.
    *
-   * @param endpoints this node's endpoints
+   * @param endpoints this node's endpoints that the datapath is to have
    * @param resources policy objects, among others
    * @param apiRules policy objects made of rules that were given by hand
    * @param program policy objects that the embedding program applied
    * @param identities all identities
    * @param ipcache what stands behind each prefix
+   * @param prefixesSeen up to which revision of the table of prefixes that rules name these have
+   *     their identities, in one row; of one database with identities and ipcache
    */
   public record Inputs(
       Table<Integer, Endpoint> endpoints,
@@ -82,7 +79,15 @@ public final class PolicyController implements Lifecycle.Part {
       Table<ResourceKey, RawResource> apiRules,
       Table<ResourceKey, RawResource> program,
       Table<Integer, Identity> identities,
-      Table<IpPrefix, IpcacheEntry> ipcache) {}
+      Table<IpPrefix, IpcacheEntry> ipcache,
+      Table<String, Long> prefixesSeen) {}
+
+  /**
+   * Revisions of the inputs that the rules in force are of.
+   *
+   * @param isComplete whether they are all that there were at the start
+   */
+  private record Taken(long resources, long apiRules, long program, boolean isComplete) {}
 
   /** Revisions of the inputs that the last round had seen, and of what followed from them. */
   private record Progress(
@@ -99,66 +104,76 @@ public final class PolicyController implements Lifecycle.Part {
   }
 
   private final Scheduler scheduler;
+  private final Follower ruleFollower;
+  private final Follower follower;
   private final PolicyRules rules;
   private volatile PolicyCompiler compiler;
 
-  /** Whether everything is to be compiled anew because the compiler is another one. */
-  private final AtomicBoolean modeChanged = new AtomicBoolean();
+  /** Whether everything is to be compiled anew, by other rules or by another compiler. */
+  private final AtomicBoolean rulesChanged = new AtomicBoolean();
 
   private final AtomicBoolean auditChanged = new AtomicBoolean();
   private volatile IntPredicate audited = _ -> false;
 
-  private final IdentityMemory identityMemory;
   private final Inputs inputs;
   private final Regenerations regenerations;
   private final TableWriter<RowKey, Row> desired =
       TableWriter.create("desired", Comparator.naturalOrder(), Set.of(CONTROLLER));
-  private final AtomicBoolean roundScheduled = new AtomicBoolean();
-
-  private @Nullable Following following;
 
   // Used in rounds only, on the scheduler's thread.
-  private final IdentityView identities = new IdentityView();
+  private IdentityView identities = new IdentityView();
   private volatile SubjectPolicies policies = new SubjectPolicies();
+  private Taken taken = new Taken(-1, -1, -1, false);
 
   private final ReentrantLock progressLock = new ReentrantLock();
   private final Condition progressed = progressLock.newCondition();
   private Progress progress = new Progress(-1, -1, -1, -1, 0, 0);
 
-  /** The watches of a started controller. */
-  private record Following(
-      Watch<Integer, Endpoint> endpoints,
-      Watch<ResourceKey, RawResource> resources,
-      Watch<ResourceKey, RawResource> apiRules,
-      Watch<ResourceKey, RawResource> program,
-      Watch<Integer, Identity> identities,
-      Watch<IpPrefix, IpcacheEntry> ipcache) {}
-
   /**
    * Nothing is looked at before the start.
    *
-   * @param identityMemory keeps this node's own numbers before the datapath hears of them
    * @param regenerations is told of each round that wrote something
    */
   public PolicyController(
-      Scheduler scheduler,
-      PolicyRules rules,
-      Inputs inputs,
-      IdentityMemory identityMemory,
-      Regenerations regenerations) {
+      Scheduler scheduler, PolicyRules rules, Inputs inputs, Regenerations regenerations) {
     this.scheduler = scheduler;
     this.rules = rules;
-    this.identityMemory = identityMemory;
     this.compiler = new PolicyCompiler(rules.config());
     this.inputs = inputs;
     this.regenerations = regenerations;
+    this.ruleFollower =
+        new Follower(
+            scheduler,
+            Duration.ZERO,
+            List.of(inputs.resources(), inputs.apiRules(), inputs.program(), inputs.prefixesSeen()),
+            this::takeRules);
+    this.follower =
+        new Follower(
+            scheduler,
+            Duration.ZERO,
+            List.of(
+                inputs.endpoints(), inputs.identities(), inputs.ipcache(), inputs.prefixesSeen()),
+            new Follower.Reader() {
+              @Override
+              public void read(Follower.Look look) {
+                round(look);
+              }
+
+              @Override
+              public void forget() {
+                policies = new SubjectPolicies();
+                identities = new IdentityView();
+                rulesChanged.set(true);
+                auditChanged.set(true);
+              }
+            });
   }
 
   /** Restricts endpoints by another mode from now on. */
   public void setEnforcement(EnforcementMode mode) {
     compiler = new PolicyCompiler(rules.config().withEnforcement(mode));
-    modeChanged.set(true);
-    scheduleRound();
+    rulesChanged.set(true);
+    follower.wake();
   }
 
   /**
@@ -171,7 +186,7 @@ public final class PolicyController implements Lifecycle.Part {
   /** Other endpoints may be audited from now on. */
   public void auditChanged() {
     auditChanged.set(true);
-    scheduleRound();
+    follower.wake();
   }
 
   /** What the datapath is to hold. */
@@ -186,96 +201,71 @@ public final class PolicyController implements Lifecycle.Part {
 
   @Override
   public void start() {
-    scheduler.execute(this::follow);
-    scheduleRound();
+    // Rules stand first, so that the first round has those that there are.
+    ruleFollower.start();
+    follower.start();
   }
 
-  /** On the scheduler's thread, so that no round runs any more when it returns. */
   @Override
   public void stop() {
-    scheduler.execute(this::unfollow);
-  }
-
-  private void follow() {
-    following =
-        new Following(
-            inputs.endpoints().watch(this::scheduleRound),
-            inputs.resources().watch(this::scheduleRound),
-            inputs.apiRules().watch(this::scheduleRound),
-            inputs.program().watch(this::scheduleRound),
-            inputs.identities().watch(this::scheduleRound),
-            inputs.ipcache().watch(this::scheduleRound));
-  }
-
-  private void unfollow() {
-    if (following != null) {
-      following.endpoints().close();
-      following.resources().close();
-      following.apiRules().close();
-      following.program().close();
-      following.identities().close();
-      following.ipcache().close();
-      following = null;
-    }
-  }
-
-  private void scheduleRound() {
-    if (roundScheduled.compareAndSet(false, true)) {
-      scheduler.execute(this::roundOrRestart);
-    }
-  }
-
-  /**
-   * A round that failed half way has swallowed changes; one that knows of nothing yet finds them.
-   */
-  private void roundOrRestart() {
-    roundScheduled.set(false);
-    if (following == null) {
-      return;
-    }
-    try {
-      round(following);
-    } catch (RuntimeException e) {
-      LOG.error("round failed retry-in={}", RETRY, e);
-      unfollow();
-      policies = new SubjectPolicies();
-      modeChanged.set(true);
-      auditChanged.set(true);
-      scheduler.schedule(
-          RETRY,
-          () -> {
-            follow();
-            scheduleRound();
-          });
-    }
+    ruleFollower.stop();
+    follower.stop();
   }
 
   // ---- a round ----
 
   /**
-   * Endpoints are looked at before identities and those before the ipcache, because each is written
-   * after what it points at; and rules first of all, since reading them makes identities.
+   * Whether the prefixes that rules name have their identities. Until then the rules are not
+   * compiled, since a prefix that is excepted or denied would count as any other address; nor do
+   * older ones go on with the numbers of newer ones, so the round waits.
    */
-  private void round(Following watches) {
+  private boolean haveIdentities(Follower.Look look) {
+    long seen = 0;
+    for (var row : look.of(inputs.prefixesSeen()).snapshot()) {
+      seen = row.value();
+    }
+    return seen >= rules.prefixesRevision();
+  }
+
+  /** Takes rules over, not before those that were taken last have their identities. */
+  private void takeRules(Follower.Look look) {
+    if (!haveIdentities(look)) {
+      look.leave();
+      return;
+    }
+    Changes<ResourceKey, RawResource> resources = look.of(inputs.resources());
+    Changes<ResourceKey, RawResource> apiRules = look.of(inputs.apiRules());
+    Changes<ResourceKey, RawResource> program = look.of(inputs.program());
+    boolean isOther = rules.takeProgram(program, resources.snapshot());
+    isOther |= rules.takeManifests(resources);
+    isOther |= rules.takeApiRules(apiRules);
+    if (isOther) {
+      rulesChanged.set(true);
+    }
+    taken =
+        new Taken(
+            resources.snapshot().revision(),
+            apiRules.snapshot().revision(),
+            program.snapshot().revision(),
+            resources.snapshot().isInitialised() && rules.isComplete());
+    follower.wake();
+  }
+
+  private void round(Follower.Look look) {
+    if (!haveIdentities(look)) {
+      look.leave();
+      return;
+    }
     long began = scheduler.nanoTime();
     long before = desired.table().revision();
-    Changes<ResourceKey, RawResource> resources = watches.resources().poll();
-    Changes<ResourceKey, RawResource> apiRules = watches.apiRules().poll();
-    Changes<ResourceKey, RawResource> program = watches.program().poll();
-    boolean rulesChanged = rules.takeProgram(program, resources.snapshot());
-    rulesChanged |= rules.takeManifests(resources);
-    rulesChanged |= rules.takeApiRules(apiRules);
-    rulesChanged |= modeChanged.getAndSet(false);
-    Changes<Integer, Endpoint> endpointChanges = watches.endpoints().poll();
+    Changes<Integer, Endpoint> endpointChanges = look.of(inputs.endpoints());
     Set<Integer> dirty = policies.take(endpointChanges);
-    Changes<Integer, Identity> identityChanges = watches.identities().poll();
-    identityMemory.keep(identityChanges);
+    Changes<Integer, Identity> identityChanges = look.of(inputs.identities());
     boolean identitiesChanged = identities.take(identityChanges);
     identitiesChanged |= identities.takePorts(policies.endpoints(dirty));
-    Changes<IpPrefix, IpcacheEntry> ipcache = watches.ipcache().poll();
-    dirty.addAll(
-        policies.compile(
-            compiler, rules.snapshot(), identities.snapshot(), rulesChanged || identitiesChanged));
+    Changes<IpPrefix, IpcacheEntry> ipcache = look.of(inputs.ipcache());
+    boolean all = rulesChanged.getAndSet(false) || identitiesChanged;
+    dirty.addAll(policies.compile(compiler, rules.snapshot(), identities.snapshot(), all));
     rules.tellConflicts(policies.conflicts().values());
     if (auditChanged.getAndSet(false)) {
       dirty.addAll(policies.endpointIds());
@@ -288,20 +278,18 @@ public final class PolicyController implements Lifecycle.Part {
     if (revision > before) {
       regenerations.wrote(before + 1, began);
     }
-    if (resources.snapshot().isInitialised()
-        && rules.isComplete()
+    if (taken.isComplete()
         && endpointChanges.snapshot().isInitialised()
         && identityChanges.snapshot().isInitialised()
         && ipcache.snapshot().isInitialised()) {
-      identityMemory.settle();
       desired.synced(CONTROLLER);
     }
     report(
         new Progress(
             endpointChanges.snapshot().revision(),
-            resources.snapshot().revision(),
-            apiRules.snapshot().revision(),
-            program.snapshot().revision(),
+            taken.resources(),
+            taken.apiRules(),
+            taken.program(),
             rules.snapshot().revision(),
             revision));
   }

@@ -46,7 +46,8 @@ import org.slf4j.LoggerFactory;
  * Kubernetes' policy objects as rules in force. An object that cannot be read leaves its last good
  * version in force, that of an earlier run too, and its problem in the table of applied policies.
  *
- * <p>The prefixes that rules name get identities here, before any rule that names them is compiled.
+ * <p>The prefixes that rules name are rows of a table here. Whoever follows it gives them
+ * identities; {@link PolicyController} compiles no rule before that.
  */
 public final class PolicyRules {
   private static final Logger LOG = LoggerFactory.getLogger(PolicyRules.class);
@@ -63,7 +64,7 @@ public final class PolicyRules {
   private final PolicyConfig config;
   private final PolicyRepository repository;
   private final PolicyServices services = new PolicyServices();
-  private final PrefixIdentities prefixes;
+  private final TableWriter<String, Map<IpPrefix, Labels>> prefixes;
 
   /** The objects that the program applied, which count before Kubernetes' of the same name. */
   private final Set<ResourceKey> ofProgram = new HashSet<>();
@@ -80,11 +81,14 @@ public final class PolicyRules {
   /**
    * No rules.
    *
-   * @param prefixes gives the prefixes that rules name their identities
+   * @param prefixes takes the prefixes that rules and CIDR groups name, with the labels that the
+   *     policy object puts on each, by the name of the object; nobody else writes it
    * @param acceptedPolicies knows what an earlier run had in force
    */
   public PolicyRules(
-      PolicyConfig config, PrefixIdentities prefixes, AcceptedPolicies acceptedPolicies) {
+      PolicyConfig config,
+      TableWriter<String, Map<IpPrefix, Labels>> prefixes,
+      AcceptedPolicies acceptedPolicies) {
     this.config = config;
     this.acceptedPolicies = acceptedPolicies;
     this.repository = new PolicyRepository(config);
@@ -299,16 +303,26 @@ public final class PolicyRules {
             .noneMatch(row -> row.value().problem().isPresent() && row.value().inForce().isEmpty());
   }
 
-  /** Gives every prefix that a rule names, and every member of a group, its identity. */
+  /** Notes every prefix that a rule names, and every member of a group. */
   private void putPrefixes(
       List<PolicyResource> added, List<ResourceName> removed, RulesSnapshot snapshot) {
-    Map<String, Map<IpPrefix, Labels>> byObject = new HashMap<>();
-    removed.forEach(name -> byObject.put(name.slashed(), Map.of()));
-    for (PolicyResource resource : added) {
-      ResourceName name = resource.resource();
-      byObject.put(name.slashed(), snapshot.labels(name));
-    }
-    prefixes.replace(byObject);
+    prefixes.write(batch -> {
+      removed.forEach(name -> batch.remove(name.slashed()));
+      for (PolicyResource resource : added) {
+        ResourceName name = resource.resource();
+        Map<IpPrefix, Labels> labels = snapshot.labels(name);
+        if (labels.isEmpty()) {
+          batch.remove(name.slashed());
+        } else {
+          batch.put(name.slashed(), Map.copyOf(labels));
+        }
+      }
+    });
+  }
+
+  /** The revision of the table of prefixes that the rules in force need. */
+  long prefixesRevision() {
+    return prefixes.table().revision();
   }
 
   private static ResourceName nameOf(ResourceKey key) {

@@ -3,7 +3,6 @@ package io.cilium4j.policy.controller;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
-import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.spi.Row.EndpointRow;
@@ -64,43 +63,21 @@ final class SubjectPolicies {
   /** Counts the rounds of compiling; read by any. */
   private final AtomicLong changes = new AtomicLong();
 
-  /** The ids of endpoints that are new, gone, or different in more than their state. */
+  /** The ids of endpoints that are new, gone or different. */
   Set<Integer> take(Changes<Integer, Endpoint> changes) {
     Set<Integer> dirty = new HashSet<>();
     for (Change<Integer, Endpoint> change : changes.list()) {
       switch (change) {
         case Change.Put<Integer, Endpoint> put ->
-            takeEndpoint(put.key(), enforced(put.value()), dirty);
-        case Change.Removed<Integer, Endpoint> gone ->
-            takeEndpoint(gone.key(), Optional.empty(), dirty);
+            takeEndpoint(put.key(), Optional.of(put.value()), dirty);
+        case Change.Removed<Integer, Endpoint> gone -> {
+          takeEndpoint(gone.key(), Optional.empty(), dirty);
+          // Also one of which nothing is known here, since what is known was forgotten.
+          dirty.add(gone.key());
+        }
       }
     }
     return dirty;
-  }
-
-  /**
-   * The endpoint as the datapath sees it, whose states are fewer; absent for one on its way out, or
-   * without an identity. One that waits for another identity has the former one until then.
-   */
-  private static Optional<Endpoint> enforced(Endpoint endpoint) {
-    if (endpoint.state() == EndpointState.WAITING_FOR_IDENTITY && endpoint.identity() == 0) {
-      return Optional.empty();
-    }
-    return switch (endpoint.state()) {
-      case DISCONNECTING, DISCONNECTED, INVALID -> Optional.empty();
-      case WAITING_FOR_IDENTITY, NOT_READY, WAITING_TO_REGENERATE, REGENERATING, RESTORING, READY ->
-          Optional.of(
-              new Endpoint(
-                  endpoint.id(),
-                  endpoint.namespace(),
-                  endpoint.name(),
-                  endpoint.labels(),
-                  endpoint.identity(),
-                  endpoint.addresses(),
-                  endpoint.device(),
-                  endpoint.namedPorts(),
-                  EndpointState.READY));
-    };
   }
 
   private void takeEndpoint(int id, Optional<Endpoint> now, Set<Integer> dirty) {

@@ -8,6 +8,7 @@ import io.cilium4j.agent.endpoint.EndpointStore;
 import io.cilium4j.agent.state.InstanceLock;
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.state.UndoStack;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.nio.file.Files;
@@ -71,16 +72,14 @@ final class AgentLife {
     // First, so that where no datapath can run no file is left.
     DatapathChoice choice = config.datapath().get();
     folder.create();
+    var opened = new UndoStack();
     try {
-      AgentRuntime made = AgentRuntime.openFirst(config, folder, choice, prepare(choice));
-      try {
-        made.start();
-      } catch (RuntimeException e) {
-        made.destroy(folder);
-        throw e;
-      }
+      prepare(choice, opened);
+      var made = new AgentRuntime(config, folder, choice, opened);
+      made.start();
       return made;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      opened.undo(e);
       removeFolder();
       throw e;
     }
@@ -89,32 +88,28 @@ final class AgentLife {
   private AgentRuntime openAgain() {
     DatapathChoice choice = config.datapath().get();
     folder.create();
-    AgentRuntime made = AgentRuntime.open(config, folder, choice, prepare(choice));
+    var opened = new UndoStack();
     try {
+      prepare(choice, opened);
+      var made = new AgentRuntime(config, folder, choice, opened);
       made.start();
-    } catch (RuntimeException e) {
-      made.close();
+      return made;
+    } catch (RuntimeException | Error e) {
+      opened.close();
       throw e;
     }
-    return made;
   }
 
   /** Takes the folder for this process, and sees that what is in it goes with what is wanted. */
-  private InstanceLock prepare(DatapathChoice choice) {
-    var held = InstanceLock.take(folder.lock(), config.instance());
-    try {
-      folder.sweep();
-      if (!config.allowLostEndpoints()) {
-        // Once more when the datapath knows; here, since nothing is changed yet.
-        EndpointRestorer.requireReachable(
-            new EndpointStore(folder).peek(), config.podCidrs(), AgentLife::hasDevice);
-      }
-      settleOn(choice);
-    } catch (RuntimeException e) {
-      held.close();
-      throw e;
+  private void prepare(DatapathChoice choice, UndoStack opened) {
+    InstanceLock _ = opened.add(InstanceLock.take(folder.lock(), config.instance()));
+    folder.sweep();
+    if (!config.allowLostEndpoints()) {
+      // Once more when the datapath knows; here, since nothing is changed yet.
+      EndpointRestorer.requireReachable(
+          new EndpointStore(folder).peek(), config.podCidrs(), AgentLife::hasDevice);
     }
-    return held;
+    settleOn(choice);
   }
 
   private static boolean hasDevice(Endpoint endpoint) {
@@ -207,17 +202,18 @@ final class AgentLife {
 
   private AgentRuntime openToDestroy() {
     folder.create();
-    var held = InstanceLock.take(folder.lock(), config.instance());
+    var opened = new UndoStack();
     try {
+      InstanceLock _ = opened.add(InstanceLock.take(folder.lock(), config.instance()));
       DatapathChoice configured = config.datapath().get();
       DatapathChoice former =
           formerDatapath(configured)
               .filter(name -> !configured.provider().name().equals(name))
               .map(DatapathChoice::of)
               .orElse(configured);
-      return AgentRuntime.open(config, folder, former, held);
-    } catch (RuntimeException e) {
-      held.close();
+      return new AgentRuntime(config, folder, former, opened);
+    } catch (RuntimeException | Error e) {
+      opened.close();
       throw e;
     }
   }

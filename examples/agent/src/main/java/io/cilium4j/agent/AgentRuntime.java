@@ -3,6 +3,7 @@ package io.cilium4j.agent;
 
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.endpoint.EndpointTables;
 import io.cilium4j.agent.event.AgentEvents;
 import io.cilium4j.agent.feature.AddressFeature;
 import io.cilium4j.agent.feature.ClusterFeature;
@@ -24,13 +25,15 @@ import io.cilium4j.agent.feature.ProxyFeature;
 import io.cilium4j.agent.feature.ServicesFeature;
 import io.cilium4j.agent.feature.SourceFeature;
 import io.cilium4j.agent.feature.TaskFeature;
-import io.cilium4j.agent.state.Resources;
 import io.cilium4j.agent.state.StateFolder;
-import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.FlowSource.Subscription;
+import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.core.state.UndoStack;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,7 +53,7 @@ import java.util.stream.Stream;
  * <pre>
  *   source      endpoints       NodePrefixes
  *     |         |       |            |
- *   resources   |   identities    ipcache     tables
+ *   resources   |   identities    ipcache     tables; all but the first of one database
  *     |_________|_______|____________|
  *                   |
  *           PolicyController
@@ -61,7 +64,7 @@ import java.util.stream.Stream;
  * </pre>
  */
 final class AgentRuntime implements AutoCloseable {
-  private final Resources opened;
+  private final UndoStack opened;
 
   /** What is done when everything is closed but the lock. */
   private volatile Runnable lastStep = () -> {};
@@ -93,27 +96,38 @@ final class AgentRuntime implements AutoCloseable {
   private final Lifecycle lifecycle = new Lifecycle();
   private final List<AgentEvents> listeners = new CopyOnWriteArrayList<>();
 
-  private AgentRuntime(
-      AgentConfig config, StateFolder folder, DatapathChoice choice, Resources opened) {
+  /**
+   * Opens everything; nothing moves before {@link #start}.
+   *
+   * @param opened takes what is opened, and is closed with the runtime; when this throws, it is
+   *     still to be closed, or undone where there was nothing of the instance
+   */
+  AgentRuntime(AgentConfig config, StateFolder folder, DatapathChoice choice, UndoStack opened) {
     this.opened = opened;
     // Behind all that may still write, and before the lock is given back.
     AutoCloseable _ = opened.add(() -> lastStep.run());
     this.config = config;
     var context = new FeatureContext(config, folder, opened, new ArrayList<>());
-    TableWriter<Integer, Endpoint> table = EndpointFeature.newTable();
+    // What policies follow from is read as it was at one moment.
+    var database = new Database();
+    var endpointTables = new EndpointTables(database);
+    TableWriter<String, Map<IpPrefix, Labels>> prefixes = PolicyFeature.newPrefixes();
     this.addresses = new AddressFeature(context);
     this.datapath = new DatapathFeature(context, choice, addresses.routers());
-    this.mtu = new MtuFeature(context, datapath, table.table());
+    this.mtu = new MtuFeature(context, datapath, endpointTables.all());
     this.source = new SourceFeature(context);
-    this.identity = new IdentityFeature(context, addresses, source);
-    this.policy = new PolicyFeature(context, table.table(), source, addresses, identity, datapath);
+    this.identity = new IdentityFeature(context, database, addresses, source, prefixes.table());
+    this.policy =
+        new PolicyFeature(
+            context, endpointTables.wanted(), source, addresses, identity, prefixes, datapath);
     this.endpoints =
-        new EndpointFeature(context, table, source, addresses, identity, datapath, policy, mtu);
+        new EndpointFeature(
+            context, endpointTables, source, addresses, identity, datapath, policy, mtu);
     this.services = new ServicesFeature(context, source, identity, datapath);
     this.kept = new KeptFeature(context);
     this.flows =
         new FlowFeature(context, datapath, identity, policy, endpoints, source, services, kept);
-    this.proxy = new ProxyFeature(context, table.table(), datapath, policy, flows);
+    this.proxy = new ProxyFeature(context, endpointTables.all(), datapath, policy, flows);
     this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.nodes =
         config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
@@ -139,6 +153,9 @@ final class AgentRuntime implements AutoCloseable {
       Subscription _ = metrics.add(feature::metrics);
     }
     Subscription _ = metrics.add(this::ownMetrics);
+    opened.ifFailed(masquerade::destroy);
+    opened.ifFailed(nodePorts::destroy);
+    AutoCloseable _ = opened.add(this::stop);
   }
 
   private List<MetricFamily> ownMetrics() {
@@ -152,61 +169,28 @@ final class AgentRuntime implements AutoCloseable {
     return all;
   }
 
-  /**
-   * Opens everything; nothing moves before {@link #start}.
-   *
-   * @param held closed with the runtime, also when opening fails
-   */
-  static AgentRuntime open(
-      AgentConfig config, StateFolder folder, DatapathChoice choice, AutoCloseable held) {
-    return open(config, folder, choice, held, false);
-  }
-
-  /** As {@link #open}, for an instance that there was nothing of: failing leaves nothing either. */
-  static AgentRuntime openFirst(
-      AgentConfig config, StateFolder folder, DatapathChoice choice, AutoCloseable held) {
-    return open(config, folder, choice, held, true);
-  }
-
-  private static AgentRuntime open(
-      AgentConfig config,
-      StateFolder folder,
-      DatapathChoice choice,
-      AutoCloseable held,
-      boolean isFirst) {
-    var opened = new Resources();
-    opened.add(held);
-    try {
-      return new AgentRuntime(config, folder, choice, opened);
-    } catch (RuntimeException | Error e) {
-      if (isFirst) {
-        opened.fail();
-      } else {
-        opened.close();
-      }
-      throw e;
-    }
-  }
-
-  /** Lets everything run. When it throws, the runtime is still to be closed. */
+  /** Lets everything run. When it throws, what was opened is still to be closed or undone. */
   void start() {
     lifecycle.start();
+  }
+
+  private void stop() {
+    listeners.forEach(AgentEvents::close);
+    lifecycle.stop();
   }
 
   /** Ends; the kernel goes on enforcing. */
   @Override
   public void close() {
     try (opened) {
-      listeners.forEach(AgentEvents::close);
-      lifecycle.stop();
+      stop();
     }
   }
 
   /** Ends, and removes everything that the instance owns, its state folder last. */
   void destroy(StateFolder folder) {
     try (opened) {
-      listeners.forEach(AgentEvents::close);
-      lifecycle.stop();
+      stop();
       datapath.datapath().destroy();
       masquerade.destroy();
       nodePorts.destroy();

@@ -12,6 +12,6 @@
  *
  * <p>Three things to know before changing anything: a table has one writer; the kernel is touched
  * by the reconciler alone, and only once all inputs have synced; and whatever is taken for an
- * endpoint is noted in an {@code Undo} at the same moment.
+ * endpoint is noted in an {@code UndoStack} at the same moment.
  */
 package io.cilium4j.agent;

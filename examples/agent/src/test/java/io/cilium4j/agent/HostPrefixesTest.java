@@ -10,6 +10,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.IdentityBackendProvider;
+import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.ManualScheduler;
 import io.cilium4j.datapath.net.NodePrefixes;
 import io.cilium4j.identity.HostPrefixes;
@@ -31,6 +32,7 @@ class HostPrefixesTest {
   private final Ipcache ipcache =
       new Ipcache(
           new IdentityAllocator(
+              new Database(),
               new MemoryIdentityBackendProvider()
                   .open(new IdentityBackendProvider.Config(0, time, Map.of())),
               time),

@@ -59,7 +59,12 @@ final class DaemonOptions {
         Kind.INSTANCE,
         "cilium4j",
         "name that tells this agent from others on the machine");
-    add(group, "state-dir", Kind.PATH, "", "folder for state that outlives the agent; default /run/INSTANCE");
+    add(
+        group,
+        "state-dir",
+        Kind.PATH,
+        "",
+        "folder for state that outlives the agent; default /run/INSTANCE");
     add(group, "socket-path", Kind.PATH, "/var/run/cilium/cilium.sock", "the API's UNIX socket");
     add(
         group,
@@ -80,7 +85,12 @@ final class DaemonOptions {
         Kind.TEXT,
         "memory",
         "identity store: memory, crd, or any other that is installed");
-    add(group, "identity-options", Kind.TEXT, "", "options of the identity store: KEY=VALUE;KEY=VALUE");
+    add(
+        group,
+        "identity-options",
+        Kind.TEXT,
+        "",
+        "options of the identity store: KEY=VALUE;KEY=VALUE");
     add(
         group,
         "cluster-store",
@@ -102,8 +112,7 @@ final class DaemonOptions {
         "underlay-protocol",
         Kind.TEXT,
         "auto",
-        "address family of the tunnels; auto is ipv4 if this node has an IPv4"
-            + " address",
+        "address family of the tunnels; auto is ipv4 if this node has an IPv4" + " address",
         "auto",
         "ipv4",
         "ipv6");
@@ -200,7 +209,12 @@ final class DaemonOptions {
 
   private static void datapath() {
     Group group = Group.DATAPATH;
-    add(group, "datapath", Kind.TEXT, "auto", "datapath: ebpf, memory, any other that is installed, or auto");
+    add(
+        group,
+        "datapath",
+        Kind.TEXT,
+        "auto",
+        "datapath: ebpf, memory, any other that is installed, or auto");
     add(group, "datapath-mode", Kind.TEXT, "veth", "how to connect pods to the node", "veth");
     add(
         group,
@@ -247,20 +261,25 @@ final class DaemonOptions {
         "for packets to services without backends: reject (tell the sender) or drop",
         "reject",
         "drop");
-    add(group, "bpf-policy-map-max", Kind.NUMBER, "262144", "largest number of policy entries, all endpoints together");
-    add(group, "bpf-ct-global-tcp-max", Kind.NUMBER, "131072", "largest number of tracked flows per address family");
+    add(
+        group,
+        "bpf-policy-map-max",
+        Kind.NUMBER,
+        "262144",
+        "largest number of policy entries, all endpoints together");
+    add(
+        group,
+        "bpf-ct-global-tcp-max",
+        Kind.NUMBER,
+        "131072",
+        "largest number of tracked flows per address family");
   }
 
   private static void kubernetes() {
     Group group = Group.KUBERNETES;
     add(group, "node-name", Kind.TEXT, "", "this node's name; default K8S_NODE_NAME or the host's");
     add(group, "static-cnp-path", Kind.PATH, "", "folder of manifests to watch: policies, pods");
-    add(
-        group,
-        "kubernetes-source",
-        Kind.TEXT,
-        "",
-        "name of another source of Kubernetes objects");
+    add(group, "kubernetes-source", Kind.TEXT, "", "name of another source of Kubernetes objects");
     add(group, "kubernetes-options", Kind.TEXT, "", "options of that source: KEY=VALUE;KEY=VALUE");
     add(
         group,
@@ -286,19 +305,19 @@ final class DaemonOptions {
         "none",
         "portmap",
         "generic-veth");
-    add(group, "cni-chaining-target", Kind.TEXT, "", "with generic-veth, the name of the other network");
+    add(
+        group,
+        "cni-chaining-target",
+        Kind.TEXT,
+        "",
+        "with generic-veth, the name of the other network");
     add(
         group,
         "enable-k8s",
         Kind.TRUTH,
         "false",
         "use the Kubernetes API as the pod's service account; implied by each k8s- option below");
-    add(
-        group,
-        "k8s-kubeconfig-path",
-        Kind.PATH,
-        "",
-        "kubeconfig file for the Kubernetes API");
+    add(group, "k8s-kubeconfig-path", Kind.PATH, "", "kubeconfig file for the Kubernetes API");
     add(
         group,
         "k8s-api-server-urls",
@@ -306,9 +325,24 @@ final class DaemonOptions {
         "",
         "URLs of the Kubernetes API, separated by commas; default: from the kubeconfig or the pod");
     add(group, "k8s-api-server", Kind.TEXT, "", "older name of k8s-api-server-urls");
-    add(group, "k8s-client-qps", Kind.TEXT, "10", "largest number of requests per second to the Kubernetes API");
-    add(group, "k8s-client-burst", Kind.TEXT, "20", "largest burst of requests to the Kubernetes API");
-    add(group, "k8s-namespace", Kind.TEXT, "", "namespace of the agent; default: that of its service account");
+    add(
+        group,
+        "k8s-client-qps",
+        Kind.TEXT,
+        "10",
+        "largest number of requests per second to the Kubernetes API");
+    add(
+        group,
+        "k8s-client-burst",
+        Kind.TEXT,
+        "20",
+        "largest burst of requests to the Kubernetes API");
+    add(
+        group,
+        "k8s-namespace",
+        Kind.TEXT,
+        "",
+        "namespace of the agent; default: that of its service account");
   }
 
   private static void health() {
@@ -319,7 +353,12 @@ final class DaemonOptions {
         Kind.TRUTH,
         "true",
         "probe the nodes of the cluster and answer their probes");
-    add(group, "cluster-health-port", Kind.NUMBER, "4240", "TCP port for probes, the same on every node");
+    add(
+        group,
+        "cluster-health-port",
+        Kind.NUMBER,
+        "4240",
+        "TCP port for probes, the same on every node");
     add(
         group,
         "connectivity-probe-frequency-ratio",
@@ -379,7 +418,12 @@ final class DaemonOptions {
         Kind.PATH,
         "",
         "UNIX socket that sends them as JSON; default: monitor-json.sock in the same folder");
-    add(group, "monitor-queue-size", Kind.NUMBER, "4096", "number of events kept for a slow reader");
+    add(
+        group,
+        "monitor-queue-size",
+        Kind.NUMBER,
+        "4096",
+        "number of events kept for a slow reader");
   }
 
   /** Switches of Cilium that are all off. */

@@ -33,7 +33,7 @@ public final class EndpointChanges {
   /** Held while an endpoint's details are read and written again; never while anybody waits. */
   private final ReentrantLock changing = new ReentrantLock();
 
-  /** Waits until an endpoint is enforced as of a revision of the table of endpoints. */
+  /** Waits until an endpoint is enforced as of a revision of what is wanted. */
   @FunctionalInterface
   interface Enforced {
 
@@ -98,7 +98,7 @@ public final class EndpointChanges {
         claims.releaseIdentity(next.id());
         return false;
       }
-      revision = endpoints.table().revision();
+      revision = endpoints.wantedRevision();
       changed = step.apply(before.get());
       claims.announce(changed);
       log.add(id, Outcome.OK, "identity " + next.id() + " by labels", changed.state());

@@ -16,6 +16,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IpamAllocator;
+import io.cilium4j.core.state.UndoStack;
 import io.cilium4j.identity.EndpointPrefixes;
 import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.ipam.AddressInUseException;
@@ -118,15 +119,15 @@ public final class EndpointClaims {
    *
    * @param holding from {@link #own(Sandbox)}; given back with the rest
    */
-  Claim claim(Holding holding, String pod, Labels relevant, Undo undo) {
-    undo.add(() -> forget(holding));
+  Claim claim(Holding holding, String pod, Labels relevant, UndoStack undo) {
+    undo.ifFailed(() -> forget(holding));
     Identity identity = identities.allocate(relevant);
-    undo.add(() -> releasePresent(holding.id(), identity));
+    undo.ifFailed(() -> releasePresent(holding.id(), identity));
     List<IpAddress> addresses = new ArrayList<>();
     for (IpFamily family : IpFamily.values()) {
       if (ipam.families().contains(family)) {
         IpAddress address = ipam.allocate(family, pod);
-        undo.add(() -> ipam.release(address, pod));
+        undo.ifFailed(() -> ipam.release(address, pod));
         addresses.add(address);
       }
     }
@@ -140,10 +141,10 @@ public final class EndpointClaims {
    *
    * @param holding from {@link #own(EndpointAttachment)}; given back with the rest
    */
-  Claim claimGiven(Holding holding, EndpointAttachment wanted, Labels relevant, Undo undo) {
-    undo.add(() -> forget(holding));
+  Claim claimGiven(Holding holding, EndpointAttachment wanted, Labels relevant, UndoStack undo) {
+    undo.ifFailed(() -> forget(holding));
     Identity identity = identities.allocate(relevant);
-    undo.add(() -> releasePresent(holding.id(), identity));
+    undo.ifFailed(() -> releasePresent(holding.id(), identity));
     if (wanted.addressOwner() == AddressOwner.AGENT) {
       for (IpAddress address : wanted.addresses()) {
         claimGiven(address, wanted, undo);
@@ -153,7 +154,7 @@ public final class EndpointClaims {
   }
 
   /** Whoever took the address for the endpoint is its owner still if this comes to nothing. */
-  private void claimGiven(IpAddress address, EndpointAttachment wanted, Undo undo) {
+  private void claimGiven(IpAddress address, EndpointAttachment wanted, UndoStack undo) {
     String pod = wanted.podName();
     UUID reservation = wanted.reservations().get(address);
     if (reservation != null) {
@@ -165,13 +166,13 @@ public final class EndpointClaims {
       throw new EndpointExistsException(
           "endpoint " + pod + ": address " + address + " is that of " + holder);
     }
-    undo.add(reservations.handOver(address));
+    undo.ifFailed(reservations.handOver(address)::run);
     if (!holder.equals(pod) && ipam.release(address, holder)) {
-      undo.add(() -> ipam.claim(address, holder));
+      undo.ifFailed(() -> ipam.claim(address, holder));
     }
     ipam.claim(address, pod);
     if (!holder.equals(pod)) {
-      undo.add(() -> ipam.release(address, pod));
+      undo.ifFailed(() -> ipam.release(address, pod));
     }
   }
 
@@ -208,7 +209,7 @@ public final class EndpointClaims {
    * @param details what its maker said of it, from which its identity's labels follow
    * @return the endpoint, with another number if that of its identity is another's by now
    */
-  Endpoint claimAgain(Endpoint former, EndpointDetails details, Undo undo) {
+  Endpoint claimAgain(Endpoint former, EndpointDetails details, UndoStack undo) {
     Labels relevant = details.relevantLabels();
     String pod = former.podName();
     if (details.addressOwner() == AddressOwner.OTHERS) {
@@ -221,18 +222,18 @@ public final class EndpointClaims {
             former.id(),
             OwnedResource.all(pod, details.names(), former.addresses(), former.device()));
     holding.settled();
-    undo.add(() -> forget(holding));
+    undo.ifFailed(() -> forget(holding));
     if (details.addressOwner() == AddressOwner.AGENT) {
       for (IpAddress address : former.addresses()) {
         ipam.claim(address, pod);
-        undo.add(() -> ipam.release(address, pod));
+        undo.ifFailed(() -> ipam.release(address, pod));
       }
     }
     Identity identity =
         relevant.equals(former.labels())
             ? identities.restore(new Identity(former.identity(), relevant))
             : identities.allocate(relevant);
-    undo.add(() -> releasePresent(former.id(), identity));
+    undo.ifFailed(() -> releasePresent(former.id(), identity));
     return former.withIdentity(identity);
   }
 

@@ -25,6 +25,7 @@ import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.core.state.UndoStack;
 import io.cilium4j.policy.controller.EnforcementWaiter;
 import java.time.Clock;
 import java.time.Duration;
@@ -41,7 +42,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The life of endpoints, from a pod's start to its end and across restarts of the agent; the one
- * writer of the table of endpoints.
+ * writer of the tables of endpoints.
  *
  * <p>Creation takes one thing after the other, and notes how to give it back: what {@link
  * EndpointClaims} holds, the devices, the state file, and at last the row, from which policy and
@@ -53,9 +54,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class EndpointManager {
   private static final Logger LOG = LoggerFactory.getLogger(EndpointManager.class);
-
-  /** The input that the table of endpoints waits for: those of the state folder. */
-  public static final String RESTORED = "restored";
 
   /** How long a datapath may take for one endpoint before the caller is told that it failed. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
@@ -75,16 +73,16 @@ public final class EndpointManager {
   private final EnforcementWaiter enforcement;
 
   /**
-   * @param endpoints the table, which waits for {@link #RESTORED}
+   * @param tables the tables of endpoints; nobody else writes them
    * @param enforcement tells when the datapath has what the table says
    */
   public EndpointManager(
-      TableWriter<Integer, Endpoint> endpoints,
+      EndpointTables tables,
       EndpointClaims claims,
       EndpointStore store,
       Datapath datapath,
       EnforcementWaiter enforcement) {
-    this.endpoints = new EndpointStates(endpoints, log);
+    this.endpoints = new EndpointStates(tables, log);
     this.claims = claims;
     this.store = store;
     this.datapath = datapath;
@@ -116,7 +114,7 @@ public final class EndpointManager {
                       sandbox.podDevice(),
                       claim.addresses(),
                       mtuBytes));
-          undo.add(() -> datapath.disconnect(made));
+          undo.ifFailed(() -> datapath.disconnect(made));
           EndpointInterface device = kept(made, sandbox);
           holding.add(OwnedResource.device(device));
           var pod = new PodName(sandbox.namespace(), sandbox.name());
@@ -154,7 +152,7 @@ public final class EndpointManager {
           Claim claim = claims.claimGiven(holding, wanted, details.relevantLabels(), undo);
           EndpointInterface device =
               datapath.adopt(new AdoptRequest(claim.id(), wanted.device(), claim.addresses()));
-          undo.add(() -> datapath.release(device));
+          undo.ifFailed(() -> datapath.release(device));
           var pod = new PodName(wanted.namespace(), wanted.name());
           return keep(endpoint(pod, claim, device, wanted.namedPorts()), details, undo);
         });
@@ -201,8 +199,8 @@ public final class EndpointManager {
   }
 
   private Endpoint bringAbout(
-      Holding holding, String pod, Wait wait, Function<Undo, Endpoint> make) {
-    var undo = new Undo();
+      Holding holding, String pod, Wait wait, Function<UndoStack, Endpoint> make) {
+    var undo = new UndoStack();
     Optional<Endpoint> published = Optional.empty();
     try {
       Endpoint made = make.apply(undo);
@@ -236,7 +234,7 @@ public final class EndpointManager {
       // Of one that is on its way out whoever deletes it gives everything back.
       if (published.isEmpty() || changes.leave(published.get().id()).isPresent()) {
         holding.leave();
-        undo.run(e);
+        undo.undo(e);
       }
       throw e instanceof AgentException known
           ? known
@@ -247,8 +245,8 @@ public final class EndpointManager {
   }
 
   /** What the next start of the agent knows of. */
-  private Endpoint keep(Endpoint endpoint, EndpointDetails about, Undo undo) {
-    undo.add(() -> forget(endpoint.id()));
+  private Endpoint keep(Endpoint endpoint, EndpointDetails about, UndoStack undo) {
+    undo.ifFailed(() -> forget(endpoint.id()));
     details.put(endpoint.id(), about);
     store.put(endpoint, about);
     return endpoint;
@@ -261,8 +259,8 @@ public final class EndpointManager {
   }
 
   /** From here on everybody knows of the endpoint. */
-  private long publish(Endpoint endpoint, Undo undo) {
-    undo.add(() -> withdraw(endpoint));
+  private long publish(Endpoint endpoint, UndoStack undo) {
+    undo.ifFailed(() -> withdraw(endpoint));
     claims.announce(endpoint);
     long revision = endpoints.put(endpoint);
     log.add(endpoint.id(), Outcome.OK, "created", endpoint.state());
@@ -383,7 +381,7 @@ public final class EndpointManager {
           endpoint.podName(),
           endpoint.identity());
     }
-    endpoints.synced(RESTORED);
+    endpoints.restored();
   }
 
   /** Sees which endpoints have lost their device, which nobody tells the agent of. */

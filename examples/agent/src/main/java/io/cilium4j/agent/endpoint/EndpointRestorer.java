@@ -9,6 +9,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
 import io.cilium4j.core.spi.IpamException;
+import io.cilium4j.core.state.UndoStack;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -166,13 +167,13 @@ public final class EndpointRestorer {
   }
 
   private void claim(StoredEndpoint kept, Runnable then) {
-    var undo = new Undo();
+    var undo = new UndoStack();
     try {
       Endpoint endpoint = claims.claimAgain(kept.endpoint(), kept.details(), undo);
       then.run();
       restored.add(new StoredEndpoint(endpoint, kept.details()));
     } catch (RuntimeException e) {
-      undo.run(e);
+      undo.undo(e);
       throw e;
     }
   }

@@ -10,7 +10,6 @@ import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.core.state.Table;
-import io.cilium4j.core.state.TableWriter;
 import java.util.ArrayList;
 import java.util.Optional;
 import java.util.Set;
@@ -28,7 +27,7 @@ import org.slf4j.LoggerFactory;
 public final class EndpointStates {
   private static final Logger LOG = LoggerFactory.getLogger(EndpointStates.class);
 
-  private final TableWriter<Integer, Endpoint> endpoints;
+  private final EndpointTables endpoints;
   private final EndpointLog log;
 
   /** Endpoints whose device is gone: they are not ready, whatever policy is enforced. */
@@ -37,30 +36,35 @@ public final class EndpointStates {
   /**
    * @param log told of each step
    */
-  EndpointStates(TableWriter<Integer, Endpoint> endpoints, EndpointLog log) {
+  EndpointStates(EndpointTables endpoints, EndpointLog log) {
     this.endpoints = endpoints;
     this.log = log;
   }
 
   /** The endpoints, by id. */
   public Table<Integer, Endpoint> table() {
-    return endpoints.table();
+    return endpoints.all();
   }
 
-  /** Adds an endpoint; gives the table's revision from then on. */
+  /** Adds an endpoint; gives the revision of what is wanted from then on. */
   long put(Endpoint endpoint) {
-    return endpoints.put(endpoint.id(), endpoint);
+    return endpoints.write(batch -> batch.put(endpoint));
   }
 
-  /** Removes an endpoint; gives the table's revision from then on. */
+  /** Removes an endpoint; gives the revision of what is wanted from then on. */
   long remove(int id) {
     withoutDevice.remove(id);
-    return endpoints.remove(id);
+    return endpoints.write(batch -> batch.remove(id));
   }
 
-  /** An input of the table has delivered what there was. */
-  void synced(String input) {
-    endpoints.synced(input);
+  /** The revision of what is wanted of endpoints. */
+  long wantedRevision() {
+    return endpoints.wanted().revision();
+  }
+
+  /** The endpoints of an earlier run are here. */
+  void restored() {
+    endpoints.restored();
   }
 
   /** Brings endpoints in line with how far the datapath is with them. */
@@ -112,7 +116,7 @@ public final class EndpointStates {
     }
     boolean stepped = become(id, next).isPresent();
     if (stepped || outcome == Outcome.FAILED) {
-      endpoints.table().get(id).ifPresent(there -> log.add(id, outcome, message, there.state()));
+      table().get(id).ifPresent(there -> log.add(id, outcome, message, there.state()));
     }
   }
 
@@ -146,7 +150,7 @@ public final class EndpointStates {
                     .apply(endpoint)
                     .ifPresent(changed -> {
                       before.add(endpoint);
-                      batch.put(id, changed);
+                      batch.put(changed);
                     })));
     return before.stream().findFirst();
   }

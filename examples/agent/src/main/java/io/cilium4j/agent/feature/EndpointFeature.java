@@ -11,6 +11,7 @@ import io.cilium4j.agent.endpoint.EndpointClaims;
 import io.cilium4j.agent.endpoint.EndpointManager;
 import io.cilium4j.agent.endpoint.EndpointRestorer;
 import io.cilium4j.agent.endpoint.EndpointStore;
+import io.cilium4j.agent.endpoint.EndpointTables;
 import io.cilium4j.agent.endpoint.PodEndpoints;
 import io.cilium4j.agent.endpoint.Sandbox;
 import io.cilium4j.core.Endpoint;
@@ -21,10 +22,10 @@ import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.metrics.MetricFamily.Kind;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
 import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Table;
-import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.datapath.view.DatapathRows;
 import io.cilium4j.identity.EndpointLabels;
 import io.cilium4j.identity.EndpointPrefixes;
@@ -56,28 +57,15 @@ public final class EndpointFeature implements Feature {
   private final EndpointManager manager;
   private final AgentOptions options;
   private final DatapathRows rows;
-  private final TableFollower<?, ?> states;
-  private final TableFollower<?, ?> shown;
+  private final Follower states;
+  private final Follower shown;
   private final Optional<PodFollower> pods;
   private final MtuFeature mtu;
 
-  /** The table of endpoints, which waits for those of an earlier run. */
-  public static TableWriter<Integer, Endpoint> newTable() {
-    return TableWriter.create(
-        "endpoints",
-        Comparator.naturalOrder(),
-        Set.of(EndpointManager.RESTORED),
-        EndpointIndexes.ALL);
-  }
-
-  /**
-   * No endpoints yet: those of an earlier run come with the start.
-   *
-   * @param endpoints from {@link #newTable}
-   */
+  /** No endpoints yet: those of an earlier run come with the start. */
   public EndpointFeature(
       FeatureContext context,
-      TableWriter<Integer, Endpoint> endpoints,
+      EndpointTables endpoints,
       SourceFeature source,
       AddressFeature addresses,
       IdentityFeature identity,
@@ -112,9 +100,8 @@ public final class EndpointFeature implements Feature {
     this.rows =
         new DatapathRows(policy.controller().desired(), policy.reconciler(), Clock.systemUTC());
     this.states =
-        new TableFollower<>(
-            policy.reconciler().statuses(), policy.thread(), manager.states()::follow);
-    this.shown = new TableFollower<>(policy.reconciler().statuses(), policy.thread(), rows::follow);
+        Follower.of(policy.reconciler().statuses(), policy.thread(), manager.states()::follow);
+    this.shown = Follower.of(policy.reconciler().statuses(), policy.thread(), rows::follow);
     this.pods =
         source
             .source()

@@ -2,10 +2,10 @@
 package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.config.AgentConfig;
-import io.cilium4j.agent.state.Resources;
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.agent.task.RepeatedTask;
 import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.UndoStack;
 import java.time.Duration;
 import java.util.List;
 
@@ -18,7 +18,7 @@ import java.util.List;
  * @param tasks what features want repeated; they add to it
  */
 public record FeatureContext(
-    AgentConfig config, StateFolder folder, Resources opened, List<RepeatedTask> tasks) {
+    AgentConfig config, StateFolder folder, UndoStack opened, List<RepeatedTask> tasks) {
 
   /** A thread for one task of the agent; ends with the agent. */
   public Scheduler thread(String task) {

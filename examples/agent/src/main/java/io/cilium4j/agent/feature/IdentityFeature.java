@@ -8,6 +8,8 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
+import io.cilium4j.core.state.Database;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
@@ -20,6 +22,7 @@ import io.cilium4j.identity.IdentityAllocator;
 import io.cilium4j.identity.IdentityMetrics;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.LocalIdentities;
+import io.cilium4j.identity.NamedPrefixes;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -32,18 +35,31 @@ public final class IdentityFeature implements Feature {
   /** Who tells the node's addresses. */
   private static final String KERNEL = "kernel";
 
+  private final Scheduler thread;
   private final IdentityAllocator allocator;
   private final Ipcache ipcache;
   private final LocalIdentities local;
   private final EndpointLabels labels;
+  private final NamedPrefixes namedPrefixes;
   private final NodePrefixes nodePrefixes;
   private final TableWriter<IpAddress, IpAddress> nodeAddresses =
       TableWriter.create("node-addresses", Comparator.naturalOrder(), Set.of(KERNEL));
 
-  /** Opens the backend, and takes the numbers again that this node gave in an earlier run. */
-  public IdentityFeature(FeatureContext context, AddressFeature addresses, SourceFeature source) {
+  /**
+   * Opens the backend, and takes the numbers again that this node gave in an earlier run.
+   *
+   * @param database has the tables of identities and of the ipcache
+   * @param named the prefixes that policy objects name, with the labels that the object puts on
+   *     each, by its name
+   */
+  public IdentityFeature(
+      FeatureContext context,
+      Database database,
+      AddressFeature addresses,
+      SourceFeature source,
+      Table<String, Map<IpPrefix, Labels>> named) {
     AgentConfig config = context.config();
-    Scheduler thread = context.thread("identity");
+    this.thread = context.thread("identity");
     IdentityBackend backend =
         context
             .opened()
@@ -58,9 +74,12 @@ public final class IdentityFeature implements Feature {
                             thread,
                             config.identities().options(),
                             config.store())));
-    this.allocator = context.opened().add(new IdentityAllocator(backend, thread));
+    this.allocator = context.opened().add(new IdentityAllocator(database, backend, thread));
     this.local = new LocalIdentities(context.folder().localIdentities(), allocator);
-    this.ipcache = new Ipcache(allocator, addresses.allocator().families(), inputs(config));
+    this.ipcache =
+        new Ipcache(allocator, addresses.allocator().families(), inputs(config), local::keep);
+    this.namedPrefixes =
+        new NamedPrefixes(named, allocator, ipcache, context.thread("named-prefixes"));
     this.labels = new EndpointLabels(config.clusterName(), source.source());
     var hostPrefixes = new HostPrefixes(ipcache, addresses.routers());
     this.nodePrefixes =
@@ -110,9 +129,24 @@ public final class IdentityFeature implements Feature {
     return ipcache;
   }
 
-  /** The numbers that this node gave itself. */
-  public LocalIdentities local() {
-    return local;
+  /** How far the prefixes that policy objects name have their identities. */
+  Table<String, Long> namedPrefixesSeen() {
+    return namedPrefixes.seen();
+  }
+
+  /**
+   * Gives the numbers of an earlier run back that nobody asked for, once a table is initialised
+   * that follows from all who could.
+   */
+  Lifecycle.Part settlingOn(Table<?, ?> table) {
+    return Follower.of(
+        table,
+        thread,
+        changes -> {
+          if (changes.snapshot().isInitialised()) {
+            local.settle();
+          }
+        });
   }
 
   /** Which labels endpoints have. */
@@ -120,14 +154,9 @@ public final class IdentityFeature implements Feature {
     return labels;
   }
 
-  /** Puts labels on the prefixes that policy objects name, by the object that names them. */
-  void replaceLabels(Map<String, Map<IpPrefix, Labels>> byObject) {
-    ipcache.update(batch -> byObject.forEach(batch::replaceLabels));
-  }
-
   @Override
   public void join(Lifecycle lifecycle) {
-    lifecycle.add("host addresses", nodePrefixes);
+    lifecycle.add("host addresses", nodePrefixes).add("named prefixes", namedPrefixes);
   }
 
   @Override

@@ -9,6 +9,7 @@ import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
@@ -40,12 +41,12 @@ final class KnownAddresses {
 
   private final Map<Long, Said<ServiceAddress>> saidOfServices = new HashMap<>();
 
-  private final List<TableFollower<?, ?>> followers = new ArrayList<>();
+  private final List<Follower> followers = new ArrayList<>();
 
   KnownAddresses(Optional<ClusterStore> store, Table<Long, Frontend> frontends, Scheduler thread) {
-    store.ifPresent(each ->
-        followers.add(new TableFollower<>(each.endpoints().table(), thread, this::readPods)));
-    followers.add(new TableFollower<>(frontends, thread, this::readServices));
+    store.ifPresent(
+        each -> followers.add(Follower.of(each.endpoints().table(), thread, this::readPods)));
+    followers.add(Follower.of(frontends, thread, this::readServices));
   }
 
   /** The pod that has an address. */

@@ -10,6 +10,7 @@ import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
@@ -38,7 +39,7 @@ public final class MasqueradeFeature implements Feature {
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<Masquerade> table;
   private final TableUpkeep upkeep;
-  private final Optional<TableFollower<RowKey, Row>> follower;
+  private final Optional<Follower> follower;
   private volatile Set<IpFamily> families = Set.of();
   private volatile @Nullable Scope wanted;
 
@@ -79,7 +80,7 @@ public final class MasqueradeFeature implements Feature {
         isPossible
             ? nft.get().map(found -> new Masquerade(new InstanceNames(config.instance()), found))
             : Optional.empty();
-    this.follower = nodes.map(each -> new TableFollower<>(each, thread, this::follow));
+    this.follower = nodes.map(each -> Follower.of(each, thread, this::follow));
   }
 
   /** The families whose pods are masqueraded. */

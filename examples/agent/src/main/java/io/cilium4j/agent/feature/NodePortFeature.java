@@ -9,6 +9,7 @@ import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.RowKey;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Snapshot;
@@ -24,13 +25,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 
-/** Those outside of the cluster reach services at this node. */
+/** Lets clients outside of the cluster reach services at this node. */
 public final class NodePortFeature implements Feature {
 
-  /** A change writes all of it; those that come within this time are one. */
+  /** A change writes all of it; those that come within this time of the last one are one. */
   private static final Duration PACE = Duration.ofMillis(50);
 
   private final AgentConfig config;
@@ -38,10 +38,8 @@ public final class NodePortFeature implements Feature {
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<NodePorts> table;
   private final Optional<String> impossible;
-  private final Scheduler thread;
   private final TableUpkeep upkeep;
-  private final List<TableFollower<?, ?>> followers = new ArrayList<>();
-  private final AtomicBoolean isScheduled = new AtomicBoolean();
+  private final Follower follower;
   private volatile boolean isOn;
   private boolean isWritten;
 
@@ -75,9 +73,10 @@ public final class NodePortFeature implements Feature {
     this.config = context.config();
     this.frontends = frontends;
     this.nodes = nodes;
-    this.thread = context.thread("node-ports");
+    Scheduler thread = context.thread("node-ports");
     this.upkeep =
-        new TableUpkeep("node ports", "those outside do not reach services as they should", thread);
+        new TableUpkeep(
+            "node ports", "clients outside the cluster do not reach all services", thread);
     boolean isPossible = datapath.capabilities().contains(Capability.LEAVES_BY_NODE_STACK);
     this.table =
         isPossible
@@ -87,8 +86,9 @@ public final class NodePortFeature implements Feature {
         isPossible
             ? Optional.empty()
             : Optional.of("the datapath " + datapath.name() + " cannot do it");
-    followers.add(new TableFollower<>(frontends, thread, _ -> schedule()));
-    nodes.ifPresent(each -> followers.add(new TableFollower<>(each, thread, _ -> schedule())));
+    List<Table<?, ?>> inputs = new ArrayList<>(List.of(frontends));
+    nodes.ifPresent(inputs::add);
+    this.follower = new Follower(thread, PACE, inputs, _ -> look());
   }
 
   private Optional<String> obstacle() {
@@ -109,7 +109,7 @@ public final class NodePortFeature implements Feature {
     }
   }
 
-  /** Whether those outside reach services here. */
+  /** Whether clients outside of the cluster reach services here. */
   public boolean isOn() {
     return isOn;
   }
@@ -117,7 +117,7 @@ public final class NodePortFeature implements Feature {
   @Override
   public void join(Lifecycle lifecycle) {
     lifecycle.add("node ports", TableUpkeep.atStart(this::begin));
-    followers.forEach(each -> lifecycle.add("node ports' inputs", each));
+    lifecycle.add("node ports' inputs", follower);
   }
 
   private void begin() {
@@ -129,19 +129,16 @@ public final class NodePortFeature implements Feature {
     }
     String reason = obstacle.get();
     boolean isAsked = config.services().external().orElse(false);
-    upkeep.refuse(reason, isAsked ? "nobody outside reaches services at this node: " + reason : "");
+    upkeep.refuse(
+        reason,
+        isAsked ? "clients outside the cluster cannot reach services at this node: " + reason : "");
     // What an earlier start did that was told otherwise.
     destroy();
   }
 
-  private void schedule() {
-    if (isOn && isScheduled.compareAndSet(false, true)) {
-      thread.schedule(
-          PACE,
-          () -> {
-            isScheduled.set(false);
-            upkeep.carryOut(this::write);
-          });
+  private void look() {
+    if (isOn) {
+      upkeep.carryOut(this::write);
     }
   }
 

@@ -20,6 +20,7 @@ import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.spi.RowOperations;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.RowStatus;
@@ -62,8 +63,8 @@ public final class NodesFeature implements Feature {
   private final Map<String, String> refused = new ConcurrentHashMap<>();
 
   private final Reconciler<RowKey, Row> reconciler;
-  private final TableFollower<?, ?> nodeFollower;
-  private final TableFollower<?, ?> endpointFollower;
+  private final Follower nodeFollower;
+  private final Follower endpointFollower;
 
   /** Follows nobody yet. */
   public NodesFeature(
@@ -86,9 +87,8 @@ public final class NodesFeature implements Feature {
             context.thread("node-reconciler"));
     // As large as the packets are that may be sent to them.
     mtu.onChange(() -> thread.execute(this::writeAll));
-    this.nodeFollower = new TableFollower<>(store.nodes().table(), thread, this::followNodes);
-    this.endpointFollower =
-        new TableFollower<>(store.endpoints().table(), thread, this::followEndpoints);
+    this.nodeFollower = Follower.of(store.nodes().table(), thread, this::followNodes);
+    this.endpointFollower = Follower.of(store.endpoints().table(), thread, this::followEndpoints);
   }
 
   /** The cluster's nodes, this one included. */

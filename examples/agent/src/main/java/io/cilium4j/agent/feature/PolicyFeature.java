@@ -4,21 +4,23 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.state.FolderFile;
 import io.cilium4j.core.Endpoint;
-import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.StorageException;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.Watch;
-import io.cilium4j.identity.LocalIdentities;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.PolicyConfig;
@@ -28,7 +30,6 @@ import io.cilium4j.policy.controller.AcceptedPolicies;
 import io.cilium4j.policy.controller.ApiRules;
 import io.cilium4j.policy.controller.AppliedPolicy;
 import io.cilium4j.policy.controller.EnforcementWaiter;
-import io.cilium4j.policy.controller.IdentityMemory;
 import io.cilium4j.policy.controller.PolicyController;
 import io.cilium4j.policy.controller.PolicyMetrics;
 import io.cilium4j.policy.controller.PolicyRevision;
@@ -58,12 +59,19 @@ public final class PolicyFeature implements Feature {
   private final Reconciler<RowKey, Row> reconciler;
   private final EnforcementWaiter waiter;
   private final Regenerations regenerations;
-  private final TableFollower<?, ?> measured;
+  private final Follower measured;
+  private final Lifecycle.Part settling;
+
+  /** The table of the prefixes that policy objects name, by the object's name. */
+  public static TableWriter<String, Map<IpPrefix, Labels>> newPrefixes() {
+    return TableWriter.create("named-prefixes");
+  }
 
   /**
    * Takes up the policies of an earlier run.
    *
    * @param endpoints this node's endpoints
+   * @param prefixes from {@link #newPrefixes}
    */
   public PolicyFeature(
       FeatureContext context,
@@ -71,10 +79,11 @@ public final class PolicyFeature implements Feature {
       SourceFeature source,
       AddressFeature addresses,
       IdentityFeature identity,
+      TableWriter<String, Map<IpPrefix, Labels>> prefixes,
       DatapathFeature datapath) {
     PolicyConfig config = config(context, addresses.allocator().families());
     var accepted = context.opened().add(new AcceptedPolicies(context.folder().policies()));
-    this.rules = new PolicyRules(config, identity::replaceLabels, accepted);
+    this.rules = new PolicyRules(config, prefixes, accepted);
     FolderFile rulesFile = context.folder().apiRules();
     this.apiRules = new ApiRules(config, rulesFile, rulesFile.copy());
     FolderFile policiesFile = context.folder().programPolicies();
@@ -91,12 +100,13 @@ public final class PolicyFeature implements Feature {
                 apiRules.objects(),
                 programPolicies.objects(),
                 identity.allocator().identities(),
-                identity.ipcache().table()),
-            memoryOf(identity.local()),
+                identity.ipcache().table(),
+                identity.namedPrefixesSeen()),
             regenerations);
     this.reconciler = controller.reconciler(datapath.datapath(), context.thread("reconciler"));
+    this.settling = identity.settlingOn(controller.desired());
     this.waiter = new EnforcementWaiter(controller, reconciler);
-    this.measured = new TableFollower<>(reconciler.statuses(), thread, regenerations::follow);
+    this.measured = Follower.of(reconciler.statuses(), thread, regenerations::follow);
     context.repeat(
         "accepted-policies",
         KEEP_INTERVAL,
@@ -109,20 +119,6 @@ public final class PolicyFeature implements Feature {
         .enforcement(context.config().enforcement())
         .families(families.contains(IpFamily.IPV4), families.contains(IpFamily.IPV6))
         .build();
-  }
-
-  private static IdentityMemory memoryOf(LocalIdentities identities) {
-    return new IdentityMemory() {
-      @Override
-      public void keep(Changes<Integer, Identity> changes) {
-        identities.keep(changes);
-      }
-
-      @Override
-      public void settle() {
-        identities.settle();
-      }
-    };
   }
 
   /** The thread of the rounds. */
@@ -232,6 +228,7 @@ public final class PolicyFeature implements Feature {
   public void join(Lifecycle lifecycle) {
     lifecycle
         .add("regenerations", measured)
+        .add("settling", settling)
         .add("controller", controller)
         .add("reconciler", reconciler);
   }

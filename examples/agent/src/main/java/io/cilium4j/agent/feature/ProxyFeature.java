@@ -22,6 +22,7 @@ import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
@@ -51,7 +52,7 @@ public final class ProxyFeature implements Feature {
   private final Optional<ProxyPlace> place;
   private final ProxyListeners listeners;
   private final Scheduler thread;
-  private final TableFollower<RowKey, Row> follower;
+  private final Follower follower;
   private final AccessFlows access;
   private final EndpointRequests requests;
   private final RuleNames rules;
@@ -95,7 +96,7 @@ public final class ProxyFeature implements Feature {
     this.access = new AccessFlows(flows.flows());
     this.requests = new EndpointRequests(endpoints, policy.controller());
     place.ifPresent(there -> there.beforeFirstRedirect(this::startProxy));
-    this.follower = new TableFollower<>(policy.controller().desired(), thread, this::follow);
+    this.follower = Follower.of(policy.controller().desired(), thread, this::follow);
   }
 
   @Override

@@ -10,7 +10,6 @@ import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.config.MasqueradeConfig;
 import io.cilium4j.agent.config.Seam;
 import io.cilium4j.agent.config.ServicesConfig;
-import io.cilium4j.agent.state.Resources;
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
@@ -25,6 +24,7 @@ import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.core.state.UndoStack;
 import io.cilium4j.datapath.net.Nft;
 import io.cilium4j.policy.EnforcementMode;
 import java.io.IOException;
@@ -51,7 +51,7 @@ class MasqueradeFeatureTest {
   private static final long PATIENCE_NANOS = Duration.ofSeconds(20).toNanos();
 
   @TempDir private Path folder;
-  private final Resources opened = new Resources();
+  private final UndoStack opened = new UndoStack();
   private final Lifecycle lifecycle = new Lifecycle();
   private final TableWriter<RowKey, Row> nodes =
       TableWriter.create("nodes", Comparator.naturalOrder(), Set.of("store"));

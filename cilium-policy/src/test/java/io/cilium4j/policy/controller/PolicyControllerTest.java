@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.policy.controller;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.EndpointInterface;
+import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.Identity;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.RawResource;
+import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.state.Database;
+import io.cilium4j.core.state.ManualScheduler;
+import io.cilium4j.core.state.StateFile;
+import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.documents.DocumentReader;
+import io.cilium4j.documents.Trees;
+import io.cilium4j.policy.PolicyConfig;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** When rules, identities and addresses become rows for the datapath, and when not yet. */
+class PolicyControllerTest {
+  private static final ResourceKey POLICY =
+      new ResourceKey("CiliumNetworkPolicy", "default", "but-one");
+  private static final IpPrefix EXCEPTED = IpPrefix.parse("192.0.2.7/32");
+  private static final Identity POD =
+      new Identity(1234, Labels.parse("k8s:app=a", "k8s:io.kubernetes.pod.namespace=default"));
+  private static final MacAddress MAC = MacAddress.parse("02:00:00:00:00:01");
+  private static final int EXCEPTED_ID = Identity.LOCAL_SCOPE | 1;
+
+  private static final Identity EXCEPTED_IDENTITY =
+      new Identity(EXCEPTED_ID, Labels.parse("cidr:192.0.2.7/32", "reserved:world-ipv4"));
+
+  private final ManualScheduler time = new ManualScheduler();
+  private final Database database = new Database();
+  private final TableWriter<Integer, Endpoint> endpoints = table("endpoints-wanted");
+  private final TableWriter<Integer, Identity> identities = table("identities");
+  private final TableWriter<IpPrefix, IpcacheEntry> ipcache = table("ipcache");
+  private final TableWriter<String, Long> seen = table("named-prefixes-seen");
+  private final TableWriter<ResourceKey, RawResource> resources = TableWriter.create("resources");
+  private final TableWriter<String, Map<IpPrefix, Labels>> prefixes =
+      TableWriter.create("named-prefixes");
+  private final PolicyController controller =
+      new PolicyController(
+          time,
+          new PolicyRules(PolicyConfig.DEFAULT, prefixes, new AcceptedPolicies(StateFile.NONE)),
+          new PolicyController.Inputs(
+              endpoints.table(),
+              resources.table(),
+              TableWriter.<ResourceKey, RawResource>create("api-rules").table(),
+              TableWriter.<ResourceKey, RawResource>create("program-policies").table(),
+              identities.table(),
+              ipcache.table(),
+              seen.table()),
+          new Regenerations(time::nanoTime));
+
+  private <K extends Comparable<? super K>, V> TableWriter<K, V> table(String name) {
+    return database.table(name, Comparator.naturalOrder(), Set.of());
+  }
+
+  @BeforeEach
+  void start() {
+    for (ReservedIdentity each :
+        List.of(ReservedIdentity.WORLD_IPV4, ReservedIdentity.WORLD_IPV6, ReservedIdentity.HOST)) {
+      identities.put(each.id(), each.identity());
+    }
+    identities.put(POD.id(), POD);
+    endpoints.put(
+        7,
+        new Endpoint(
+            7,
+            "default",
+            "a",
+            POD.labels(),
+            POD.id(),
+            List.of(IpAddress.parse("10.1.0.7")),
+            new EndpointInterface("lxc7", 7, MAC, MAC, ""),
+            Map.of(),
+            EndpointState.READY));
+    controller.start();
+    settle();
+  }
+
+  private void settle() {
+    time.advance(Duration.ofMillis(10));
+  }
+
+  /** Everywhere but to one address. */
+  private void putPolicy() {
+    resources.put(
+        POLICY,
+        new RawResource(
+            POLICY,
+            "cilium.io/v2",
+            Trees.map(
+                DocumentReader.read(
+                        """
+                        apiVersion: cilium.io/v2
+                        kind: CiliumNetworkPolicy
+                        metadata: {name: but-one, namespace: default}
+                        spec:
+                          endpointSelector: {matchLabels: {app: a}}
+                          egress: [{toCIDRSet: [{cidr: 0.0.0.0/0, except: [192.0.2.7/32]}]}]
+                        """)
+                    .getFirst())));
+    settle();
+  }
+
+  /** What the identity side does for the prefixes that the rules name. */
+  private void give() {
+    identities.put(EXCEPTED_ID, EXCEPTED_IDENTITY);
+    ipcache.put(EXCEPTED, new IpcacheEntry(EXCEPTED, EXCEPTED_ID));
+    seen.put("named-prefixes", prefixes.table().revision());
+    settle();
+  }
+
+  private Optional<EndpointRow> row() {
+    return controller.desired().get(new EndpointKey(7)).map(EndpointRow.class::cast);
+  }
+
+  private boolean mayReach(int identity) {
+    return row().orElseThrow().policy().verdict(TrafficDirection.EGRESS, identity, 6, 80)
+        == Verdict.ALLOWED;
+  }
+
+  @Test
+  void rules_prefixWithoutIdentity_areNotCompiledUntilItHasOne() {
+    assertTrue(mayReach(EXCEPTED_ID), "nothing is restricted yet");
+    putPolicy();
+    assertEquals(Set.of(EXCEPTED), prefixes.table().snapshot().iterator().next().value().keySet());
+    assertTrue(mayReach(ReservedIdentity.HOST.id()), "the rules are not in force");
+    // Half of what it takes: the address has its identity, and not all of them may have.
+    identities.put(EXCEPTED_ID, EXCEPTED_IDENTITY);
+    ipcache.put(EXCEPTED, new IpcacheEntry(EXCEPTED, EXCEPTED_ID));
+    settle();
+    assertFalse(controller.desired().get(new IpcacheKey(EXCEPTED)).isPresent());
+    assertTrue(mayReach(ReservedIdentity.HOST.id()));
+    seen.put("named-prefixes", prefixes.table().revision());
+    settle();
+    assertFalse(mayReach(ReservedIdentity.HOST.id()));
+    assertTrue(mayReach(ReservedIdentity.WORLD_IPV4.id()));
+    assertFalse(mayReach(EXCEPTED_ID));
+    assertTrue(controller.desired().get(new IpcacheKey(EXCEPTED)).isPresent());
+  }
+
+  @Test
+  void revision_ofAChangeOfPolicies_isSeenOnceItIsCompiled() throws Exception {
+    putPolicy();
+    var change = new PolicyRevision(PolicyRevision.Input.MANIFESTS, resources.table().revision());
+    assertEquals(Optional.empty(), controller.awaitSeen(change, Duration.ZERO));
+    give();
+    assertEquals(
+        Optional.of(controller.desired().revision()), controller.awaitSeen(change, Duration.ZERO));
+  }
+
+  @Test
+  void rules_thatGo_haveTheirPrefixesUntilIdentityHasSeenIt() {
+    putPolicy();
+    give();
+    resources.remove(POLICY);
+    settle();
+    assertTrue(prefixes.table().snapshot().isEmpty());
+    assertFalse(mayReach(EXCEPTED_ID), "the former rules, as long as the numbers are former ones");
+    ipcache.remove(EXCEPTED);
+    settle();
+    assertTrue(controller.desired().get(new IpcacheKey(EXCEPTED)).isPresent());
+    seen.put("named-prefixes", prefixes.table().revision());
+    settle();
+    assertTrue(mayReach(EXCEPTED_ID));
+    assertFalse(controller.desired().get(new IpcacheKey(EXCEPTED)).isPresent());
+  }
+
+  @Test
+  void endpoint_andItsAddressAndIdentity_areOfOneRound() {
+    long before = controller.desired().revision();
+    try (var watch = controller.desired().watch()) {
+      watch.poll();
+      IpPrefix address = IpPrefix.parse("10.1.0.8/32");
+      identities.put(1235, new Identity(1235, Labels.parse("k8s:app=b")));
+      ipcache.put(address, new IpcacheEntry(address, 1235));
+      endpoints.remove(7);
+      settle();
+      assertEquals(2, watch.poll().list().size());
+    }
+    assertEquals(before + 2, controller.desired().revision());
+    assertFalse(row().isPresent());
+  }
+}
