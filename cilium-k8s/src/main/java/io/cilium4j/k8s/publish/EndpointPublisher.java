@@ -12,12 +12,13 @@ import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Deadline;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
-import io.cilium4j.core.state.Watch;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -64,8 +65,7 @@ public final class EndpointPublisher implements AutoCloseable {
   /** Keys to look at. */
   private final Set<String> due = new LinkedHashSet<>();
 
-  private @Nullable Watch<Integer, Endpoint> ours;
-  private @Nullable Watch<String, Stored<PublishedEndpoint>> theirs;
+  private final Follower follower;
   private boolean retryIsSet;
   private boolean isFailing;
   private volatile boolean closed;
@@ -89,16 +89,15 @@ public final class EndpointPublisher implements AutoCloseable {
     this.endpoints = endpoints;
     this.node = node;
     this.scheduler = scheduler;
+    this.follower =
+        new Follower(
+            scheduler, Duration.ZERO, List.of(endpoints, this.store.table()), this::work);
   }
 
   /** Begins. */
   public void start() {
-    scheduler.execute(() -> {
-      ours = endpoints.watch(() -> scheduler.execute(this::work));
-      theirs = store.table().watch(() -> scheduler.execute(this::work));
-      work();
-      scheduler.schedule(REFRESH, this::refresh);
-    });
+    follower.start();
+    scheduler.schedule(REFRESH, this::refresh);
   }
 
   /** Details change without a change of the endpoint. */
@@ -116,7 +115,7 @@ public final class EndpointPublisher implements AutoCloseable {
           }
         });
     if (!due.isEmpty()) {
-      work();
+      follower.wake();
     }
     scheduler.schedule(REFRESH, this::refresh);
   }
@@ -127,14 +126,9 @@ public final class EndpointPublisher implements AutoCloseable {
     return byId == null ? null : byId.get(id);
   }
 
-  private void work() {
-    Watch<Integer, Endpoint> mine = ours;
-    Watch<String, Stored<PublishedEndpoint>> others = theirs;
-    if (closed || mine == null || others == null) {
-      return;
-    }
-    Changes<Integer, Endpoint> here = mine.poll();
-    Changes<String, Stored<PublishedEndpoint>> there = others.poll();
+  private void work(Follower.Look look) {
+    Changes<Integer, Endpoint> here = look.of(endpoints);
+    Changes<String, Stored<PublishedEndpoint>> there = look.of(store.table());
     follow(here);
     followStore(there);
     // As of these looks: the tables may have more by now.
@@ -265,7 +259,7 @@ public final class EndpointPublisher implements AutoCloseable {
           RETRY,
           () -> {
             retryIsSet = false;
-            work();
+            follower.wake();
           });
     }
   }
@@ -274,11 +268,6 @@ public final class EndpointPublisher implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    Watch<Integer, Endpoint> mine = ours;
-    Watch<String, Stored<PublishedEndpoint>> others = theirs;
-    if (mine != null && others != null) {
-      mine.close();
-      others.close();
-    }
+    follower.stop();
   }
 }

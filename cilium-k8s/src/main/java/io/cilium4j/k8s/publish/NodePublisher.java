@@ -7,8 +7,8 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.state.Deadline;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Scheduler;
-import io.cilium4j.core.state.Watch;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -43,7 +43,7 @@ public final class NodePublisher implements AutoCloseable {
   /** The CIDRs that it was given last; empty before that. */
   private List<IpPrefix> given;
 
-  private @Nullable Watch<String, Stored<ClusterNode>> watch;
+  private final Follower follower;
   private @Nullable ClusterNode told;
   private boolean retryIsSet;
   private String lastError = "";
@@ -64,14 +64,13 @@ public final class NodePublisher implements AutoCloseable {
     this.given = own.podCidrs();
     this.scheduler = scheduler;
     this.listener = listener;
+    // Only to be woken by changes; what the row says is asked for.
+    this.follower = Follower.of(nodes.table(), scheduler, _ -> look());
   }
 
   /** Begins. */
   public void start() {
-    scheduler.execute(() -> {
-      watch = nodes.table().watch(() -> scheduler.execute(this::look));
-      look();
-    });
+    follower.start();
   }
 
   /**
@@ -84,16 +83,10 @@ public final class NodePublisher implements AutoCloseable {
       throw new IllegalArgumentException("node " + own.name() + ": this is " + wanted.name());
     }
     wanted = own;
-    scheduler.execute(this::look);
+    follower.wake();
   }
 
   private void look() {
-    Watch<String, Stored<ClusterNode>> mine = watch;
-    if (closed || mine == null) {
-      return;
-    }
-    // Only to be woken by the next change; what the row says is asked for.
-    var _ = mine.poll();
     Optional<Stored<ClusterNode>> row = nodes.table().get(wanted.name());
     if (row.isPresent() && row.get().value().equals(merged(row.get().value()))) {
       tell(row.get().value());
@@ -151,7 +144,7 @@ public final class NodePublisher implements AutoCloseable {
           RETRY,
           () -> {
             retryIsSet = false;
-            look();
+            follower.wake();
           });
     }
   }
@@ -160,9 +153,6 @@ public final class NodePublisher implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    Watch<String, Stored<ClusterNode>> mine = watch;
-    if (mine != null) {
-      mine.close();
-    }
+    follower.stop();
   }
 }

@@ -5,8 +5,9 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.core.state.Follower;
+import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
-import io.cilium4j.core.state.Watch;
 import java.net.NetworkInterface;
 import java.net.SocketException;
 import java.util.List;
@@ -41,9 +42,9 @@ public final class ClusterNodes {
     return ciliumNodes.isInitialised();
   }
 
-  /** Follows them; to be used as {@link Table#watch(Runnable)}. */
-  Watch<String, Node> watch(Runnable wakeUp) {
-    return ciliumNodes.watch(wakeUp);
+  /** Follows them, once it is started. */
+  Follower follower(Scheduler thread, Runnable reader) {
+    return Follower.of(ciliumNodes, thread, _ -> reader.run());
   }
 
   /** Our own node. */

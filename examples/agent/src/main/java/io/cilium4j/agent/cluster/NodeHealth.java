@@ -3,13 +3,12 @@ package io.cilium4j.agent.cluster;
 
 import io.cilium4j.agent.cluster.AddressHealth.Reach;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.Node;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
-import io.cilium4j.core.state.Watch;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
@@ -80,7 +79,7 @@ public final class NodeHealth implements Lifecycle.Part {
   private final Deque<NodeAddress> queue = new ArrayDeque<>();
 
   private final Map<NodeAddress, CompletableFuture<Void>> atWork = new HashMap<>();
-  private @Nullable Watch<String, Node> watch;
+  private final Follower follower;
 
   /**
    * Nothing moves before the start.
@@ -104,6 +103,7 @@ public final class NodeHealth implements Lifecycle.Part {
     this.scheduler = scheduler;
     this.probes = probes;
     this.responder = new Responder(config.port());
+    this.follower = nodes.follower(scheduler, this::follow);
     this.threads =
         new ThreadPoolExecutor(
             MAX_THREADS,
@@ -173,16 +173,13 @@ public final class NodeHealth implements Lifecycle.Part {
 
   @Override
   public void start() {
-    watch = nodes.watch(() -> scheduler.execute(this::follow));
-    scheduler.execute(this::follow);
+    follower.start();
     scheduler.execute(this::next);
   }
 
   @Override
   public void stop() throws InterruptedException {
-    if (watch != null) {
-      watch.close();
-    }
+    follower.stop();
     responder.close();
     threads.shutdownNow();
     if (!threads.awaitTermination(END.toMillis(), TimeUnit.MILLISECONDS)) {
@@ -192,10 +189,6 @@ public final class NodeHealth implements Lifecycle.Part {
 
   /** Brings the rows in line with the nodes. */
   private void follow() {
-    if (watch == null || watch.isClosed()) {
-      return;
-    }
-    var _ = watch.poll();
     if (!nodes.isComplete()) {
       return; // A source that has not spoken yet is not one without nodes.
     }
