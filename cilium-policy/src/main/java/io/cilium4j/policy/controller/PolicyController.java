@@ -239,16 +239,19 @@ public final class PolicyController implements Lifecycle.Part {
     boolean isOther = rules.takeProgram(program, resources.snapshot());
     isOther |= rules.takeManifests(resources);
     isOther |= rules.takeApiRules(apiRules);
-    if (isOther) {
-      rulesChanged.set(true);
-    }
-    taken =
+    var next =
         new Taken(
             resources.snapshot().revision(),
             apiRules.snapshot().revision(),
             program.snapshot().revision(),
             resources.snapshot().isInitialised() && rules.isComplete());
-    follower.wake();
+    if (isOther) {
+      rulesChanged.set(true);
+    }
+    if (isOther || !next.equals(taken)) {
+      taken = next;
+      follower.wake();
+    }
   }
 
   private void round(Follower.Look look) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.daemon;
 
+import io.cilium4j.daemon.DaemonOption.Adder;
+import io.cilium4j.daemon.DaemonOption.Group;
+import io.cilium4j.daemon.DaemonOption.Kind;
 import io.cilium4j.cni.CniFiles;
 import io.cilium4j.cni.CniInstallation;
 import java.io.IOException;
@@ -19,6 +22,41 @@ final class CniOptions {
   private static final String KEPT = "cni-installed";
 
   private CniOptions() {}
+
+  /** Adds the options of what is told to container runtimes. */
+  static void addTo(Adder all) {
+    Group group = Group.KUBERNETES;
+    all.add(
+        group,
+        "write-cni-conf-when-ready",
+        Kind.PATH,
+        "",
+        "where to write the CNI configuration, such as /etc/cni/net.d/05-cilium.conflist");
+    all.add(
+        group,
+        "cni-bin-dir",
+        Kind.PATH,
+        "",
+        "folder of CNI plugins to install cilium-cni in, such as /opt/cni/bin");
+    all.add(group, "read-cni-conf", Kind.PATH, "", "CNI configuration to copy");
+    all.add(group, "cni-exclusive", Kind.TRUTH, "false", "move other CNI configurations aside");
+    all.add(
+        group,
+        "cni-chaining-mode",
+        Kind.TEXT,
+        "none",
+        "none; portmap: run portmap after this plugin; generic-veth: run this plugin after another"
+            + " network",
+        "none",
+        "portmap",
+        "generic-veth");
+    all.add(
+        group,
+        "cni-chaining-target",
+        Kind.TEXT,
+        "",
+        "with generic-veth, the name of the other network");
+  }
 
   static CniFiles read(DaemonSettings settings) {
     String mode = settings.text("cni-chaining-mode");

@@ -119,4 +119,10 @@ record DaemonOption(
     String line = value.replaceAll("\\p{Cntrl}", "?");
     return line.length() > 60 ? line.substring(0, 60) + "…" : line;
   }
+
+  /** Takes an option, of every value of its kind or of some only. */
+  @FunctionalInterface
+  interface Adder {
+    void add(Group group, String key, Kind kind, String byDefault, String summary, String... built);
+  }
 }

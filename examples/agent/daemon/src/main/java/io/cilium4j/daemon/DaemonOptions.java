@@ -281,68 +281,8 @@ final class DaemonOptions {
     add(group, "static-cnp-path", Kind.PATH, "", "folder of manifests to watch: policies, pods");
     add(group, "kubernetes-source", Kind.TEXT, "", "name of another source of Kubernetes objects");
     add(group, "kubernetes-options", Kind.TEXT, "", "options of that source: KEY=VALUE;KEY=VALUE");
-    add(
-        group,
-        "write-cni-conf-when-ready",
-        Kind.PATH,
-        "",
-        "where to write the CNI configuration, such as /etc/cni/net.d/05-cilium.conflist");
-    add(
-        group,
-        "cni-bin-dir",
-        Kind.PATH,
-        "",
-        "folder of CNI plugins to install cilium-cni in, such as /opt/cni/bin");
-    add(group, "read-cni-conf", Kind.PATH, "", "CNI configuration to copy");
-    add(group, "cni-exclusive", Kind.TRUTH, "false", "move other CNI configurations aside");
-    add(
-        group,
-        "cni-chaining-mode",
-        Kind.TEXT,
-        "none",
-        "none; portmap: run portmap after this plugin; generic-veth: run this plugin after another"
-            + " network",
-        "none",
-        "portmap",
-        "generic-veth");
-    add(
-        group,
-        "cni-chaining-target",
-        Kind.TEXT,
-        "",
-        "with generic-veth, the name of the other network");
-    add(
-        group,
-        "enable-k8s",
-        Kind.TRUTH,
-        "false",
-        "use the Kubernetes API as the pod's service account; implied by each k8s- option below");
-    add(group, "k8s-kubeconfig-path", Kind.PATH, "", "kubeconfig file for the Kubernetes API");
-    add(
-        group,
-        "k8s-api-server-urls",
-        Kind.TEXT,
-        "",
-        "URLs of the Kubernetes API, separated by commas; default: from the kubeconfig or the pod");
-    add(group, "k8s-api-server", Kind.TEXT, "", "older name of k8s-api-server-urls");
-    add(
-        group,
-        "k8s-client-qps",
-        Kind.TEXT,
-        "10",
-        "largest number of requests per second to the Kubernetes API");
-    add(
-        group,
-        "k8s-client-burst",
-        Kind.TEXT,
-        "20",
-        "largest burst of requests to the Kubernetes API");
-    add(
-        group,
-        "k8s-namespace",
-        Kind.TEXT,
-        "",
-        "namespace of the agent; default: that of its service account");
+    CniOptions.addTo(DaemonOptions::add);
+    KubernetesOptions.addTo(DaemonOptions::add);
   }
 
   private static void health() {

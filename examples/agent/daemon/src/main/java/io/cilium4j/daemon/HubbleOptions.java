@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.daemon;
 
+import io.cilium4j.daemon.DaemonOption.Adder;
 import io.cilium4j.daemon.DaemonOption.Group;
 import io.cilium4j.daemon.DaemonOption.Kind;
 
 /** Options of what is served to Hubble's clients. */
 final class HubbleOptions {
   private HubbleOptions() {}
-
-  /** Takes an option of all values of its kind. */
-  interface Adder {
-    void add(Group group, String key, Kind kind, String byDefault, String summary, String... built);
-  }
 
   static void addTo(Adder all) {
     Group group = Group.HUBBLE;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.daemon;
 
+import io.cilium4j.daemon.DaemonOption.Adder;
+import io.cilium4j.daemon.DaemonOption.Group;
+import io.cilium4j.daemon.DaemonOption.Kind;
 import io.cilium4j.k8s.api.ApiOptions;
 import java.util.Map;
 import java.util.Optional;
@@ -11,6 +14,43 @@ import java.util.TreeMap;
 final class KubernetesOptions {
 
   private KubernetesOptions() {}
+
+  /** Adds the options of the Kubernetes API. */
+  static void addTo(Adder all) {
+    Group group = Group.KUBERNETES;
+    all.add(
+        group,
+        "enable-k8s",
+        Kind.TRUTH,
+        "false",
+        "use the Kubernetes API as the pod's service account; implied by each k8s- option below");
+    all.add(group, "k8s-kubeconfig-path", Kind.PATH, "", "kubeconfig file for the Kubernetes API");
+    all.add(
+        group,
+        "k8s-api-server-urls",
+        Kind.TEXT,
+        "",
+        "URLs of the Kubernetes API, separated by commas; default: from the kubeconfig or the pod");
+    all.add(group, "k8s-api-server", Kind.TEXT, "", "older name of k8s-api-server-urls");
+    all.add(
+        group,
+        "k8s-client-qps",
+        Kind.TEXT,
+        "10",
+        "largest number of requests per second to the Kubernetes API");
+    all.add(
+        group,
+        "k8s-client-burst",
+        Kind.TEXT,
+        "20",
+        "largest burst of requests to the Kubernetes API");
+    all.add(
+        group,
+        "k8s-namespace",
+        Kind.TEXT,
+        "",
+        "namespace of the agent; default: that of its service account");
+  }
 
   /** Whether the agent is to ask it: where one of its options is given. */
   static boolean isOn(DaemonSettings settings) {
