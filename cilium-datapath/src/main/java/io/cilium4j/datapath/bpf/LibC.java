@@ -26,8 +26,8 @@ import java.lang.invoke.VarHandle;
  * <p>{@code errno} belongs to the thread, and the JVM may make calls of its own between ours and a
  * later look: so the linker saves it into the slot right behind the call.
  *
- * <p>A call that waits ({@link #recv}, {@link #epollWait}) holds its thread, a virtual thread's
- * carrier too; none of them is ended by an interrupt, so each has a timeout or a wake-up.
+ * <p>A call that waits ({@link #recv}, {@link PollCalls#epollWait}) holds its thread, a virtual
+ * thread's carrier too; none of them is ended by an interrupt, so each has a timeout or a wake-up.
  *
  * <p>{@link #setns} and {@link #unshare} change the calling <em>thread</em>, and the JDK may run
  * anything on it later: only threads that end in that namespace may call them. A virtual thread

@@ -90,8 +90,7 @@ public final class EndpointPublisher implements AutoCloseable {
     this.node = node;
     this.scheduler = scheduler;
     this.follower =
-        new Follower(
-            scheduler, Duration.ZERO, List.of(endpoints, this.store.table()), this::work);
+        new Follower(scheduler, Duration.ZERO, List.of(endpoints, this.store.table()), this::work);
   }
 
   /** Begins. */

@@ -73,7 +73,7 @@ abstract class AgentQueries {
 
   /**
    * What each endpoint has to itself, those in the making and on their way out included: who
-   * deletes one in the making by {@link #removeEndpoint} waits for it.
+   * deletes one in the making by {@link Agent#removeEndpoint} waits for it.
    */
   public List<EndpointClaim> endpointClaims() {
     return running().endpoints().manager().claims();

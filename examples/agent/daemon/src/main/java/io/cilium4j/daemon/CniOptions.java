@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.daemon;
 
+import io.cilium4j.cni.CniFiles;
+import io.cilium4j.cni.CniInstallation;
 import io.cilium4j.daemon.DaemonOption.Adder;
 import io.cilium4j.daemon.DaemonOption.Group;
 import io.cilium4j.daemon.DaemonOption.Kind;
-import io.cilium4j.cni.CniFiles;
-import io.cilium4j.cni.CniInstallation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
