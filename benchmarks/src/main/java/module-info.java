@@ -6,6 +6,7 @@ module io.cilium4j.benchmarks {
   requires static transitive org.jspecify;
   requires io.cilium4j.core;
   requires io.cilium4j.datapath;
+  requires io.cilium4j.datapath.observer;
   requires io.cilium4j.policy;
   requires jmh.core;
 

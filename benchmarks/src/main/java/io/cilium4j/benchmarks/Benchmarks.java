@@ -17,6 +17,7 @@ public final class Benchmarks {
         case "new-flow" -> NewFlowBenchmark.run(System.out);
         case "throughput" -> ThroughputBenchmark.run(System.out);
         case "nodes" -> NodesBenchmark.run(System.out);
+        case "observer" -> ObserverBenchmark.run(System.out);
         case "services" -> ServicesBenchmark.run(System.out);
         case "policy-maps" -> PolicyMapBenchmark.run(System.out);
         case "endpoints" -> EndpointBenchmark.run(System.out);

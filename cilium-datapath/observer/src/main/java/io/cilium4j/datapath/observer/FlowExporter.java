@@ -62,7 +62,7 @@ public final class FlowExporter implements AutoCloseable {
             filters("allowlist", config.allowed()),
             filters("denylist", config.denied()),
             observer.messages());
-    this.mask = Observer.mask(FieldMask.newBuilder().addAllPaths(config.fields()).build());
+    this.mask = FlowMask.of(FieldMask.newBuilder().addAllPaths(config.fields()).build());
     this.file = new RotatedFile(config, clock);
     long next = ring.added() + 1;
     this.thread = Thread.ofPlatform().daemon().name("flow-export").start(() -> export(next));

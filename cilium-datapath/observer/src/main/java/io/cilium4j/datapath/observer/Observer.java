@@ -3,7 +3,6 @@ package io.cilium4j.datapath.observer;
 
 import com.google.protobuf.FieldMask;
 import com.google.protobuf.Timestamp;
-import com.google.protobuf.util.FieldMaskUtil;
 import io.cilium4j.core.Node;
 import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.FlowParty;
@@ -132,7 +131,7 @@ final class Observer {
    * @throws IllegalArgumentException with a line for people if it makes no sense
    */
   Call<ReportedFlow, GetFlowsResponse> flows(GetFlowsRequest request) {
-    UnaryOperator<Flow> masked = mask(maskOf(request));
+    UnaryOperator<Flow> masked = FlowMask.of(maskOf(request));
     return new Call<>(
         config.flows().ring(),
         new EventQuery<>(
@@ -236,23 +235,6 @@ final class Observer {
     return request.hasFieldMask()
         ? request.getFieldMask()
         : request.getExperimental().getFieldMask();
-  }
-
-  /**
-   * Leaves the fields of a mask, or all if it is empty.
-   *
-   * @throws IllegalArgumentException with a line for people if there is no such field
-   */
-  static UnaryOperator<Flow> mask(FieldMask mask) {
-    if (mask.getPathsCount() == 0) {
-      return flow -> flow;
-    }
-    for (String path : mask.getPathsList()) {
-      if (!FieldMaskUtil.isValid(Flow.class, path)) {
-        throw new IllegalArgumentException("field_mask: " + path + ": no such field of a flow");
-      }
-    }
-    return flow -> FieldMaskUtil.trim(mask, flow);
   }
 
   /** A flow as it is sent. */
