@@ -18,15 +18,21 @@ import java.util.TreeSet;
  * @param loadBalancer addresses that a load balancer leads to nodes
  * @param addresses its external IPs, which somebody else leads to nodes
  * @param sources prefixes whose addresses a load balancer's are served to; empty for everybody
+ * @param healthPort where a load balancer asks a node whether it has backends of the service; 0
+ *     where it does not
  */
 public record ExternalAccess(
     Set<IpFamily> families,
     List<IpAddress> loadBalancer,
     List<IpAddress> addresses,
-    List<IpPrefix> sources) {
+    List<IpPrefix> sources,
+    int healthPort) {
+
+  private static final int MAX_PORT = 65_535;
 
   /** For nobody. */
-  static final ExternalAccess NONE = new ExternalAccess(Set.of(), List.of(), List.of(), List.of());
+  static final ExternalAccess NONE =
+      new ExternalAccess(Set.of(), List.of(), List.of(), List.of(), 0);
 
   public ExternalAccess {
     families = Set.copyOf(families);
@@ -68,7 +74,23 @@ public record ExternalAccess(
         hasNodePorts ? families : Set.of(),
         sources.isEmpty() && !ranges.isEmpty() ? List.of() : balanced,
         external,
-        sources);
+        sources,
+        isBalanced ? healthPort(object, problems) : 0);
+  }
+
+  /** Kubernetes gives one to a service whose traffic stays at the node that it comes to. */
+  private static int healthPort(Object object, ObjectProblems problems) {
+    Object port = Trees.at(object, "spec", "healthCheckNodePort");
+    if (port == null
+        || port.equals(0)
+        || !Trees.text(object, "spec", "externalTrafficPolicy").equals("Local")) {
+      return 0;
+    }
+    if (port instanceof Integer given && given > 0 && given <= MAX_PORT) {
+      return given;
+    }
+    problems.add("spec.healthCheckNodePort " + port + ": no port");
+    return 0;
   }
 
   private static void add(

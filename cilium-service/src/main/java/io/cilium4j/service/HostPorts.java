@@ -39,7 +39,7 @@ final class HostPorts {
         0,
         "Cluster",
         false,
-        new ExternalAccess(families, List.of(), List.of(), List.of()));
+        new ExternalAccess(families, List.of(), List.of(), List.of(), 0));
   }
 
   /** The frontends of a pod. */

@@ -256,6 +256,30 @@ class ExternalFrontendsTest {
     assertEquals(Map.of("10.96.0.1 80/TCP", "ClusterIP"), types());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          externalTrafficPolicy: Local, healthCheckNodePort: 32000 | 32000 | ''
+          externalTrafficPolicy: Cluster, healthCheckNodePort: 32000 | 0 | ''
+          externalTrafficPolicy: Local | 0 | ''
+          externalTrafficPolicy: Local, healthCheckNodePort: 0 | 0 | ''
+          externalTrafficPolicy: Local, healthCheckNodePort: 65536 | 0 | spec.healthCheckNodePort 65536: no port
+          externalTrafficPolicy: Local, healthCheckNodePort: many | 0 | spec.healthCheckNodePort many: no port
+          """)
+  void healthPort_isThatOfAServiceWhoseTrafficStays(String spec, int port, String problem) {
+    services.put(balanced(spec, ""), SLICE);
+    KubernetesService owner =
+        (KubernetesService) services.frontends.values().iterator().next().owner();
+    assertEquals(port, owner.external().healthPort());
+    assertEquals(
+        problem.isEmpty()
+            ? Map.of()
+            : Map.of("Service/default/web", "Service/default/web: " + problem),
+        problems());
+  }
+
   private static Pod pod(String node, HostPort... ports) {
     return new Pod(
         "default",

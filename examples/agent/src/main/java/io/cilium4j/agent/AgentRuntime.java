@@ -13,6 +13,7 @@ import io.cilium4j.agent.feature.EndpointFeature;
 import io.cilium4j.agent.feature.Feature;
 import io.cilium4j.agent.feature.FeatureContext;
 import io.cilium4j.agent.feature.FlowFeature;
+import io.cilium4j.agent.feature.HealthPortFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
 import io.cilium4j.agent.feature.KeptFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
@@ -143,7 +144,8 @@ final class AgentRuntime implements AutoCloseable {
                     addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
                 Stream.of(services, kept, new LostStateFeature(folder)),
                 nodes.stream(),
-                Stream.of(masquerade, nodePorts),
+                Stream.of(
+                    masquerade, nodePorts, new HealthPortFeature(context, services, nodePorts)),
                 Stream.of(cluster, source, endpoints.podFollower()))
             .flatMap(each -> each)
             .map(Feature.class::cast)

@@ -15,7 +15,10 @@ import io.cilium4j.it.TestCluster.Pod;
 import io.cilium4j.it.TestCluster.Routing;
 import io.cilium4j.it.Traffic.EchoServer;
 import io.cilium4j.it.Traffic.Way;
+import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class NodePortKernelIT {
 
   private static final int NODE_PORT = 30_080;
+  private static final int HEALTH_PORT = 32_000;
   private static final int PORT = 80;
   private static final int TARGET = 8080;
 
@@ -146,7 +150,7 @@ class NodePortKernelIT {
             // Another one: answers come back by it.
             cluster.await(
                 "reached at the second node",
-                () -> !seen(cluster.world, second, NODE_PORT, way).equals(NOTHING));
+                () -> IpAddress.tryParse(seen(cluster.world, second, NODE_PORT, way)).isPresent());
             assertNotEquals(world, seen(cluster.world, second, NODE_PORT, way));
             String own = alice.address(family).toString();
             assertEquals(own, seen(alice.netns(), first, NODE_PORT, way), cluster::logs);
@@ -162,7 +166,15 @@ class NodePortKernelIT {
           }
         }
         // Only backends of the node that is asked: silence where there is none.
-        serve(cluster, "type: NodePort\n  externalTrafficPolicy: Local", near);
+        serve(
+            cluster,
+            "type: LoadBalancer\n  externalTrafficPolicy: Local\n  healthCheckNodePort: "
+                + HEALTH_PORT,
+            near);
+        for (IpFamily family : IpFamily.values()) {
+          awaitHealth(cluster, atWorld(cluster.first, family), 200);
+          awaitHealth(cluster, atWorld(cluster.second, family), 503);
+        }
         for (IpFamily family : IpFamily.values()) {
           String world = Objects.requireNonNull(TestCluster.WORLD.get(family)).toString();
           IpAddress second = atWorld(cluster.second, family);
@@ -174,6 +186,29 @@ class NodePortKernelIT {
         }
       }
     }
+  }
+
+  /** As a load balancer does that chooses among nodes. */
+  private static void awaitHealth(TestCluster cluster, IpAddress node, int status) {
+    cluster.await(
+        node + " says " + status + " of its backends",
+        () -> healthAt(cluster.world, node) == status);
+  }
+
+  private static int healthAt(Netns client, IpAddress node) {
+    return client.call(() -> {
+      try (var socket = new Socket()) {
+        socket.connect(new InetSocketAddress(node.toInetAddress(), HEALTH_PORT), 1000);
+        socket.setSoTimeout(1000);
+        socket
+            .getOutputStream()
+            .write("GET /healthz HTTP/1.1\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+        String line = new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+        return Integer.parseInt(line.split(" ", 3)[1]);
+      } catch (IOException _) {
+        return 0;
+      }
+    });
   }
 
   @Test

@@ -10,16 +10,21 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answers the probes of other nodes: a {@link HelloServer} on each address of our own node, and on
+ * Answers the probes of other nodes: a {@link ProbeServer} on each address of our own node, and on
  * no other, so that another instance or another network of the machine has the port to itself.
  */
 final class Responder implements AutoCloseable {
   private final int port;
-  private final Map<IpAddress, HelloServer> servers = new HashMap<>();
+  private final Map<IpAddress, ProbeServer> servers = new HashMap<>();
   private boolean closed;
 
   Responder(int port) {
     this.port = port;
+  }
+
+  /** What a node that is asked says. */
+  static ProbeServer.Answer hello(String path) {
+    return ProbeServer.Answer.of(path.equals("/hello") ? "200 OK" : "404 Not Found");
   }
 
   /**
@@ -42,7 +47,9 @@ final class Responder implements AutoCloseable {
       if (!closed && !servers.containsKey(address)) {
         try {
           servers.put(
-              address, HelloServer.start(new InetSocketAddress(address.toInetAddress(), port)));
+              address,
+              ProbeServer.start(
+                  new InetSocketAddress(address.toInetAddress(), port), Responder::hello));
         } catch (IOException e) {
           failure = e;
         }
@@ -57,7 +64,7 @@ final class Responder implements AutoCloseable {
   @Override
   public synchronized void close() {
     closed = true;
-    servers.values().forEach(HelloServer::close);
+    servers.values().forEach(ProbeServer::close);
     servers.clear();
   }
 }

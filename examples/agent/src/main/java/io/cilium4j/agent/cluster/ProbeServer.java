@@ -31,12 +31,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Answers {@code GET /hello} on one address of the node, one request a connection, and nothing
+ * Answers a prober's {@code GET} on one address of the node, one request a connection, and nothing
  * else. The endpoint is unauthenticated, so everything is bounded: connections, bytes and time. Of
  * a request only the first line is read, as strictly as a prober writes it.
  */
-final class HelloServer implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(HelloServer.class);
+public final class ProbeServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ProbeServer.class);
 
   /**
    * Most connections at a time; further ones are closed at once. Each lasts a round trip, and a
@@ -50,16 +50,39 @@ final class HelloServer implements AutoCloseable {
   /** How long a connection may take. */
   static final Duration PATIENCE = Duration.ofSeconds(5);
 
+  /** What paths are answered with, asked on the server's thread. */
+  @FunctionalInterface
+  public interface Answers {
+    Answer to(String path);
+  }
+
+  /**
+   * An answer.
+   *
+   * @param status code and phrase
+   * @param fields the header's lines but those about body and connection, each ended
+   * @param body in ASCII
+   */
+  public record Answer(String status, String fields, String body) {
+
+    /** A status alone. */
+    public static Answer of(String status) {
+      return new Answer(status, "", "");
+    }
+  }
+
   private final EventLoopGroup loop =
       new MultiThreadIoEventLoopGroup(
-          1, new DefaultThreadFactory("hello", true), NioIoHandler.newFactory());
+          1, new DefaultThreadFactory("probes", true), NioIoHandler.newFactory());
 
   /** The listening channel and its clients. */
   private final ChannelGroup channels = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE, true);
 
   private final InetSocketAddress address;
+  private final Answers answers;
 
-  private HelloServer(InetSocketAddress at) throws IOException {
+  private ProbeServer(InetSocketAddress at, Answers answers) throws IOException {
+    this.answers = answers;
     ChannelFuture bind =
         new ServerBootstrap()
             .group(loop)
@@ -89,10 +112,10 @@ final class HelloServer implements AutoCloseable {
    *
    * @throws IOException if it cannot there, with the address in its message
    */
-  static HelloServer start(InetSocketAddress at) throws IOException {
-    var hello = new HelloServer(at);
+  public static ProbeServer start(InetSocketAddress at, Answers answers) throws IOException {
+    var server = new ProbeServer(at, answers);
     LOG.info("probes answered address={} port={}", text(at), at.getPort());
-    return hello;
+    return server;
   }
 
   private static String text(InetSocketAddress at) {
@@ -124,40 +147,42 @@ final class HelloServer implements AutoCloseable {
   }
 
   /** Answers the head of a request, or one that is too long. */
-  private static final class Answerer extends SimpleChannelInboundHandler<ByteBuf> {
+  private final class Answerer extends SimpleChannelInboundHandler<ByteBuf> {
 
     @Override
     protected void channelRead0(ChannelHandlerContext context, ByteBuf head) {
-      answer(context, status(head.toString(StandardCharsets.ISO_8859_1)));
+      answer(context, answerTo(head.toString(StandardCharsets.ISO_8859_1)));
     }
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
       if (cause instanceof TooLongFrameException) {
-        answer(context, "431 Request Header Fields Too Large");
+        answer(context, Answer.of("431 Request Header Fields Too Large"));
       } else {
         LOG.debug("probe not answered error=\"{}\"", cause.toString());
         var _ = context.close();
       }
     }
 
-    private static void answer(ChannelHandlerContext context, String status) {
-      String head = "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    private static void answer(ChannelHandlerContext context, Answer answer) {
+      String text =
+          "HTTP/1.1 %s\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+              .formatted(answer.status, answer.fields, answer.body.length(), answer.body);
       var _ =
           context
-              .writeAndFlush(Unpooled.copiedBuffer(head, StandardCharsets.US_ASCII))
+              .writeAndFlush(Unpooled.copiedBuffer(text, StandardCharsets.US_ASCII))
               .addListener(ChannelFutureListener.CLOSE);
     }
 
-    private static String status(String head) {
+    private Answer answerTo(String head) {
       String[] line = head.lines().findFirst().orElse("").split(" ", -1);
       if (line.length != 3 || !line[2].matches("HTTP/1\\.[01]")) {
-        return "400 Bad Request";
+        return Answer.of("400 Bad Request");
       }
-      if (!line[1].equals("/hello")) {
-        return "404 Not Found";
-      }
-      return line[0].equals("GET") ? "200 OK" : "405 Method Not Allowed";
+      Answer answer = answers.to(line[1]);
+      return line[0].equals("GET") || answer.status.startsWith("404")
+          ? answer
+          : Answer.of("405 Method Not Allowed");
     }
   }
 

@@ -21,15 +21,17 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Who asks for {@code /hello}, and how badly. */
-class HelloServerTest {
+class ProbeServerTest {
   private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   @SuppressWarnings("NullAway.Init")
-  private HelloServer server;
+  private ProbeServer server;
 
   @BeforeEach
   void start() throws IOException {
-    server = HelloServer.start(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    server =
+        ProbeServer.start(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), Responder::hello);
   }
 
   @AfterEach
@@ -80,8 +82,8 @@ class HelloServerTest {
             "GET /hello HTTP/9.9\r\n\r\n")) {
       assertTrue(answer(garbage).startsWith("HTTP/1.1 400 "), garbage);
     }
-    String endless = "GET /hello HTTP/1.1\r\nX: " + "a".repeat(HelloServer.MAX_HEAD_BYTES);
-    assertTrue(answer(endless.substring(0, HelloServer.MAX_HEAD_BYTES)).contains(" 431 "));
+    String endless = "GET /hello HTTP/1.1\r\nX: " + "a".repeat(ProbeServer.MAX_HEAD_BYTES);
+    assertTrue(answer(endless.substring(0, ProbeServer.MAX_HEAD_BYTES)).contains(" 431 "));
     assertInstanceOf(Probe.Reached.class, probe());
   }
 
@@ -93,7 +95,7 @@ class HelloServerTest {
     List<Socket> slow = new ArrayList<>();
     long begin = System.nanoTime();
     try {
-      for (int i = 0; i < HelloServer.MAX_CONNECTIONS; i++) {
+      for (int i = 0; i < ProbeServer.MAX_CONNECTIONS; i++) {
         slow.add(connect());
         slow.getLast().getOutputStream().write('G');
       }
@@ -102,7 +104,7 @@ class HelloServerTest {
         assertEquals(-1, socket.getInputStream().read());
       }
       Duration taken = Duration.ofNanos(System.nanoTime() - begin);
-      assertTrue(taken.compareTo(HelloServer.PATIENCE.multipliedBy(2)) < 0, taken + "");
+      assertTrue(taken.compareTo(ProbeServer.PATIENCE.multipliedBy(2)) < 0, taken + "");
     } finally {
       for (Socket socket : slow) {
         socket.close();
@@ -119,7 +121,7 @@ class HelloServerTest {
   @Test
   void start_portIsTaken_saysWhere() throws IOException {
     InetSocketAddress at = server.address();
-    var refused = assertThrows(IOException.class, () -> HelloServer.start(at));
+    var refused = assertThrows(IOException.class, () -> ProbeServer.start(at, Responder::hello));
     assertTrue(
         String.valueOf(refused.getMessage())
             .startsWith("health port " + at.getPort() + " of 127.0.0.1: "),
