@@ -3,6 +3,7 @@ package io.cilium4j.datapath.observer;
 
 import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.datapath.flow.FlowParty;
 import io.cilium4j.datapath.flow.ReportedFlow;
@@ -11,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -29,17 +31,30 @@ final class MetricContext {
           "destinationIngressContext");
 
   private static final List<String> IDENTIFIERS =
-      List.of("identity", "namespace", "pod", "pod-name", "ip", "reserved-identity", "app");
+      List.of(
+          "identity",
+          "namespace",
+          "pod",
+          "pod-name",
+          "ip",
+          "reserved-identity",
+          "workload",
+          "workload-name",
+          "app");
 
   private static final List<String> LABELS =
       List.of(
           "source_ip",
           "source_pod",
           "source_namespace",
+          "source_workload",
+          "source_workload_kind",
           "source_app",
           "destination_ip",
           "destination_pod",
           "destination_namespace",
+          "destination_workload",
+          "destination_workload_kind",
           "destination_app",
           "traffic_direction");
 
@@ -124,7 +139,14 @@ final class MetricContext {
     }
     boolean isSource = label.startsWith("source_");
     String what = label.substring(label.indexOf('_') + 1);
-    return identify(what.equals("pod") ? "pod-name" : what, isSource, flow);
+    String identifier =
+        switch (what) {
+          case "pod" -> "pod-name";
+          case "workload" -> "workload-name";
+          case "workload_kind" -> "workload-kind";
+          default -> what;
+        };
+    return identify(identifier, isSource, flow);
   }
 
   private static String identify(String identifier, boolean isSource, ReportedFlow flow) {
@@ -137,8 +159,21 @@ final class MetricContext {
       case "pod-name" -> party.pod();
       case "ip" -> (isSource ? flow.flow().source() : flow.flow().destination()).toString();
       case "reserved-identity" -> reserved(party.labels());
+      case "workload" ->
+          workload(
+              party,
+              each ->
+                  party.namespace().isEmpty()
+                      ? each.name()
+                      : party.namespace() + "/" + each.name());
+      case "workload-name" -> workload(party, Pod.Workload::name);
+      case "workload-kind" -> workload(party, Pod.Workload::kind);
       default -> app(party.labels());
     };
+  }
+
+  private static String workload(FlowParty party, Function<Pod.Workload, String> of) {
+    return party.facts().workload().map(of).orElse("");
   }
 
   private static String texts(Labels labels) {

@@ -128,6 +128,21 @@ class FlowMetricsTest extends ObserverTests {
   }
 
   @Test
+  void count_byWorkload_namesIt() {
+    FlowMetrics metrics =
+        count(
+            "drop:sourceContext=workload;destinationContext=workload-name|ip"
+                + ";labelsContext=source_workload,source_workload_kind");
+    denied("10.0.0.1", "10.0.0.2", 81);
+    assertEquals(
+        Map.of(
+            "{destination=10.0.0.2, protocol=TCP, reason=POLICY_DENIED, source=default/ties,"
+                + " source_workload=ties, source_workload_kind=Deployment}",
+            2.0),
+        samples(metrics, "hubble_drop_total"));
+  }
+
+  @Test
   void count_moreLabelsThanTheBound_countAsOther() {
     FlowMetrics metrics = count("port-distribution");
     int ports = FlowCounters.MAX_SETS + 100;
@@ -144,7 +159,7 @@ class FlowMetricsTest extends ObserverTests {
     refused("dns: not supported; wanted [drop, flow, ", "flow dns");
     refused("flow: given twice", "flow flow");
     refused("flow: option x: wanted labelsContext or one of [", "flow:x=y");
-    refused("flow: \"workload\": not supported; wanted [", "flow:sourceContext=workload");
+    refused("flow: \"dns\": not supported; wanted [", "flow:sourceContext=dns");
   }
 
   private static void refused(String message, String text) {
