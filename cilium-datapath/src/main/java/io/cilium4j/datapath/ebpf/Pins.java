@@ -29,9 +29,10 @@ record Pins(
         root.subfolder("sockets"));
   }
 
-  /** Makes the folders that somebody removed. */
+  /** Makes the folders that somebody removed, the layout's number among them. */
   void ensureFolders() {
     List.of(maps, links, networkLinks, programs, proxy, sockets).forEach(BpfFs::ensure);
+    LayoutNumber.note(maps);
   }
 
   /** Removes what is there for the proxy. */
