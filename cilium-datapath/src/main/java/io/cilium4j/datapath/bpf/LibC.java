@@ -66,6 +66,9 @@ public final class LibC {
    */
   private static final int SIGURG = 23;
 
+  /** Size of {@code sockaddr_in6}, the larger of the addresses. */
+  private static final int SOCKADDR_BYTES = 28;
+
   private static final Linker LINKER = Linker.nativeLinker();
   private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
   private static final VarHandle ERRNO =
@@ -90,6 +93,8 @@ public final class LibC {
   private static final MethodHandle UMOUNT2 = link("umount2", JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle SOCKET = link("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
   private static final MethodHandle BIND = link("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
+  private static final MethodHandle GETSOCKNAME =
+      link("getsockname", JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
   private static final MethodHandle SETSOCKOPT =
       link("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
   private static final MethodHandle GETSOCKOPT =
@@ -260,6 +265,20 @@ public final class LibC {
   /** Binds a socket to an address laid out as the family wants it. */
   public static void bind(int fd, MemorySegment address, String shown) {
     call("bind", shown, (_, e) -> (int) BIND.invokeExact(e, fd, address, (int) address.byteSize()));
+  }
+
+  /** The port that a socket of IPv4 or IPv6 is bound to. */
+  public static int boundPort(int fd) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment address = arena.allocate(SOCKADDR_BYTES, 8);
+      MemorySegment size = arena.allocateFrom(JAVA_INT, SOCKADDR_BYTES);
+      call(
+          "getsockname",
+          "descriptor " + fd,
+          (_, e) -> (int) GETSOCKNAME.invokeExact(e, fd, address, size));
+      // Of both families behind the family, in the byte order of the network.
+      return Short.toUnsignedInt(address.asByteBuffer().getShort(2));
+    }
   }
 
   /** Sets a socket option to a structure. */

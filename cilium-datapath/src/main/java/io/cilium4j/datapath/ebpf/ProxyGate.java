@@ -2,11 +2,9 @@
 package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpFamily;
-import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.core.spi.Row;
-import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.bpf.BpfException;
@@ -16,15 +14,14 @@ import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.ebpf.ConntrackRecord.Side;
+import io.cilium4j.datapath.net.FirstRedirect;
 import io.cilium4j.datapath.net.ProxyNamespace;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The proxy's namespace as proxies see it: their listeners stand in a map that the namespace's
@@ -46,7 +43,7 @@ final class ProxyGate implements ProxyPlace, AutoCloseable {
   private final BpfFs links;
   private final BpfMap<Integer, Long> listeners;
   private final List<BpfMap<ConntrackKey, ConntrackRecord>> flows = new ArrayList<>();
-  private final AtomicReference<@Nullable Runnable> first = new AtomicReference<>();
+  private final FirstRedirect first = new FirstRedirect();
 
   /**
    * Gives the namespace its program.
@@ -104,21 +101,9 @@ final class ProxyGate implements ProxyPlace, AutoCloseable {
 
   /** Does what is to be done before the first redirect, if this batch brings it. */
   void prepareFor(List<Change<RowKey, Row>> changes) {
-    if (first.get() != null && changes.stream().anyMatch(ProxyGate::redirects)) {
-      Runnable action = first.getAndSet(null);
-      if (action != null) {
-        action.run();
-      }
+    if (first.isDueFor(changes)) {
+      first.run();
     }
-  }
-
-  private static boolean redirects(Change<RowKey, Row> change) {
-    if (!(change instanceof Change.Put<RowKey, Row>(_, EndpointRow row, _))) {
-      return false;
-    }
-    var found = new boolean[1];
-    row.policy().forEach((_, entry) -> found[0] |= entry.verdict() == Verdict.REDIRECTED);
-    return found[0];
   }
 
   @Override

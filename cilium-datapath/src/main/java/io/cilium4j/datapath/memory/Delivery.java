@@ -50,6 +50,9 @@ final class Delivery {
     if (receiver == null) {
       return forward(Decision.ToStack.INSTANCE);
     }
+    if (trial.origin.isProxy()) {
+      return forward(receiver.direct());
+    }
     // A router answers a packet whose hops are used up; the node's stack is that router.
     return forward(trial.packet.hopLimit <= 1 ? Decision.ToStack.INSTANCE : receiver.routed());
   }
@@ -64,7 +67,9 @@ final class Delivery {
     // The stack answers what is too large or has no hops left. What comes from there has been
     // looked at.
     boolean routed = trial.origin.isPod();
-    if (routed && (trial.packet.hopLimit <= 1 || exceeds(mtuBytes))) {
+    boolean isAnswered =
+        (routed && trial.packet.hopLimit <= 1) || (!trial.origin.isStack() && exceeds(mtuBytes));
+    if (isAnswered) {
       return forward(Decision.ToStack.INSTANCE);
     }
     int identity = Trial.toldIdentity(sender);
@@ -85,7 +90,7 @@ final class Delivery {
 
   private void learnFragment() {
     if (trial.packet.fragment == Packet.Fragment.FIRST) {
-      fragments.learn(trial.packet, trial.origin.ifindex());
+      fragments.learn(trial.packet, trial.origin.podIfindex());
     }
   }
 

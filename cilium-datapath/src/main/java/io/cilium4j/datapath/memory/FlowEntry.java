@@ -22,6 +22,9 @@ final class FlowEntry extends FlowKey {
   /** The tunnel to another node as a place. */
   static final int OVERLAY = -1;
 
+  /** The proxy, which is at no end of a flow. */
+  static final int PROXY = -2;
+
   private static final long SECOND_NANOS = 1_000_000_000L;
 
   /** A TCP connection both sides of which were heard: a little over two hours of silence. */
@@ -51,7 +54,7 @@ final class FlowEntry extends FlowKey {
   /** The state that the verdict is of. */
   long epoch;
 
-  /** The port of the proxy that the flow goes through, 0 for none. */
+  /** The port of the proxy that the flow goes through, whichever end sends; 0 for none. */
   int proxyPort;
 
   /** Policy closed it, and it stays closed for as long as it would have lived. */
@@ -172,7 +175,12 @@ final class FlowEntry extends FlowKey {
   /** Takes note of who is at either end now, and where. */
   void setParties(Trial trial, boolean sourceIsA, int receiver) {
     (sourceIsA ? a : b)
-        .set(trial.origin.place(), trial.sourceNode, trial.source, trial.sourceIdentity);
+        .set(trial.sourcePlace(), trial.sourceNode, trial.source, trial.sourceIdentity);
+    setReceiver(trial, sourceIsA, receiver);
+  }
+
+  /** Takes note of who is at the receiver's end now. */
+  void setReceiver(Trial trial, boolean sourceIsA, int receiver) {
     (sourceIsA ? b : a)
         .set(receiver, trial.destinationNode, trial.destination, trial.destinationIdentity);
   }
@@ -245,8 +253,8 @@ final class FlowEntry extends FlowKey {
    * Whether a packet is a backend's answer on its way to the client. Between a proxy and a backend
    * there is no frontend.
    */
-  boolean isAnswer(boolean fromA) {
-    return isOfBackend() && fromA != initiatorIsA && proxyPort == 0;
+  boolean isAnswer(boolean fromA, Origin origin) {
+    return isOfBackend() && fromA != initiatorIsA && (origin.isProxy() || proxyPort == 0);
   }
 
   /** Whether the flow is from a pod to itself, through a service. */
@@ -258,8 +266,9 @@ final class FlowEntry extends FlowKey {
    * Whether a packet may be one of the flow, and nothing more is to be asked: who asks a frontend
    * began, only backends answer. What is exchanged at both ends takes the slow way.
    */
-  boolean fits(boolean fromA) {
-    return role == Role.PLAIN || (!loops && (fromA == initiatorIsA) == isOfFrontend());
+  boolean fits(boolean fromA, Origin origin) {
+    return role == Role.PLAIN
+        || (!loops && (origin.isProxy() || (fromA == initiatorIsA) == isOfFrontend()));
   }
 
   boolean isOfSameFlow(FlowEntry that) {

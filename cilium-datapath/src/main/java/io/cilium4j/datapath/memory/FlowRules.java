@@ -56,7 +56,9 @@ final class FlowRules {
    * for a service; else null.
    */
   @Nullable End answeredAs(Conntrack conntrack) {
-    return entry != null && entry.isAnswer(conntrack.sourceIsA()) ? entry.otherEnd() : null;
+    return entry != null && entry.isAnswer(conntrack.sourceIsA(), trial.origin)
+        ? entry.otherEnd()
+        : null;
   }
 
   /**
@@ -159,6 +161,7 @@ final class FlowRules {
             trial.origin.isPod() ? trial.origin.ifindex() : Math.max(place, FlowEntry.STACK),
             new Beginning(sourceIsA, sourceIsInitiator, trial.packet.isMidst(), viaStack));
     entry = flow;
+    flow.setParties(trial, sourceIsA, place);
     renew(flow, place, conntrack);
     life = sourceIsInitiator ? Life.NEW : Life.REPLY;
   }
@@ -166,8 +169,15 @@ final class FlowRules {
   private void renew(FlowEntry flow, int receiver, Conntrack conntrack) {
     boolean sourceIsA = conntrack.sourceIsA();
     flow.epoch = trial.state.epoch();
-    flow.proxyPort = trial.proxyPort;
-    flow.setParties(trial, sourceIsA, receiver);
+    if (trial.origin.isProxy()) {
+      flow.proxyPort = Math.max(flow.proxyPort, 1); // It sees to the flow, whatever the rules say.
+      flow.setReceiver(trial, sourceIsA, receiver);
+    } else {
+      // What has gone through the proxy goes on so.
+      flow.proxyPort = trial.proxyPort == 0 ? flow.proxyPort : trial.proxyPort;
+      trial.proxyPort = flow.proxyPort;
+      flow.setParties(trial, sourceIsA, receiver);
+    }
     int before = flow.life();
     flow.see(trial.packet, sourceIsA, trial.nowNanos);
     life = before == flow.life() ? null : lifeOf(flow, sourceIsA);

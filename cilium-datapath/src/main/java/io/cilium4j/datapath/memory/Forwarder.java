@@ -5,9 +5,11 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.datapath.memory.EndRewriter.Checksum;
 import io.cilium4j.datapath.net.FrameBatch;
+import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.NodeDevices;
 import io.cilium4j.datapath.net.PacketSocket;
 import io.cilium4j.datapath.net.Poller;
+import io.cilium4j.datapath.net.ProxyNamespace;
 import io.cilium4j.datapath.net.TunnelSocket;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
@@ -63,6 +65,11 @@ final class Forwarder implements AutoCloseable {
   private final AtomicLong undeliverable = new AtomicLong();
   private final AtomicLong unproxied = new AtomicLong();
   private final @Nullable TunnelSocket tunnel;
+
+  /** The device that leads to the proxy, and the station behind it; guarded by this. */
+  private int proxyIfindex;
+
+  private MacAddress proxyMac = new MacAddress(0);
   private final Thread thread;
   private volatile boolean closing;
 
@@ -110,6 +117,16 @@ final class Forwarder implements AutoCloseable {
     ports.put(ifindex, new Port(socket, new Origin(ifindex), mtuBytes));
   }
 
+  /** Hands packets to the proxy, and reads what it sends, from now on. */
+  synchronized void attachProxy(ProxyNamespace proxy) {
+    Link device = proxy.link();
+    attach(device.index(), device.mtuBytes());
+    ports.computeIfPresent(
+        device.index(), (_, port) -> new Port(port.socket, Origin.PROXY, port.mtuBytes));
+    proxyIfindex = device.index();
+    proxyMac = proxy.inside();
+  }
+
   /** A device takes larger or smaller packets from now on; no error if it is not read. */
   synchronized void setMtu(int ifindex, int mtuBytes) {
     ports.computeIfPresent(ifindex, (_, port) -> new Port(port.socket, port.origin, mtuBytes));
@@ -154,7 +171,7 @@ final class Forwarder implements AutoCloseable {
     return undeliverable.get();
   }
 
-  /** Frames dropped because they need a proxy: this datapath has no way to one. */
+  /** Frames dropped because they need a proxy, and there is no way to one. */
   long unproxied() {
     return unproxied.get();
   }
@@ -269,10 +286,7 @@ final class Forwarder implements AutoCloseable {
         }
         yield null;
       }
-      case Decision.ToProxy(int _) -> {
-        unproxied.incrementAndGet();
-        yield null;
-      }
+      case Decision.ToProxy(int _) -> deliverToProxy();
       case Decision.Drop drop -> drop.refusal().map(answer -> refuse(index, answer)).orElse(null);
     };
   }
@@ -285,6 +299,16 @@ final class Forwarder implements AutoCloseable {
     batch.put(index, frame, frame.length);
     FrameRewriter.readdress(view, sender.device().podMac(), sender.device().hostMac());
     return port == null ? null : port.socket;
+  }
+
+  private @Nullable PacketSocket deliverToProxy() {
+    Port port = ports.get(proxyIfindex);
+    if (port == null) {
+      unproxied.incrementAndGet();
+      return null;
+    }
+    FrameRewriter.readdress(view, proxyMac, proxyMac);
+    return port.socket;
   }
 
   private PacketSocket deliverToStack() {

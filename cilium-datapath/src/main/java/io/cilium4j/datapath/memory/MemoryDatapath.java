@@ -7,6 +7,7 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
@@ -15,6 +16,9 @@ import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.net.FrameKind;
 import io.cilium4j.datapath.net.InstanceClaim;
+import io.cilium4j.datapath.net.Nft;
+import io.cilium4j.datapath.net.ProxyNamespace;
+import io.cilium4j.datapath.net.ProxySteering;
 import java.nio.ByteBuffer;
 import java.util.HashSet;
 import java.util.List;
@@ -39,8 +43,9 @@ import org.slf4j.LoggerFactory;
  * outlive it, and the next process of the same instance goes on with them, endpoint by endpoint as
  * their rows are applied.
  *
- * <p>It has no way to a proxy yet: packets that policy redirects are decided {@link
- * Decision.ToProxy} and are not forwarded, since passing them on unseen would widen the rule.
+ * <p>Packets that policy redirects go to the proxy's namespace, which takes nftables there. Without
+ * it, or without a listener of the name that the rule has, they are dropped: passing them on unseen
+ * would widen the rule.
  */
 public final class MemoryDatapath implements Datapath {
 
@@ -56,6 +61,9 @@ public final class MemoryDatapath implements Datapath {
 
   /** Absent until a pod is connected; guarded by this. */
   private @Nullable PodNetwork network;
+
+  /** Absent where there can be none; guarded by this. */
+  private @Nullable MemoryProxy proxy;
 
   /** Guarded by this. */
   private boolean closed;
@@ -88,12 +96,40 @@ public final class MemoryDatapath implements Datapath {
       LOG.debug("no network devices here instance={}", config.instance(), e);
       return;
     }
+    openProxy();
     InstanceClaim.take(config).close(); // One that has pods lets no other begin.
     PodNetwork.requireFreePrefixes(config);
     if (left || config.routing().tunnel().isPresent()) {
       // With tunnels now: somebody may have the port.
-      network = new PodNetwork(config, decider);
+      network = new PodNetwork(config, decider, proxy != null);
     }
+  }
+
+  /** Where a proxy can be: it takes nftables, and the policies' listeners have names. */
+  private void openProxy() {
+    Optional<Nft> nft = Nft.find();
+    if (config.listeners().ports().isEmpty() || nft.isEmpty()) {
+      return;
+    }
+    try {
+      ProxySteering.check(nft.get());
+    } catch (DatapathException e) {
+      LOG.warn("no place for a proxy instance={} error=\"{}\"", config.instance(), e.getMessage());
+      return;
+    }
+    proxy = new MemoryProxy(nft.get(), this::proxyNamespace, decider);
+    decider.setState(decider.state().with(config.listeners()));
+  }
+
+  private synchronized ProxyNamespace proxyNamespace() {
+    return network()
+        .proxy()
+        .orElseThrow(() -> new DatapathException("instance " + config.instance() + ": no proxy"));
+  }
+
+  @Override
+  public synchronized Optional<ProxyPlace> proxyPlace() {
+    return Optional.ofNullable(proxy);
   }
 
   @Override
@@ -138,7 +174,7 @@ public final class MemoryDatapath implements Datapath {
   private PodNetwork network() {
     checkOpen();
     if (network == null) {
-      network = new PodNetwork(config, decider);
+      network = new PodNetwork(config, decider, proxy != null);
       LOG.info("forwarding packets in user space instance={}", config.instance());
     }
     return network;
@@ -199,7 +235,18 @@ public final class MemoryDatapath implements Datapath {
   }
 
   @Override
-  public synchronized void apply(List<Change<RowKey, Row>> changes) {
+  public void apply(List<Change<RowKey, Row>> changes) {
+    MemoryProxy place;
+    synchronized (this) {
+      place = proxy;
+    }
+    if (place != null) {
+      place.prepareFor(changes);
+    }
+    applyRows(changes);
+  }
+
+  private synchronized void applyRows(List<Change<RowKey, Row>> changes) {
     checkOpen();
     State before = decider.state();
     enforce(before, before.after(changes, config.limits()));

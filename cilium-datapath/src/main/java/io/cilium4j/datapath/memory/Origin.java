@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * Where a packet enters the datapath.
  *
  * @param ifindex index of the endpoint's device on the node's side; 0 for the node itself, the
- *     world behind it, and the tunnel
+ *     world behind it, and the tunnel; negative for the proxy
  * @param tunnel what the tunnel says of the packet; null if it did not come by one
  */
 public record Origin(int ifindex, @Nullable Tunnelled tunnel) {
@@ -16,9 +16,12 @@ public record Origin(int ifindex, @Nullable Tunnelled tunnel) {
   /** The node's own network stack, and through it everything outside. */
   public static final Origin NODE = new Origin(FlowEntry.STACK);
 
+  /** The proxy, which stands between the ends of a flow. */
+  public static final Origin PROXY = new Origin(FlowEntry.PROXY);
+
   public Origin {
-    if (ifindex < 0 || (ifindex != FlowEntry.STACK && tunnel != null)) {
-      throw new IllegalArgumentException("device index " + ifindex + ": wanted 0 or above");
+    if (ifindex < FlowEntry.PROXY || (ifindex != FlowEntry.STACK && tunnel != null)) {
+      throw new IllegalArgumentException("device index " + ifindex + ", tunnel " + tunnel);
     }
   }
 
@@ -42,7 +45,12 @@ public record Origin(int ifindex, @Nullable Tunnelled tunnel) {
 
   /** Whether a pod sent the packet. */
   public boolean isPod() {
-    return ifindex != FlowEntry.STACK;
+    return ifindex > FlowEntry.STACK;
+  }
+
+  /** Whether the proxy sent it, for either end. */
+  boolean isProxy() {
+    return ifindex == FlowEntry.PROXY;
   }
 
   /** Whether the node's own stack handed it on. */
@@ -50,8 +58,8 @@ public record Origin(int ifindex, @Nullable Tunnelled tunnel) {
     return ifindex == FlowEntry.STACK && tunnel == null;
   }
 
-  /** What stands at the sender's end. */
-  int place() {
-    return tunnel == null ? ifindex : FlowEntry.OVERLAY;
+  /** The pod's device, or 0: whose fragments are kept together. */
+  int podIfindex() {
+    return Math.max(ifindex, FlowEntry.STACK);
   }
 }

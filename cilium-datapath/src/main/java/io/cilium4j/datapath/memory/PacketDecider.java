@@ -10,6 +10,9 @@ import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.FlowSink;
+import io.cilium4j.core.spi.ProxyPlace.Address;
+import io.cilium4j.core.spi.ProxyPlace.Party;
+import io.cilium4j.core.spi.ProxyPlace.Proxied;
 import io.cilium4j.datapath.memory.EndRewriter.Checksum;
 import io.cilium4j.datapath.memory.Origin.Tunnelled;
 import io.cilium4j.datapath.net.FrameKind;
@@ -149,7 +152,8 @@ final class PacketDecider {
     if (origin.isPod() && Neighbours.isDiscovery(packet, current)) {
       return decideNeighbour(frame);
     }
-    if (packet.fragment == Packet.Fragment.LATER && !fragments.complete(packet, origin.ifindex())) {
+    if (packet.fragment == Packet.Fragment.LATER
+        && !fragments.complete(packet, origin.podIfindex())) {
       return decideWithoutPorts();
     }
     Conntrack conntrack = packet.isIpv6() ? conntrackV6 : conntrackV4;
@@ -173,13 +177,17 @@ final class PacketDecider {
   private Decision follow(
       FlowEntry flow, boolean fromA, Conntrack conntrack, ByteBuffer frame, Checksum checksum) {
     boolean asks = flow.isOfFrontend();
-    boolean answers = flow.isAnswer(fromA);
+    boolean answers = flow.isAnswer(fromA, trial.origin);
     int before = flow.life();
+    if (trial.origin.isProxy() && before == 0 && trial.packet.hasFlags(Packet.RST)) {
+      // The first answer: nobody listens there.
+      counters.countUnseen(DropReason.PROXY_GONE, trial.direction, 1);
+    }
     if (flow.see(trial.packet, fromA, trial.nowNanos) && (asks || answers)) {
       services.tell(flow, fromA, conntrack);
     }
     conntrack.touch(flow);
-    trial.proxyPort = flow.proxyPort;
+    trial.proxyPort = trial.origin.isProxy() ? 0 : flow.proxyPort;
     if (before != flow.life()) {
       traceKnown(flow, fromA);
     }
@@ -237,6 +245,9 @@ final class PacketDecider {
     if (denied == null) {
       denied = rules.decide(flow, conntrack);
     }
+    if (trial.origin.isProxy()) {
+      trial.proxyPort = 0; // That is where it comes from.
+    }
     if (denied != null) {
       return delivery.drop(denied);
     }
@@ -269,14 +280,18 @@ final class PacketDecider {
   private boolean isPresent(FlowEntry flow, boolean fromA) {
     return flow.epoch == trial.state.epoch()
         && !flow.revoked
-        && flow.fits(fromA)
+        && flow.fits(fromA, trial.origin)
         && comesFromItsPlace(flow, fromA)
         && !(trial.packet.isOpening() && (fromA != flow.initiatorIsA || flow.mayBeginAnew()));
   }
 
   private boolean comesFromItsPlace(FlowEntry flow, boolean fromA) {
+    if (trial.origin.isProxy()) {
+      return flow.proxyPort != 0;
+    }
     Tunnelled tunnel = trial.origin.tunnel();
-    if (flow.place(fromA) != trial.origin.place()) {
+    int place = tunnel == null ? trial.origin.ifindex() : FlowEntry.OVERLAY;
+    if (flow.place(fromA) != place) {
       return false;
     }
     if (tunnel == null) {
@@ -353,6 +368,25 @@ final class PacketDecider {
       delivery.drop(DropReason.INVALID_SOURCE_IP);
     }
     counters.countUnseen(DropReason.INVALID_SOURCE_IP, trial.direction, untold);
+  }
+
+  /** Whose a connection through the proxy is; empty where there is none. */
+  synchronized Optional<Proxied> proxied(Address client, Address server) {
+    var packet = new Packet();
+    packet.family = client.address().family();
+    packet.protocol = Packet.TCP;
+    packet.setSource(End.of(client.address(), client.port()));
+    packet.setDestination(End.of(server.address(), server.port()));
+    Conntrack conntrack = packet.isIpv6() ? conntrackV6 : conntrackV4;
+    FlowEntry flow = conntrack.find(packet, clockNanos.getAsLong());
+    if (flow == null || flow.proxyPort == 0) {
+      return Optional.empty();
+    }
+    boolean fromA = conntrack.sourceIsA();
+    return Optional.of(
+        new Proxied(
+            new Party(flow.endpoint(fromA), flow.identity(fromA)),
+            new Party(flow.endpoint(!fromA), flow.identity(!fromA))));
   }
 
   /**

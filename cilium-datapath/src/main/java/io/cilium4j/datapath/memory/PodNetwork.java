@@ -7,6 +7,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.DatapathProvider.Config;
+import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.datapath.net.DeviceManifest;
@@ -23,6 +24,7 @@ import io.cilium4j.datapath.net.NodeWatch;
 import io.cilium4j.datapath.net.PodConnector;
 import io.cilium4j.datapath.net.PodMtu;
 import io.cilium4j.datapath.net.PrefixUse;
+import io.cilium4j.datapath.net.ProxyNamespace;
 import io.cilium4j.datapath.net.RemoteNodes;
 import io.cilium4j.datapath.net.RemoteNodes.TunnelEnds;
 import io.cilium4j.datapath.net.ReversePathFilter;
@@ -30,6 +32,8 @@ import io.cilium4j.datapath.net.ReversePathFilter.Mode;
 import io.cilium4j.datapath.net.SourceGuard;
 import io.cilium4j.datapath.net.Sysctl;
 import io.cilium4j.datapath.net.TunnelSocket;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -37,6 +41,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The devices of an instance: the node's pair, the pods' pairs, and the forwarder between them. The
@@ -46,6 +51,9 @@ import java.util.Set;
  * <p>Not safe for use by several threads: {@link MemoryDatapath} holds its lock.
  */
 final class PodNetwork implements AutoCloseable {
+
+  /** What pods' packets are as large as, without a tunnel. */
+  private static final int ETHERNET_MTU_BYTES = 1500;
 
   private final InstanceClaim claim;
   private final InstanceNames names;
@@ -61,16 +69,25 @@ final class PodNetwork implements AutoCloseable {
   private final ReversePathFilter deafDevices = new ReversePathFilter(Mode.STRICT);
   private final NodeWatch watch;
 
+  private final Path proxyFolder;
+  private final @Nullable ProxyNamespace proxy;
+
   /** The addresses of the pods that this process connected, by device. */
   private final Map<Integer, List<IpAddress>> connected = new HashMap<>();
 
-  /** Makes what is missing, and takes over what an earlier process left. */
-  PodNetwork(Config config, PacketDecider decider) {
+  /**
+   * Makes what is missing, and takes over what an earlier process left.
+   *
+   * @param hasProxy whether there is to be a place for a proxy
+   */
+  PodNetwork(Config config, PacketDecider decider, boolean hasProxy) {
     this.claim = InstanceClaim.take(config);
+    this.proxyFolder = folderOfProxy(config);
     this.names = new InstanceNames(config.instance());
     this.manifest = new DeviceManifest(config.runFolder(), "memory");
     this.node = openNode(claim);
     this.barrier = new IngressBarrier(names);
+    var opened = new ArrayDeque<Runnable>();
     try {
       // Where what the manifest said is lost, a pair of our names and settings is ours.
       this.devices =
@@ -87,10 +104,14 @@ final class PodNetwork implements AutoCloseable {
           new RemoteNodes(TunnelEnds.NONE, new NodeRoutes(node, devices, Way.of(config.routing())));
       this.guard =
           new SourceGuard(node, names, config.devices(), this::isOurs, decider::dropForged);
+      opened.push(guard::close);
       TunnelSocket tunnel = config.routing().tunnel().map(TunnelSocket::open).orElse(null);
       this.forwarder = new Forwarder(config.instance(), decider, devices, tunnel);
-      this.watch = openWatch(config.instance());
+      opened.push(forwarder::close);
+      this.proxy = hasProxy ? openProxy(config) : null;
+      this.watch = NodeWatch.open(config.instance() + "-network", new NetworkFollower());
     } catch (RuntimeException e) {
+      opened.forEach(Runnable::run);
       barrier.close();
       node.close();
       claim.close();
@@ -103,15 +124,6 @@ final class PodNetwork implements AutoCloseable {
       return Netlink.open();
     } catch (RuntimeException e) {
       claim.close();
-      throw e;
-    }
-  }
-
-  private NodeWatch openWatch(String instance) {
-    try {
-      return NodeWatch.open(instance + "-network", new NetworkFollower());
-    } catch (RuntimeException e) {
-      forwarder.close();
       throw e;
     }
   }
@@ -165,6 +177,26 @@ final class PodNetwork implements AutoCloseable {
   /** The other nodes. */
   RemoteNodes nodes() {
     return nodes;
+  }
+
+  private ProxyNamespace openProxy(Config config) {
+    int overhead = config.routing().tunnel().map(Tunnel::overheadBytes).orElse(0);
+    ProxyNamespace opened =
+        ProxyNamespace.open(
+            node, names, manifest, folderOfProxy(config), ETHERNET_MTU_BYTES - overhead);
+    makeDeaf(opened.link().index(), opened.link().name());
+    forwarder.attachProxy(opened);
+    opened.up();
+    return opened;
+  }
+
+  private static Path folderOfProxy(Config config) {
+    return config.runFolder().resolve("netns");
+  }
+
+  /** The proxy's namespace; empty where there is none. */
+  Optional<ProxyNamespace> proxy() {
+    return Optional.ofNullable(proxy);
   }
 
   EndpointInterface connect(ConnectRequest request) {
@@ -314,6 +346,9 @@ final class PodNetwork implements AutoCloseable {
         }
       }
       guard.mend();
+      if (proxy != null) {
+        mended.addAll(proxy.mend());
+      }
       devices.requireForwarding();
     } catch (RuntimeException e) {
       problems.add(String.valueOf(e.getMessage()));
@@ -401,6 +436,9 @@ final class PodNetwork implements AutoCloseable {
     guard.close();
     forwarder.close();
     barrier.close();
+    if (proxy != null) {
+      proxy.close();
+    }
     node.close();
     claim.close();
   }
@@ -409,7 +447,11 @@ final class PodNetwork implements AutoCloseable {
   void destroy() {
     watch.close();
     forwarder.close();
+    if (proxy != null) {
+      proxy.close();
+    }
     manifest.devices().keySet().forEach(this::delete);
+    ProxyNamespace.deleteName(proxyFolder);
     manifest.delete();
     guard.remove();
     barrier.remove();

@@ -71,7 +71,10 @@ final class RelatedErrors {
     }
     FlowEntry flow = conntrack.find(quoted, trial.nowNanos);
     // Refuses a forged sender before anything it says is believed.
-    if (flow == null || flow.revoked || trial.identify() != null) {
+    if (flow == null
+        || flow.revoked
+        || (trial.origin.isProxy() && flow.proxyPort == 0)
+        || trial.identify() != null) {
       return false;
     }
     if (flow.isOfFrontend() || flow.loops()) {
@@ -79,21 +82,22 @@ final class RelatedErrors {
       return false;
     }
     boolean quotedFromA = conntrack.sourceIsA();
-    if (flow.isOfBackend() && quotedFromA == flow.initiatorIsA && flow.proxyPort == 0) {
+    if (flow.isOfBackend()
+        && quotedFromA == flow.initiatorIsA
+        && (trial.origin.isProxy() || flow.proxyPort == 0)) {
       asked = flow.otherEnd();
     }
     boolean isPresent = flow.epoch == trial.state.epoch();
     place = trial.destinationPlace();
     node = trial.destinationNode;
     sender = trial.sourceIdentity;
-    if (trial.origin.isPod()) {
+    if (trial.origin.isPod() || trial.origin.isProxy()) {
       place = isPresent ? flow.place(quotedFromA) : flow.placeOfReceiver(quotedFromA, place);
     }
-    if (!isPresent) {
-      return isStillAllowed(flow, quotedFromA);
-    }
-    trial.proxyPort = flow.proxyPort;
-    return true;
+    boolean passes = isPresent || isStillAllowed(flow, quotedFromA);
+    // The quoted packet was the proxy's.
+    trial.proxyPort = trial.origin.isProxy() ? 0 : flow.proxyPort;
+    return passes;
   }
 
   /** The place whose fragments the quoted packet's are. */

@@ -196,7 +196,7 @@ final class Services {
         affinities.put(asked, trial.packet, target, trial.nowNanos);
         trial.packet.setSource(source);
       }
-    } else if (flow.isAnswer(fromA)) {
+    } else if (flow.isAnswer(fromA, trial.origin)) {
       tell(flow, fromA, conntrack);
     }
   }

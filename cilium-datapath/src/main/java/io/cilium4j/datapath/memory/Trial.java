@@ -100,6 +100,9 @@ final class Trial {
     if (origin.isPod()) {
       return identifyFromPod();
     }
+    if (origin.isProxy()) {
+      return identifyFromProxy();
+    }
     return origin.tunnel() == null ? identifyFromNode() : identifyFromTunnel(origin.tunnel());
   }
 
@@ -188,12 +191,28 @@ final class Trial {
     return here ? null : DropReason.NO_LOCAL_ENDPOINT;
   }
 
+  /** What the kernel itself says on our own devices. */
+  private boolean staysOnLink() {
+    return packet.protocol == Packet.ICMPV6
+        && (packet.isFromLinkLocal() || packet.isFromUnspecified())
+        && packet.isToGroupV6();
+  }
+
+  /** The proxy's packets have the addresses of the flow's ends. */
+  private @Nullable DropReason identifyFromProxy() {
+    if (staysOnLink()) {
+      return DropReason.FORBIDDEN_ICMPV6;
+    }
+    identifySource(packet);
+    if (LoopAddress.isSourceOf(packet)) {
+      return DropReason.INVALID_SOURCE_IP;
+    }
+    identifyDestination(packet);
+    return forgesTunnel() ? DropReason.ENCAPSULATION_PROHIBITED : null;
+  }
+
   private @Nullable DropReason identifyFromNode() {
-    boolean discovers =
-        packet.protocol == Packet.ICMPV6
-            && (packet.isFromLinkLocal() || packet.isFromUnspecified())
-            && packet.isToGroupV6();
-    if (discovers) {
+    if (staysOnLink()) {
       return DropReason.FORBIDDEN_ICMPV6;
     }
     identifySource(packet);
@@ -257,10 +276,18 @@ final class Trial {
 
   /** The receiver's place. */
   int destinationPlace() {
-    LocalEndpoint local = destination;
+    return placeOf(destination, destinationNode);
+  }
+
+  /** The sender's place: what comes from the stack goes back there, whoever's it is. */
+  int sourcePlace() {
+    return origin.isPod() || origin.isStack() ? origin.ifindex() : placeOf(source, sourceNode);
+  }
+
+  private static int placeOf(@Nullable LocalEndpoint local, @Nullable IpAddress node) {
     if (local != null) {
       return local.ifindex();
     }
-    return destinationNode == null ? FlowEntry.STACK : FlowEntry.OVERLAY;
+    return node == null ? FlowEntry.STACK : FlowEntry.OVERLAY;
   }
 }

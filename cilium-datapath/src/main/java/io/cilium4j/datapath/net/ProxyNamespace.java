@@ -34,7 +34,7 @@ import java.util.Optional;
 public final class ProxyNamespace implements AutoCloseable {
 
   /** The device inside. */
-  private static final String INSIDE = "eth0";
+  static final String INSIDE = "eth0";
 
   private static final int LOOPBACK = 1;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -17,34 +16,33 @@ import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.spi.ProxyPlace.Party;
 import io.cilium4j.core.spi.ProxyPlace.Proxied;
-import io.cilium4j.datapath.bpf.BpfFs;
-import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.KernelTest;
-import io.cilium4j.datapath.bpf.SkbContext;
-import io.cilium4j.datapath.bpf.TestRunOptions;
 import io.cilium4j.datapath.ebpf.Meeting.Call;
-import io.cilium4j.datapath.ebpf.TestNode.Pod;
-import io.cilium4j.datapath.memory.Frames;
-import io.cilium4j.datapath.net.InstanceNames;
-import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.ebpf.TwoNodes.Node;
+import io.cilium4j.datapath.ebpf.TwoNodes.Pod;
 import io.cilium4j.datapath.net.Netns;
+import io.cilium4j.datapath.net.Nft;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Real connections that a rule leads through the proxy. */
+/** Real connections that a rule leads through the proxy, with each datapath in turn. */
 @KernelTest
+@ParameterizedClass(name = "in user space: {0}")
+@ValueSource(booleans = {false, true})
 class ProxyKernelIT {
 
   static final int CLIENT = 1001;
@@ -54,17 +52,39 @@ class ProxyKernelIT {
   private static final int SHORT_MILLIS = 200;
 
   @TempDir Path folder;
-  private TestNode node;
+  @Parameter boolean inUserSpace;
+  private TwoNodes nodes;
+  private Node node;
   private Pod client;
   private Pod server;
   private TestProxy proxy;
 
   @BeforeEach
   void start() throws Exception {
-    node = new TestNode(folder, Recording.OFF, Routing.NETWORK, Meeting.LISTENERS);
+    nodes = new TwoNodes(folder, Routing.DIRECT, inUserSpace, Meeting.LISTENERS);
+    node = nodes.first;
     client = node.pod(2, CLIENT, PolicyMapState.ALLOW_ALL);
     server = node.pod(3, SERVER, Meeting.redirected(TrafficDirection.INGRESS, CLIENT));
+    if (inUserSpace) {
+      awaitGuard();
+    }
     proxy = new TestProxy(node.datapath.proxyPlace().orElseThrow());
+  }
+
+  /**
+   * A program that starts holds the sockets of this process for a moment, also one that is closed
+   * just then: nobody starts one any more when the table of the last pod is written.
+   */
+  private void awaitGuard() {
+    Nft nft = Nft.find().orElseThrow();
+    // Both pods in one: their addresses are side by side.
+    String wanted = client.address(IpFamily.IPV6) + "/127";
+    Instant end = Instant.now().plusSeconds(10);
+    while (!node.netns
+        .call(() -> nft.list("inet", "cilium4j_dpnode1_forged").orElse(""))
+        .contains(wanted)) {
+      assertTrue(Instant.now().isBefore(end), "the table of forged sources is not written");
+    }
   }
 
   @AfterEach
@@ -72,13 +92,9 @@ class ProxyKernelIT {
     if (proxy != null) {
       proxy.close();
     }
-    if (node != null) {
-      node.close();
+    if (nodes != null) {
+      nodes.close();
     }
-  }
-
-  private static IpAddress address(Pod pod, IpFamily family) {
-    return family == IpFamily.IPV4 ? pod.v4() : pod.v6();
   }
 
   private void assertProxied(Netns from, Netns at, IpAddress to) throws IOException {
@@ -93,7 +109,7 @@ class ProxyKernelIT {
   @EnumSource(IpFamily.class)
   void podToPod_redirectedAtIngress_goesThroughTheProxyAndTheServerSeesTheClient(IpFamily family)
       throws Exception {
-    assertProxied(client.netns(), server.netns(), address(server, family));
+    assertProxied(client.netns(), server.netns(), server.address(family));
     assertEquals(
         Optional.of(new Proxied(new Party(2, CLIENT), new Party(3, SERVER))),
         proxy.accepted.getLast());
@@ -107,36 +123,9 @@ class ProxyKernelIT {
 
   @ParameterizedTest
   @EnumSource(IpFamily.class)
-  void packetForTheProxy_isAddressedToTheDeviceInside(IpFamily family) {
-    var way = Frames.between(address(client, family), address(server, family));
-    byte[] frame = Frames.bytes(way.tcp(40_000, Meeting.PORT, Frames.SYN));
-    BpfFs pins = BpfFs.open(new InstanceNames(TestNode.INSTANCE).pinFolder());
-    Path pin = pins.subfolder("programs").pin("cil_from_container");
-    try (var program = BpfProgram.openPinned(pin)) {
-      var device = SkbContext.on(client.endpoint().device().hostIfindex());
-      byte[] sent = program.testRun(frame, TestRunOptions.with(device)).data();
-      byte[] inside = node.datapath.proxyPlace().orElseThrow().inside(ProxyKernelIT::deviceAddress);
-      assertArrayEquals(inside, Arrays.copyOf(sent, inside.length));
-    }
-  }
-
-  /** The Ethernet address of the only device of the calling thread's network that has one. */
-  private static byte[] deviceAddress() {
-    try (Netlink links = Netlink.open()) {
-      return links.listLinks("").stream()
-          .filter(link -> !link.name().equals("lo"))
-          .findFirst()
-          .orElseThrow()
-          .mac()
-          .bytes();
-    }
-  }
-
-  @ParameterizedTest
-  @EnumSource(IpFamily.class)
   void podToPod_plainPort_goesPastTheProxy(IpFamily family) throws Exception {
     Meeting met =
-        Meeting.of(client.netns(), server.netns(), address(server, family), Meeting.PLAIN_PORT);
+        Meeting.of(client.netns(), server.netns(), server.address(family), Meeting.PLAIN_PORT);
     assertEquals(Meeting.QUESTION, met.answer());
     assertEquals(List.of(), proxy.accepted);
   }
@@ -145,26 +134,21 @@ class ProxyKernelIT {
   @EnumSource(IpFamily.class)
   void podToPod_redirectedAtBothEnds_goesThroughTheProxyOnce(IpFamily family) throws Exception {
     node.enforce(client, Meeting.redirected(TrafficDirection.EGRESS, SERVER));
-    assertProxied(client.netns(), server.netns(), address(server, family));
+    assertProxied(client.netns(), server.netns(), server.address(family));
   }
 
   @ParameterizedTest
   @EnumSource(IpFamily.class)
   void nodeToPod_redirectedAtIngress_goesThroughTheProxy(IpFamily family) throws Exception {
     node.enforce(server, Meeting.redirected(TrafficDirection.INGRESS, 1));
-    try (Netns here = Netns.current()) {
-      assertProxied(here, server.netns(), address(server, family));
-    }
+    assertProxied(node.netns, server.netns(), server.address(family));
   }
 
   @ParameterizedTest
   @EnumSource(IpFamily.class)
   void podToNode_redirectedAtEgress_goesThroughTheProxy(IpFamily family) throws Exception {
     node.enforce(client, Meeting.redirected(TrafficDirection.EGRESS, 1));
-    try (Netns here = Netns.current()) {
-      assertProxied(
-          client.netns(), here, family == IpFamily.IPV4 ? TestNode.NODE4 : TestNode.NODE6);
-    }
+    assertProxied(client.netns(), node.netns, node.router(family));
   }
 
   @ParameterizedTest
@@ -175,13 +159,13 @@ class ProxyKernelIT {
     long before = refused();
     assertThrows(
         ConnectException.class,
-        () -> Meeting.of(client.netns(), server.netns(), address(server, family), Meeting.PORT));
+        () -> Meeting.of(client.netns(), server.netns(), server.address(family), Meeting.PORT));
     assertTrue(refused() > before);
     Meeting met =
-        Meeting.of(client.netns(), server.netns(), address(server, family), Meeting.PLAIN_PORT);
+        Meeting.of(client.netns(), server.netns(), server.address(family), Meeting.PLAIN_PORT);
     assertEquals(Meeting.QUESTION, met.answer(), "others are untouched");
     proxy = new TestProxy(node.datapath.proxyPlace().orElseThrow());
-    assertProxied(client.netns(), server.netns(), address(server, family));
+    assertProxied(client.netns(), server.netns(), server.address(family));
   }
 
   @ParameterizedTest
@@ -189,7 +173,7 @@ class ProxyKernelIT {
   void connection_openWhenARuleComes_isResetAndNothingMorePasses(IpFamily family) throws Exception {
     node.enforce(server, PolicyMapState.ALLOW_ALL);
     try (Call call =
-        Call.open(client.netns(), server.netns(), address(server, family), Meeting.PORT)) {
+        Call.open(client.netns(), server.netns(), server.address(family), Meeting.PORT)) {
       assertEquals(Meeting.QUESTION, call.ask());
       node.enforce(server, Meeting.redirected(TrafficDirection.INGRESS, CLIENT));
       call.calling().getOutputStream().write(1);
@@ -203,7 +187,7 @@ class ProxyKernelIT {
   @EnumSource(IpFamily.class)
   void connection_throughTheProxy_goesOnWhenTheRuleIsGone(IpFamily family) throws Exception {
     try (Call call =
-        Call.open(client.netns(), server.netns(), address(server, family), Meeting.PORT)) {
+        Call.open(client.netns(), server.netns(), server.address(family), Meeting.PORT)) {
       assertEquals(Meeting.QUESTION, call.ask());
       node.enforce(server, PolicyMapState.ALLOW_ALL);
       assertEquals(Meeting.QUESTION, call.ask());
@@ -219,16 +203,5 @@ class ProxyKernelIT {
         .filter(each -> each.drop().equals(Optional.of(DropReason.PROXY_GONE)))
         .mapToLong(Traffic::packets)
         .sum();
-  }
-
-  @Test
-  void restart_withAProxy_takesItsPlaceOver() throws Exception {
-    node.restart();
-    // Of the process that ended, as its listeners are.
-    proxy.close();
-    proxy = new TestProxy(node.datapath.proxyPlace().orElseThrow());
-    node.enforce(client, PolicyMapState.ALLOW_ALL);
-    node.enforce(server, Meeting.redirected(TrafficDirection.INGRESS, CLIENT));
-    assertProxied(client.netns(), server.netns(), server.v4());
   }
 }

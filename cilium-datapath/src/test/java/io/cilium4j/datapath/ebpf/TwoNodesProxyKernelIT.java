@@ -36,7 +36,10 @@ class TwoNodesProxyKernelIT {
         .flatMap(family ->
             Stream.of(
                     Routing.through(new Tunnel(Tunnel.DEFAULT_PORT, IpFamily.IPV4)), Routing.DIRECT)
-                .map(routing -> Arguments.of(routing, family)));
+                .flatMap(routing ->
+                    Stream.of(
+                        Arguments.of(routing, family, false),
+                        Arguments.of(routing, family, true))));
   }
 
   private static TestProxy proxy(Node node) throws InterruptedException {
@@ -45,9 +48,9 @@ class TwoNodesProxyKernelIT {
 
   @ParameterizedTest
   @MethodSource("ways")
-  void connection_redirectedByBothNodes_goesThroughEachProxyOnce(Routing routing, IpFamily family)
-      throws Exception {
-    try (var nodes = new TwoNodes(folder, routing, false, Meeting.LISTENERS);
+  void connection_redirectedByBothNodes_goesThroughEachProxyOnce(
+      Routing routing, IpFamily family, boolean inUserSpace) throws Exception {
+    try (var nodes = new TwoNodes(folder, routing, inUserSpace, Meeting.LISTENERS);
         TestProxy near = proxy(nodes.first);
         TestProxy far = proxy(nodes.second)) {
       Pod client = nodes.first.pod(10, CLIENT, Meeting.redirected(TrafficDirection.EGRESS, SERVER));
@@ -70,9 +73,9 @@ class TwoNodesProxyKernelIT {
 
   @ParameterizedTest
   @MethodSource("ways")
-  void connection_redirectedByOneNode_goesPastTheOthersProxy(Routing routing, IpFamily family)
-      throws Exception {
-    try (var nodes = new TwoNodes(folder, routing, false, Meeting.LISTENERS);
+  void connection_redirectedByOneNode_goesPastTheOthersProxy(
+      Routing routing, IpFamily family, boolean inUserSpace) throws Exception {
+    try (var nodes = new TwoNodes(folder, routing, inUserSpace, Meeting.LISTENERS);
         TestProxy near = proxy(nodes.first);
         TestProxy far = proxy(nodes.second)) {
       Pod client = nodes.first.pod(10, CLIENT, PolicyMapState.ALLOW_ALL);

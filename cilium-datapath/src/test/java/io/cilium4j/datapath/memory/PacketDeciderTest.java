@@ -292,7 +292,29 @@ class PacketDeciderTest {
           Optional.of(new FlowTrace(FlowTrace.Point.TO_PROXY, FlowTrace.Life.NEW)),
           world.reported.getLast().trace());
       world.put(B, PolicyMapState.ALLOW_ALL);
-      assertReaches(B, world.send(A, frame));
+      assertEquals(new Decision.ToProxy(15_001), world.send(A, frame), "what is there goes on so");
+      assertReaches(B, world.send(A, world.between(A, B).tcp(1001, 80, Frames.SYN)));
+    }
+
+    /** It sends for either end, to the other one. */
+    @ParameterizedTest
+    @EnumSource
+    void decide_fromTheProxy_goesToTheEndThatItIsFor(IpFamily family) {
+      World world = World.open(family);
+      PolicyKey key = PolicyKey.port(TrafficDirection.INGRESS, World.identity(A), Packet.TCP, 80);
+      var http =
+          new PolicyEntry(Verdict.REDIRECTED, PolicyEntry.precedence(0, 100), "http", Auth.NONE, 6);
+      world.put(B, World.policy(key, http));
+      world.listeners(Map.of("http", 15_001));
+      world.send(A, world.between(A, B).tcp(1000, 80, Frames.SYN));
+      assertReaches(B, world.fromProxy(world.between(A, B).tcp(1000, 80, Frames.SYN)));
+      int answer = Frames.SYN | Packet.ACK;
+      assertEquals(
+          new Decision.ToProxy(15_001), world.send(B, world.between(B, A).tcp(80, 1000, answer)));
+      assertReaches(A, world.fromProxy(world.between(B, A).tcp(80, 1000, answer)));
+      world.put(B, PolicyMapState.DENY_ALL);
+      assertDrop(
+          DropReason.POLICY_DENIED, world.fromProxy(world.between(A, B).tcp(1000, 80, Packet.ACK)));
     }
 
     @ParameterizedTest

@@ -160,6 +160,10 @@ final class World {
     return decider.decide(frame, FrameKind.PLAIN, Origin.NODE);
   }
 
+  Decision fromProxy(ByteBuffer frame) {
+    return decider.decide(frame, FrameKind.PLAIN, Origin.PROXY);
+  }
+
   void passSeconds(long seconds) {
     nowNanos += seconds * 1_000_000_000L;
   }

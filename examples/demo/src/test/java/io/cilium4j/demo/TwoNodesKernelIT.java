@@ -71,9 +71,10 @@ class TwoNodesKernelIT {
   }
 
   /** With the proxy, on whose native code the launching command has a say. */
-  @Test
-  void demo_ofOneNode_showsPoliciesAndRequestsAsExpected() throws Exception {
-    String said = run();
+  @ParameterizedTest
+  @ValueSource(strings = {"ebpf", "memory"})
+  void demo_ofOneNode_showsPoliciesAndRequestsAsExpected(String datapath) throws Exception {
+    String said = run("--datapath", datapath);
     assertTrue(said.contains("All 20 pairs as expected."), said);
     assertTrue(said.contains("each decided by the proxy"), said);
   }
