@@ -133,6 +133,17 @@ static __always_inline __u16 charge_flow(const struct scratch *s, __u32 owner, _
 	return ct_charge(owner, family);
 }
 
+/* What begins beside an answer of a service, in the place of its flow, is through no service: its stamp has no
+ * share of the frontend's counter.
+ */
+static __always_inline void forget_service(struct scratch *s)
+{
+	if (s->service || is_unspecified(&s->vip))
+		return;
+	s->near -= near_of(&s->vip);
+	__builtin_memset(&s->vip, 0, sizeof(s->vip));
+}
+
 /* Makes s->fresh the entry of a flow that begins. */
 static __always_inline void begin_flow(struct scratch *s, const struct packet *p, __u32 origin,
 				       enum known known, __u32 reading)
@@ -236,6 +247,7 @@ __noinline int keep_flow(__u32 origin, __u32 question, __u32 known, __u32 readin
 		if (origin == FROM_NODE && s->to.ifindex == PLACE_STACK)
 			return DROP_NO_LOCAL_ENDPOINT;
 	} else {
+		forget_service(s);
 		begin_flow(s, p, origin, known, reading);
 	}
 	/* What has gone through the proxy goes on so, whatever policy says by now. */

@@ -13,9 +13,9 @@ import java.util.List;
 /**
  * {@code struct test_record}: where a packet went.
  *
- * @param ifindex of the endpoint's device that it went to
+ * @param ifindex of the endpoint's device that it went to, or the node's number
  * @param reason of a drop
- * @param endpoint whose policy decided
+ * @param endpoint whose policy decided, or what another node is told of the sender
  */
 record TestRecord(Action action, int ifindex, int reason, int endpoint) {
 
@@ -25,7 +25,9 @@ record TestRecord(Action action, int ifindex, int reason, int endpoint) {
     STACK(1),
     ENDPOINT(2),
     DROP(3),
-    PASS(4);
+    PASS(4),
+    NODE(5),
+    PROXY(6);
 
     private final int number;
 

@@ -5,7 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import io.cilium4j.core.DropReason;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
+import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.RowKey;
@@ -20,10 +24,12 @@ import io.cilium4j.datapath.bpf.SkbContext;
 import io.cilium4j.datapath.bpf.TestRun;
 import io.cilium4j.datapath.bpf.TestRunOptions;
 import io.cilium4j.datapath.bpf.TestRunResult;
+import io.cilium4j.datapath.bpf.TunnelRun;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.ebpf.TwinPackets.Sent;
 import io.cilium4j.datapath.memory.Decision;
 import io.cilium4j.datapath.memory.Origin;
+import io.cilium4j.datapath.memory.Origin.Tunnelled;
 import io.cilium4j.datapath.memory.Twin;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Netlink;
@@ -36,9 +42,11 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,6 +67,9 @@ class TwinKernelIT {
   /** Between packets with a clean memory: the two clocks' seconds are not of one length. */
   private static final int EPISODE = 5000;
 
+  /** Pods may ask a service at the tunnel's port, and may not speak to a node's. */
+  private static final Routing ROUTING = Routing.through(new Tunnel(443, IpFamily.IPV4));
+
   /** Of the Ethernet header the source, in which both write a station of their own. */
   private static final int SOURCE_MAC = 6;
 
@@ -78,20 +89,30 @@ class TwinKernelIT {
   private BpfFs pins;
   private TestRun fromPod;
   private TestRun fromNode;
+  private TunnelRun fromOverlay;
   private BpfMap<Integer, List<TestRecord>> records;
-  private Twin twin = new Twin(TestNode.LIMITS);
+  private BpfMap<Integer, NodeRecord> nodes;
+  private Twin twin = new Twin(TestNode.LIMITS, ROUTING);
 
   @BeforeEach
   void start() {
-    node = new TestNode(folder, Recording.ON);
+    node = new TestNode(folder, Recording.ON, ROUTING);
     pins = BpfFs.open(new InstanceNames(TestNode.INSTANCE).pinFolder());
     fromPod = runner("cil_from_container");
     fromNode = runner("cil_from_host");
+    try (BpfProgram program = program("cil_from_overlay")) {
+      fromOverlay = new TunnelRun(program, 2048);
+    }
     records = TestRecord.open(pins.folder());
+    nodes = BpfMap.openPinned(pins.pin(KernelMaps.NODES), Codec.u32(), NodeRecord.CODEC);
+  }
+
+  private BpfProgram program(String name) {
+    return BpfProgram.openPinned(pins.subfolder("programs").pin(name));
   }
 
   private TestRun runner(String name) {
-    try (BpfProgram program = BpfProgram.openPinned(pins.subfolder("programs").pin(name))) {
+    try (BpfProgram program = program(name)) {
       return program.testRunner(2048);
     }
   }
@@ -99,8 +120,10 @@ class TwinKernelIT {
   @AfterEach
   void stop() {
     records.close();
+    nodes.close();
     fromPod.close();
     fromNode.close();
+    fromOverlay.close();
     node.close();
   }
 
@@ -119,6 +142,9 @@ class TwinKernelIT {
     }
     System.out.println("twin: " + met);
     assertTrue(met.size() > 15, "packets of all fates, and not only " + met);
+    for (String way : List.of(" to a node", " by the tunnel")) {
+      assertTrue(met.keySet().stream().anyMatch(each -> each.contains(way)), () -> "" + met);
+    }
     for (String kind : List.of("asking", "answer", "again", "error", "fragment")) {
       assertTrue(
           met.keySet().stream().anyMatch(each -> each.startsWith(kind + " of a service")),
@@ -158,7 +184,7 @@ class TwinKernelIT {
   private void play(Random random, List<Pod> pods, String name, Map<String, Integer> met)
       throws IOException {
     forget();
-    twin = new Twin(TestNode.LIMITS);
+    twin = new Twin(TestNode.LIMITS, ROUTING);
     var state = new TwinState(random, pods);
     var packets = new TwinPackets(random, pods, state::frontends);
     List<String> told = new ArrayList<>();
@@ -177,7 +203,11 @@ class TwinKernelIT {
             "%s, packet %d: programs %s, user space %s: %s; all of it is in %s"
                 .formatted(name, i, got, wanted, told.getLast(), whole));
       }
-      String kind = sent.what() + (isTranslated(got, sent) ? " of a service" : "");
+      String kind =
+          sent.what()
+              + (isTranslated(got, sent) ? " of a service" : "")
+              + (sent.tunnel() == null ? "" : " by the tunnel")
+              + (got.startsWith("node ") ? " to a node" : "");
       met.merge(kind + " " + got.split(BYTES, -1)[0], 1, Integer::sum);
     }
   }
@@ -210,6 +240,7 @@ class TwinKernelIT {
     node.datapath.prune(RowKind.FRONTEND, Set.of());
     node.datapath.prune(RowKind.ENDPOINT, Set.of(new EndpointKey(2), new EndpointKey(3)));
     node.datapath.prune(RowKind.IPCACHE, Set.of());
+    node.datapath.prune(RowKind.NODE, Set.of());
     TestRecord.take(records);
   }
 
@@ -218,21 +249,18 @@ class TwinKernelIT {
     return "%s from %s: %s"
         .formatted(
             sent.what(),
-            sender == null ? "node" : "pod " + sender.endpoint().id(),
+            sender == null
+                ? Objects.requireNonNullElse(sent.tunnel(), "node").toString()
+                : "pod " + sender.endpoint().id(),
             HexFormat.of().formatHex(sent.frame()));
   }
 
   private String byPrograms(Sent sent, TwinPackets packets) {
-    Pod sender = sent.sender();
-    TestRunResult result =
-        sender == null
-            ? fromNode.run(sent.frame(), TestRunOptions.ONCE)
-            : fromPod.run(
-                sent.frame(),
-                TestRunOptions.with(SkbContext.on(sender.endpoint().device().hostIfindex())));
+    TestRunResult result = run(sent);
     TestRecord went = TestRecord.take(records);
-    if (went.action() == TestRecord.Action.STACK || went.action() == TestRecord.Action.ENDPOINT) {
-      packets.delivered(result.data());
+    switch (went.action()) {
+      case STACK, ENDPOINT, NODE -> packets.delivered(result.data());
+      case DROP, NOTHING, PASS, PROXY -> {}
     }
     return switch (went.action()) {
       case DROP ->
@@ -243,8 +271,33 @@ class TwinKernelIT {
       case ENDPOINT ->
           verdict(
               result, 7, "to %d%s".formatted(went.ifindex(), bytes(result.data(), sent.frame())));
-      case NOTHING, PASS -> "nothing known, returned " + result.retval();
+      case NODE ->
+          verdict(
+              result,
+              7,
+              "node %s as %d%s"
+                  .formatted(
+                      nodeOf(went.ifindex()), went.endpoint(), bytes(result.data(), sent.frame())));
+      case NOTHING, PASS, PROXY -> "nothing known, returned " + result.retval();
     };
+  }
+
+  private TestRunResult run(Sent sent) {
+    Pod sender = sent.sender();
+    if (sender != null) {
+      return fromPod.run(
+          sent.frame(),
+          TestRunOptions.with(SkbContext.on(sender.endpoint().device().hostIfindex())));
+    }
+    Tunnelled tunnel = sent.tunnel();
+    return tunnel == null
+        ? fromNode.run(sent.frame(), TestRunOptions.ONCE)
+        : fromOverlay.run(sent.frame(), tunnel.identity(), tunnel.node().bytes());
+  }
+
+  /** The address of a node's number. */
+  private @Nullable IpAddress nodeOf(int number) {
+    return nodes.lookup(number).orElseThrow().address();
   }
 
   /** Where there is no receiver, the last one asked may be told or none. */
@@ -286,7 +339,9 @@ class TwinKernelIT {
   private String byTwin(Sent sent) {
     Pod sender = sent.sender();
     Origin origin =
-        sender == null ? Origin.NODE : new Origin(sender.endpoint().device().hostIfindex());
+        sender == null
+            ? new Origin(0, sent.tunnel())
+            : new Origin(sender.endpoint().device().hostIfindex());
     Twin.Outcome outcome = twin.decide(sent.frame(), origin);
     String bytes = bytes(outcome.frame(), sent.frame());
     return switch (outcome.decision()) {

@@ -5,6 +5,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
+import io.cilium4j.datapath.memory.Origin.Tunnelled;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,10 +24,16 @@ final class TwinPackets {
   /**
    * A packet and where it comes in.
    *
-   * @param sender null for the node
+   * @param sender null for the node, and for the tunnel
+   * @param tunnel what that says of it; null if it comes by none
    */
   @SuppressWarnings("ArrayRecordComponent") // Sent, and compared by nobody.
-  record Sent(byte[] frame, @Nullable Pod sender, String what) {}
+  record Sent(byte[] frame, @Nullable Pod sender, String what, @Nullable Tunnelled tunnel) {
+
+    Sent(byte[] frame, @Nullable Pod sender, String what) {
+      this(frame, sender, what, null);
+    }
+  }
 
   private static final int TCP = 6;
   private static final int UDP = 17;
@@ -93,7 +100,21 @@ final class TwinPackets {
           default -> plain(v4);
         };
     history.sent(sent);
-    return random.nextInt(4) == 0 ? mutated(sent) : sent;
+    Sent shown = random.nextInt(4) == 0 ? mutated(sent) : sent;
+    boolean tunnelled = shown.sender == null && oneIn(2);
+    return tunnelled ? new Sent(shown.frame, null, shown.what, tunnel(shown.frame)) : shown;
+  }
+
+  /** Mostly the node and the identity that go with the sender's address, so that flows go on. */
+  private Tunnelled tunnel(byte[] frame) {
+    boolean v4 = TwinHistory.isIp(frame, true);
+    int at = Math.min(v4 ? 29 : 37, frame.length - 1);
+    int last = frame[at] & 0xff;
+    List<IpAddress> nodes = TwinState.TUNNEL_NODES;
+    IpAddress node =
+        oneIn(10) ? any(TwinState.REMOTES4) : oneIn(10) ? any(nodes) : nodes.get(last % 2);
+    List<Integer> keys = TwinState.KEYS;
+    return new Tunnelled(node, oneIn(6) ? any(keys) : keys.get(last % 2));
   }
 
   private <T> T any(List<T> of) {
@@ -132,6 +153,7 @@ final class TwinPackets {
     }
     if (v4) {
       all.addAll(TwinState.REMOTES4);
+      all.addAll(TwinState.TUNNEL_NODES);
       all.addAll(TwinState.VIPS4);
       all.addAll(TwinState.VIPS4);
       for (String text :

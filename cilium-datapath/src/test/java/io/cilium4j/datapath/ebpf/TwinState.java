@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
@@ -16,6 +17,7 @@ import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.IpcacheRow;
+import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.core.state.Change;
@@ -24,6 +26,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 
 /** Changes of state between the packets of {@link TwinPackets}, made from a seed. */
@@ -43,6 +46,17 @@ final class TwinState {
           PacketsUnderChange.REMOTE6.plus(1),
           IpAddress.parse("2001:db8:51::9"));
 
+  /** Where tunnels end; only the first two are ever nodes'. */
+  static final List<IpAddress> TUNNEL_NODES =
+      List.of(
+          IpAddress.parse("192.0.2.11"),
+          IpAddress.parse("192.0.2.12"),
+          IpAddress.parse("192.0.2.13"));
+
+  /** What tunnels say of senders: mostly one of the first two. */
+  static final List<Integer> KEYS =
+      List.of(1777, 1778, PacketsUnderChange.A, 6, 7, 2, 1, 0, 1 << 24 | 7, 2 << 24 | 1);
+
   static final List<IpAddress> VIPS4 =
       List.of(IpAddress.parse("172.20.0.9"), IpAddress.parse("172.20.0.10"));
 
@@ -53,10 +67,10 @@ final class TwinState {
   private static final int OTHER = PacketsUnderChange.OTHER;
 
   private static final List<Integer> IDENTITIES =
-      List.of(PacketsUnderChange.A, PacketsUnderChange.B, GUEST, OTHER, 1777, 1, 2, 0, 13);
+      List.of(PacketsUnderChange.A, PacketsUnderChange.B, GUEST, OTHER, 1777, 1778, 1, 2, 6, 0, 13);
 
   /** Of what is beyond this node: of prefixes, and of pods. */
-  private static final List<Integer> BEYOND = List.of(GUEST, OTHER, 1777, 1778);
+  private static final List<Integer> BEYOND = List.of(GUEST, OTHER, 1777, 1778, 1777, 1778, 6, 7);
 
   private static final List<Integer> PROTOCOLS = List.of(6, 6, 17, 1, 58, 132, 50);
   private static final List<Integer> PORTS = List.of(80, 443, 53, 40000, 8, 128, 13, 3, 1, 2);
@@ -94,6 +108,14 @@ final class TwinState {
     for (Pod pod : pods) {
       rows.add(row(pod, PolicyMapState.ALLOW_ALL, false));
     }
+    for (int i = 0; i < 2; i++) {
+      rows.add(node(i));
+      IpAddress address = TUNNEL_NODES.get(i);
+      int remoteNode = ReservedIdentity.REMOTE_NODE.id();
+      rows.add(behind(IpPrefix.host(address), remoteNode, address));
+      rows.add(behind(IpPrefix.host(REMOTES4.get(1 + i)), 1777 + i, address));
+      rows.add(behind(IpPrefix.host(REMOTES6.get(1 + i)), 1777 + i, address));
+    }
     for (boolean v4 : List.of(true, false)) {
       IpAddress vip = (v4 ? VIPS4 : VIPS6).getFirst();
       rows.add(frontend(vip, Protocol.TCP, 80));
@@ -119,9 +141,25 @@ final class TwinState {
     return changes;
   }
 
+  private static IpcacheRow behind(IpPrefix prefix, int identity, IpAddress node) {
+    return new IpcacheRow(new IpcacheEntry(prefix, identity, Optional.of(node)));
+  }
+
+  /** A row without prefixes, which would be routed. */
+  private NodeRow node(int index) {
+    IpAddress address = TUNNEL_NODES.get(index);
+    int mtu = random.nextInt(3) == 0 ? 80 : 0;
+    return new NodeRow("node" + index, List.of(address), List.of(), Optional.of(address), mtu);
+  }
+
   private List<Change<RowKey, Row>> step() {
-    return switch (random.nextInt(14)) {
+    return switch (random.nextInt(18)) {
       case 0 -> RowChanges.put(new IpcacheRow(prefix(), any(BEYOND)));
+      case 14, 15, 16 -> RowChanges.put(behind(prefix(), any(BEYOND), any(TUNNEL_NODES)));
+      case 17 -> {
+        NodeRow node = node(random.nextInt(2));
+        yield random.nextBoolean() ? RowChanges.put(node) : RowChanges.remove(node);
+      }
       case 1 -> RowChanges.remove(new IpcacheRow(prefix(), 0));
       case 2, 3 -> RowChanges.put(frontend());
       case 4, 5, 12, 13 -> RowChanges.put(changedFrontend());

@@ -4,6 +4,8 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
+import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
@@ -18,9 +20,20 @@ public final class Twin {
 
   /** One that knows nothing, on the machine's own clock. */
   public Twin(Limits limits) {
+    this(limits, Routing.NETWORK);
+  }
+
+  /** As above, on a node that reaches others so. */
+  public Twin(Limits limits, Routing routing) {
     this.limits = limits;
     this.decider =
-        new PacketDecider(System::nanoTime, _ -> {}, new Counters(), limits.conntrackEntries());
+        new PacketDecider(
+            System::nanoTime,
+            _ -> {},
+            new Counters(),
+            limits.conntrackEntries(),
+            NoBackendResponse.REJECT,
+            routing.tunnel());
   }
 
   /** Brings its state in line with a batch. */
@@ -45,6 +58,9 @@ public final class Twin {
         FrameRewriter.decrementHopLimit(view);
       }
       FrameRewriter.readdress(view, endpoint.device().podMac(), endpoint.device().hostMac());
+    }
+    if (decision instanceof Decision.ToNode to && to.routed()) {
+      FrameRewriter.decrementHopLimit(view);
     }
     if (decision instanceof Decision.Drop drop && drop.refusal().isPresent()) {
       Refusal refusal = drop.refusal().get();
