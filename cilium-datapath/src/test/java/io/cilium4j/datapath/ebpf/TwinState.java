@@ -66,11 +66,32 @@ final class TwinState {
   private static final int GUEST = PacketsUnderChange.GUEST;
   private static final int OTHER = PacketsUnderChange.OTHER;
 
+  /** A node's as ipcache may have it: of an identity of its own. */
+  private static final int OTHER_NODE = 2 << 24 | 1;
+
+  /** Also of everybody, of the cluster, of the world and of remote nodes. */
   private static final List<Integer> IDENTITIES =
-      List.of(PacketsUnderChange.A, PacketsUnderChange.B, GUEST, OTHER, 1777, 1778, 1, 2, 6, 0, 13);
+      List.of(
+          PacketsUnderChange.A,
+          PacketsUnderChange.B,
+          GUEST,
+          OTHER,
+          1777,
+          1778,
+          OTHER_NODE,
+          1,
+          2,
+          6,
+          0,
+          ReservedIdentity.AGGREGATE_CLUSTER.id(),
+          ReservedIdentity.AGGREGATE_CLUSTER.id(),
+          ReservedIdentity.AGGREGATE_WORLD.id(),
+          ReservedIdentity.AGGREGATE_WORLD.id(),
+          ReservedIdentity.AGGREGATE_REMOTE_NODE.id());
 
   /** Of what is beyond this node: of prefixes, and of pods. */
-  private static final List<Integer> BEYOND = List.of(GUEST, OTHER, 1777, 1778, 1777, 1778, 6, 7);
+  private static final List<Integer> BEYOND =
+      List.of(GUEST, OTHER, 1777, 1778, 1777, 1778, 6, 7, OTHER_NODE);
 
   private static final List<Integer> PROTOCOLS = List.of(6, 6, 17, 1, 58, 132, 50);
   private static final List<Integer> PORTS = List.of(80, 443, 53, 40000, 8, 128, 13, 3, 1, 2);
@@ -259,7 +280,7 @@ final class TwinState {
       if (random.nextInt(3) > 0) {
         builder.putAll(direction, PolicyEntry.allow(random.nextInt(3)));
       }
-      int count = random.nextInt(5);
+      int count = random.nextInt(9);
       for (int i = 0; i < count; i++) {
         builder.put(key(direction), entry());
       }
@@ -267,20 +288,24 @@ final class TwinState {
     return builder.build();
   }
 
+  /** Of few priorities, so that entries of one and of everybody's meet on equal terms too. */
   private PolicyEntry entry() {
-    int cookie = random.nextInt(3);
+    int priority = random.nextInt(3);
     return switch (random.nextInt(6)) {
-      case 0, 1 -> PolicyEntry.deny(cookie);
+      case 0, 1 -> entry(Verdict.DENIED, priority, PolicyEntry.DENY_BYTE, "");
       // To a listener that no proxy has: both deny.
-      case 2 ->
-          new PolicyEntry(
-              Verdict.REDIRECTED,
-              PolicyEntry.precedence(0, 100),
-              "http",
-              PolicyEntry.Auth.NONE,
-              cookie);
-      default -> PolicyEntry.allow(cookie);
+      case 2 -> entry(Verdict.REDIRECTED, priority, 100, "http");
+      default -> entry(Verdict.ALLOWED, priority, PolicyEntry.ALLOW_BYTE, "");
     };
+  }
+
+  private PolicyEntry entry(Verdict verdict, int priority, int kind, String listener) {
+    return new PolicyEntry(
+        verdict,
+        PolicyEntry.precedence(priority, kind),
+        listener,
+        PolicyEntry.Auth.NONE,
+        random.nextInt(3));
   }
 
   private PolicyKey key(TrafficDirection direction) {
