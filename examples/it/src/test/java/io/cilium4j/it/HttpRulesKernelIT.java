@@ -30,9 +30,9 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Rules on requests, enforced by an agent with its datapath and its proxy. */
 class HttpRulesKernelIT {
@@ -207,9 +207,10 @@ class HttpRulesKernelIT {
     }
   }
 
-  @Test
-  void rules_whereThereIsNoProxy_refuseEverythingAndAreNamed() throws Exception {
-    try (var lab = new Lab("iti", "memory", 32)) {
+  @ParameterizedTest
+  @ValueSource(strings = {"ebpf", "memory"})
+  void rules_whereThereIsNoProxy_refuseEverythingAndAreNamed(String datapath) throws Exception {
+    try (var lab = new Lab("iti", datapath, 32, false)) {
       lab.agent().start();
       lab.pod("alice");
       Endpoint bob = lab.pod("bob");

@@ -44,22 +44,33 @@ final class Lab implements AutoCloseable {
    * @param octet keeps the addresses of labs apart, 0 to 255
    */
   Lab(String instance, String datapath, int octet) throws IOException {
+    this(instance, datapath, octet, true);
+  }
+
+  /** One whose agent decides no requests, or as the other. */
+  Lab(String instance, String datapath, int octet, boolean l7Proxy) throws IOException {
     requireKernel();
     this.instance = instance;
     this.datapath = datapath;
     this.octet = octet;
     this.folder = Files.createTempDirectory("cilium4j-it-" + instance);
     Files.createDirectory(manifests());
-    this.agent = newAgent(instance, datapath, octet, folder);
+    this.agent = newAgent(instance, datapath, octet, folder, l7Proxy);
   }
 
   static Agent newAgent(String instance, String datapath, int octet, Path folder) {
+    return newAgent(instance, datapath, octet, folder, true);
+  }
+
+  private static Agent newAgent(
+      String instance, String datapath, int octet, Path folder, boolean l7Proxy) {
     return Agent.builder()
         .instance(instance)
         .datapath(datapath)
         .stateFolder(folder.resolve("state"))
         .manifests(folder.resolve("manifests"))
         .podCidrs(podCidr4(octet), podCidr6(octet))
+        .l7Proxy(l7Proxy)
         .build();
   }
 
