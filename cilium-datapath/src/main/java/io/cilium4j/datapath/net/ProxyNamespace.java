@@ -73,7 +73,8 @@ public final class ProxyNamespace implements AutoCloseable {
     Optional<Link> present = node.linkByName(name);
     if (present.isPresent()) {
       Link found = present.get();
-      if (!found.kind().equals("veth") || !manifest.holds(found)) {
+      boolean isOurs = manifest.holds(found) || leadsInto(file, found);
+      if (!found.kind().equals("veth") || !isOurs) {
         throw new DatapathException(
             "device "
                 + name
@@ -107,6 +108,21 @@ public final class ProxyNamespace implements AutoCloseable {
     }
   }
 
+  /** Whether a device's peer is in our namespace: the manifest may be damaged. */
+  private static boolean leadsInto(Path file, Link found) {
+    if (!Netns.exists(file)) {
+      return false;
+    }
+    try (Netns netns = Netns.open(file);
+        Netlink links = Netlink.open(netns)) {
+      return peer(links, found).isPresent();
+    }
+  }
+
+  private static Optional<Link> peer(Netlink inside, Link found) {
+    return inside.linkByName(INSIDE).filter(link -> link.index() == found.peerIndex());
+  }
+
   private static Optional<ProxyNamespace> takeOver(
       Netlink node, DeviceManifest manifest, Path file, Link found) {
     if (!Netns.exists(file)) {
@@ -114,8 +130,7 @@ public final class ProxyNamespace implements AutoCloseable {
     }
     Netns netns = Netns.open(file);
     try (Netlink links = Netlink.open(netns)) {
-      Optional<Link> peer =
-          links.linkByName(INSIDE).filter(link -> link.index() == found.peerIndex());
+      Optional<Link> peer = peer(links, found);
       if (peer.isEmpty()) {
         netns.close();
         return Optional.empty();
