@@ -4,6 +4,7 @@ package io.cilium4j.datapath.net;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.datapath.bpf.SystemCallException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -91,7 +92,7 @@ final class ForgedSources implements AutoCloseable {
    * Follows the log in the calling thread's namespace; no table is written yet.
    *
    * @param owner a number that no other instance of the namespace has
-   * @throws io.cilium4j.datapath.bpf.SystemCallException if the kernel has no such sockets
+   * @throws SystemCallException if the kernel has no such sockets
    */
   ForgedSources(Nft nft, InstanceNames names, int owner, SourceGuard.Listener listener) {
     this.table = new NftTable(nft, "cilium4j_" + names.instance() + "_forged");
@@ -154,7 +155,11 @@ final class ForgedSources implements AutoCloseable {
   }
 
   private void run() {
-    log.ask(configuration(group));
+    try {
+      log.ask(configuration(group));
+    } catch (SystemCallException e) {
+      LOG.warn("forged sources are dropped and not told error=\"{}\"", e.getMessage());
+    }
     while (!closed) {
       try {
         log.await(PATIENCE);
@@ -196,6 +201,11 @@ final class ForgedSources implements AutoCloseable {
         LOG.warn("the table of forged sources was changed, and is as it was");
       }
     } catch (DatapathException e) {
+      synchronized (this) {
+        if (wanted == null) {
+          wanted = next; // When it is mended next.
+        }
+      }
       LOG.warn(
           "forged sources are not told, and not kept from the node itself error=\"{}\"",
           e.getMessage());
