@@ -39,7 +39,7 @@ class DropReasonTest {
   @Test
   void toString_everyNumberOfTheField_isTheFieldsText() throws IOException {
     Path list = Path.of("../../shared/reference/drop-reasons.txt");
-    assumeTrue(Files.exists(list));
+    assumeTrue(Files.exists(list), "Cilium's list of reasons is not at hand");
     Map<Integer, String> texts = new HashMap<>();
     Matcher line =
         Pattern.compile("^ *(\\d+) (.*?) *(?:\\[\\w+])?$", Pattern.MULTILINE)

@@ -32,7 +32,7 @@ final class LayoutNumber {
       if (match.matches() && Integer.parseInt(match.group(1)) > PRESENT) {
         throw new DatapathException(
             ("%s has maps of layout %s, and this version knows up to %d: start the newer version,"
-                    + " or remove what it left by 'cilium cleanup'")
+                    + " or run its 'cilium cleanup' first")
                 .formatted(pins.folder(), match.group(1), PRESENT));
       }
     }

@@ -115,7 +115,7 @@ class LayoutMigrationKernelIT extends PacketsUnderChange {
     assertEquals(
         pins.folder()
             + " has maps of layout 3, and this version knows up to 2: start the newer version,"
-            + " or remove what it left by 'cilium cleanup'",
+            + " or run its 'cilium cleanup' first",
         refused.getMessage());
     assertEquals(before, pins.list());
     pins.remove("layout-3");
