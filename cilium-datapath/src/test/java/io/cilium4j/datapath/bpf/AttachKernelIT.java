@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.datapath.net.OpenFiles;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -176,13 +177,13 @@ class AttachKernelIT {
     try (RingBuffer warm = RingBuffer.open(object, "c4j_events", data -> {})) {
       assertEquals(0, warm.failures());
     }
-    long before = Seam.openDescriptors();
+    OpenFiles open = OpenFiles.now();
     long start = System.nanoTime();
     for (int i = 0; i < 50; i++) {
       RingBuffer.open(object, "c4j_events", data -> {}).close();
     }
     assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(5));
-    assertEquals(before, Seam.openDescriptors());
+    open.assertNoMore();
   }
 
   @Test
@@ -254,12 +255,11 @@ class AttachKernelIT {
 
   @Test
   void ringBuffer_ofAnotherKindOfMap_isRefused() {
-    long before = Seam.openDescriptors();
+    OpenFiles open = OpenFiles.now();
     BpfException refused =
         assertThrows(BpfException.class, () -> RingBuffer.open(object, "c4j_array", data -> {}));
     assertTrue(String.valueOf(refused.getMessage()).contains("no ring buffer"));
-    // Fewer is no leak: the JVM may close files of its own meanwhile.
-    assertTrue(Seam.openDescriptors() <= before);
+    open.assertNoMore();
   }
 
   @Test

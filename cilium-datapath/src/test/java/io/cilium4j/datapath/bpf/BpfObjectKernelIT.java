@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.datapath.net.OpenFiles;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -203,11 +204,11 @@ class BpfObjectKernelIT {
   @Test
   void close_athousandTimes_leavesNoDescriptor() {
     cycle(); // whatever is opened once
-    long before = Seam.openDescriptors();
+    OpenFiles open = OpenFiles.now();
     for (int i = 0; i < 1000; i++) {
       cycle();
     }
-    assertEquals(before, Seam.openDescriptors());
+    open.assertNoMore();
   }
 
   private static void cycle() {

@@ -14,6 +14,7 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -191,7 +192,7 @@ class EbpfDatapathKernelIT {
   private static int transfer(Netns from, Netns to, IpAddress address, int bytes)
       throws IOException {
     try (ServerSocket listener =
-        to.call(() -> new ServerSocket(PORT, 1, address.toInetAddress()))) {
+        KernelTests.bound(to, () -> new ServerSocket(PORT, 1, address.toInetAddress()))) {
       Thread.ofVirtual().start(() -> send(listener, bytes));
       return from.call(() -> {
         try (Socket socket = new Socket()) {
@@ -219,7 +220,8 @@ class EbpfDatapathKernelIT {
 
   private static boolean udp(Netns from, Netns to, IpAddress address, int bytes)
       throws IOException {
-    try (DatagramSocket echo = to.call(() -> new DatagramSocket(PORT, address.toInetAddress()))) {
+    try (DatagramSocket echo =
+        KernelTests.bound(to, () -> new DatagramSocket(PORT, address.toInetAddress()))) {
       Thread.ofVirtual().start(() -> echo(echo));
       return from.call(() -> {
         try (DatagramSocket socket = new DatagramSocket()) {

@@ -20,6 +20,7 @@ import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InterfaceAddress;
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
@@ -295,7 +296,7 @@ class FromNetworkKernelIT {
     try (Netlink links = Netlink.open(node.outside())) {
       links.ensureAddress(1, InterfaceAddress.host(source), DuplicateCheck.SKIP);
       try (DatagramSocket receiver =
-              at.call(() -> new DatagramSocket(PORT, target.toInetAddress()));
+              KernelTests.bound(at, () -> new DatagramSocket(PORT, target.toInetAddress()));
           DatagramSocket sender =
               node.outside().call(() -> new DatagramSocket(0, source.toInetAddress()))) {
         receiver.setSoTimeout(millis);

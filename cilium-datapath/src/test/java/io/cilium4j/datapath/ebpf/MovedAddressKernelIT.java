@@ -19,6 +19,7 @@ import io.cilium4j.core.spi.Row.NodeRow;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TwoNodes.Node;
 import io.cilium4j.datapath.ebpf.TwoNodes.Pod;
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -107,7 +108,7 @@ class MovedAddressKernelIT {
       this.name = name;
       this.number = number;
       this.targets = targets;
-      this.socket = netns.call(() -> new DatagramSocket(PORT));
+      this.socket = KernelTests.bound(netns, () -> new DatagramSocket(PORT));
       Thread.ofPlatform().daemon().name(name + " sends").start(this::send);
       Thread.ofPlatform().daemon().name(name + " receives").start(this::receive);
     }

@@ -19,6 +19,7 @@ import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.BpfLink;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
+import io.cilium4j.datapath.net.KernelTests;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.DatagramPacket;
@@ -68,8 +69,8 @@ class SocketServicesKernelIT {
       Pod pod = node.pod(2 + i, 1001, PolicyMapState.ALLOW_ALL);
       pods.add(pod);
       int number = i;
-      ServerSocket tcp = pod.netns().call(() -> new ServerSocket(TARGET));
-      DatagramSocket udp = pod.netns().call(() -> new DatagramSocket(TARGET));
+      ServerSocket tcp = KernelTests.bound(pod.netns(), () -> new ServerSocket(TARGET));
+      DatagramSocket udp = KernelTests.bound(pod.netns(), () -> new DatagramSocket(TARGET));
       open.add(tcp);
       open.add(udp);
       Thread.ofPlatform().daemon().start(() -> serve(tcp, number));

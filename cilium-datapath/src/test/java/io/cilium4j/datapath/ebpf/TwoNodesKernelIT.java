@@ -27,6 +27,7 @@ import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TwoNodes.Node;
 import io.cilium4j.datapath.ebpf.TwoNodes.Pod;
 import io.cilium4j.datapath.memory.Frames;
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;
@@ -94,7 +95,8 @@ class TwoNodesKernelIT {
 
   private static DatagramSocket udp(Netns netns, IpAddress address, int port) throws IOException {
     DatagramSocket socket =
-        netns.call(() -> new DatagramSocket(new InetSocketAddress(address.toInetAddress(), port)));
+        KernelTests.bound(
+            netns, () -> new DatagramSocket(new InetSocketAddress(address.toInetAddress(), port)));
     socket.setSoTimeout(PATIENCE_MILLIS);
     return socket;
   }
@@ -172,7 +174,8 @@ class TwoNodesKernelIT {
       byte[] data = new byte[20_000_000];
       new Random(1).nextBytes(data);
       try (ServerSocket server =
-          b.netns().call(() -> new ServerSocket(PORT, 5, b.address(family).toInetAddress()))) {
+          KernelTests.bound(
+              b.netns(), () -> new ServerSocket(PORT, 5, b.address(family).toInetAddress()))) {
         var received =
             new FutureTask<>(() -> {
               try (Socket socket = server.accept()) {

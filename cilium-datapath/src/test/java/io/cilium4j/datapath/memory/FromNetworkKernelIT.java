@@ -16,6 +16,7 @@ import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.datapath.memory.PodTraffic.Place;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InterfaceAddress;
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Nft;
 import io.cilium4j.datapath.net.Sysctl;
@@ -167,7 +168,8 @@ class FromNetworkKernelIT {
     var own = InterfaceAddress.host(source);
     try (Netlink links = Netlink.open(traffic.at(Place.OUTSIDE))) {
       links.ensureAddress(1, own, DuplicateCheck.SKIP);
-      try (DatagramSocket server = traffic.at(receiver).call(() -> new DatagramSocket(target));
+      try (DatagramSocket server =
+              KernelTests.bound(traffic.at(receiver), () -> new DatagramSocket(target));
           DatagramSocket client =
               traffic.at(Place.OUTSIDE).call(() -> new DatagramSocket(0, source.toInetAddress()))) {
         server.setSoTimeout(millis);

@@ -20,6 +20,7 @@ import io.cilium4j.datapath.memory.PodTraffic.Place;
 import io.cilium4j.datapath.net.FrameBatch;
 import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netlink;
+import io.cilium4j.datapath.net.OpenFiles;
 import io.cilium4j.datapath.net.PacketSocket;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -157,7 +158,8 @@ class MemoryDatapathKernelIT {
     Arrays.fill(bytes, 0, 6, (byte) 0xff);
     InetSocketAddress address =
         new InetSocketAddress(Place.NODE.address(IpFamily.IPV4).toInetAddress(), 9000);
-    try (DatagramSocket server = traffic.at(Place.NODE).call(() -> new DatagramSocket(address));
+    try (DatagramSocket server =
+            KernelTests.bound(traffic.at(Place.NODE), () -> new DatagramSocket(address));
         Netlink links = Netlink.open(traffic.at(Place.POD_A));
         PacketSocket pod =
             PacketSocket.open(
@@ -240,11 +242,11 @@ class MemoryDatapathKernelIT {
   @Test
   void openAndClose_again_leavesNoDescriptor() throws Exception {
     traffic.restart();
-    long before = KernelTests.openDescriptors();
+    OpenFiles open = OpenFiles.now();
     for (int i = 0; i < 5; i++) {
       traffic.restart();
     }
-    assertEquals(before, KernelTests.openDescriptors());
+    open.assertNoMore();
   }
 
   @Test

@@ -72,7 +72,8 @@ class NodeBoundaryKernelIT {
   void podThatMaySendNothing_toAllStations_reachesNoSocketOfTheNode() throws Exception {
     traffic.apply(PolicyMapState.DENY_ALL, PolicyMapState.DENY_ALL);
     var all = new MacAddress((1L << 48) - 1);
-    try (DatagramSocket server = traffic.at(Place.NODE).call(() -> new DatagramSocket(PORT))) {
+    try (DatagramSocket server =
+        KernelTests.bound(traffic.at(Place.NODE), () -> new DatagramSocket(PORT))) {
       for (String source : List.of("0.0.0.0", "10.8.0.5", "127.0.0.1")) {
         for (String destination :
             List.of("255.255.255.255", "224.0.0.1", "10.8.0.1", "127.0.0.1", "0.0.0.0")) {
@@ -114,7 +115,8 @@ class NodeBoundaryKernelIT {
   private void assertArrives(Place from, Place to, IpFamily family, int bytes) throws Exception {
     var target = new InetSocketAddress(to.address(family).toInetAddress(), PORT);
     Instant end = Instant.now().plus(Duration.ofSeconds(20));
-    try (DatagramSocket server = traffic.at(to).call(() -> new DatagramSocket(target));
+    try (DatagramSocket server =
+            KernelTests.bound(traffic.at(to), () -> new DatagramSocket(target));
         DatagramSocket client = traffic.at(from).call(() -> new DatagramSocket())) {
       server.setSoTimeout(200);
       while (true) {

@@ -285,7 +285,8 @@ final class PodTraffic implements AutoCloseable {
 
   ServerSocket listen(Place place, IpFamily family) throws IOException {
     var server =
-        at(place).call(() -> new ServerSocket(PORT, 5, place.address(family).toInetAddress()));
+        KernelTests.bound(
+            at(place), () -> new ServerSocket(PORT, 5, place.address(family).toInetAddress()));
     server.setSoTimeout(PATIENCE_MILLIS);
     return server;
   }
@@ -310,7 +311,7 @@ final class PodTraffic implements AutoCloseable {
     var target = new InetSocketAddress(to.address(family).toInetAddress(), PORT);
     byte[] data = new byte[DATAGRAM_BYTES];
     new Random(2).nextBytes(data);
-    try (DatagramSocket server = at(to).call(() -> new DatagramSocket(target));
+    try (DatagramSocket server = KernelTests.bound(at(to), () -> new DatagramSocket(target));
         DatagramSocket client = at(from).call(() -> new DatagramSocket())) {
       server.setSoTimeout(timeoutMillis);
       client.setSoTimeout(timeoutMillis);

@@ -11,6 +11,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.datapath.memory.PodTraffic.Place;
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Sysctl;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -95,7 +96,8 @@ class ReversePathKernelIT {
   private void assertDeaf() throws Exception {
     var everybody = InetAddress.getByName("255.255.255.255");
     traffic.apply(World.only(TrafficDirection.INGRESS), PolicyMapState.ALLOW_ALL);
-    try (DatagramSocket server = traffic.at(Place.NODE).call(() -> new DatagramSocket(PORT));
+    try (DatagramSocket server =
+            KernelTests.bound(traffic.at(Place.NODE), () -> new DatagramSocket(PORT));
         DatagramSocket client = traffic.at(Place.POD_A).call(() -> new DatagramSocket())) {
       server.setSoTimeout(DENIED_MILLIS);
       client.setBroadcast(true);

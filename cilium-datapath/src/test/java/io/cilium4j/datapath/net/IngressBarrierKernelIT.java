@@ -35,7 +35,7 @@ class IngressBarrierKernelIT {
       int right = netlink.linkByName("right").orElseThrow().index();
       netlink.setUp(left);
       netlink.setUp(right);
-      try (DatagramSocket server = netns.call(() -> new DatagramSocket(PORT));
+      try (DatagramSocket server = KernelTests.bound(netns, () -> new DatagramSocket(PORT));
           PacketSocket tap = PacketSocket.open(netns, left);
           PacketSocket sender = PacketSocket.open(netns, right);
           IngressBarrier barrier = netns.call(() -> new IngressBarrier(new InstanceNames("it")));

@@ -5,10 +5,9 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.datapath.bpf.Errno;
 import io.cilium4j.datapath.bpf.SystemCallException;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.net.BindException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 
@@ -39,6 +38,25 @@ public final class KernelTests {
   }
 
   /**
+   * Opens a socket inside a namespace, at a port of the test's own choice. A process that somebody
+   * starts has a copy of every open socket until it runs its program, so that a port that was just
+   * closed may be taken for a moment.
+   */
+  public static <S> S bound(Netns netns, Netns.Action<S, IOException> open) throws IOException {
+    long end = System.nanoTime() + 10_000_000_000L;
+    while (true) {
+      try {
+        return netns.call(open);
+      } catch (BindException e) {
+        if (System.nanoTime() > end) {
+          throw e;
+        }
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  /**
    * Waits until the kernel has noted that a device is connected, which it does in a thread of its
    * own; what is sent by it before is lost.
    */
@@ -47,13 +65,6 @@ public final class KernelTests {
     while (!links.linkByIndex(ifindex).orElseThrow().isRunning()) {
       Assertions.assertTrue(System.nanoTime() < end, "device " + ifindex + " is not connected");
       Thread.onSpinWait();
-    }
-  }
-
-  /** How many descriptors this process has open. */
-  public static long openDescriptors() throws IOException {
-    try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
-      return all.count();
     }
   }
 

@@ -256,7 +256,7 @@ class NetlinkKernelIT {
   void thousandPairs_createdAndDeleted_leaveNoLinkAndNoDescriptor() throws Exception {
     // Once beforehand, so that what the JVM opens lazily is open.
     hostLink.deleteLink(hostLink.createVeth(PAIR, pod).index());
-    long descriptors = KernelTests.openDescriptors();
+    OpenFiles open = OpenFiles.now();
     int links = hostLink.listLinks("").size() + podLink.listLinks("").size();
     for (int i = 0; i < 1000; i++) {
       try (Netns opened = Netns.open(pod.path());
@@ -266,7 +266,7 @@ class NetlinkKernelIT {
       }
     }
     assertEquals(links, hostLink.listLinks("").size() + podLink.listLinks("").size());
-    assertEquals(descriptors, KernelTests.openDescriptors());
+    open.assertNoMore();
   }
 
   @Test

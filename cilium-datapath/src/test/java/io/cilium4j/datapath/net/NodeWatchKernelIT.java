@@ -324,7 +324,7 @@ class NodeWatchKernelIT {
   @Test
   void openedAndClosed_leavesNoDescriptorAndNoThread() throws Exception {
     watch(_ -> {}).close();
-    long before = KernelTests.openDescriptors();
+    OpenFiles open = OpenFiles.now();
     var watches = new ArrayList<NodeWatch>();
     for (int i = 0; i < 50; i++) {
       watches.add(watch(_ -> {}));
@@ -333,7 +333,7 @@ class NodeWatchKernelIT {
       each.close();
       each.close();
     }
-    assertEquals(before, KernelTests.openDescriptors());
+    open.assertNoMore();
     assertTrue(
         Thread.getAllStackTraces().keySet().stream()
             .noneMatch(thread -> thread.getName().equals("test-watch")));

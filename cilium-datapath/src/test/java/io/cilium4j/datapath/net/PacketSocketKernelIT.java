@@ -241,14 +241,14 @@ class PacketSocketKernelIT {
   @Test
   void socketsAndPollers_openedAndClosed_leaveNoDescriptor() throws Exception {
     try (Pair pair = new Pair()) {
-      long before = KernelTests.openDescriptors();
+      OpenFiles open = OpenFiles.now();
       for (int i = 0; i < 200; i++) {
         try (var poller = new Poller();
             PacketSocket socket = PacketSocket.open(pair.netns, pair.left.ifindex())) {
           poller.add(socket, i);
         }
       }
-      assertEquals(before, KernelTests.openDescriptors());
+      open.assertNoMore();
       assertTrue(Files.exists(pair.netns.path()));
     }
   }

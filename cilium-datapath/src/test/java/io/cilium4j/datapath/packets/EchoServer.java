@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.packets;
 
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netns;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -19,8 +20,8 @@ final class EchoServer implements AutoCloseable {
 
   EchoServer(Netns netns, int port, int number) throws IOException {
     this.number = number;
-    this.tcp = netns.call(() -> new ServerSocket(port));
-    this.udp = netns.call(() -> new DatagramSocket(port));
+    this.tcp = KernelTests.bound(netns, () -> new ServerSocket(port));
+    this.udp = KernelTests.bound(netns, () -> new DatagramSocket(port));
     Thread.ofPlatform().daemon().start(this::accept);
     Thread.ofPlatform().daemon().start(this::answer);
   }

@@ -10,6 +10,7 @@ import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.RowChanges;
+import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.packets.SocketNode.Pod;
 import java.io.IOException;
 import java.net.DatagramPacket;
@@ -63,7 +64,7 @@ final class ServiceTalk implements AutoCloseable {
   }
 
   private static DatagramSocket socket(Pod pod, int port) throws IOException {
-    DatagramSocket socket = pod.netns().call(() -> new DatagramSocket(port));
+    DatagramSocket socket = KernelTests.bound(pod.netns(), () -> new DatagramSocket(port));
     socket.setSoTimeout(WAIT_MILLIS);
     return socket;
   }
