@@ -141,6 +141,8 @@ public final class KubernetesApiServer implements AutoCloseable {
         "--cert-dir=" + folder.resolve("certs"),
         "--secure-port=" + port,
         "--bind-address=127.0.0.1",
+        // Nobody asks there; without it the server looks for a default route, which may not be.
+        "--advertise-address=192.0.2.1",
         "--service-cluster-ip-range=10.96.0.0/16",
         "--service-account-key-file=" + folder.resolve("sa.key"),
         "--service-account-signing-key-file=" + folder.resolve("sa.key"),
