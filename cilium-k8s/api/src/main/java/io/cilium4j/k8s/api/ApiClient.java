@@ -23,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
@@ -82,6 +83,12 @@ public final class ApiClient implements AutoCloseable {
   private @Nullable Connection connection;
   private int nextServer;
   private volatile boolean closed;
+
+  /** Who finds out whether a server is back that does not answer; nobody while it does. */
+  private final AtomicReference<@Nullable Object> scout = new AtomicReference<>();
+
+  /** When it answered last, whatever it answered. */
+  private volatile long answeredNanos = System.nanoTime();
 
   ApiClient(ApiOptions options) {
     this.options = options;
@@ -195,7 +202,7 @@ public final class ApiClient implements AutoCloseable {
             BodyHandlers.limiting(BodyHandlers.ofByteArray(), MAX_BYTES));
     try {
       HttpResponse<byte[]> answer = sent.get(left.plus(WAY).toMillis(), TimeUnit.MILLISECONDS);
-      used.heardNanos = System.nanoTime();
+      heard(used);
       return checked(used, answer.statusCode(), answer.body());
     } catch (TimeoutException e) {
       giveUp(used);
@@ -225,8 +232,8 @@ public final class ApiClient implements AutoCloseable {
           used.http.send(
               request("GET", used, path, query, null).timeout(patience).build(),
               BodyHandlers.ofInputStream());
+      heard(used);
       if (answer.statusCode() == HTTP_OK) {
-        used.heardNanos = System.nanoTime();
         return new Streamed(answer.body(), () -> isAlive(used), () -> giveUp(used));
       }
       try (InputStream in = answer.body()) {
@@ -245,6 +252,22 @@ public final class ApiClient implements AutoCloseable {
 
   private static final int HTTP_OK = 200;
 
+  private void heard(Connection used) {
+    used.heardNanos = System.nanoTime();
+    answeredNanos = used.heardNanos;
+    scout.set(null);
+  }
+
+  /** Whether this one is to find out when the server answers again: the first who asks. */
+  boolean isScout(Object candidate) {
+    return scout.compareAndSet(null, candidate) || candidate.equals(scout.get());
+  }
+
+  /** Whether the server answered anybody after this moment. */
+  boolean hasAnsweredSince(long nanos) {
+    return answeredNanos - nanos > 0;
+  }
+
   /** Whether the server answers on a connection, whatever it answers; waits for that. */
   private boolean isAlive(Connection used) {
     if (System.nanoTime() - used.heardNanos < PROBE_PAUSE.toNanos()) {
@@ -255,7 +278,7 @@ public final class ApiClient implements AutoCloseable {
           used.http.send(
               request("GET", used, "/livez", Map.of(), null).timeout(PROBE_TIME).build(),
               BodyHandlers.discarding());
-      used.heardNanos = System.nanoTime();
+      heard(used);
       LOG.trace("connection is alive server={} status={}", server(used), answer.statusCode());
       return true;
     } catch (IOException e) {

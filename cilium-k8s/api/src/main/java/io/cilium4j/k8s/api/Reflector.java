@@ -35,7 +35,9 @@ import tools.jackson.databind.node.ObjectNode;
  * </pre>
  *
  * <p>What fails is tried again after a pause that grows from 1 s to 30 s, each time a little other
- * so that the agents of a cluster do not come all at once.
+ * so that the agents of a cluster do not come all at once. Of a server that does not answer at all,
+ * one reflector of the client finds out every few seconds whether it is back; once anybody was
+ * answered, the others go on as well.
  *
  * @param <T> what an object is made of
  */
@@ -50,6 +52,12 @@ final class Reflector<T> implements AutoCloseable {
 
   private static final Duration MIN_PAUSE = Duration.ofSeconds(1);
   private static final Duration MAX_PAUSE = Duration.ofSeconds(30);
+
+  /** How often somebody sees whether a server is back that did not answer. */
+  private static final Duration SCOUT_PAUSE = Duration.ofSeconds(2);
+
+  /** How soon it is noticed that somebody else was answered. */
+  private static final Duration NOTICE = Duration.ofMillis(200);
 
   /** How soon what the server does not serve (yet) is asked for again. */
   private static final Duration ABSENT_PAUSE = Duration.ofSeconds(5);
@@ -109,6 +117,9 @@ final class Reflector<T> implements AutoCloseable {
 
   private int failures;
 
+  /** Whether the last failure was that nobody answered. */
+  private boolean wasAway;
+
   /** Failures that had to do with versions, in a row. */
   private int versionFailures;
 
@@ -160,12 +171,12 @@ final class Reflector<T> implements AutoCloseable {
         }
       } catch (IOException | JacksonException | IllegalArgumentException e) {
         if (!closed) {
-          failed(ApiClient.reason(e));
+          failed(ApiClient.reason(e), true);
         }
       } catch (RuntimeException e) {
         LOG.error("objects not followed resource={}", resource.plural(), e);
         version = Optional.empty();
-        failed(e.toString());
+        failed(e.toString(), false);
       }
     }
   }
@@ -192,16 +203,38 @@ final class Reflector<T> implements AutoCloseable {
       }
       default -> {}
     }
-    failed(e.getMessage());
+    failed(e.getMessage(), e.status() == ApiException.NO_ANSWER);
   }
 
   /** The first failure is not told: what ends at once, as while a server starts, is nothing. */
-  private void failed(@Nullable String what) {
+  private void failed(@Nullable String what, boolean isAway) {
     if (failures > 0) {
       target.problem(resource.plural() + ": " + what);
     }
+    if (wasAway && !isAway) {
+      failures = Math.min(failures, 1); // What the server says now was not asked for so long.
+    }
+    wasAway = isAway;
     long nanos = Math.min(MAX_PAUSE.toNanos(), MIN_PAUSE.toNanos() << Math.min(failures++, 10));
-    pause(Duration.ofNanos(nanos + ThreadLocalRandom.current().nextLong(nanos / 2)));
+    if (isAway && client.isScout(this)) {
+      nanos = Math.min(nanos, SCOUT_PAUSE.toNanos());
+    }
+    Duration pause = Duration.ofNanos(nanos + ThreadLocalRandom.current().nextLong(nanos / 2));
+    if (isAway) {
+      awaitAnswer(pause);
+    } else {
+      pause(pause);
+    }
+  }
+
+  /** Waits until anybody was answered, or the time is over. */
+  private void awaitAnswer(Duration atMost) {
+    long begin = System.nanoTime();
+    long left = atMost.toNanos();
+    while (!closed && left > 0 && !client.hasAnsweredSince(begin)) {
+      LockSupport.parkNanos(Math.min(left, NOTICE.toNanos()));
+      left = atMost.toNanos() - (System.nanoTime() - begin);
+    }
   }
 
   private void pause(Duration time) {
