@@ -19,11 +19,13 @@ public final class PodLabels {
   /** The label that Kubernetes puts on every namespace, its name. */
   public static final String METADATA_NAME = "kubernetes.io/metadata.name";
 
+  /** The key of the cluster's name. */
+  public static final String CLUSTER = "io.cilium.k8s.policy.cluster";
+
   private static final String SYSTEM_PREFIX = "io.cilium.k8s";
   private static final String NAMESPACE = "io.kubernetes.pod.namespace";
   private static final String NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels.";
   private static final String SERVICE_ACCOUNT = "io.cilium.k8s.policy.serviceaccount";
-  private static final String CLUSTER = "io.cilium.k8s.policy.cluster";
   private static final String NAMED_PORTS = "io.cilium.k8s.named-ports";
 
   /** Longest value of a label in Kubernetes, in characters. */

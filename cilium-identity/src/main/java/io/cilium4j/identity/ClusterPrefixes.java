@@ -5,7 +5,7 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
-import io.cilium4j.core.ReservedIdentity;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterNode.Address;
 import io.cilium4j.core.cluster.ClusterNode.AddressType;
@@ -19,11 +19,14 @@ import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps the ipcache told what the other nodes of the cluster have: their own addresses, which are
- * {@code remote-node}, and those of their endpoints, which have the endpoints' identities.
+ * {@code remote-node} or an identity by the node's labels, and those of their endpoints, which have
+ * the endpoints' identities.
  *
  * <p>With tunnels, an entry says where the tunnel to the node ends. An endpoint whose node is not
  * known yet is told without, and again once the node comes.
@@ -38,6 +41,7 @@ public final class ClusterPrefixes {
   private final Ipcache ipcache;
   private final String ownNode;
   private final Optional<IpFamily> underlay;
+  private final Function<ClusterNode, Labels> nodeLabels;
 
   /** By name. */
   private final Map<String, ClusterNode> nodes = new HashMap<>();
@@ -59,11 +63,17 @@ public final class ClusterPrefixes {
    *
    * @param ownNode this node's name, whose addresses and endpoints are told by others
    * @param underlay the family of the addresses at which tunnels end; absent without tunnels
+   * @param nodeLabels the labels that make another node's identity
    */
-  public ClusterPrefixes(Ipcache ipcache, String ownNode, Optional<IpFamily> underlay) {
+  public ClusterPrefixes(
+      Ipcache ipcache,
+      String ownNode,
+      Optional<IpFamily> underlay,
+      Function<ClusterNode, Labels> nodeLabels) {
     this.ipcache = ipcache;
     this.ownNode = ownNode;
     this.underlay = underlay;
+    this.nodeLabels = nodeLabels;
   }
 
   /** The nodes of the cluster changed. */
@@ -146,22 +156,32 @@ public final class ClusterPrefixes {
         wanted.add(IpPrefix.host(address.ip()));
       }
     }
-    tell(batch, "node " + name, wanted, ReservedIdentity.REMOTE_NODE.id(), tunnelEnd(node));
+    Labels labels = node == null ? Labels.EMPTY : nodeLabels.apply(node);
+    Optional<IpAddress> tunnelEnd = tunnelEnd(node);
+    tell(
+        batch,
+        "node " + name,
+        wanted,
+        (prefix, owner) ->
+            batch.putIdentity(prefix, owner, IpcacheSource.CLUSTER, labels, tunnelEnd));
   }
 
   private void tellEndpoint(Ipcache.Batch batch, String key) {
     PublishedEndpoint endpoint = endpoints.get(key);
     Set<IpPrefix> wanted = new HashSet<>();
-    int identity = 0;
+    int identity =
+        endpoint == null || isOwn(endpoint) ? 0 : endpoint.identity().map(Identity::id).orElse(0);
     Optional<IpAddress> tunnelEnd = Optional.empty();
-    if (endpoint != null && !isOwn(endpoint)) {
-      identity = endpoint.identity().map(Identity::id).orElse(0);
-      if (identity != 0) {
-        endpoint.addresses().forEach(address -> wanted.add(IpPrefix.host(address)));
-      }
+    if (endpoint != null && identity != 0) {
+      endpoint.addresses().forEach(address -> wanted.add(IpPrefix.host(address)));
       tunnelEnd = endpoint.node().flatMap(node -> tunnelEnd(nodesByAddress.get(node)));
     }
-    tell(batch, "endpoint " + key, wanted, identity, tunnelEnd);
+    Optional<IpAddress> end = tunnelEnd;
+    tell(
+        batch,
+        "endpoint " + key,
+        wanted,
+        (prefix, owner) -> batch.putIdentity(prefix, owner, IpcacheSource.CLUSTER, identity, end));
   }
 
   private boolean isOwn(PublishedEndpoint endpoint) {
@@ -170,20 +190,14 @@ public final class ClusterPrefixes {
   }
 
   private void tell(
-      Ipcache.Batch batch,
-      String owner,
-      Set<IpPrefix> wanted,
-      int identity,
-      Optional<IpAddress> tunnelEnd) {
+      Ipcache.Batch batch, String owner, Set<IpPrefix> wanted, BiConsumer<IpPrefix, String> put) {
     Set<IpPrefix> before = told.getOrDefault(owner, Set.of());
     for (IpPrefix prefix : before) {
       if (!wanted.contains(prefix)) {
         batch.removeIdentity(prefix, owner);
       }
     }
-    for (IpPrefix prefix : wanted) {
-      batch.putIdentity(prefix, owner, IpcacheSource.CLUSTER, identity, tunnelEnd);
-    }
+    wanted.forEach(prefix -> put.accept(prefix, owner));
     if (wanted.isEmpty()) {
       told.remove(owner);
     } else {

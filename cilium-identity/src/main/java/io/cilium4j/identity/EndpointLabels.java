@@ -132,15 +132,16 @@ public final class EndpointLabels {
    * end that state; they add to what the orchestrator told and replace nothing of it.
    *
    * @param derived what Kubernetes or the container runtime told
-   * @param user what a user added by hand
+   * @param user what a user added by hand; all of it counts
+   * @param filter what of the former counts
    */
-  public static Labels relevant(Labels derived, Labels user) {
+  public static Labels relevant(Labels derived, Labels user, LabelFilter filter) {
     Labels own = Labels.of(user.stream().filter(each -> isFree(each, derived)).toList());
     if (derived.hasReserved(INIT_KEY) && own.isEmpty()) {
       return INIT;
     }
     Labels told = Labels.of(derived.stream().filter(each -> !INIT.contains(each)).toList());
-    Labels relevant = own.with(LabelFilter.DEFAULT.relevant(told).sorted());
+    Labels relevant = own.with(filter.relevant(told).sorted());
     return relevant.isEmpty() ? INIT : relevant;
   }
 

@@ -132,6 +132,18 @@ public final class IdentityAllocator implements AutoCloseable {
     }
   }
 
+  /**
+   * Gives this node's own identity these labels.
+   *
+   * @param labels with {@code reserved:host}
+   */
+  public void labelHost(Labels labels) {
+    if (!Scope.has(labels, ReservedIdentity.HOST)) {
+      throw new IllegalArgumentException("labels " + labels + ": not the host's");
+    }
+    writer.put(ReservedIdentity.HOST.id(), new Identity(ReservedIdentity.HOST.id(), labels));
+  }
+
   /** Gives one reference back; no error for a reserved number or one that is not held. */
   public void release(int id) {
     Scope scope = Scope.of(id);

@@ -39,8 +39,14 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Ipcache {
 
-  /** An identity that was told. */
-  private record Told(IpcacheSource source, int identity, Optional<IpAddress> tunnelEndpoint) {}
+  /**
+   * An identity that was told, by its number or by its labels.
+   *
+   * @param identity its number; 0 where {@code labels} say it
+   * @param labels empty where the number says it
+   */
+  private record Told(
+      IpcacheSource source, int identity, Labels labels, Optional<IpAddress> tunnelEndpoint) {}
 
   /** Everything that is known of one prefix. */
   private static final class Known {
@@ -195,7 +201,21 @@ public final class Ipcache {
         IpcacheSource source,
         int identity,
         Optional<IpAddress> tunnelEndpoint) {
-      entryOf(prefix).told.put(owner, new Told(source, identity, tunnelEndpoint));
+      put(prefix, owner, new Told(source, identity, Labels.EMPTY, tunnelEndpoint));
+    }
+
+    /** As the other, of the identity that these labels have on this node. */
+    void putIdentity(
+        IpPrefix prefix,
+        String owner,
+        IpcacheSource source,
+        Labels labels,
+        Optional<IpAddress> tunnelEndpoint) {
+      put(prefix, owner, new Told(source, 0, labels, tunnelEndpoint));
+    }
+
+    private void put(IpPrefix prefix, String owner, Told told) {
+      entryOf(prefix).told.put(owner, told);
       touched.add(prefix);
     }
 
@@ -311,15 +331,22 @@ public final class Ipcache {
     }
     Told strongest = strongest(entry);
     if (strongest != null) {
-      return Optional.of(
-          new IpcacheEntry(prefix, strongest.identity(), strongest.tunnelEndpoint()));
+      int identity =
+          strongest.labels().isEmpty()
+              ? strongest.identity()
+              : take(prefix, strongest.labels(), taken);
+      return Optional.of(new IpcacheEntry(prefix, identity, strongest.tunnelEndpoint()));
     }
     if (entry.labels.isEmpty()) {
       return Optional.empty();
     }
-    Identity identity = allocator.allocate(mergedLabels(prefix));
+    return Optional.of(new IpcacheEntry(prefix, take(prefix, mergedLabels(prefix), taken)));
+  }
+
+  private int take(IpPrefix prefix, Labels labels, Map<IpPrefix, Integer> taken) {
+    Identity identity = allocator.allocate(labels);
     taken.put(prefix, identity.id());
-    return Optional.of(new IpcacheEntry(prefix, identity.id()));
+    return identity.id();
   }
 
   private static @Nullable Told strongest(Known entry) {

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Which labels of a pod make its identity.
+ * Which labels of a pod, or of a node, make its identity.
  *
  * <p>A pattern is {@code [source:][!]regex}; the source {@code any}, or none, is every source. The
  * expression must match the beginning of a label's key; with {@code !} it says that such labels do
@@ -60,7 +60,10 @@ public final class LabelFilter {
           "!topology\\.kubernetes\\.io");
 
   /** The filter of a user who asked for nothing. */
-  public static final LabelFilter DEFAULT = new LabelFilter(List.of());
+  public static final LabelFilter DEFAULT = new LabelFilter(DEFAULTS, List.of());
+
+  /** Of nodes every label counts. */
+  public static final LabelFilter OF_NODES = new LabelFilter(List.of(), List.of());
 
   /**
    * One pattern.
@@ -84,12 +87,16 @@ public final class LabelFilter {
   /** Whether only what some pattern includes counts. */
   private final boolean includesOnly;
 
-  private LabelFilter(List<String> userPatterns) {
+  private LabelFilter(List<String> defaults, List<String> userPatterns) {
+    if (userPatterns.size() > MAX_PATTERNS) {
+      throw new IllegalArgumentException(
+          userPatterns.size() + " label patterns: at most " + MAX_PATTERNS);
+    }
     var parsed = new ArrayList<Rule>();
-    DEFAULTS.forEach(text -> parsed.add(parse(text)));
+    defaults.forEach(text -> parsed.add(parse(text)));
     userPatterns.forEach(text -> parsed.add(parse(text)));
     this.rules = List.copyOf(parsed);
-    this.includesOnly = rules.stream().skip(DEFAULTS.size()).anyMatch(rule -> !rule.ignores());
+    this.includesOnly = rules.stream().skip(defaults.size()).anyMatch(rule -> !rule.ignores());
   }
 
   /**
@@ -98,11 +105,16 @@ public final class LabelFilter {
    * @throws IllegalArgumentException if a pattern is wrong
    */
   public static LabelFilter of(List<String> userPatterns) {
-    if (userPatterns.size() > MAX_PATTERNS) {
-      throw new IllegalArgumentException(
-          userPatterns.size() + " label patterns: at most " + MAX_PATTERNS);
-    }
-    return userPatterns.isEmpty() ? DEFAULT : new LabelFilter(userPatterns);
+    return userPatterns.isEmpty() ? DEFAULT : new LabelFilter(DEFAULTS, userPatterns);
+  }
+
+  /**
+   * A user's patterns for the labels of nodes, to which nothing is added.
+   *
+   * @throws IllegalArgumentException if a pattern is wrong
+   */
+  public static LabelFilter ofNodes(List<String> userPatterns) {
+    return userPatterns.isEmpty() ? OF_NODES : new LabelFilter(List.of(), userPatterns);
   }
 
   private static Rule parse(String text) {

@@ -43,15 +43,18 @@ enum Scope {
   }
 
   /**
-   * The reserved identity that the labels mean by themselves. A node is one whatever else is known
-   * of it; other reserved labels must stand alone, since with a prefix beside it even {@code world}
-   * is narrower than the world.
+   * The reserved identity that the labels mean by themselves. The host is one whatever else is
+   * known of it, and another node unless it has labels of its own; other reserved labels must stand
+   * alone, since with a prefix beside it even {@code world} is narrower than the world.
    */
   static Optional<ReservedIdentity> fixed(Labels labels) {
     if (has(labels, ReservedIdentity.HOST)) {
       return Optional.of(ReservedIdentity.HOST);
     }
     if (has(labels, ReservedIdentity.REMOTE_NODE)) {
+      if (labels.hasSource(LabelSource.NODE) || labels.hasSource(LabelSource.K8S)) {
+        return Optional.empty();
+      }
       return Optional.of(
           has(labels, ReservedIdentity.KUBE_APISERVER)
               ? ReservedIdentity.KUBE_APISERVER

@@ -80,6 +80,18 @@ class LabelFilterTest {
   }
 
   @Test
+  void relevant_ofNodes_haveNoDefaults() {
+    Labels labels = Labels.parse("node:kubernetes.io/arch=x", "node:topology.kubernetes.io/zone=a");
+    assertEquals(labels, LabelFilter.ofNodes(List.of()).relevant(labels));
+    assertEquals(
+        Labels.parse("node:topology.kubernetes.io/zone=a"),
+        LabelFilter.ofNodes(List.of("topology")).relevant(labels));
+    assertEquals(
+        Labels.parse("node:kubernetes.io/arch=x"),
+        LabelFilter.ofNodes(List.of("!topology")).relevant(labels));
+  }
+
+  @Test
   void relevant_longerIncludeThanIgnore_keeps() {
     LabelFilter filter = LabelFilter.of(List.of("!org", "org\\.unit"));
     assertEquals(

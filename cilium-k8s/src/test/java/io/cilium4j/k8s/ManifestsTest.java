@@ -170,7 +170,7 @@ class ManifestsTest {
                 """
                 apiVersion: v1
                 kind: Node
-                metadata: {name: node-1}
+                metadata: {name: node-1, labels: {zone: a}}
                 spec: {podCIDR: 10.0.0.0/24, podCIDRs: [10.0.0.0/24, "fd00::/64"]}
                 status:
                   addresses:
@@ -184,6 +184,7 @@ class ManifestsTest {
         List.of(IpAddress.parse("192.168.0.1"), IpAddress.parse("fd01::1")), node.addresses());
     assertEquals(
         List.of(IpPrefix.parse("10.0.0.0/24"), IpPrefix.parse("fd00::/64")), node.podCidrs());
+    assertEquals(Map.of("zone", "a"), node.labels());
   }
 
   private Optional<Manifest> convert(String yaml) throws ManifestException {

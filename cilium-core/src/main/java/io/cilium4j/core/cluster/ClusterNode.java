@@ -8,6 +8,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A node as its agent and the operator tell the others of it: a {@code CiliumNode}. The agent
@@ -86,6 +89,27 @@ public record ClusterNode(
         .filter(address -> address.type() == type && address.ip().family() == family)
         .map(Address::ip)
         .findFirst();
+  }
+
+  /**
+   * This node, of which no more is known than where others reach it, with what is else known of an
+   * earlier one of its name: labels, addresses of other types, its boot.
+   */
+  public ClusterNode over(ClusterNode earlier) {
+    Set<AddressType> own = addresses.stream().map(Address::type).collect(Collectors.toSet());
+    List<Address> all =
+        Stream.concat(
+                addresses.stream(),
+                earlier.addresses.stream().filter(each -> !own.contains(each.type())))
+            .toList();
+    return new ClusterNode(
+        name,
+        all,
+        earlier.healthAddresses,
+        podCidrs,
+        earlier.labels,
+        earlier.bootId,
+        allocationError);
   }
 
   /** This node with other pod CIDRs, and with nothing wrong about them. */

@@ -203,7 +203,10 @@ public final class Manifests {
     Optional<String> single = Fields.text(spec, "spec", "podCIDR").filter(t -> !t.isEmpty());
     single.map(IpPrefix::parse).ifPresent(cidrs::add);
     return new Node(
-        Fields.name(metadata), nodeAddresses(status, "status", "address"), List.copyOf(cidrs));
+        Fields.name(metadata),
+        nodeAddresses(status, "status", "address"),
+        List.copyOf(cidrs),
+        Fields.labels(metadata));
   }
 
   private static Node ciliumNode(Object document, Map<String, @Nullable Object> metadata)
@@ -213,7 +216,8 @@ public final class Manifests {
     return new Node(
         Fields.name(metadata),
         nodeAddresses(spec, "spec", "ip"),
-        prefixes(ipam, "spec.ipam", "podCIDRs"));
+        prefixes(ipam, "spec.ipam", "podCIDRs"),
+        Fields.labels(metadata));
   }
 
   /** Addresses of the types that are addresses: host names stand in the same list. */

@@ -23,7 +23,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Of the object all is the node's but the pod CIDRs and the operator's error. A node that has
  * its CIDRs keeps them: where somebody deleted the object or emptied it, they are written back,
- * since pods use them.
+ * since pods use them. Of a node that starts anew not all is known at first: until it is {@link
+ * #set}, the addresses and labels stay that an earlier run wrote, since others go by them.
  *
  * <p>All happens on the scheduler's thread; {@link #set} may be called from any.
  */
@@ -39,6 +40,9 @@ public final class NodePublisher implements AutoCloseable {
   private final Scheduler scheduler;
   private final Consumer<ClusterNode> listener;
   private volatile ClusterNode wanted;
+
+  /** Whether the node is known whole. */
+  private volatile boolean isWhole;
 
   /** The CIDRs that it was given last; empty before that. */
   private List<IpPrefix> given;
@@ -83,6 +87,7 @@ public final class NodePublisher implements AutoCloseable {
       throw new IllegalArgumentException("node " + own.name() + ": this is " + wanted.name());
     }
     wanted = own;
+    isWhole = true;
     follower.wake();
   }
 
@@ -121,7 +126,8 @@ public final class NodePublisher implements AutoCloseable {
   /** The node with what is the operator's in the store. */
   private ClusterNode merged(ClusterNode stored) {
     List<IpPrefix> cidrs = stored.podCidrs().isEmpty() ? given : stored.podCidrs();
-    return wanted.withPodCidrs(cidrs).withAllocationError(stored.allocationError());
+    ClusterNode own = isWhole ? wanted : wanted.over(stored);
+    return own.withPodCidrs(cidrs).withAllocationError(stored.allocationError());
   }
 
   private void tell(ClusterNode stored) {

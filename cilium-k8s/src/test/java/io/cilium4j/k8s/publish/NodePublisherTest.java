@@ -20,6 +20,7 @@ import io.cilium4j.core.state.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class NodePublisherTest {
@@ -112,6 +113,31 @@ class NodePublisherTest {
     told.clear();
     var _ = start(node("192.0.2.1", CIDRS.getFirst()));
     assertEquals(CIDRS, told.getLast().podCidrs());
+  }
+
+  @Test
+  void start_restartedBeforeAllIsKnown_leavesWhatOthersGoBy() {
+    var router = new Address(AddressType.CILIUM_INTERNAL_IP, IpAddress.parse("10.0.1.1"));
+    ClusterNode whole = whole("192.0.2.1", Map.of("zone", "a"), router);
+    NodePublisher first = start(node("192.0.2.1"));
+    give(CIDRS);
+    first.set(whole);
+    time.runDue();
+    assertEquals(whole.withPodCidrs(CIDRS), stored().value());
+    first.close();
+    NodePublisher second = start(node("192.0.2.9"));
+    assertEquals(
+        whole("192.0.2.9", Map.of("zone", "a"), router).withPodCidrs(CIDRS), stored().value());
+    ClusterNode changed = whole("192.0.2.9", Map.of());
+    second.set(changed);
+    time.runDue();
+    assertEquals(changed.withPodCidrs(CIDRS), stored().value());
+  }
+
+  private static ClusterNode whole(String address, Map<String, String> labels, Address... more) {
+    List<Address> all = new ArrayList<>(node(address).addresses());
+    all.addAll(List.of(more));
+    return new ClusterNode("node-1", all, List.of(), List.of(), labels, "", "");
   }
 
   @Test

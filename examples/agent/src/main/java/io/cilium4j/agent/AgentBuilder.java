@@ -4,6 +4,7 @@ package io.cilium4j.agent;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.config.LabelsConfig;
 import io.cilium4j.agent.config.MasqueradeConfig;
 import io.cilium4j.agent.config.Providers;
 import io.cilium4j.agent.config.Seam;
@@ -22,6 +23,7 @@ import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.datapath.flow.FlowLog;
+import io.cilium4j.identity.LabelFilter;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
@@ -71,6 +73,7 @@ public final class AgentBuilder<A> {
   private boolean l7Proxy = true;
   private MasqueradeConfig masquerade = MasqueradeConfig.DEFAULT;
   private ServicesConfig services = ServicesConfig.DEFAULT;
+  private LabelsConfig labels = LabelsConfig.DEFAULT;
   private Optional<HealthConfig> health = Optional.empty();
 
   private final Function<AgentConfig, A> maker;
@@ -159,6 +162,29 @@ public final class AgentBuilder<A> {
 
   private static IpamMode ipamNamed(String name) {
     return Providers.named("ipam", ServiceLoader.load(IpamMode.class), IpamMode::name, name);
+  }
+
+  /**
+   * Patterns of the labels that make endpoints' identities, as Cilium's option {@code labels} has
+   * them, beside those that always do; none by default. Endpoints of an earlier start get other
+   * identities where the patterns changed.
+   *
+   * @throws IllegalArgumentException if one is wrong
+   */
+  public AgentBuilder<A> identityLabels(List<String> patterns) {
+    this.labels = new LabelsConfig(LabelFilter.of(patterns), labels.nodes());
+    return this;
+  }
+
+  /**
+   * Lets policies name nodes by their labels ({@code fromNodes}, {@code toNodes}): of the labels
+   * that match the patterns, or all where there are none, each other node has an identity.
+   *
+   * @throws IllegalArgumentException if one is wrong
+   */
+  public AgentBuilder<A> nodeLabels(List<String> patterns) {
+    this.labels = new LabelsConfig(labels.endpoints(), Optional.of(LabelFilter.ofNodes(patterns)));
+    return this;
   }
 
   /**
@@ -427,6 +453,7 @@ public final class AgentBuilder<A> {
             routing,
             l7Proxy,
             masquerade,
-            services));
+            services,
+            labels));
   }
 }

@@ -2,7 +2,6 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.core.Labels;
-import io.cilium4j.identity.EndpointLabels;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -90,11 +89,6 @@ public record EndpointDetails(
           : Optional.of(
               containerInterface.isEmpty() ? containerId : containerId + ":" + containerInterface);
     }
-  }
-
-  /** The labels that make its identity. */
-  public Labels relevantLabels() {
-    return EndpointLabels.relevant(derivedLabels, userLabels);
   }
 
   /** These details with other names. */

@@ -62,6 +62,7 @@ public final class Main {
             ? Optional.of(
                 new OperatorKubernetes(
                     ApiOptions.read(options.kubernetes(), Set.of()).connect(),
+                    options.policies(),
                     !options.isOn("skip-crd-creation")))
             : Optional.empty();
     if (kubernetes.isPresent()) {

@@ -27,6 +27,7 @@ final class OperatorKubernetes implements AutoCloseable {
   private static final Duration CHECK = Duration.ofMillis(200);
 
   private final ApiClient client;
+  private final PolicyConfig policies;
   private final Thread installer;
   private volatile boolean closed;
 
@@ -35,10 +36,12 @@ final class OperatorKubernetes implements AutoCloseable {
    * anything to do.
    *
    * @param client ends with this
+   * @param policies what a policy may say
    * @param isInstaller whether the definitions are to be installed
    */
-  OperatorKubernetes(ApiClient client, boolean isInstaller) {
+  OperatorKubernetes(ApiClient client, PolicyConfig policies, boolean isInstaller) {
     this.client = client;
+    this.policies = policies;
     this.installer = Thread.ofVirtual().name("definitions").unstarted(this::install);
     if (isInstaller) {
       installer.start();
@@ -87,13 +90,13 @@ final class OperatorKubernetes implements AutoCloseable {
 
   /** The duty of a leader to say of each policy whether it can be read. */
   PolicyConditions conditions(Term term) {
-    return new PolicyConditions(client, OperatorKubernetes::problem, term);
+    return new PolicyConditions(client, policy -> problem(policy, policies), term);
   }
 
   /** What is wrong with a policy, in one line; empty if nothing is. */
-  static String problem(RawResource policy) {
+  static String problem(RawResource policy, PolicyConfig config) {
     List<PolicyParseException> errors =
-        PolicyParser.checkTree(policy.object(), "", PolicyConfig.DEFAULT).errors();
+        PolicyParser.checkTree(policy.object(), "", config).errors();
     // Before the first colon stands the file that it was read from, which is none.
     return errors.isEmpty()
         ? ""

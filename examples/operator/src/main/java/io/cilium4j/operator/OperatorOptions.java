@@ -9,6 +9,7 @@ import io.cilium4j.ipam.ClusterPool;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.k8s.api.ApiOptions;
 import io.cilium4j.k8s.election.LeaderElection;
+import io.cilium4j.policy.PolicyConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,6 +72,11 @@ record OperatorOptions(Map<String, String> values) {
               "false",
               TRUTH,
               "leave the definitions of custom resources to somebody else"),
+          new Option(
+              "enable-node-selector-labels",
+              "false",
+              TRUTH,
+              "let policies select nodes by label, as the agents' option does"),
           new Option("cluster-id", "0", NUMBER, "id of the cluster, 0 to 255"),
           new Option(
               "ipam",
@@ -288,6 +294,13 @@ record OperatorOptions(Map<String, String> values) {
     return isOn("enable-k8s")
         || !text("k8s-kubeconfig-path").isEmpty()
         || !text("k8s-api-server-urls").isEmpty();
+  }
+
+  /** What a policy may say: as the agents take it. */
+  PolicyConfig policies() {
+    return PolicyConfig.DEFAULT.toBuilder()
+        .nodeSelectorLabels(isOn("enable-node-selector-labels"))
+        .build();
   }
 
   /** The options of what asks the Kubernetes API. */

@@ -15,6 +15,7 @@ import io.cilium4j.k8s.api.ApiClient;
 import io.cilium4j.k8s.api.ApiException;
 import io.cilium4j.k8s.api.ApiOptions;
 import io.cilium4j.k8s.crd.CustomResourceInstaller;
+import io.cilium4j.policy.PolicyConfig;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -135,7 +136,8 @@ class PolicySchemaTest {
             new ResourceKey("CiliumNetworkPolicy", "default", "rule"),
             "cilium.io/v2",
             Trees.copyOf(tree),
-            ""));
+            ""),
+        PolicyConfig.DEFAULT);
   }
 
   private static Deadline soon() {

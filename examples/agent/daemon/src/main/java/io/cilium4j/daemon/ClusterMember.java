@@ -5,6 +5,7 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterNode.Address;
 import io.cilium4j.core.cluster.ClusterNode.AddressType;
@@ -12,6 +13,8 @@ import io.cilium4j.core.cluster.PublishedEndpoint.Details;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.spi.ClusterStoreProvider;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.k8s.api.ApiClient;
@@ -56,6 +59,7 @@ final class ClusterMember implements AutoCloseable {
   private volatile @Nullable NodePublisher publisher;
   private volatile String apiProblem = "";
   private @Nullable EndpointPublisher endpoints;
+  private @Nullable Follower labels;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition told = lock.newCondition();
@@ -265,25 +269,43 @@ final class ClusterMember implements AutoCloseable {
   }
 
   /**
-   * Tells the others of these endpoints from now on, and of the node's own addresses in the pods'
-   * network.
+   * Tells the others of these endpoints from now on, of the node's own addresses in the pods'
+   * network, and of the labels that Kubernetes says the node has.
+   *
+   * @param nodes of Kubernetes; absent where there is none, and the node has no labels
    */
   void publish(
       Table<Integer, Endpoint> table,
       Function<Endpoint, Details> details,
-      List<IpAddress> routers) {
+      List<IpAddress> routers,
+      Optional<Table<String, Node>> nodes) {
     List<Address> all =
         Stream.concat(
                 addresses().stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)),
                 routers.stream().map(ip -> new Address(AddressType.CILIUM_INTERNAL_IP, ip)))
             .toList();
-    NodePublisher own = publisher;
-    if (own != null) {
-      own.set(new ClusterNode(joining.name(), all, List.of()));
-    }
+    nodes.ifPresentOrElse(
+        each -> {
+          labels = Follower.of(each, thread, changes -> publish(changes, all));
+          labels.start();
+        },
+        () -> publish(all, Map.of()));
     var made = new EndpointPublisher(store, table, addresses().getFirst(), details, thread);
     endpoints = made;
     made.start();
+  }
+
+  private void publish(Changes<String, Node> changes, List<Address> all) {
+    if (changes.snapshot().isInitialised()) {
+      publish(all, changes.snapshot().get(joining.name()).map(Node::labels).orElse(Map.of()));
+    }
+  }
+
+  private void publish(List<Address> all, Map<String, String> ofNode) {
+    NodePublisher own = publisher;
+    if (own != null) {
+      own.set(new ClusterNode(joining.name(), all, List.of(), List.of(), ofNode, "", ""));
+    }
   }
 
   /** Says from now on in Kubernetes, if the cluster is one, that this node is ready for pods. */
@@ -312,6 +334,10 @@ final class ClusterMember implements AutoCloseable {
 
   @Override
   public void close() {
+    Follower following = labels;
+    if (following != null) {
+      following.stop();
+    }
     EndpointPublisher made = endpoints;
     if (made != null) {
       made.close();

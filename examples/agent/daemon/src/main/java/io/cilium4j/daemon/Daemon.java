@@ -14,6 +14,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
+import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.k8s.api.ApiSourceProvider;
 import io.cilium4j.policy.EnforcementMode;
@@ -112,7 +113,10 @@ final class Daemon implements AutoCloseable {
     parts.addFirst(agent);
     member.ifPresent(each ->
         each.publish(
-            agent.endpoints(), endpoint -> EndpointFacts.of(agent, endpoint), routers(agent)));
+            agent.endpoints(),
+            endpoint -> EndpointFacts.of(agent, endpoint),
+            routers(agent),
+            agent.source().map(KubernetesSource::nodes)));
     var monitors =
         Monitors.start(
             settings.path("monitor-socket"),
@@ -291,6 +295,7 @@ final class Daemon implements AutoCloseable {
             .clusterStore(each.store())
             .routing(RoutingOptions.read(settings, each.addresses())));
     chooseSeams(builder, settings);
+    LabelOptions.choose(builder, settings);
     MasqueradeOptions.choose(builder, settings);
     if (!settings.text("kube-proxy-replacement").equals("auto")) {
       builder.externalServices(settings.isOn("kube-proxy-replacement"));

@@ -91,6 +91,7 @@ final class DaemonOptions {
         Kind.TEXT,
         "",
         "options of the identity store: KEY=VALUE;KEY=VALUE");
+    LabelOptions.addTo(DaemonOptions::add);
     add(
         group,
         "cluster-store",

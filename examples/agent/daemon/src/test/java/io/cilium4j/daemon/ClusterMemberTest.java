@@ -184,6 +184,33 @@ class ClusterMemberTest {
   }
 
   @Test
+  void start_kubernetesTellsItsLabels_areTold() throws Exception {
+    Path manifests = Files.createDirectory(folder.resolve("manifests"));
+    Files.writeString(
+        manifests.resolve("node.yaml"),
+        "{apiVersion: v1, kind: Node, metadata: {name: node-1, labels: {zone: a}}}");
+    String[] ranges = {
+      "--ipv4-range=" + CIDRS.getFirst(),
+      "--ipv6-range=" + CIDRS.getLast(),
+      "--static-cnp-path=" + manifests
+    };
+    try (ClusterStore store = open();
+        Daemon _ = Daemon.start(settings(ranges))) {
+      Stored<ClusterNode> node = await(store, each -> each.labels().equals(Map.of("zone", "a")));
+      assertEquals(4, node.value().addresses().size(), "with the node's own in the pods' network");
+      Files.writeString(
+          manifests.resolve("node.yaml"),
+          "{apiVersion: v1, kind: Node, metadata: {name: node-1, labels: {zone: b}}}");
+      await(store, each -> each.labels().equals(Map.of("zone", "b")));
+    }
+    assertEquals(
+        0,
+        Cleanup.run(
+            List.of("-f", "--instance=member", "--state-dir=" + folder.resolve("state")),
+            Map.of()));
+  }
+
+  @Test
   void start_operatorHasNone_saysWhy() throws Exception {
     try (ClusterStore store = open();
         ClusterMember member =

@@ -131,6 +131,16 @@ class DaemonSettingsTest {
   }
 
   @Test
+  void agent_ofLabelPatternThatIsNone_namesTheKey() {
+    for (String key : List.of("labels", "node-labels")) {
+      var settings = read("--" + key, "k8s:app a(", "--enable-node-selector-labels");
+      var refused = assertThrows(OptionException.class, () -> Daemon.agent(settings));
+      assertTrue(
+          refused.getMessage().startsWith(key + ": label pattern \"a(\""), refused.getMessage());
+    }
+  }
+
+  @Test
   void read_ofWhatIsNotBuilt_isRefused() {
     for (String later : List.of("enable-egress-gateway", "enable-srv6", "enable-wireguard")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + later), later);

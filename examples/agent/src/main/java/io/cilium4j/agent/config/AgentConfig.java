@@ -50,6 +50,7 @@ import java.util.function.Supplier;
  * @param l7Proxy whether rules on requests are decided by a proxy here; else they refuse everything
  * @param masquerade whether pods reach the outside under the node's address
  * @param services which of services' clients are served
+ * @param labels which labels make identities
  */
 public record AgentConfig(
     String instance,
@@ -75,7 +76,8 @@ public record AgentConfig(
     Routing routing,
     boolean l7Proxy,
     MasqueradeConfig masquerade,
-    ServicesConfig services) {
+    ServicesConfig services,
+    LabelsConfig labels) {
 
   /**
    * What a policy may name, all served by one listener. The port is a name for it: the datapath

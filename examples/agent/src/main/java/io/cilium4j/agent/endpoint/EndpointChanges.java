@@ -85,7 +85,7 @@ public final class EndpointChanges {
         return false;
       }
       EndpointDetails changedDetails = change.apply(present.get());
-      Identity next = claims.claimIdentity(changedDetails.relevantLabels());
+      Identity next = claims.claimIdentity(changedDetails);
       UnaryOperator<Endpoint> step =
           endpoint -> hasIdentity(alsoChanged.apply(endpoint.withIdentity(next)));
       try {

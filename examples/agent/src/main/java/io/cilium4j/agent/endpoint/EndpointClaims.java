@@ -17,8 +17,10 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.state.UndoStack;
+import io.cilium4j.identity.EndpointLabels;
 import io.cilium4j.identity.EndpointPrefixes;
 import io.cilium4j.identity.IdentityAllocator;
+import io.cilium4j.identity.LabelFilter;
 import io.cilium4j.ipam.AddressInUseException;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.ipam.UnusablePrefixes;
@@ -52,21 +54,29 @@ public final class EndpointClaims {
   private final AddressReservations reservations;
   private final IdentityAllocator identities;
   private final EndpointPrefixes prefixes;
+  private final LabelFilter filter;
 
   /** The identity that each endpoint of these ids has by now. */
   private final Map<Integer, Integer> identityOf = new ConcurrentHashMap<>();
 
+  /**
+   * Nothing is claimed yet.
+   *
+   * @param filter which labels of an endpoint make its identity
+   */
   public EndpointClaims(
       Ownership ownership,
       IpamAllocator ipam,
       AddressReservations reservations,
       IdentityAllocator identities,
-      EndpointPrefixes prefixes) {
+      EndpointPrefixes prefixes,
+      LabelFilter filter) {
     this.ownership = ownership;
     this.ipam = ipam;
     this.reservations = reservations;
     this.identities = identities;
     this.prefixes = prefixes;
+    this.filter = filter;
   }
 
   Ownership ownership() {
@@ -119,9 +129,9 @@ public final class EndpointClaims {
    *
    * @param holding from {@link #own(Sandbox)}; given back with the rest
    */
-  Claim claim(Holding holding, String pod, Labels relevant, UndoStack undo) {
+  Claim claim(Holding holding, String pod, EndpointDetails details, UndoStack undo) {
     undo.ifFailed(() -> forget(holding));
-    Identity identity = identities.allocate(relevant);
+    Identity identity = claimIdentity(details);
     undo.ifFailed(() -> releasePresent(holding.id(), identity));
     List<IpAddress> addresses = new ArrayList<>();
     for (IpFamily family : IpFamily.values()) {
@@ -141,9 +151,10 @@ public final class EndpointClaims {
    *
    * @param holding from {@link #own(EndpointAttachment)}; given back with the rest
    */
-  Claim claimGiven(Holding holding, EndpointAttachment wanted, Labels relevant, UndoStack undo) {
+  Claim claimGiven(
+      Holding holding, EndpointAttachment wanted, EndpointDetails details, UndoStack undo) {
     undo.ifFailed(() -> forget(holding));
-    Identity identity = identities.allocate(relevant);
+    Identity identity = claimIdentity(details);
     undo.ifFailed(() -> releasePresent(holding.id(), identity));
     if (wanted.addressOwner() == AddressOwner.AGENT) {
       for (IpAddress address : wanted.addresses()) {
@@ -210,7 +221,7 @@ public final class EndpointClaims {
    * @return the endpoint, with another number if that of its identity is another's by now
    */
   Endpoint claimAgain(Endpoint former, EndpointDetails details, UndoStack undo) {
-    Labels relevant = details.relevantLabels();
+    Labels relevant = relevant(details);
     String pod = former.podName();
     if (details.addressOwner() == AddressOwner.OTHERS) {
       former.addresses().forEach(address -> requireForeign(address, pod));
@@ -247,9 +258,13 @@ public final class EndpointClaims {
     return reservations.podCidrs();
   }
 
-  /** Takes one more reference on the identity of a label set, for an endpoint that changes. */
-  Identity claimIdentity(Labels relevant) {
-    return identities.allocate(relevant);
+  /** Takes one more reference on the identity of an endpoint of which this was told. */
+  Identity claimIdentity(EndpointDetails details) {
+    return identities.allocate(relevant(details));
+  }
+
+  private Labels relevant(EndpointDetails details) {
+    return EndpointLabels.relevant(details.derivedLabels(), details.userLabels(), filter);
   }
 
   /** Gives a reference back. */

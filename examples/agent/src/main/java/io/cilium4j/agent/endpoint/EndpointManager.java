@@ -105,7 +105,7 @@ public final class EndpointManager {
         sandbox.podName(),
         Wait.UNTIL_READY,
         undo -> {
-          Claim claim = claims.claim(holding, sandbox.podName(), details.relevantLabels(), undo);
+          Claim claim = claims.claim(holding, sandbox.podName(), details, undo);
           EndpointInterface made =
               datapath.connect(
                   new ConnectRequest(
@@ -149,7 +149,7 @@ public final class EndpointManager {
         wanted.podName(),
         wait,
         undo -> {
-          Claim claim = claims.claimGiven(holding, wanted, details.relevantLabels(), undo);
+          Claim claim = claims.claimGiven(holding, wanted, details, undo);
           EndpointInterface device =
               datapath.adopt(new AdoptRequest(claim.id(), wanted.device(), claim.addresses()));
           undo.ifFailed(() -> datapath.release(device));

@@ -85,7 +85,8 @@ public final class EndpointFeature implements Feature {
                 addresses.allocator(),
                 addresses.reservations(),
                 identity.allocator(),
-                new EndpointPrefixes(identity.ipcache())),
+                new EndpointPrefixes(identity.ipcache()),
+                context.config().labels().endpoints()),
             new EndpointStore(context.folder()),
             datapath.datapath(),
             policy.waiter());

@@ -5,9 +5,11 @@ import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.IdentityBackend;
 import io.cilium4j.core.spi.IdentityBackendProvider;
+import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
@@ -23,6 +25,7 @@ import io.cilium4j.identity.IdentityMetrics;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.identity.LocalIdentities;
 import io.cilium4j.identity.NamedPrefixes;
+import io.cilium4j.identity.NodeLabels;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -40,6 +43,8 @@ public final class IdentityFeature implements Feature {
   private final Ipcache ipcache;
   private final LocalIdentities local;
   private final EndpointLabels labels;
+  private final NodeLabels nodeLabels;
+  private final Follower ownNode;
   private final NamedPrefixes namedPrefixes;
   private final NodePrefixes nodePrefixes;
   private final TableWriter<IpAddress, IpAddress> nodeAddresses =
@@ -81,6 +86,9 @@ public final class IdentityFeature implements Feature {
     this.namedPrefixes =
         new NamedPrefixes(named, allocator, ipcache, context.thread("named-prefixes"));
     this.labels = new EndpointLabels(config.clusterName(), source.source());
+    this.nodeLabels = new NodeLabels(config.clusterName(), config.labels().nodes());
+    this.ownNode =
+        Follower.of(source.nodes(), thread, changes -> labelHost(changes, config.nodeName()));
     var hostPrefixes = new HostPrefixes(ipcache, addresses.routers());
     this.nodePrefixes =
         new NodePrefixes(
@@ -90,6 +98,13 @@ public final class IdentityFeature implements Feature {
               put(own.addresses());
             });
     context.repeat("host-addresses", NodePrefixes.INTERVAL, nodePrefixes::repeat);
+  }
+
+  private void labelHost(Changes<String, Node> changes, String nodeName) {
+    if (changes.snapshot().isInitialised()) {
+      Map<String, String> own = changes.snapshot().get(nodeName).map(Node::labels).orElse(Map.of());
+      allocator.labelHost(nodeLabels.ofHost(own));
+    }
   }
 
   /** What says whose an address is. */
@@ -149,6 +164,11 @@ public final class IdentityFeature implements Feature {
         });
   }
 
+  /** Which labels make nodes' identities. */
+  NodeLabels nodeLabels() {
+    return nodeLabels;
+  }
+
   /** Which labels endpoints have. */
   public EndpointLabels labels() {
     return labels;
@@ -156,7 +176,10 @@ public final class IdentityFeature implements Feature {
 
   @Override
   public void join(Lifecycle lifecycle) {
-    lifecycle.add("host addresses", nodePrefixes).add("named prefixes", namedPrefixes);
+    lifecycle
+        .add("host addresses", nodePrefixes)
+        .add("named prefixes", namedPrefixes)
+        .add("own node", ownNode);
   }
 
   @Override

@@ -78,7 +78,10 @@ public final class NodesFeature implements Feature {
     this.store = store;
     this.prefixes =
         new ClusterPrefixes(
-            identity.ipcache(), config.nodeName(), config.routing().tunnel().map(Tunnel::underlay));
+            identity.ipcache(),
+            config.nodeName(),
+            config.routing().tunnel().map(Tunnel::underlay),
+            node -> identity.nodeLabels().ofRemote(node.labels()));
     var thread = context.thread("nodes");
     this.reconciler =
         Reconciler.create(
@@ -211,7 +214,7 @@ public final class NodesFeature implements Feature {
   }
 
   private static Node node(ClusterNode node) {
-    return new Node(node.name(), reached(node), node.podCidrs());
+    return new Node(node.name(), reached(node), node.podCidrs(), node.labels());
   }
 
   /** Where others reach a node, at most one address a family. */

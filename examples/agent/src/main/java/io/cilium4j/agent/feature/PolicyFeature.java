@@ -117,6 +117,7 @@ public final class PolicyFeature implements Feature {
     return PolicyConfig.DEFAULT.toBuilder()
         .cluster(context.config().clusterName(), context.config().clusterId())
         .enforcement(context.config().enforcement())
+        .nodeSelectorLabels(context.config().labels().nodes().isPresent())
         .families(families.contains(IpFamily.IPV4), families.contains(IpFamily.IPV6))
         .build();
   }

@@ -54,6 +54,13 @@ public final class SourceFeature implements Feature {
         .orElseGet(() -> TableWriter.<ResourceKey, Pod>create("pods").table());
   }
 
+  /** Nodes of Kubernetes: this one, and perhaps others. */
+  public Table<String, Node> nodes() {
+    return source
+        .map(KubernetesSource::nodes)
+        .orElseGet(() -> TableWriter.<String, Node>create("nodes").table());
+  }
+
   /** What the operator wrote of nodes. */
   public Table<String, Node> ciliumNodes() {
     return source

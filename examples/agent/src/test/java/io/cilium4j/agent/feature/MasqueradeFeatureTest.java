@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
+import io.cilium4j.agent.config.LabelsConfig;
 import io.cilium4j.agent.config.MasqueradeConfig;
 import io.cilium4j.agent.config.Seam;
 import io.cilium4j.agent.config.ServicesConfig;
@@ -114,7 +115,8 @@ class MasqueradeFeatureTest {
             Routing.NETWORK,
             false,
             wanted,
-            ServicesConfig.DEFAULT);
+            ServicesConfig.DEFAULT,
+            LabelsConfig.DEFAULT);
     var context = new FeatureContext(config, new StateFolder(folder), opened, new ArrayList<>());
     var feature = new MasqueradeFeature(context, "d", capabilities, others, () -> nft);
     feature.join(lifecycle);
