@@ -13,11 +13,7 @@ import io.cilium4j.core.spi.ClusterStoreProvider;
 import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Watch;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.net.HttpURLConnection;
-import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -44,30 +40,6 @@ class OperatorProcessIT {
     processes.forEach(process -> process.destroyForcibly().onExit().join());
   }
 
-  /** An operator, and where it says how it is. */
-  private record Running(Process process, URI address) {
-    String ask(String path) throws IOException {
-      var connection = (HttpURLConnection) address.resolve(path).toURL().openConnection();
-      connection.setReadTimeout((int) PATIENCE.toMillis());
-      int status = connection.getResponseCode();
-      try (var body = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
-        return status + " " + new String(body.readAllBytes(), StandardCharsets.UTF_8);
-      } finally {
-        connection.disconnect();
-      }
-    }
-
-    /** What it says of its health, once it has read the store and knows who leads. */
-    String awaitHealth() throws IOException {
-      long end = System.nanoTime() + PATIENCE.toNanos();
-      String health = ask("/healthz");
-      while (!health.startsWith("200 ok\nleader: ") && System.nanoTime() < end) {
-        health = ask("/healthz");
-      }
-      return health;
-    }
-  }
-
   private ClusterStore open() {
     return ServiceLoader.load(ClusterStoreProvider.class).stream()
         .map(ServiceLoader.Provider::get)
@@ -77,31 +49,17 @@ class OperatorProcessIT {
         .open(Map.of("path", folder.toString()));
   }
 
-  private Running start() throws IOException {
-    var command = new ArrayList<String>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    command.addAll(List.of("-p", System.getProperty("jdk.module.path")));
-    command.addAll(List.of("-m", "io.cilium4j.operator/io.cilium4j.operator.Main", "operator"));
-    command.add("--cluster-store=" + folder);
-    command.add("--cluster-pool-ipv4-cidr=10.0.0.0/16");
-    command.add("--cluster-pool-ipv6-cidr=fd00::/104");
-    command.add("--leader-election-lease-duration=4s");
-    command.add("--leader-election-renew-deadline=3s");
-    command.add("--leader-election-retry-period=1s");
-    command.add("--operator-api-serve-addr=127.0.0.1:0");
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    processes.add(process);
-    BufferedReader out = process.inputReader();
-    for (String line = out.readLine(); line != null; line = out.readLine()) {
-      int at = line.indexOf("status served address=/");
-      if (at >= 0) {
-        Thread.ofVirtual().start(() -> out.lines().forEach(_ -> {}));
-        return new Running(
-            process, URI.create("http://" + line.substring(line.indexOf('/', at) + 1)));
-      }
-    }
-    throw new IOException("the operator ended with " + process.onExit().join().exitValue());
+  private OperatorProcess start() throws IOException {
+    OperatorProcess started =
+        OperatorProcess.start(
+            "--cluster-store=" + folder,
+            "--cluster-pool-ipv4-cidr=10.0.0.0/16",
+            "--cluster-pool-ipv6-cidr=fd00::/104",
+            "--leader-election-lease-duration=4s",
+            "--leader-election-renew-deadline=3s",
+            "--leader-election-retry-period=1s");
+    processes.add(started.process());
+    return started;
   }
 
   private static void await(
@@ -135,7 +93,7 @@ class OperatorProcessIT {
   @Test
   void run_leaderIsKilled_anotherGoesOnAndNoCidrIsGivenTwice() throws Exception {
     try (ClusterStore store = open()) {
-      List<Running> operators = new ArrayList<>(List.of(start(), start()));
+      List<OperatorProcess> operators = new ArrayList<>(List.of(start(), start()));
       join(store, 0, 20);
       await(store, rows -> allServed(rows, 20));
       var before = new HashMap<String, List<IpPrefix>>();
@@ -143,15 +101,15 @@ class OperatorProcessIT {
           .nodes()
           .list()
           .forEach(node -> before.put(node.value().name(), node.value().podCidrs()));
-      List<Running> leaders = new ArrayList<>();
-      for (Running each : operators) {
+      List<OperatorProcess> leaders = new ArrayList<>();
+      for (OperatorProcess each : operators) {
         String health = each.awaitHealth();
         assertTrue(health.startsWith("200 ok\nleader: "), health);
         if (health.contains("(this one)")) {
           leaders.add(each);
         }
       }
-      Running leader = leaders.getFirst();
+      OperatorProcess leader = leaders.getFirst();
       String metrics = leader.ask("/metrics");
       assertTrue(metrics.contains("cilium_operator_ipam_nodes{category=\"total\"} 20"), metrics);
       assertTrue(metrics.contains("cilium_operator_leader 1"), metrics);
@@ -172,7 +130,7 @@ class OperatorProcessIT {
   @Test
   void run_toldToEnd_givesTheLeadAwayAndEnds() throws Exception {
     try (ClusterStore store = open()) {
-      Running operator = start();
+      OperatorProcess operator = start();
       join(store, 0, 1);
       await(store, rows -> allServed(rows, 1));
       operator.process().destroy();
