@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A cluster that a real API server keeps, with our definitions installed and nothing else. */
 abstract class ApiCluster {
-  static final Duration PATIENCE = Duration.ofMinutes(3);
+  static final Duration PATIENCE = Duration.ofMinutes(5);
 
   @TempDir private Path folder;
   private KubernetesApiServer server;
@@ -81,6 +81,7 @@ abstract class ApiCluster {
         OperatorProcess.start(
             "--k8s-kubeconfig-path=" + server.kubeconfig(),
             "--k8s-namespace=kube-system",
+            "--k8s-client-qps=" + Integer.getInteger("operator.qps", 100),
             "--cluster-pool-ipv4-cidr=10.0.0.0/" + (24 - Integer.numberOfTrailingZeros(parts)),
             "--cluster-pool-ipv6-cidr=fd00::/104",
             "--leader-election-lease-duration=3s",

@@ -30,7 +30,8 @@ import org.junit.jupiter.api.Test;
 /**
  * Figures over an API server, which it prints; in a usual build few, to see that they can be taken.
  * {@code -Dfigures.nodes=N} says how many nodes wait for their CIDRs, {@code -Dfigures.seconds=N}
- * how long 30 CiliumEndpoints a second come. Documented in {@code docs/performance.md}.
+ * how long 30 CiliumEndpoints a second come, {@code -Doperator.qps=N} how many requests a second an
+ * operator makes. Documented in {@code docs/performance.md}.
  */
 class ApiFiguresIT extends ApiCluster {
   private static final int NODES = Integer.getInteger("figures.nodes", 50);
