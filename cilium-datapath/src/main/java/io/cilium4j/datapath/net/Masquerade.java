@@ -7,7 +7,12 @@ import io.cilium4j.core.spi.DatapathException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeSet;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Has pods reach the outside under the node's address: a table of nftables of the instance's own,
@@ -39,13 +44,29 @@ public final class Masquerade {
    * @param pods prefixes of the node's own pods whose packets are, for each family that is
    * @param inside where pods keep their addresses: prefixes of the cluster's pods, addresses of
    *     other nodes; may overlap
+   * @param excluded where they keep them, too, as the configuration of an ip-masq-agent says: all
+   *     of it, so that link-local addresses are translated which it does not name; may overlap.
+   *     Absent without such a configuration
    */
-  public record Scope(Collection<IpPrefix> pods, Collection<IpPrefix> inside) {
+  public record Scope(
+      Collection<IpPrefix> pods,
+      Collection<IpPrefix> inside,
+      Optional<? extends Collection<IpPrefix>> excluded) {
     public Scope {
       pods = List.copyOf(new TreeSet<>(pods));
       inside = List.copyOf(new TreeSet<>(inside));
+      excluded = excluded.map(each -> List.copyOf(new TreeSet<>(each)));
+    }
+
+    /** Without the configuration of an ip-masq-agent. */
+    public Scope(Collection<IpPrefix> pods, Collection<IpPrefix> inside) {
+      this(pods, inside, Optional.empty());
     }
   }
+
+  /** A set of excluded prefixes in the table's text, and its elements. */
+  private static final Pattern EXCLUDED =
+      Pattern.compile("(?m)^\\s*set ipmasq[46] \\{$([^{}]*(?:\\{([^}]*)\\})?)");
 
   private final InstanceNames names;
   private final NftTable table;
@@ -93,6 +114,28 @@ public final class Masquerade {
     table.remove();
   }
 
+  /**
+   * What the kernel excludes as the configuration of an ip-masq-agent says; absent where there is
+   * none in force.
+   */
+  public Optional<List<IpPrefix>> excluded() {
+    List<MatchResult> sets = table.text().stream().flatMap(Masquerade::excludedSets).toList();
+    return sets.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            sets.stream()
+                .map(set -> Objects.requireNonNullElse(set.group(2), ""))
+                .flatMap(elements -> Stream.of(elements.split("[,\\s]+")))
+                .filter(element -> !element.isEmpty())
+                .map(IpPrefix::parseLenient)
+                .sorted()
+                .toList());
+  }
+
+  private static Stream<MatchResult> excludedSets(String text) {
+    return EXCLUDED.matcher(text).results();
+  }
+
   /** What brings the table about, whether or not it is there. */
   static String script(String table, InstanceNames names, Scope scope) {
     String owner = NftTable.FAMILY + " " + table;
@@ -100,7 +143,17 @@ public final class Masquerade {
     lines.add("add table " + owner);
     List<IpPrefix> inside = new ArrayList<>(scope.pods());
     inside.addAll(scope.inside());
+    if (scope.excluded().isEmpty()) {
+      inside.addAll(InsideSets.LINK_LOCAL);
+    }
     lines.addAll(InsideSets.lines(owner, inside));
+    scope
+        .excluded()
+        .ifPresent(excluded -> {
+          for (IpFamily family : IpFamily.values()) {
+            lines.addAll(InsideSets.setLines(excludedSet(owner, family), family, excluded));
+          }
+        });
     String chain = owner + " postrouting";
     lines.add(
         "add chain " + chain + " { type nat hook postrouting priority srcnat; policy accept; }");
@@ -112,10 +165,30 @@ public final class Masquerade {
         "add rule " + chain + " oifname { \"" + String.join("\", \"", devices) + "\" } return");
     for (IpPrefix pods : scope.pods()) {
       String ip = pods.family() == IpFamily.IPV4 ? "ip" : "ip6";
+      String among =
+          scope.excluded().isEmpty()
+              ? ""
+              : "%s daddr != @%s ".formatted(ip, excludedName(pods.family()));
       lines.add(
-          "add rule %1$s %2$s saddr %3$s %2$s daddr != @%4$s masquerade"
-              .formatted(chain, ip, pods, InsideSets.name(pods.family())));
+          "add rule %1$s %2$s saddr %3$s %2$s daddr != @%4$s %5$smasquerade"
+              .formatted(chain, ip, pods, InsideSets.name(pods.family()), among));
+    }
+    if (scope.excluded().isEmpty()) {
+      // Of an earlier configuration; nothing refers to them any more.
+      for (IpFamily family : IpFamily.values()) {
+        String set = excludedSet(owner, family);
+        lines.add(InsideSets.declaration(set, family));
+        lines.add("delete set " + set);
+      }
     }
     return String.join("\n", lines) + "\n";
+  }
+
+  private static String excludedSet(String owner, IpFamily family) {
+    return owner + " " + excludedName(family);
+  }
+
+  private static String excludedName(IpFamily family) {
+    return family == IpFamily.IPV4 ? "ipmasq4" : "ipmasq6";
   }
 }

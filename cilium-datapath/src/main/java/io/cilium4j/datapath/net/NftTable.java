@@ -113,7 +113,8 @@ final class NftTable {
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
-  private Optional<String> text() {
+  /** The table as it is now; empty if there is none. */
+  Optional<String> text() {
     return nft.list(FAMILY, name);
   }
 

@@ -184,6 +184,7 @@ public final class NodePorts {
     lines.add("add table " + owner);
     List<IpPrefix> inside = new ArrayList<>(scope.pods());
     inside.addAll(scope.inside());
+    inside.addAll(InsideSets.LINK_LOCAL);
     lines.addAll(InsideSets.lines(owner, inside));
     scope.frontends().stream()
         .filter(each -> !each.isRefused())

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,8 +49,76 @@ class MasqueradeTest {
         add rule inet t postrouting oifname { "blue_host", "blue_net", "blue_vxlan", "blue_proxy" } return
         add rule inet t postrouting ip saddr 10.0.1.0/24 ip daddr != @inside4 masquerade
         add rule inet t postrouting ip6 saddr fd00:1::/120 ip6 daddr != @inside6 masquerade
+        add set inet t ipmasq4 { type ipv4_addr; flags interval; }
+        delete set inet t ipmasq4
+        add set inet t ipmasq6 { type ipv6_addr; flags interval; }
+        delete set inet t ipmasq6
         """,
         Masquerade.script("t", NAMES, scope));
+  }
+
+  @Test
+  void script_withExclusions_hasThemInSetsOfTheirOwnAndTranslatesLinkLocal() {
+    var scope =
+        new Scope(
+            prefixes("10.0.1.0/24", "fd00:1::/120"),
+            List.of(),
+            Optional.of(prefixes("10.0.0.0/8", "10.1.0.0/16", "fe80::/10")));
+    assertEquals(
+        """
+        add table inet t
+        add set inet t inside4 { type ipv4_addr; flags interval; }
+        flush set inet t inside4
+        add element inet t inside4 { 10.0.1.0/24, 224.0.0.0/4, 255.255.255.255/32 }
+        add set inet t inside6 { type ipv6_addr; flags interval; }
+        flush set inet t inside6
+        add element inet t inside6 { fd00:1::/120, ff00::/8 }
+        add set inet t ipmasq4 { type ipv4_addr; flags interval; }
+        flush set inet t ipmasq4
+        add element inet t ipmasq4 { 10.0.0.0/8 }
+        add set inet t ipmasq6 { type ipv6_addr; flags interval; }
+        flush set inet t ipmasq6
+        add element inet t ipmasq6 { fe80::/10 }
+        add chain inet t postrouting { type nat hook postrouting priority srcnat; policy accept; }
+        flush chain inet t postrouting
+        add rule inet t postrouting oifname { "blue_host", "blue_net", "blue_vxlan", "blue_proxy" } return
+        add rule inet t postrouting ip saddr 10.0.1.0/24 ip daddr != @inside4 ip daddr != @ipmasq4 masquerade
+        add rule inet t postrouting ip6 saddr fd00:1::/120 ip6 daddr != @inside6 ip6 daddr != @ipmasq6 masquerade
+        """,
+        Masquerade.script("t", NAMES, scope));
+  }
+
+  @Test
+  void excluded_asTheProgramShowsThem_areRead() throws IOException {
+    var table =
+        new Masquerade(NAMES, program("[ \"$1\" != -s ] || cat %s/shown".formatted(folder)));
+    Files.writeString(folder.resolve("shown"), "table inet cilium4j_blue {\n}\n");
+    assertEquals(Optional.empty(), table.excluded());
+    Files.writeString(
+        folder.resolve("shown"),
+        """
+        table inet cilium4j_blue {
+        	set inside4 {
+        		type ipv4_addr
+        		flags interval
+        		elements = { 10.0.1.0/24 }
+        	}
+
+        	set ipmasq4 {
+        		type ipv4_addr
+        		flags interval
+        		elements = { 10.0.0.0/8, 172.16.0.0/12,
+        			     192.0.2.7 }
+        	}
+
+        	set ipmasq6 {
+        		type ipv6_addr
+        		flags interval
+        	}
+        }
+        """);
+    assertEquals(
+        Optional.of(prefixes("10.0.0.0/8", "172.16.0.0/12", "192.0.2.7/32")), table.excluded());
   }
 
   @Test

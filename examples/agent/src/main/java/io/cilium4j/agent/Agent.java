@@ -315,6 +315,11 @@ public final class Agent extends AgentQueries implements AutoCloseable {
     return config.masquerade().nativeRouting();
   }
 
+  /** Whether the configuration of an ip-masq-agent says where pods keep their addresses. */
+  public boolean hasIpMasqAgent() {
+    return config.masquerade().ipMasqAgent().isPresent();
+  }
+
   /** The version of the agent's own module; absent where nothing was packaged. */
   public static Optional<String> version() {
     return Version.own();

@@ -372,7 +372,17 @@ public final class AgentBuilder<A> {
    * pods keep their addresses. None by default.
    */
   public AgentBuilder<A> nativeRoutingCidrs(IpPrefix... prefixes) {
-    this.masquerade = new MasqueradeConfig(masquerade.asked(), List.of(prefixes));
+    this.masquerade = masquerade.withNativeRouting(List.of(prefixes));
+    return this;
+  }
+
+  /**
+   * A configuration of the ip-masq-agent, YAML or JSON: where else pods keep their addresses. It is
+   * followed while the agent runs; where there is no such file, private and reserved addresses are
+   * excluded.
+   */
+  public AgentBuilder<A> ipMasqAgent(Path file) {
+    this.masquerade = masquerade.withIpMasqAgent(file);
     return this;
   }
 

@@ -9,6 +9,7 @@ import io.cilium4j.api.model.DaemonConfiguration;
 import io.cilium4j.api.model.StatusResponse;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.it.TestCluster.Node;
 import io.cilium4j.it.TestCluster.Pod;
 import io.cilium4j.it.TestCluster.Routing;
@@ -16,6 +17,9 @@ import io.cilium4j.it.Traffic.EchoServer;
 import io.cilium4j.it.Traffic.Way;
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -188,6 +192,50 @@ class MasqueradeKernelIT {
       TestCluster.destroy(node);
       assertFalse(node.nft("list", "tables").contains(table(node)), node.nft("list", "tables"));
     }
+  }
+
+  /** The world knows the way to pods; what it sees tells whether their addresses are translated. */
+  @Test
+  void ipMasqAgent_fileChanges_excludesWhatItSays() throws Exception {
+    try (var cluster = new TestCluster("itq", Routing.NATIVE)) {
+      Path file = Files.createTempFile("ip-masq-agent", ".yaml");
+      cluster.start(
+          Map.of("enable-ip-masq-agent", "true", "ip-masq-agent-config-path", file.toString()));
+      Node node = cluster.first;
+      Pod alice = cluster.pod(node, "app=alice");
+      cluster.awaitKnown(List.of(alice));
+      try (var _ = new Mirror(cluster.world, PORT)) {
+        for (String content : List.of("masqLinkLocal: true\n", excluding(), "{}")) {
+          Path next = Files.writeString(Path.of(file + ".next"), content);
+          Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
+          for (IpFamily family : IpFamily.values()) {
+            IpAddress as =
+                content.contains("nonMasq")
+                    ? alice.address(family)
+                    : TestCluster.onWorldLink(node, family);
+            cluster.await(
+                "the world sees " + as,
+                () ->
+                    Mirror.seen(alice.netns(), world(family), PORT, Way.TCP).equals(as.toString()));
+            assertSeen(cluster, alice, world(family), PORT, as);
+          }
+          String listed = node.cilium("bpf", "ipmasq", "list", "--instance", node.instance());
+          for (IpFamily family : IpFamily.values()) {
+            assertEquals(
+                content.contains("nonMasq"),
+                listed.contains(IpPrefix.host(world(family)).toString()),
+                listed);
+          }
+        }
+      } finally {
+        Files.delete(file);
+      }
+    }
+  }
+
+  private static String excluding() {
+    return "nonMasqueradeCIDRs: [\"%s/32\", \"%s/128\"]%n"
+        .formatted(world(IpFamily.IPV4), world(IpFamily.IPV6));
   }
 
   private static void assertReachesWorld(TestCluster cluster, Pod pod) {

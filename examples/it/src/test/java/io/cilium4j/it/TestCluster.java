@@ -209,6 +209,18 @@ final class TestCluster implements AutoCloseable {
       return agent().client();
     }
 
+    /** What the command line answers on this node. */
+    String cilium(String... words) throws IOException, InterruptedException {
+      List<String> all = new ArrayList<>(List.of("-H", folder().resolve("api.sock").toString()));
+      all.addAll(List.of(words));
+      try (var cli =
+          Program.launch(Optional.of(netns), "io.cilium4j.cli/io.cilium4j.cli.Main", all)) {
+        int code = cli.awaitEnd(PATIENCE);
+        assertEquals(0, code, cli.log());
+        return cli.log();
+      }
+    }
+
     /** Its endpoints, by number. */
     Map<Long, Endpoint> endpoints() {
       return client().list("/endpoint", Endpoint.class).stream()
@@ -360,9 +372,14 @@ final class TestCluster implements AutoCloseable {
 
   /** Starts operator and agents, and waits until the agents serve. */
   void start() throws IOException, InterruptedException {
+    start(Map.of());
+  }
+
+  /** As above, with more options of both agents. */
+  void start(Map<String, String> more) throws IOException, InterruptedException {
     launchOperator();
     for (Node node : nodes()) {
-      node.launch();
+      node.launch(more);
     }
     for (Node node : nodes()) {
       node.agent().awaitReady();

@@ -256,6 +256,18 @@ final class DaemonOptions {
         "destinations outside the cluster that are not masqueraded; auto is none");
     add(
         group,
+        "enable-ip-masq-agent",
+        Kind.TRUTH,
+        "false",
+        "exclude the destinations of ip-masq-agent-config-path from masquerading");
+    add(
+        group,
+        "ip-masq-agent-config-path",
+        Kind.PATH,
+        "/etc/config/ip-masq-agent",
+        "configuration of the ip-masq-agent, YAML or JSON; changes take effect within a second");
+    add(
+        group,
         "service-no-backend-response",
         Kind.TEXT,
         "reject",
@@ -386,7 +398,6 @@ final class DaemonOptions {
             "enable-host-firewall",
             "enable-host-port",
             "enable-ingress-controller",
-            "enable-ip-masq-agent",
             "enable-ipsec",
             "enable-ipv4-big-tcp",
             "enable-ipv6-big-tcp",

@@ -32,5 +32,8 @@ final class MasqueradeOptions {
       }
     }
     builder.nativeRoutingCidrs(nativeRouting.toArray(IpPrefix[]::new));
+    if (settings.isOn("enable-ip-masq-agent")) {
+      builder.ipMasqAgent(settings.path("ip-masq-agent-config-path"));
+    }
   }
 }

@@ -172,4 +172,11 @@ class DaemonSettingsTest {
         OptionException.class,
         () -> DaemonSettings.read(List.of("--enable-bpf-masquerade"), Map.of()));
   }
+
+  @Test
+  void ipMasqAgent_notAskedFor_isOffWithCiliumsPath() {
+    DaemonSettings settings = DaemonSettings.read(List.of(), Map.of());
+    assertEquals("false", settings.text("enable-ip-masq-agent"));
+    assertEquals("/etc/config/ip-masq-agent", settings.text("ip-masq-agent-config-path"));
+  }
 }

@@ -12,17 +12,20 @@ import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Masquerade;
 import io.cilium4j.datapath.net.Masquerade.Scope;
 import io.cilium4j.datapath.net.Nft;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -33,15 +36,24 @@ public final class MasqueradeFeature implements Feature {
   /** What is said where the program is not. */
   static final String MISSING = "the program nft is not installed (Debian's package nftables)";
 
+  /** How often the file of the ip-masq-agent is looked at. */
+  private static final Duration LOOK = Duration.ofSeconds(1);
+
   private final AgentConfig config;
   private final String datapath;
   private final boolean isPossible;
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<Masquerade> table;
+  private final Scheduler thread;
   private final TableUpkeep upkeep;
   private final Optional<Follower> follower;
   private volatile Set<IpFamily> families = Set.of();
-  private volatile @Nullable Scope wanted;
+  private final Optional<IpMasqFile> exclusions;
+
+  /** Rows of the other nodes; absent as long as not all of them are known. */
+  private volatile @Nullable List<NodeRow> others;
+
+  private @Nullable Scope wanted;
 
   /** Touches nothing yet. */
   public MasqueradeFeature(
@@ -80,6 +92,8 @@ public final class MasqueradeFeature implements Feature {
         isPossible
             ? nft.get().map(found -> new Masquerade(new InstanceNames(config.instance()), found))
             : Optional.empty();
+    this.exclusions = config.masquerade().ipMasqAgent().map(IpMasqFile::new);
+    this.thread = thread;
     this.follower = nodes.map(each -> Follower.of(each, thread, this::follow));
   }
 
@@ -111,9 +125,14 @@ public final class MasqueradeFeature implements Feature {
       return;
     }
     families = Set.copyOf(able);
+    exclusions.ifPresent(file -> {
+      table.orElseThrow().excluded().ifPresent(file::takeOver);
+      file.look();
+      thread.schedule(LOOK, () -> look(file));
+    });
     if (nodes.isEmpty()) {
-      wanted = scope(able, List.of());
-      upkeep.carryOut(this::write);
+      others = List.of();
+      want();
     }
     upkeep.repeat(this::write, table.orElseThrow()::mend);
   }
@@ -143,15 +162,33 @@ public final class MasqueradeFeature implements Feature {
     if (on.isEmpty() || !now.isInitialised()) {
       return;
     }
-    wanted = scope(on, nodes(now));
-    upkeep.carryOut(this::write);
+    others = nodes(now);
+    want();
+  }
+
+  /** What is excluded may be something else. */
+  private void look(IpMasqFile file) {
+    if (file.look()) {
+      want();
+    }
+    thread.schedule(LOOK, () -> look(file));
+  }
+
+  private synchronized void want() {
+    List<NodeRow> known = others;
+    if (known != null) {
+      wanted = scope(families, known);
+      upkeep.carryOut(this::write);
+    }
   }
 
   private Scope scope(Set<IpFamily> on, List<NodeRow> others) {
     List<IpPrefix> inside = inside(config.podCidrs(), others);
     inside.addAll(config.masquerade().nativeRouting());
     return new Scope(
-        config.podCidrs().stream().filter(each -> on.contains(each.family())).toList(), inside);
+        config.podCidrs().stream().filter(each -> on.contains(each.family())).toList(),
+        inside,
+        exclusions.map(IpMasqFile::excluded));
   }
 
   /** The cluster's pods, and the addresses of other nodes. */
@@ -175,7 +212,7 @@ public final class MasqueradeFeature implements Feature {
     return nodes;
   }
 
-  private void write() {
+  private synchronized void write() {
     Scope scope = wanted;
     if (scope != null) {
       table.orElseThrow().apply(scope);
@@ -189,6 +226,8 @@ public final class MasqueradeFeature implements Feature {
 
   @Override
   public Map<String, String> problems() {
-    return upkeep.problems();
+    Map<String, String> all = new TreeMap<>(upkeep.problems());
+    exclusions.ifPresent(file -> all.putAll(file.problems()));
+    return all;
   }
 }

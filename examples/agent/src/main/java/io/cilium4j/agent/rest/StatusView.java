@@ -215,7 +215,8 @@ final class StatusView {
             .enabledProtocols(
                 new Masquerading.Protocols(on.contains(IpFamily.IPV4), on.contains(IpFamily.IPV6)))
             // Of the two words that the API has: by the kernel's own tables.
-            .mode(on.isEmpty() ? "" : "iptables");
+            .mode(on.isEmpty() ? "" : "iptables")
+            .ipMasqAgent(!on.isEmpty() && agent.hasIpMasqAgent());
     for (IpPrefix cidr : on.isEmpty() ? List.<IpPrefix>of() : agent.nativeRoutingCidrs()) {
       if (cidr.family() == IpFamily.IPV4) {
         view.snatExclusionCidrV4(cidr.toString());

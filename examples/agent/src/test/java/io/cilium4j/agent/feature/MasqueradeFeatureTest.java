@@ -144,8 +144,9 @@ class MasqueradeFeatureTest {
   @Test
   void start_oneFamilyWithNativeRouting_masqueradesThatAlone() throws IOException {
     var wanted =
-        new MasqueradeConfig(
-            Map.of(IpFamily.IPV6, false), List.of(IpPrefix.parse("172.16.0.0/12")));
+        MasqueradeConfig.DEFAULT
+            .with(IpFamily.IPV6, false)
+            .withNativeRouting(List.of(IpPrefix.parse("172.16.0.0/12")));
     MasqueradeFeature feature = start(ABLE, wanted, Optional.empty());
     assertEquals(Set.of(IpFamily.IPV4), feature.families());
     awaitInput("172.16.0.0/12");
@@ -170,6 +171,33 @@ class MasqueradeFeatureTest {
     nodes.write(batch -> batch.remove(new NodeKey("other")));
     awaitInput("10.1.0.0/24, 169.254.0.0/16, 224.0.0.0/4");
     assertEquals(Map.of(), feature.problems());
+  }
+
+  @Test
+  void ipMasqAgent_fileComesChangesAndBreaks_setFollowsAndKeepsTheLastGood() throws IOException {
+    Path file = folder.resolve("ip-masq-agent");
+    MasqueradeFeature feature =
+        start(ABLE, MasqueradeConfig.DEFAULT.withIpMasqAgent(file), Optional.empty());
+    awaitInput("ipmasq4 { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12,");
+    Files.writeString(file, "nonMasqueradeCIDRs: [192.0.2.0/24]\nmasqLinkLocal: true\n");
+    awaitInput("ipmasq4 { 192.0.2.0/24 }");
+    Files.writeString(file, "nonMasqueradeCIDRs: [192.0.2.0]\n");
+    awaitProblem(
+        feature,
+        file + ": nonMasqueradeCIDRs: 192.0.2.0 is no prefix; what it said before is in force");
+    String written = Files.readString(input);
+    assertTrue(written.substring(written.lastIndexOf("add table")).contains("{ 192.0.2.0/24 }"));
+    Files.writeString(file, "{\"nonMasqueradeCIDRs\": [\"fd00:2::/64\"]}");
+    awaitInput("ipmasq6 { fd00:2::/64, fe80::/10 }");
+    awaitProblem(feature, "");
+  }
+
+  private static void awaitProblem(MasqueradeFeature feature, String text) {
+    long end = System.nanoTime() + PATIENCE_NANOS;
+    while (!String.join("", feature.problems().values()).equals(text)) {
+      assertTrue(System.nanoTime() - end < 0, () -> feature.problems().toString());
+      LockSupport.parkNanos(1_000_000);
+    }
   }
 
   @Test

@@ -39,7 +39,6 @@ public final class BpfCommands implements CommandGroup {
           Map.entry("auth flush", "cilium_auth_map"),
           Map.entry("bandwidth list", "cilium_throttle"),
           Map.entry("egress list", "cilium_egress_gw_policy_v4"),
-          Map.entry("ipmasq list", "cilium_ipmasq_v4"),
           Map.entry("lb maglev get", "cilium_lb4_maglev"),
           Map.entry("lb maglev list", "cilium_lb4_maglev"),
           Map.entry("nat list", "cilium_snat_v4_external"),
@@ -115,6 +114,9 @@ public final class BpfCommands implements CommandGroup {
     specs.add(
         new CommandSpec("config list", "show the configuration of the programs", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("fs show", "show the folder of the maps", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec(
+            "ipmasq list", "list the destinations that are not masqueraded", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("nodeid list", "list the numbers of other nodes", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("tunnel list", "list the tunnels to other nodes", INSTANCE, OUTPUT));
     specs.add(
@@ -169,6 +171,9 @@ public final class BpfCommands implements CommandGroup {
       if (command.startsWith("policy ")) {
         var policies = new PolicyTables(instance, arguments, session);
         return command.equals("policy get") ? policies.policyEntries() : policies.policies();
+      }
+      if (command.equals("ipmasq list")) {
+        return new NatTables(instance, arguments, session).exclusions();
       }
       var tables = new BpfTables(instance, arguments, session);
       return switch (command) {

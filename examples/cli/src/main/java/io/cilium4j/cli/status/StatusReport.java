@@ -258,6 +258,9 @@ final class StatusReport {
     if (!mode.equals("BPF")) {
       mode = "IPTables";
     }
+    if (part.get("ip-masq-agent").isTrue()) {
+      mode += " (ip-masq-agent)";
+    }
     line("Masquerading:", "%s [IPv4: %s, IPv6: %s]".formatted(mode, enabled(v4), enabled(v6)));
   }
 
