@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param namedPorts the container ports that have a name
  * @param hostPorts the container ports that its node is asked at
  * @param workload who keeps it running; absent for a pod of its own
+ * @param isReady whether it is to be sent requests; false only where Kubernetes says that it is not
  */
 public record Pod(
     String namespace,
@@ -31,7 +32,8 @@ public record Pod(
     boolean hostNetwork,
     Map<String, Endpoint.NamedPort> namedPorts,
     List<HostPort> hostPorts,
-    Optional<Workload> workload) {
+    Optional<Workload> workload,
+    boolean isReady) {
 
   /**
    * A container port at which the node is asked.
@@ -59,6 +61,34 @@ public record Pod(
     addresses = List.copyOf(addresses);
     namedPorts = Map.copyOf(namedPorts);
     hostPorts = List.copyOf(hostPorts);
+  }
+
+  /** A pod that is ready. */
+  public Pod(
+      String namespace,
+      String name,
+      String uid,
+      Optional<String> nodeName,
+      Map<String, String> labels,
+      String serviceAccount,
+      List<IpAddress> addresses,
+      boolean hostNetwork,
+      Map<String, Endpoint.NamedPort> namedPorts,
+      List<HostPort> hostPorts,
+      Optional<Workload> workload) {
+    this(
+        namespace,
+        name,
+        uid,
+        nodeName,
+        labels,
+        serviceAccount,
+        addresses,
+        hostNetwork,
+        namedPorts,
+        hostPorts,
+        workload,
+        true);
   }
 
   /** A pod of its own, whose node is not asked for it. */

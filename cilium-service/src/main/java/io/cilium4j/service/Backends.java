@@ -4,6 +4,7 @@ package io.cilium4j.service;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Protocol;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.service.Backend.State;
 import io.cilium4j.core.spi.Row.FrontendKey;
@@ -13,6 +14,7 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -39,8 +41,16 @@ final class Backends {
    * What stands behind a frontend.
    *
    * @param type who asks it
+   * @param policy the local redirect policy that says so; absent where the service does
    */
-  record FrontendBackends(FrontendType type, List<PlacedBackend> places) {}
+  record FrontendBackends(
+      FrontendType type, List<PlacedBackend> places, Optional<ResourceKey> policy) {
+
+    /** What the service itself has. */
+    FrontendBackends(FrontendType type, List<PlacedBackend> places) {
+      this(type, places, Optional.empty());
+    }
+  }
 
   /**
    * The frontends of a Service of Kubernetes.

@@ -2,6 +2,7 @@
 package io.cilium4j.service;
 
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.Optional;
  * @param backends what stands behind it, each once
  * @param affinitySeconds for how long a client keeps its backend; 0 if it does not
  * @param refusal why it is not carried out; empty if it is
+ * @param policy the local redirect policy that says what stands behind it; absent for none
  */
 public record Frontend(
     int number,
@@ -23,9 +25,22 @@ public record Frontend(
     FrontendOwner owner,
     List<PlacedBackend> backends,
     int affinitySeconds,
-    String refusal) {
+    String refusal,
+    Optional<ResourceKey> policy) {
   public Frontend {
     backends = List.copyOf(backends);
+  }
+
+  /** A frontend that no local redirect policy is about. */
+  public Frontend(
+      int number,
+      FrontendKey key,
+      FrontendType type,
+      FrontendOwner owner,
+      List<PlacedBackend> backends,
+      int affinitySeconds,
+      String refusal) {
+    this(number, key, type, owner, backends, affinitySeconds, refusal, Optional.empty());
   }
 
   /**

@@ -72,17 +72,21 @@ final class FrontendOwners {
    * No services.
    *
    * @param node this node, for services that ask the backends of the client's node
+   * @param redirects whether local redirect policies are carried out
    * @param isOccupied whether an address is a node's or a pod's own
    */
-  FrontendOwners(String node, ServiceNumbers numbers, Predicate<IpAddress> isOccupied) {
-    this.objects = new ServiceObjects(node, problems);
+  FrontendOwners(
+      String node, boolean redirects, ServiceNumbers numbers, Predicate<IpAddress> isOccupied) {
+    this.objects = new ServiceObjects(node, new Redirects(node, redirects, problems), problems);
     this.numbers = numbers;
     this.isOccupied = isOccupied;
   }
 
   /** Whether objects of the kind say something here. */
   static boolean reads(String kind) {
-    return kind.equals(KubernetesService.KIND) || kind.equals(EndpointSlice.KIND);
+    return kind.equals(KubernetesService.KIND)
+        || kind.equals(EndpointSlice.KIND)
+        || kind.equals(RedirectPolicy.KIND);
   }
 
   /** What is wrong now, a whole line each, by where it is wrong. */
@@ -254,7 +258,8 @@ final class FrontendOwners {
           case CLUSTER_IP, NODE_PORT, HOST_PORT -> false;
           // A node may be its own balancer.
           case LOAD_BALANCER -> !objects.isNodeAddress(address) && this.isOccupied.test(address);
-          case EXTERNAL_IPS -> this.isOccupied.test(address) || isApiServer(address);
+          case EXTERNAL_IPS, LOCAL_REDIRECT ->
+              this.isOccupied.test(address) || isApiServer(address);
         };
     return isOccupied
         ? type.text() + " " + address + " is the own address of a node, a pod or the API server"
@@ -310,7 +315,8 @@ final class FrontendOwners {
                   owner,
                   behind.places(),
                   owner.affinitySeconds(),
-                  ""));
+                  "",
+                  behind.policy()));
         });
     for (RequestedService service : givenAt.getOrDefault(address, new TreeMap<>()).values()) {
       FrontendOwner other = owners.putIfAbsent(service.key(), service);

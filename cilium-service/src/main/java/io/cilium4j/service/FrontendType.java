@@ -12,7 +12,9 @@ public enum FrontendType {
   /** Everybody, at addresses that somebody else leads to nodes. */
   EXTERNAL_IPS("ExternalIPs"),
   /** Everybody, at a port of the node of the pod behind it. */
-  HOST_PORT("HostPort");
+  HOST_PORT("HostPort"),
+  /** Pods and processes of this node, which pods of this node answer. */
+  LOCAL_REDIRECT("LocalRedirect");
 
   private final String text;
 
@@ -22,7 +24,7 @@ public enum FrontendType {
 
   /** Whether clients outside of the cluster ask it as well. */
   public boolean isExternal() {
-    return this != CLUSTER_IP;
+    return this != CLUSTER_IP && this != LOCAL_REDIRECT;
   }
 
   /** The API's word for it. */

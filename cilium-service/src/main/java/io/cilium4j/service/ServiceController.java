@@ -66,6 +66,7 @@ public final class ServiceController implements Lifecycle.Part {
    * @param nodeAddresses at which those outside ask this node
    * @param podCidrs the addresses of this node's pods, whether there is such a pod or not
    * @param node this node's name
+   * @param localRedirects whether local redirect policies are carried out
    */
   public record Inputs(
       Table<ResourceKey, RawResource> resources,
@@ -74,7 +75,8 @@ public final class ServiceController implements Lifecycle.Part {
       Table<IpPrefix, IpcacheEntry> ipcache,
       Table<IpAddress, IpAddress> nodeAddresses,
       List<IpPrefix> podCidrs,
-      String node) {
+      String node,
+      boolean localRedirects) {
     public Inputs {
       podCidrs = List.copyOf(podCidrs);
     }
@@ -108,7 +110,8 @@ public final class ServiceController implements Lifecycle.Part {
             inputs.requests().snapshot().stream()
                 .map(io.cilium4j.core.state.Row::key)
                 .collect(Collectors.toSet()));
-    this.owners = new FrontendOwners(inputs.node(), this.numbers, this::isOccupied);
+    this.owners =
+        new FrontendOwners(inputs.node(), inputs.localRedirects(), this.numbers, this::isOccupied);
     this.follower =
         new Follower(
             thread,

@@ -41,6 +41,7 @@ final class ServiceObjects {
   record Reread(ResourceKey key, Optional<Resolved> before, Optional<Resolved> after) {}
 
   private final String node;
+  private final Redirects redirects;
   private final ServiceProblems problems;
 
   /** Services and slices, as they were read. */
@@ -65,15 +66,21 @@ final class ServiceObjects {
    * No objects.
    *
    * @param node this node
+   * @param redirects takes policies, and pods that may answer for them
    * @param problems takes what is wrong with objects
    */
-  ServiceObjects(String node, ServiceProblems problems) {
+  ServiceObjects(String node, Redirects redirects, ServiceProblems problems) {
     this.node = node;
+    this.redirects = redirects;
     this.problems = problems;
   }
 
   /** An object is new, or another. */
   void put(RawResource raw) {
+    if (raw.key().kind().equals(RedirectPolicy.KIND)) {
+      changed.addAll(redirects.put(raw));
+      return;
+    }
     objects.put(raw.key(), raw);
     if (raw.key().kind().equals(EndpointSlice.KIND)) {
       leave(raw.key());
@@ -91,7 +98,9 @@ final class ServiceObjects {
   /** An object is gone. */
   void remove(ResourceKey key) {
     objects.remove(key);
-    if (key.kind().equals(EndpointSlice.KIND)) {
+    if (key.kind().equals(RedirectPolicy.KIND)) {
+      changed.addAll(redirects.remove(key));
+    } else if (key.kind().equals(EndpointSlice.KIND)) {
       leave(key);
     } else {
       changed.add(key);
@@ -119,12 +128,18 @@ final class ServiceObjects {
       pods.put(pod.key(), pod);
       changed.add(pod.key());
     } else {
-      removePod(pod.key());
+      removeHostPorts(pod.key());
     }
+    changed.addAll(redirects.putPod(pod));
   }
 
   /** A pod is gone. */
   void removePod(ResourceKey key) {
+    removeHostPorts(key);
+    changed.addAll(redirects.removePod(key));
+  }
+
+  private void removeHostPorts(ResourceKey key) {
     if (pods.remove(key) != null) {
       changed.add(key);
     }
@@ -165,7 +180,9 @@ final class ServiceObjects {
     var wrong = new ObjectProblems();
     Optional<Resolved> after = read(key, wrong);
     after.ifPresent(resolved -> services.put(key, resolved));
-    problems.tell(key.toString(), wrong.line());
+    if (!key.kind().equals(RedirectPolicy.KIND)) {
+      problems.tell(key.toString(), wrong.line());
+    }
     return new Reread(key, before, after);
   }
 
@@ -187,11 +204,15 @@ final class ServiceObjects {
     }
     RawResource raw = objects.get(key);
     return raw == null
-        ? Optional.empty()
-        : KubernetesService.read(raw, wrong)
-            .map(service ->
-                new Resolved(
-                    service, Backends.of(service, slices(key), node, nodeAddresses, wrong)));
+        ? redirects.atAddress(key)
+        : KubernetesService.read(raw, wrong).map(service -> resolved(service, wrong));
+  }
+
+  private Resolved resolved(KubernetesService service, ObjectProblems wrong) {
+    SortedMap<FrontendKey, FrontendBackends> frontends =
+        Backends.of(service, slices(service.key()), node, nodeAddresses, wrong);
+    redirects.redirect(service, frontends);
+    return new Resolved(service, frontends);
   }
 
   private List<EndpointSlice> slices(ResourceKey service) {

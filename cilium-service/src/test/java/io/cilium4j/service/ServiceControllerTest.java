@@ -91,7 +91,8 @@ class ServiceControllerTest {
             ipcache.table(),
             nodeAddresses.table(),
             List.of(),
-            TestServices.NODE),
+            TestServices.NODE,
+            true),
         StateFile.NONE,
         time);
   }

@@ -85,7 +85,8 @@ class ServiceFiguresTest {
                   TableWriter.<IpPrefix, IpcacheEntry>create("ipcache").table(),
                   TableWriter.<IpAddress, IpAddress>create("node-addresses").table(),
                   List.of(),
-                  TestServices.NODE),
+                  TestServices.NODE,
+                  true),
               StateFile.NONE,
               thread);
       controller.start();

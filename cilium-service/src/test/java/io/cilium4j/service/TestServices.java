@@ -30,7 +30,7 @@ final class TestServices {
   /** Addresses of nodes and pods. */
   final Set<IpAddress> occupied = new HashSet<>();
 
-  final FrontendOwners owners = new FrontendOwners(NODE, numbers, occupied::contains);
+  final FrontendOwners owners = new FrontendOwners(NODE, true, numbers, occupied::contains);
   final Map<FrontendKey, FrontendRow> rows = new TreeMap<>();
   final Map<Integer, Frontend> frontends = new TreeMap<>();
 

@@ -100,7 +100,23 @@ public final class Manifests {
             Fields.flag(spec, "spec", "hostNetwork"),
             namedPorts(spec),
             hostPorts(spec),
-            Workloads.of(metadata, labels)));
+            Workloads.of(metadata, labels),
+            isReady(metadata, status)));
+  }
+
+  /** A pod that is on its way out is not, nor is one that Kubernetes says is not. */
+  private static boolean isReady(
+      Map<String, @Nullable Object> metadata, Map<String, @Nullable Object> status)
+      throws ManifestException {
+    if (metadata.get("deletionTimestamp") != null) {
+      return false;
+    }
+    for (Object condition : Fields.list(status, "status", "conditions")) {
+      if (Trees.text(condition, "type").equals("Ready")) {
+        return Trees.text(condition, "status").equals("True");
+      }
+    }
+    return true;
   }
 
   private static List<IpAddress> podAddresses(Map<String, @Nullable Object> status)

@@ -386,6 +386,12 @@ public final class AgentBuilder<A> {
     return this;
   }
 
+  /** Whether CiliumLocalRedirectPolicies are carried out; false by default. */
+  public AgentBuilder<A> localRedirects(boolean on) {
+    this.services = services.withLocalRedirects(on);
+    return this;
+  }
+
   /** What becomes of packets to services that cannot serve; they are rejected by default. */
   public AgentBuilder<A> noBackendResponse(NoBackendResponse response) {
     this.services = services.withNoBackendResponse(response);

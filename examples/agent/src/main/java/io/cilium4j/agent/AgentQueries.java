@@ -23,6 +23,7 @@ import io.cilium4j.policy.PortProtocol;
 import io.cilium4j.policy.RulesSnapshot;
 import io.cilium4j.policy.controller.AppliedPolicy;
 import io.cilium4j.policy.controller.PolicyProgress;
+import io.cilium4j.service.Frontend;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -167,6 +168,11 @@ abstract class AgentQueries {
   /** The families whose pods reach the outside under the node's address. */
   public Set<IpFamily> masqueraded() {
     return running().masquerade().families();
+  }
+
+  /** All frontends of services by number, with what stands behind each. */
+  public Table<Long, Frontend> serviceFrontends() {
+    return running().services().frontends();
   }
 
   /** Whether clients outside of the cluster reach services at this node. */

@@ -279,6 +279,7 @@ final class Daemon implements AutoCloseable {
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))
             .l7Proxy(settings.isOn("enable-l7-proxy"))
+            .localRedirects(settings.isOn("enable-local-redirect-policy"))
             .noBackendResponse(
                 NoBackendResponse.valueOf(
                     settings.text("service-no-backend-response").toUpperCase(Locale.ROOT)))

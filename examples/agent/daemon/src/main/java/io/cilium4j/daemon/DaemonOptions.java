@@ -268,6 +268,12 @@ final class DaemonOptions {
         "configuration of the ip-masq-agent, YAML or JSON; changes take effect within a second");
     add(
         group,
+        "enable-local-redirect-policy",
+        Kind.TRUTH,
+        "false",
+        "have pods of the node answer as CiliumLocalRedirectPolicies say");
+    add(
+        group,
         "service-no-backend-response",
         Kind.TEXT,
         "reject",
@@ -402,7 +408,6 @@ final class DaemonOptions {
             "enable-ipv4-big-tcp",
             "enable-ipv6-big-tcp",
             "enable-l2-announcements",
-            "enable-local-redirect-policy",
             "enable-node-port",
             "enable-recorder",
             "enable-session-affinity",

@@ -12,26 +12,35 @@ import java.util.Optional;
  * @param cgroupRoot the control group (version 2) whose processes are as the node's own; absent for
  *     the root, which is found
  * @param noBackendResponse what becomes of packets to services that cannot serve
+ * @param localRedirects whether CiliumLocalRedirectPolicies are carried out
  */
 public record ServicesConfig(
-    Optional<Boolean> external, Optional<Path> cgroupRoot, NoBackendResponse noBackendResponse) {
+    Optional<Boolean> external,
+    Optional<Path> cgroupRoot,
+    NoBackendResponse noBackendResponse,
+    boolean localRedirects) {
 
   /** Whoever can be; the others are told. */
   public static final ServicesConfig DEFAULT =
-      new ServicesConfig(Optional.empty(), Optional.empty(), NoBackendResponse.REJECT);
+      new ServicesConfig(Optional.empty(), Optional.empty(), NoBackendResponse.REJECT, false);
 
   /** The same, but for clients outside of the cluster. */
   public ServicesConfig withExternal(boolean on) {
-    return new ServicesConfig(Optional.of(on), cgroupRoot, noBackendResponse);
+    return new ServicesConfig(Optional.of(on), cgroupRoot, noBackendResponse, localRedirects);
   }
 
   /** The same with this control group. */
   public ServicesConfig withCgroupRoot(Path folder) {
-    return new ServicesConfig(external, Optional.of(folder), noBackendResponse);
+    return new ServicesConfig(external, Optional.of(folder), noBackendResponse, localRedirects);
   }
 
   /** The same with this response. */
   public ServicesConfig withNoBackendResponse(NoBackendResponse response) {
-    return new ServicesConfig(external, cgroupRoot, response);
+    return new ServicesConfig(external, cgroupRoot, response, localRedirects);
+  }
+
+  /** The same, with or without local redirects. */
+  public ServicesConfig withLocalRedirects(boolean on) {
+    return new ServicesConfig(external, cgroupRoot, noBackendResponse, on);
   }
 }

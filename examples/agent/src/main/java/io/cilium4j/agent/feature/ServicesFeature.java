@@ -51,7 +51,8 @@ public final class ServicesFeature implements Feature {
                 identity.ipcache().table(),
                 identity.nodeAddresses(),
                 config.podCidrs(),
-                config.nodeName()),
+                config.nodeName(),
+                config.services().localRedirects()),
             context.folder().serviceNumbers(),
             context.thread("services"));
     this.reconciler =

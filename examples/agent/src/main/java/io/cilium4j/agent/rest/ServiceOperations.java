@@ -114,7 +114,11 @@ final class ServiceOperations {
     return Response.ok(
         agent
             .source()
-            .map(source -> RedirectReader.read(source.resources().snapshot()))
+            .map(source ->
+                RedirectReader.read(
+                    source.resources().snapshot(),
+                    agent.serviceFrontends().snapshot(),
+                    source.pods().snapshot()))
             .orElse(List.of()));
   }
 }
