@@ -13,6 +13,7 @@ module io.cilium4j.datapath {
   exports io.cilium4j.datapath.flow;
   exports io.cilium4j.datapath.memory;
   exports io.cilium4j.datapath.net;
+  exports io.cilium4j.datapath.recorder;
   exports io.cilium4j.datapath.view;
 
   provides io.cilium4j.core.spi.FileWriters with

@@ -37,7 +37,7 @@ record AddressFrontends(IpAddress address, List<Frontend> frontends) {
           && service.owns(address)) {
         rows.add(new FrontendRow(FrontendKey.rest(address), frontend.number(), List.of(), 0));
       }
-      rows.add(frontend.row());
+      rows.addAll(frontend.rows());
     }
     return rows;
   }

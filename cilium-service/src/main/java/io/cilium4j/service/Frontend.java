@@ -61,9 +61,14 @@ public record Frontend(
     return refusal.isEmpty();
   }
 
+  /** All that it is asked as: a service of the API may have several protocols. */
+  public List<FrontendKey> keys() {
+    return owner instanceof RequestedService service ? service.keys() : List.of(key);
+  }
+
   /** What the datapath is to hold of it. */
-  public FrontendRow row() {
-    return rowOf(backends);
+  List<FrontendRow> rows() {
+    return keys().stream().map(each -> rowOf(each, backends)).toList();
   }
 
   /**
@@ -80,13 +85,13 @@ public record Frontend(
         isLocal ? backends.stream().filter(each -> each.node().equals(node)).toList() : backends;
     return Optional.of(
         new Outside(
-            rowOf(served),
+            rowOf(key, served),
             type == FrontendType.LOAD_BALANCER ? service.external().sources() : List.of(),
             isLocal));
   }
 
-  private FrontendRow rowOf(List<PlacedBackend> some) {
+  private FrontendRow rowOf(FrontendKey asked, List<PlacedBackend> some) {
     return new FrontendRow(
-        key, number, some.stream().map(PlacedBackend::backend).toList(), affinitySeconds);
+        asked, number, some.stream().map(PlacedBackend::backend).toList(), affinitySeconds);
   }
 }

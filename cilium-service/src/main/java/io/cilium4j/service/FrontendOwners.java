@@ -319,7 +319,15 @@ final class FrontendOwners {
                   behind.policy()));
         });
     for (RequestedService service : givenAt.getOrDefault(address, new TreeMap<>()).values()) {
-      FrontendOwner other = owners.putIfAbsent(service.key(), service);
+      FrontendOwner other =
+          service.keys().stream()
+              .map(owners::get)
+              .filter(Objects::nonNull)
+              .findFirst()
+              .orElse(null);
+      if (other == null) {
+        service.keys().forEach(key -> owners.put(key, service));
+      }
       String refusal = refusal(service, other);
       if (!refusal.isEmpty()) {
         quarrel(address, service, refusal);

@@ -11,28 +11,37 @@ import java.util.List;
  *
  * @param number its number, 1 to 65535
  * @param request as it was asked for
+ * @param keys where it is asked, of one address and port; the first stands for it
  * @param places its backends, each once
  * @param problem what of it is not used, and why; empty if all is
  */
 public record RequestedService(
     long number,
     ServiceRequest request,
-    FrontendKey key,
+    List<FrontendKey> keys,
     List<PlacedBackend> places,
     String problem)
     implements FrontendOwner {
 
   public RequestedService {
+    keys = List.copyOf(keys);
     places = List.copyOf(places);
+  }
+
+  /** Where it is asked, by the first of its protocols. */
+  public FrontendKey key() {
+    return keys.getFirst();
   }
 
   /**
    * The service of what was asked for.
    *
+   * @param keys of one address and port, one a protocol; at least one
    * @throws ServiceRefusedException if there can be no such service
    */
   public static RequestedService of(
-      long number, ServiceRequest request, FrontendKey key, List<PlacedBackend> places) {
+      long number, ServiceRequest request, List<FrontendKey> keys, List<PlacedBackend> places) {
+    FrontendKey key = keys.getFirst();
     if (number < 1 || number > ServiceNumbers.MAX) {
       throw refused(Part.FRONTEND, "id " + number + ": wanted 1 to " + ServiceNumbers.MAX);
     }
@@ -48,7 +57,7 @@ public record RequestedService(
     }
     var problems = new ObjectProblems();
     List<PlacedBackend> merged = Backends.merged(places, "backends", problems);
-    return new RequestedService(number, request, key, merged, problems.line());
+    return new RequestedService(number, request, keys, merged, problems.line());
   }
 
   /** Why a backend cannot be asked; empty if it can. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.service;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
@@ -11,6 +12,7 @@ import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.service.ServiceRefusedException.Part;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -60,11 +62,14 @@ public final class RequestedServices<R extends ServiceRequest> {
 
   /** Whether the datapath has a frontend as it is wanted. */
   public boolean isRealised(Frontend frontend) {
-    return frontend.isInForce()
-        && reconciler
-            .flatMap(each -> each.status(frontend.key()))
-            .filter(RowStatus.Done.class::isInstance)
-            .isPresent();
+    return frontend.isInForce() && frontend.keys().stream().allMatch(this::isRealised);
+  }
+
+  private boolean isRealised(FrontendKey key) {
+    return reconciler
+        .flatMap(each -> each.status(key))
+        .filter(RowStatus.Done.class::isInstance)
+        .isPresent();
   }
 
   /**
@@ -106,18 +111,20 @@ public final class RequestedServices<R extends ServiceRequest> {
       throw new ServiceException(
           service + " is kept, and not carried out: " + frontend.get().refusal());
     }
-    await(number, service.key(), revision);
+    await(number, service.keys(), revision);
     return isNew;
   }
 
   private void refuseTaken(RequestedService service) {
-    FrontendKey key = service.key();
-    OptionalLong other = holder(key);
-    if (other.isPresent() && other.getAsLong() != service.number()) {
-      throw refused(key + " is that of the service " + other.getAsLong() + " already");
+    for (FrontendKey key : service.keys()) {
+      OptionalLong other = holder(key);
+      if (other.isPresent() && other.getAsLong() != service.number()) {
+        throw refused(key + " is that of the service " + other.getAsLong() + " already");
+      }
     }
-    if (controller.isOccupied(key.address())) {
-      throw refused(key.address() + " is a node's or a pod's own address");
+    IpAddress address = service.key().address();
+    if (controller.isOccupied(address)) {
+      throw refused(address + " is a node's or a pod's own address");
     }
   }
 
@@ -138,7 +145,7 @@ public final class RequestedServices<R extends ServiceRequest> {
 
   private static boolean isAt(long number, ServiceRequest request, FrontendKey key) {
     try {
-      return request.read(number).key().equals(key);
+      return request.read(number).keys().contains(key);
     } catch (ServiceRefusedException _) {
       return false; // It is at no address.
     }
@@ -172,9 +179,16 @@ public final class RequestedServices<R extends ServiceRequest> {
       lock.unlock();
     }
     if (former.isPresent()) {
-      await(number, former.get().key(), revision);
+      await(number, former.get().keys(), revision);
     }
     return true;
+  }
+
+  private void await(long number, List<FrontendKey> keys, long revision)
+      throws InterruptedException {
+    for (FrontendKey key : keys) {
+      await(number, key, revision);
+    }
   }
 
   /** Waits until the datapath has a frontend as it was wanted at a revision, or has none. */

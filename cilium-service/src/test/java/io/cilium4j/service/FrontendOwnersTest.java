@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import java.util.ArrayList;
@@ -457,5 +458,29 @@ class FrontendOwnersTest {
             "addressType: IPv4, ports: [{port: 80}], endpoints: [" + endpoints + "]"));
     String line = problems().getOrDefault("EndpointSlice/default/web", "");
     assertTrue(line.endsWith("; and 95 more"), line);
+  }
+
+  @Test
+  void request_ofSeveralProtocols_hasAllOrNone() {
+    List<Protocol> any = List.of(Protocol.TCP, Protocol.UDP);
+    services.owners.putRequest(
+        8, new TestServices.Request("10.96.0.1", 80, any, List.of("10.9.0.8")));
+    services.look();
+    Map<String, String> both =
+        Map.of("10.96.0.1 80/TCP", "10.9.0.8:80", "10.96.0.1 80/UDP", "10.9.0.8:80");
+    assertEquals(both, services.texts());
+    putRequest(7, "10.96.0.1 80", "10.9.0.7");
+    assertEquals(Map.of("10.96.0.1 80/TCP", "10.9.0.7:80"), services.texts());
+    assertEquals("service 7's", refusal(8).substring(refusal(8).indexOf("is ") + 3));
+    // What it does not have is others'.
+    services.owners.putRequest(
+        9, new TestServices.Request("10.96.0.1", 80, List.of(Protocol.UDP), List.of("10.9.0.9")));
+    services.look();
+    assertEquals(
+        Map.of("10.96.0.1 80/TCP", "10.9.0.7:80", "10.96.0.1 80/UDP", "10.9.0.9:80"),
+        services.texts());
+    services.owners.removeRequest(7);
+    services.owners.removeRequest(9);
+    assertEquals(both, services.look().texts());
   }
 }

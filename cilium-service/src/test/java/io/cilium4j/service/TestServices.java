@@ -35,13 +35,19 @@ final class TestServices {
   final Map<Integer, Frontend> frontends = new TreeMap<>();
 
   /**
-   * What a client puts: TCP at an address and port, with backends of that port.
+   * What a client puts: TCP, or some protocols, at an address and port, with backends of that port.
    *
    * @param backends addresses
    */
-  record Request(String address, int port, List<String> backends) implements ServiceRequest {
+  record Request(String address, int port, List<Protocol> protocols, List<String> backends)
+      implements ServiceRequest {
     Request {
+      protocols = List.copyOf(protocols);
       backends = List.copyOf(backends);
+    }
+
+    Request(String address, int port, List<String> backends) {
+      this(address, port, List.of(Protocol.TCP), backends);
     }
 
     @Override
@@ -49,7 +55,9 @@ final class TestServices {
       return RequestedService.of(
           number,
           this,
-          new FrontendKey(IpAddress.parse(address), port, Protocol.TCP),
+          protocols.stream()
+              .map(each -> new FrontendKey(IpAddress.parse(address), port, each))
+              .toList(),
           backends.stream()
               .map(each -> new PlacedBackend(Backend.active(IpAddress.parse(each), port), ""))
               .toList());

@@ -2,7 +2,6 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.agent.config.AgentConfig;
-import io.cilium4j.api.model.RecorderSpec;
 import io.cilium4j.cni.CniPlugin;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpPrefix;
@@ -10,7 +9,6 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
-import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.ipam.AddressReservations;
@@ -335,12 +333,12 @@ public final class Agent extends AgentQueries implements AutoCloseable {
     return running().services().services();
   }
 
-  // ---- what is kept and not carried out yet ----
-
-  /** Recordings of packets, by number. */
-  public StoredTable<Long, RecorderSpec> recorders() {
-    return running().kept().recorders();
+  /** Recordings of packets. */
+  public AgentRecordings recorder() {
+    return running().recorder();
   }
+
+  // ---- what is kept and not carried out yet ----
 
   /** Prefixes whose packets are to be dropped first of all. */
   public PrefilterList prefilter() {

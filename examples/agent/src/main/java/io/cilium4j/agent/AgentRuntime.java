@@ -19,10 +19,12 @@ import io.cilium4j.agent.feature.KeptFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.MasqueradeFeature;
 import io.cilium4j.agent.feature.MtuFeature;
+import io.cilium4j.agent.feature.NatCapacityFeature;
 import io.cilium4j.agent.feature.NodePortFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
 import io.cilium4j.agent.feature.ProxyFeature;
+import io.cilium4j.agent.feature.RecorderFeature;
 import io.cilium4j.agent.feature.ServicesFeature;
 import io.cilium4j.agent.feature.SourceFeature;
 import io.cilium4j.agent.feature.TaskFeature;
@@ -83,6 +85,7 @@ final class AgentRuntime implements AutoCloseable {
   private final ProxyFeature proxy;
   private final ServicesFeature services;
   private final KeptFeature kept;
+  private final RecorderFeature recorder;
   private final Optional<NodesFeature> nodes;
   private final MasqueradeFeature masquerade;
   private final NodePortFeature nodePorts;
@@ -126,6 +129,7 @@ final class AgentRuntime implements AutoCloseable {
             context, endpointTables, source, addresses, identity, datapath, policy, mtu);
     this.services = new ServicesFeature(context, source, identity, datapath);
     this.kept = new KeptFeature(context);
+    this.recorder = new RecorderFeature(context);
     this.flows =
         new FlowFeature(context, datapath, identity, policy, endpoints, source, services, kept);
     this.proxy = new ProxyFeature(context, endpointTables.all(), datapath, policy, flows);
@@ -142,10 +146,13 @@ final class AgentRuntime implements AutoCloseable {
         Stream.of(
                 Stream.of(
                     addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
-                Stream.of(services, kept, new LostStateFeature(folder)),
+                Stream.of(services, kept, recorder, new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(
-                    masquerade, nodePorts, new HealthPortFeature(context, services, nodePorts)),
+                    masquerade,
+                    nodePorts,
+                    new HealthPortFeature(context, services, nodePorts),
+                    new NatCapacityFeature(context, masquerade, nodePorts)),
                 Stream.of(cluster, source, endpoints.podFollower()))
             .flatMap(each -> each)
             .map(Feature.class::cast)
@@ -248,6 +255,10 @@ final class AgentRuntime implements AutoCloseable {
 
   KeptFeature kept() {
     return kept;
+  }
+
+  RecorderFeature recorder() {
+    return recorder;
   }
 
   MasqueradeFeature masquerade() {

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.api.model.Service;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.state.UndoStack;
+import io.cilium4j.datapath.net.KernelConntrack;
 import io.cilium4j.datapath.net.Netns;
 import io.cilium4j.it.TestCluster.Node;
 import io.cilium4j.it.TestCluster.Pod;
@@ -16,6 +18,8 @@ import io.cilium4j.it.TestCluster.Routing;
 import io.cilium4j.it.Traffic.EchoServer;
 import io.cilium4j.it.Traffic.Way;
 import java.io.IOException;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -23,6 +27,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -185,6 +190,112 @@ class NodePortKernelIT {
           }
         }
       }
+    }
+  }
+
+  /** Counts the datagrams that come to a pod. */
+  private static final class Counter implements AutoCloseable {
+    private final AtomicLong count = new AtomicLong();
+    private final DatagramSocket socket;
+
+    Counter(Pod pod) throws IOException {
+      socket = pod.netns().call(() -> new DatagramSocket(TARGET));
+      socket.setReceiveBufferSize(1 << 22);
+      Thread.ofPlatform().daemon().name("counter").start(this::receive);
+    }
+
+    private void receive() {
+      var packet = new DatagramPacket(new byte[8], 8);
+      while (!socket.isClosed()) {
+        try {
+          socket.receive(packet);
+          count.incrementAndGet();
+        } catch (IOException _) {
+          // Closed.
+        }
+      }
+    }
+
+    @Override
+    public void close() {
+      socket.close();
+    }
+  }
+
+  /** So many clients outside, each with a port that it keeps. */
+  private static List<DatagramSocket> clients(TestCluster cluster, UndoStack opened, int count)
+      throws IOException {
+    return cluster.world.call(() -> {
+      List<DatagramSocket> sockets = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        sockets.add(opened.add(new DatagramSocket()));
+      }
+      return sockets;
+    });
+  }
+
+  private static void send(List<DatagramSocket> clients, IpAddress to) throws IOException {
+    for (DatagramSocket client : clients) {
+      client.send(new DatagramPacket(new byte[1], 1, to.toInetAddress(), NODE_PORT));
+    }
+  }
+
+  /** How many flows the node's kernel leads to a pod. */
+  private static long flowsTo(Node node, IpAddress pod) {
+    return node.netns.call(() -> {
+      try (var connections = KernelConntrack.open()) {
+        return connections.list(pod.family()).stream()
+            .filter(each -> each.reply().source().equals(pod))
+            .count();
+      }
+    });
+  }
+
+  @Test
+  void udpBackend_goesUnderFlowsFromOutside_getsNoPacketMore() throws Exception {
+    int flows = 1000;
+    try (var cluster = new TestCluster("itw", Routing.NATIVE);
+        var opened = new UndoStack()) {
+      cluster.start();
+      Pod goes = cluster.hiddenPod(cluster.first, "app=web");
+      Pod stays = cluster.hiddenPod(cluster.first, "app=web");
+      cluster.awaitKnown(List.of(goes, stays));
+      Counter atGoing = opened.add(new Counter(goes));
+      Counter atStaying = opened.add(new Counter(stays));
+      List<DatagramSocket> clients = clients(cluster, opened, flows);
+      serve(cluster, "type: NodePort", goes, stays);
+      for (IpFamily family : IpFamily.values()) {
+        IpAddress node = atWorld(cluster.first, family);
+        cluster.await(
+            "all flows have a backend of " + family,
+            () -> {
+              send(clients, node);
+              long led =
+                  flowsTo(cluster.first, goes.address(family))
+                      + flowsTo(cluster.first, stays.address(family));
+              if (led < flows) {
+                throw new IllegalStateException(led + " flows");
+              }
+              return true;
+            });
+        assertTrue(flowsTo(cluster.first, goes.address(family)) > flows / 4, family::toString);
+      }
+      serve(cluster, "type: NodePort", stays);
+      for (IpFamily family : IpFamily.values()) {
+        cluster.await(
+            "none is led to the one that goes " + family,
+            () -> flowsTo(cluster.first, goes.address(family)) == 0);
+      }
+      long before = atGoing.count.get();
+      long after = atStaying.count.get() + 3L * flows * IpFamily.values().length;
+      for (IpFamily family : IpFamily.values()) {
+        for (int i = 0; i < 3; i++) {
+          send(clients, atWorld(cluster.first, family));
+        }
+      }
+      cluster.await("the other one has all of them", () -> atStaying.count.get() >= after);
+      assertEquals(before, atGoing.count.get());
+      assertTrue(cluster.first.cilium("bpf", "nat", "list").contains("XLATE_DST"), cluster::logs);
     }
   }
 

@@ -15,6 +15,7 @@ import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.KernelConntrack;
 import io.cilium4j.datapath.net.Nft;
 import io.cilium4j.datapath.net.NodePorts;
 import io.cilium4j.datapath.net.NodePorts.ExternalFrontend;
@@ -39,6 +40,7 @@ public final class NodePortFeature implements Feature {
   private final Optional<NodePorts> table;
   private final Optional<String> impossible;
   private final TableUpkeep upkeep;
+  private final StaleDatagrams stale = new StaleDatagrams(KernelConntrack::open);
   private final Follower follower;
   private volatile boolean isOn;
   private boolean isWritten;
@@ -143,7 +145,7 @@ public final class NodePortFeature implements Feature {
   }
 
   /** Not before all is known: until then what an earlier start knew is in the table still. */
-  private void write() {
+  private synchronized void write() {
     Snapshot<Long, Frontend> services = frontends.snapshot();
     Optional<Snapshot<RowKey, Row>> others = nodes.map(Table::snapshot);
     if (!services.isInitialised() || others.filter(each -> !each.isInitialised()).isPresent()) {
@@ -161,6 +163,7 @@ public final class NodePortFeature implements Feature {
             config.podCidrs(), others.map(MasqueradeFeature::nodes).orElse(List.of()));
     table.orElseThrow().apply(new Scope(served, config.podCidrs(), inside));
     isWritten = true;
+    stale.forget(served);
   }
 
   private static ExternalFrontend external(Frontend.Outside outside) {

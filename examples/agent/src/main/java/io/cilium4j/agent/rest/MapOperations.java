@@ -106,7 +106,7 @@ final class MapOperations {
     tables.put("allocations", agent.addresses().allocations().snapshot());
     tables.put("policies", agent.policies().snapshot());
     tables.put("frontends", agent.services().frontends().snapshot());
-    tables.put("recorders", agent.recorders().table().snapshot());
+    tables.put("recorders", agent.recorder().table().snapshot());
     tables.put("dns-cache", agent.dnsCache().answers().snapshot());
     tables.put("controllers", agent.controllers().snapshot());
     agent.nodeHealth().ifPresent(health -> tables.put("node-health", health.health().snapshot()));

@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * {@code /recorder}. Recordings are kept and not carried out: no program records yet, so what is
- * realised of each has no filter, and there are no masks. It is there all the same, since clients
- * take a recording's number from it.
+ * {@code /recorder}. Of a recording that does not go on what is realised has no filter; it is there
+ * all the same, since clients take a recording's number from it. There are no masks: they belong to
+ * maps that this datapath does not have.
  */
 final class RecorderOperations {
 
@@ -36,25 +36,26 @@ final class RecorderOperations {
 
   Response list(Request request) {
     return Response.ok(
-        agent.recorders().table().snapshot().stream()
-            .map(Row::value)
-            .map(RecorderOperations::view)
-            .toList());
+        agent.recorder().table().snapshot().stream().map(Row::value).map(this::view).toList());
   }
 
   Response get(Request request) {
     return Response.ok(
         agent
-            .recorders()
+            .recorder()
             .table()
             .get(request.pathNumber("id"))
-            .map(RecorderOperations::view)
+            .map(this::view)
             .orElseThrow(Refusal::notFound));
   }
 
-  private static Recorder view(RecorderSpec spec) {
+  private Recorder view(RecorderSpec spec) {
     return new Recorder(
-        spec, new RecorderStatus(new RecorderSpec(spec.id(), spec.captureLength(), List.of())));
+        spec,
+        new RecorderStatus(
+            agent.recorder().isRunning(spec.id())
+                ? spec
+                : new RecorderSpec(spec.id(), spec.captureLength(), List.of())));
   }
 
   Response put(Request request) {
@@ -69,7 +70,7 @@ final class RecorderOperations {
     wanted.filters().forEach(RecorderOperations::check);
     try {
       boolean isNew =
-          agent.recorders().put(id, new RecorderSpec(id, wanted.captureLength(), wanted.filters()));
+          agent.recorder().put(id, new RecorderSpec(id, wanted.captureLength(), wanted.filters()));
       return Response.empty(isNew ? Response.CREATED : Response.OK);
     } catch (RuntimeException e) {
       throw new Refusal(FAILED, String.valueOf(e.getMessage()));
@@ -98,7 +99,13 @@ final class RecorderOperations {
   }
 
   Response delete(Request request) {
-    if (!agent.recorders().delete(request.pathNumber("id"))) {
+    boolean wasThere;
+    try {
+      wasThere = agent.recorder().delete(request.pathNumber("id"));
+    } catch (RuntimeException e) {
+      throw new Refusal(FAILED, String.valueOf(e.getMessage()));
+    }
+    if (!wasThere) {
       throw Refusal.notFound();
     }
     return Response.done();

@@ -18,6 +18,7 @@ import io.cilium4j.service.ServiceRequest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,9 @@ public record SpecRequest(ServiceSpec spec) implements ServiceRequest {
 
   private static final int MAX_PORT = 65_535;
 
+  /** What the API calls TCP and UDP alike. */
+  private static final String ANY = "any";
+
   /** What the API calls a backend that has ended and is not gone. */
   private static final String ENDED = "terminating-not-serving";
 
@@ -37,15 +41,15 @@ public record SpecRequest(ServiceSpec spec) implements ServiceRequest {
     if (spec.id() != 0 && spec.id() != number) {
       throw refused(Part.FRONTEND, "id " + spec.id() + ": wanted " + number + ", as in the path");
     }
-    FrontendKey key = key(spec.frontendAddress());
+    List<FrontendKey> keys = keys(spec.frontendAddress());
     List<PlacedBackend> places = new ArrayList<>();
     for (BackendAddress backend : spec.backendAddresses()) {
       place(backend).ifPresent(places::add);
     }
-    return RequestedService.of(number, this, key, places);
+    return RequestedService.of(number, this, keys, places);
   }
 
-  private static FrontendKey key(@Nullable FrontendAddress frontend) {
+  private static List<FrontendKey> keys(@Nullable FrontendAddress frontend) {
     if (frontend == null) {
       throw refused(Part.FRONTEND, "frontend-address: missing");
     }
@@ -56,6 +60,11 @@ public record SpecRequest(ServiceSpec spec) implements ServiceRequest {
                     Part.FRONTEND,
                     "frontend-address.ip \"" + frontend.ip() + "\": wanted an address"));
     checkPort(Part.FRONTEND, "frontend-address", frontend.port());
+    if (frontend.protocol().equals(ANY)) {
+      return Stream.of(Protocol.TCP, Protocol.UDP)
+          .map(each -> new FrontendKey(address, frontend.port(), each))
+          .toList();
+    }
     Protocol protocol =
         ServicePort.transport(frontend.protocol().isEmpty() ? "tcp" : frontend.protocol())
             .orElseThrow(() ->
@@ -63,8 +72,8 @@ public record SpecRequest(ServiceSpec spec) implements ServiceRequest {
                     Part.FRONTEND,
                     "frontend-address.protocol \""
                         + frontend.protocol()
-                        + "\": wanted tcp, udp or sctp"));
-    return new FrontendKey(address, frontend.port(), protocol);
+                        + "\": wanted tcp, udp, sctp or any"));
+    return List.of(new FrontendKey(address, frontend.port(), protocol));
   }
 
   /** A backend; absent if it has ended. */

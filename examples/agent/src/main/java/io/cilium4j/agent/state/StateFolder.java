@@ -28,6 +28,7 @@ import org.slf4j.LoggerFactory;
  *   FOLDER/lock               held while the agent runs
  *   FOLDER/endpoints/ID.json  one file an endpoint
  *   FOLDER/specs/NAME/ID.json one file a service, recorder, address without endpoint, …
+ *   FOLDER/recordings/        packets that clients asked to be recorded
  *   FOLDER/given-rules.json   the rules that users gave by hand, with a .copy
  *   FOLDER/program-policies.json  what the embedding program applied, with a .copy
  *   FOLDER/manifests.json     the manifests as they were last good
@@ -127,6 +128,11 @@ public final class StateFolder {
   /** The folder of a table of what users asked for. */
   public Path specs(String name) {
     return specs().resolve(name);
+  }
+
+  /** Recordings of packets, two files each at most. */
+  public Path recordings() {
+    return root.resolve("recordings");
   }
 
   private Path specs() {
@@ -243,6 +249,9 @@ public final class StateFolder {
       for (Path file : AtomicFiles.list(endpoints(), "")) {
         Files.deleteIfExists(file);
       }
+      for (Path file : AtomicFiles.list(recordings(), "")) {
+        Files.deleteIfExists(file);
+      }
       for (Path table : AtomicFiles.list(specs(), "")) {
         for (Path file : AtomicFiles.list(table, "")) {
           Files.deleteIfExists(file);
@@ -265,7 +274,7 @@ public final class StateFolder {
       }
       Files.deleteIfExists(datapathNameFile());
       Files.deleteIfExists(lock());
-      for (Path folder : List.of(endpoints(), specs(), datapath(), root)) {
+      for (Path folder : List.of(endpoints(), specs(), recordings(), datapath(), root)) {
         deleteIfEmpty(folder);
       }
     } catch (IOException e) {

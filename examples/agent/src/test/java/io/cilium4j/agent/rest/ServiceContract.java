@@ -59,13 +59,21 @@ final class ServiceContract {
     contract.expect(
         460, put, "/service/9", ApiJson.mapper().readTree(spec.replace("10.96.0.1", "x")));
     contract.expect(460, put, "/service/9", good);
-    contract.expect(460, put, "/service/9", ApiJson.mapper().readTree(spec.replace("tcp", "any")));
+    contract.expect(460, put, "/service/9", ApiJson.mapper().readTree(spec.replace("tcp", "icmp")));
     contract.expect(460, put, "/service/65536", good);
     contract.expect(
         461, put, "/service/9", ApiJson.mapper().readTree(spec.replace("10.1.0.7", "x")));
     contract.expect(461, put, "/service/9", ApiJson.mapper().readTree(spec.replace("8080", "0")));
     contract.expect(200, "DELETE /service/{id}", "/service/7", null);
     contract.expect(404, "DELETE /service/{id}", "/service/7", null);
+    contract.expect(201, put, "/service/7", ApiJson.mapper().readTree(spec.replace("tcp", "any")));
+    JsonNode any =
+        ApiJson.mapper()
+            .readTree(contract.expect(200, "GET /service/{id}", "/service/7", null).body());
+    assertEquals("any", any.at("/status/realized/frontend-address/protocol").stringValue());
+    assertEquals(1, any.at("/status/realized/backend-addresses").size());
+    contract.expect(460, put, "/service/9", good);
+    contract.expect(200, "DELETE /service/{id}", "/service/7", null);
   }
 
   /** One of Kubernetes, which comes. */

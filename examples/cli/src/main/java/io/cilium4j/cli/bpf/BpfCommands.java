@@ -41,7 +41,6 @@ public final class BpfCommands implements CommandGroup {
           Map.entry("egress list", "cilium_egress_gw_policy_v4"),
           Map.entry("lb maglev get", "cilium_lb4_maglev"),
           Map.entry("lb maglev list", "cilium_lb4_maglev"),
-          Map.entry("nat list", "cilium_snat_v4_external"),
           Map.entry("nat flush", "cilium_snat_v4_external"),
           Map.entry("recorder list", "cilium_capture4_rules"));
 
@@ -117,6 +116,12 @@ public final class BpfCommands implements CommandGroup {
     specs.add(
         new CommandSpec(
             "ipmasq list", "list the destinations that are not masqueraded", INSTANCE, OUTPUT));
+    specs.add(
+        new CommandSpec(
+            "nat list",
+            "list the connections that the kernel's NAT translates, of all programs",
+            INSTANCE,
+            OUTPUT));
     specs.add(new CommandSpec("nodeid list", "list the numbers of other nodes", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("tunnel list", "list the tunnels to other nodes", INSTANCE, OUTPUT));
     specs.add(
@@ -174,6 +179,9 @@ public final class BpfCommands implements CommandGroup {
       }
       if (command.equals("ipmasq list")) {
         return new NatTables(instance, arguments, session).exclusions();
+      }
+      if (command.equals("nat list")) {
+        return new NatTables(instance, arguments, session).translations();
       }
       var tables = new BpfTables(instance, arguments, session);
       return switch (command) {

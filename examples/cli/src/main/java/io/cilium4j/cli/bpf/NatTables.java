@@ -6,10 +6,14 @@ import io.cilium4j.cli.command.CommandException;
 import io.cilium4j.cli.command.Session;
 import io.cilium4j.cli.command.TextTable;
 import io.cilium4j.cli.json.Json;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.datapath.net.InstanceNames;
+import io.cilium4j.datapath.net.KernelConntrack;
+import io.cilium4j.datapath.net.KernelConntrack.Connection;
 import io.cilium4j.datapath.net.Masquerade;
 import io.cilium4j.datapath.net.Nft;
+import java.util.ArrayList;
 import java.util.List;
 
 /** What the kernel's own NAT has of an instance. */
@@ -48,5 +52,41 @@ final class NatTables {
           prefixes.forEach(table::row);
           return table.toString();
         });
+  }
+
+  /**
+   * All connections that are translated, each as the client's packets are on their way in and out.
+   */
+  int translations() {
+    List<Json> rows = new ArrayList<>();
+    var text = new StringBuilder();
+    try (KernelConntrack connections = KernelConntrack.open()) {
+      for (IpFamily family : IpFamily.values()) {
+        for (Connection each : connections.list(family)) {
+          if (each.isSourceTranslated() || each.isDestinationTranslated()) {
+            rows.add(row(each));
+            text.append(line(each)).append('\n');
+          }
+        }
+      }
+    }
+    return session.show(arguments, new Json.Arr(rows), text::toString);
+  }
+
+  private static String line(Connection each) {
+    return "%s %s XLATE_%s %s Expires=%ds"
+        .formatted(
+            MapTables.protocol(each.protocol()),
+            each.original(),
+            each.isDestinationTranslated() ? "DST" : "SRC",
+            each.translated(),
+            each.secondsLeft());
+  }
+
+  private static Json row(Connection each) {
+    return Json.object("protocol", Json.of(MapTables.protocol(each.protocol())))
+        .with("original", Json.of(each.original().toString()))
+        .with("translated", Json.of(each.translated().toString()))
+        .with("expires", Json.of(each.secondsLeft()));
   }
 }
