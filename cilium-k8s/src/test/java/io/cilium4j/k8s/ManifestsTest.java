@@ -163,6 +163,24 @@ class ManifestsTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          metadata: {name: a} | true
+          metadata: {name: a}, status: {conditions: [{type: Initialized, status: "False"}]} | true
+          metadata: {name: a}, status: {conditions: [{type: Ready, status: "True"}]} | true
+          metadata: {name: a}, status: {conditions: [{type: Ready, status: "False"}]} | false
+          metadata: {name: a}, status: {conditions: [{type: Ready, status: Unknown}]} | false
+          metadata: {name: a, deletionTimestamp: "2026-01-01T00:00:00Z"} | false
+          """)
+  void convert_pod_isReadyUnlessKubernetesSaysOtherwise(String fields, boolean isReady)
+      throws Exception {
+    Manifest manifest = convert("{apiVersion: v1, kind: Pod, " + fields + "}").orElseThrow();
+    assertEquals(isReady, assertInstanceOf(Manifest.PodManifest.class, manifest).pod().isReady());
+  }
+
   @Test
   void convert_node_readsAddressesAndPodCidrs() throws Exception {
     Manifest manifest =
