@@ -48,6 +48,10 @@ const volatile __u32 cfg_proxy_device = 0;
 const volatile __u8 cfg_proxy_mac[ETH_ALEN] = {};
 /* Whether a pod that asks a service which cannot serve is told so. */
 const volatile bool cfg_refuse = true;
+/* Report every packet that passes. */
+const volatile bool cfg_trace_all = false;
+/* How often, in seconds, a flow that goes on is reported again; 0 for never. */
+const volatile __u32 cfg_trace_interval = 0;
 /* Write down where each packet goes, for test runs. */
 const volatile bool cfg_test = false;
 

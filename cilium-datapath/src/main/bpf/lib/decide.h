@@ -206,7 +206,7 @@ static __always_inline int handle_known(struct __sk_buff *skb, struct scratch *s
 }
 
 /* Takes note of a packet that its flow's entry, s->fresh, answered for and learned from: one a second, and those
- * with which a flow is answered and ends. Verified once: see scratch.h.
+ * with which a flow is answered and ends; or of every one. Verified once: see scratch.h.
  */
 __noinline int note_passed(struct __sk_buff *skb, __u32 origin)
 {
@@ -220,7 +220,7 @@ __noinline int note_passed(struct __sk_buff *skb, __u32 origin)
 	sender = s->key[THIS_PACKET].sender & 1;
 	if (entry->flags & CT_NAT && (is_forward(entry) || is_answered(entry, sender, origin)))
 		tell_partner(PARTNER_OF_OLD);
-	if (life_of(s->flags_before, entry, sender) != TRACE_NOTHING)
+	if (life_of(s->flags_before, entry, sender) != TRACE_NOTHING || is_sampled(s, entry))
 		trace_known(skb, origin);
 	return 0;
 }
@@ -272,7 +272,8 @@ static __always_inline int handle_packet(struct __sk_buff *skb, __u32 origin)
 	    fits_place(skb, s, entry, sender, origin) && ct_covers(entry, p, sender, s->now) &&
 	    fits_service(entry, sender, origin)) {
 		s->flags_before = entry->flags;
-		if (ct_touch(entry, p, sender, s->now)) {
+		s->expires_before = entry->expires;
+		if (ct_touch(entry, p, sender, s->now) || cfg_trace_all) {
 			s->fresh = *entry;
 			note_passed(skb, origin);
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Events of packets that pass. Of a flow only those are told with which it begins, is answered for the first time,
- * and ends: whoever looks on sees each flow, and the others cost nothing.
+/* Events of packets that pass. Of a flow those are told with which it begins, is answered for the first time,
+ * and ends: whoever looks on sees each flow, and the others cost nothing. If asked for, one is told in each
+ * interval in which the flow goes on, or every one.
  */
 #pragma once
 
@@ -22,9 +23,22 @@
 /* What an entry learned from a packet. */
 static __always_inline __u32 life_of(__u16 before, const struct ct_entry *entry, __u32 sender)
 {
-	if (!((before ^ entry->flags) & CT_LIFE))
+	if (!cfg_trace_all && !((before ^ entry->flags) & CT_LIFE))
 		return TRACE_NOTHING;
 	return ct_began_at(entry, sender) ? TRACE_ESTABLISHED : TRACE_REPLY;
+}
+
+/* Whether a packet is the first of its flow in an interval. Its entry, whose lifetime is as before, tells when the
+ * last one came: an entry expires so long after it.
+ */
+static __always_inline bool is_sampled(const struct scratch *s, const struct ct_entry *entry)
+{
+	__u32 last;
+
+	if (!cfg_trace_interval)
+		return false;
+	last = s->now - (entry->expires - s->expires_before);
+	return last / cfg_trace_interval != s->now / cfg_trace_interval;
 }
 
 /* Tells of the packet in the scratch area, whose ends stand there too. It is seen at the receiver's end if that

@@ -17,6 +17,7 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheRow;
@@ -59,6 +60,7 @@ final class BenchNode implements AutoCloseable {
   private static final Path FOLDER = Path.of("/run/cilium4j-bench");
 
   private final List<Pod> pods = new ArrayList<>();
+  private final Tracing tracing;
   final Datapath datapath;
 
   /** A pod; {@code netns} is absent for one that is a row in the maps and nothing else. */
@@ -73,6 +75,12 @@ final class BenchNode implements AutoCloseable {
   }
 
   BenchNode() {
+    this(Tracing.CHANGES);
+  }
+
+  /** One that reports these packets. */
+  BenchNode(Tracing tracing) {
+    this.tracing = tracing;
     try {
       Files.createDirectories(FOLDER);
     } catch (IOException e) {
@@ -93,7 +101,8 @@ final class BenchNode implements AutoCloseable {
         .filter(provider -> provider.name().equals("ebpf"))
         .findFirst()
         .orElseThrow()
-        .open(Config.builder(INSTANCE, FOLDER).nodeAddresses(NODE4, NODE6).build());
+        .open(
+            Config.builder(INSTANCE, FOLDER).nodeAddresses(NODE4, NODE6).tracing(tracing).build());
   }
 
   /** A namespace to join a pod to the node with. */

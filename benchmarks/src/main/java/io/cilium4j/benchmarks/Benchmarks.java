@@ -18,6 +18,7 @@ public final class Benchmarks {
         case "throughput" -> ThroughputBenchmark.run(System.out);
         case "nodes" -> NodesBenchmark.run(System.out);
         case "observer" -> ObserverBenchmark.run(System.out);
+        case "events" -> EventsBenchmark.run(System.out);
         case "services" -> ServicesBenchmark.run(System.out);
         case "policy-maps" -> PolicyMapBenchmark.run(System.out);
         case "endpoints" -> EndpointBenchmark.run(System.out);

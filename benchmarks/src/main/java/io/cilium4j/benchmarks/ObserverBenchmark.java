@@ -96,7 +96,8 @@ final class ObserverBenchmark {
         isTrace ? Optional.of(new FlowTrace(Point.TO_ENDPOINT, Life.NEW)) : Optional.empty());
   }
 
-  private static FlowLog log() {
+  /** A ring of the largest size, for pods of which everything is known. */
+  static FlowLog log() {
     Labels labels =
         Labels.parse("k8s:app=web", "k8s:io.kubernetes.pod.namespace=default", "k8s:org=empire");
     var origin = new RuleOrigin(RULE, "CiliumNetworkPolicy/default/web", "spec.ingress[0]");

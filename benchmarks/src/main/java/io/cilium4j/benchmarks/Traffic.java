@@ -75,6 +75,21 @@ final class Traffic {
     }
   }
 
+  /** Exchanges a second of one connection, both ends of which have CPU 1 to themselves. */
+  static Samples exchanges(Pair pair, IpFamily family, int runs) {
+    String program = System.getProperty("traffic", "target/traffic");
+    var samples = new Samples();
+    Process server = serve(pair, CPUS[0][1], program);
+    try {
+      for (int i = 0; i < runs; i++) {
+        samples.add(client(pair, CPUS[0][0], program, KINDS[0], family));
+      }
+    } finally {
+      server.destroy();
+    }
+    return samples;
+  }
+
   /** One run of traffic over a pair of pods; the rate. */
   private interface Run {
     double over(Pair pair);

@@ -104,6 +104,45 @@ class PolicySuggestionTest {
     assertNothingCanGo(policies, flows);
   }
 
+  @Property(tries = 100)
+  void kubernetes_anyFlows_letsThemPassAndNothingElseWhereItCan(@ForAll long seed) {
+    var random = new Random(seed);
+    List<Party> parties = parties(random);
+    List<SeenFlow> flows = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      Party from = parties.get(random.nextInt(parties.size()));
+      Party to = parties.get(random.nextInt(parties.size()));
+      boolean hasPod = from instanceof Party.Pod || to instanceof Party.Pod;
+      if (hasPod && !(from instanceof Party.Entity) && !(to instanceof Party.Entity)) {
+        flows.add(seen(from, to, PortProtocol.tcp(1 + random.nextInt(3))));
+      }
+    }
+    KubernetesSuggestion suggestion = KubernetesSuggestion.of(flows);
+    assertEquals(List.of(), suggestion.open());
+    PolicySet set = parse(suggestion.policies());
+    flows.forEach(
+        flow -> assertTrue(set.isAllowed(flow.from(), flow.to(), flow.port()), flow::toString));
+    assertNoMore(set, flows);
+  }
+
+  @Test
+  void kubernetes_entityOrIcmp_leavesTheDirectionOpenAndSaysSo() {
+    var flows =
+        List.of(
+            seen(Party.entity("remote-node"), STAR, PortProtocol.tcp(80)),
+            seen(SHIP, STAR, PortProtocol.tcp(80)),
+            seen(STAR, SHIP, PortProtocol.tcp(81)),
+            seen(SHIP, Party.addresses("192.0.2.1"), PortProtocol.icmp(8)));
+    KubernetesSuggestion suggestion = KubernetesSuggestion.of(flows);
+    assertEquals(2, suggestion.open().size(), suggestion.open()::toString);
+    String said = String.join("\n", suggestion.open());
+    assertTrue(said.contains("NetworkPolicy cannot name entity [remote-node]"), said);
+    assertTrue(said.contains("NetworkPolicy cannot name ICMP types"), said);
+    PolicySet set = parse(suggestion.policies());
+    flows.forEach(flow -> assertTrue(set.isAllowed(flow.from(), flow.to(), flow.port())));
+    assertFalse(set.isAllowed(STAR, SHIP, PortProtocol.tcp(82)), "what can be closed is");
+  }
+
   private static List<Party> parties(Random random) {
     List<Party> parties = new ArrayList<>();
     for (int i = 0; i < 6; i++) {

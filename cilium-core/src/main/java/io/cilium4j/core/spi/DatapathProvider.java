@@ -64,6 +64,7 @@ public interface DatapathProvider {
    * @param cgroupRoot the control group (version 2) whose processes reach services as the node
    *     does; empty to find the root
    * @param noBackendResponse what becomes of packets to services that cannot serve
+   * @param tracing which of the packets that pass are reported
    */
   record Config(
       String instance,
@@ -76,7 +77,8 @@ public interface DatapathProvider {
       Routing routing,
       ProxyListeners listeners,
       Optional<Path> cgroupRoot,
-      NoBackendResponse noBackendResponse) {
+      NoBackendResponse noBackendResponse,
+      Tracing tracing) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -97,7 +99,8 @@ public interface DatapathProvider {
     /**
      * Begins with what has to be said. Of the rest each has a default: no address of the node,
      * cluster 0, {@link Limits#DEFAULT}, devices that are found, no check of prefixes, {@link
-     * Routing#NETWORK}, no proxy, the root of the control groups, {@link NoBackendResponse#REJECT}.
+     * Routing#NETWORK}, no proxy, the root of the control groups, {@link NoBackendResponse#REJECT},
+     * {@link Tracing#CHANGES}.
      */
     public static Builder builder(String instance, Path runFolder) {
       return new Builder(instance, runFolder);
@@ -116,6 +119,7 @@ public interface DatapathProvider {
       private ProxyListeners listeners = ProxyListeners.NONE;
       private Optional<Path> cgroupRoot = Optional.empty();
       private NoBackendResponse noBackendResponse = NoBackendResponse.REJECT;
+      private Tracing tracing = Tracing.CHANGES;
 
       private Builder(String instance, Path runFolder) {
         this.instance = instance;
@@ -171,6 +175,11 @@ public interface DatapathProvider {
         return this;
       }
 
+      public Builder tracing(Tracing value) {
+        tracing = value;
+        return this;
+      }
+
       /**
        * Makes it.
        *
@@ -188,7 +197,8 @@ public interface DatapathProvider {
             routing,
             listeners,
             cgroupRoot,
-            noBackendResponse);
+            noBackendResponse,
+            tracing);
       }
     }
   }
@@ -205,6 +215,39 @@ public interface DatapathProvider {
     REJECT,
     /** It is dropped. A process of the node gets {@code EPERM}. */
     DROP
+  }
+
+  /**
+   * Which of the packets that pass are reported, beside those with which a flow begins, is answered
+   * for the first time, and ends ({@code monitor-aggregation}).
+   *
+   * @param everyPacket whether all are, as far as the limit of events lets them
+   * @param intervalSeconds how often a flow that goes on is reported again, in seconds; 0 for never
+   * @param mostInASecond how many events of a kind are reported in a second, drops and verdicts
+   *     too: those of one endpoint, peer and reason
+   */
+  record Tracing(boolean everyPacket, int intervalSeconds, int mostInASecond) {
+
+    /** So many that each flow of a usual pod shows, and a flood does not drown them. */
+    public static final int MOST_IN_A_SECOND = 100;
+
+    /** No others. */
+    public static final Tracing CHANGES = each(0);
+
+    /** All of them. */
+    public static final Tracing EVERYTHING = new Tracing(true, 0, MOST_IN_A_SECOND);
+
+    public Tracing {
+      if (intervalSeconds < 0 || mostInASecond < 1) {
+        throw new IllegalArgumentException(
+            "interval " + intervalSeconds + ", events " + mostInASecond + ": wanted more");
+      }
+    }
+
+    /** One of each flow that goes on, in each interval. */
+    public static Tracing each(int intervalSeconds) {
+      return new Tracing(false, intervalSeconds, MOST_IN_A_SECOND);
+    }
   }
 
   /**

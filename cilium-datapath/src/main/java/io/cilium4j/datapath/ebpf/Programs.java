@@ -107,6 +107,9 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     object
         .setConst("cfg_cluster_id", config.localClusterId())
         .setConst("cfg_refuse", config.noBackendResponse() == NoBackendResponse.REJECT ? 1 : 0)
+        .setConst("cfg_trace_all", config.tracing().everyPacket() ? 1 : 0)
+        .setConst("cfg_events_per_second", config.tracing().mostInASecond())
+        .setConst("cfg_trace_interval", config.tracing().intervalSeconds())
         .setConst("cfg_redirect_peer", supported(Feature.HELPER_REDIRECT_PEER))
         .setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
     KernelMaps.declare(object, pins, config.limits(), sizes, recording);

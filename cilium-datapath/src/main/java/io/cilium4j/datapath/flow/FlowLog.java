@@ -178,10 +178,11 @@ public final class FlowLog implements FlowSink {
   }
 
   private RuleOrigin ruleOf(Flow flow) {
-    if (flow.trace().isPresent()) {
+    int cookie = flow.cookie();
+    boolean isOfPolicy = flow.drop().isEmpty() || POLICY_DROPS.contains(flow.drop().get());
+    if (flow.trace().isPresent() || (cookie == 0 && !isOfPolicy)) {
       return RuleOrigin.NONE;
     }
-    int cookie = flow.cookie();
     return cookie == 0
         ? RuleOrigin.DEFAULT_DENY
         : rules.apply(cookie).orElseGet(() -> new RuleOrigin(cookie, "", "a rule that is gone"));

@@ -13,9 +13,6 @@ import java.util.Map;
  */
 final class EventLimiter {
 
-  /** Events of one kind in a second. */
-  static final int EVENTS_PER_SECOND = 100;
-
   /** What {@link #take} gives for an event that is to be left out. */
   static final long SUPPRESSED = -1;
 
@@ -47,10 +44,17 @@ final class EventLimiter {
         }
       };
 
+  private final int mostInASecond;
+
   /** The kind asked for last, and its window: a flood asks for one kind again and again. */
   private Kind last = new Kind(0, 0, -1);
 
   private Window lastWindow = new Window();
+
+  /** Lets so many events of a kind pass in a second. */
+  EventLimiter(int mostInASecond) {
+    this.mostInASecond = mostInASecond;
+  }
 
   /**
    * Asks for one event.
@@ -71,7 +75,7 @@ final class EventLimiter {
       window.second = second;
       window.sent = 0;
     }
-    if (window.sent >= EVENTS_PER_SECOND) {
+    if (window.sent >= mostInASecond) {
       window.suppressed++;
       return SUPPRESSED;
     }

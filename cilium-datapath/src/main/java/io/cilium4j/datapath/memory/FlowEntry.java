@@ -346,6 +346,11 @@ final class FlowEntry extends FlowKey {
         || before / SECOND_NANOS != expiresNanos / SECOND_NANOS;
   }
 
+  /** When its last packet passed, in seconds of the programs. */
+  long lastSeenSeconds() {
+    return (expiresNanos - lifetimeNanos()) / SECOND_NANOS;
+  }
+
   /** What is known of its life, a bit for each thing. */
   int life() {
     return (replied ? 1 : 0) | (finA ? 2 : 0) | (finB ? 4 : 0) | (isClosing() ? 8 : 0);

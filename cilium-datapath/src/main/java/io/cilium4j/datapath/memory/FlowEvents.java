@@ -8,6 +8,7 @@ import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.FlowTrace.Point;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.FlowSink;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -20,11 +21,21 @@ final class FlowEvents {
 
   private final Trial trial;
   private final FlowSink sink;
-  private final EventLimiter limiter = new EventLimiter();
+  private final Tracing tracing;
+  private final EventLimiter limiter;
 
-  FlowEvents(Trial trial, FlowSink sink) {
+  FlowEvents(Trial trial, FlowSink sink, Tracing tracing) {
     this.trial = trial;
     this.sink = sink;
+    this.tracing = tracing;
+    this.limiter = new EventLimiter(tracing.mostInASecond());
+  }
+
+  /** Whether a packet is to be told that changes nothing for its flow. */
+  boolean isSampled(long lastSeconds, long nowSeconds) {
+    int interval = tracing.intervalSeconds();
+    return tracing.everyPacket()
+        || (interval > 0 && lastSeconds / interval != nowSeconds / interval);
   }
 
   /**

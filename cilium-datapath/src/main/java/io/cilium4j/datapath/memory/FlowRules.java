@@ -27,6 +27,10 @@ final class FlowRules {
   private final Trial trial;
   private final PolicyQuestions questions;
   private final Services services;
+
+  /** Whether each packet is news. */
+  private final boolean everyPacket;
+
   private int place;
 
   /** What the packet means for its flow, or null if nothing new. */
@@ -35,10 +39,11 @@ final class FlowRules {
   /** The packet's entry, if one holds for it. */
   private @Nullable FlowEntry entry;
 
-  FlowRules(Trial trial, PolicyQuestions questions, Services services) {
+  FlowRules(Trial trial, PolicyQuestions questions, Services services, boolean everyPacket) {
     this.trial = trial;
     this.questions = questions;
     this.services = services;
+    this.everyPacket = everyPacket;
   }
 
   /** Where the packet goes that the last {@link #decide} let pass. */
@@ -180,7 +185,7 @@ final class FlowRules {
     }
     int before = flow.life();
     flow.see(trial.packet, sourceIsA, trial.nowNanos);
-    life = before == flow.life() ? null : lifeOf(flow, sourceIsA);
+    life = before == flow.life() && !everyPacket ? null : lifeOf(flow, sourceIsA);
     services.settle(flow, sourceIsA, conntrack);
   }
 

@@ -83,8 +83,8 @@ public final class MemoryDatapath implements Datapath {
             reporter,
             counters,
             config.limits().conntrackEntries(),
-            config.noBackendResponse(),
-            config.routing().tunnel());
+            new PacketDecider.Choices(
+                config.noBackendResponse(), config.routing().tunnel(), config.tracing()));
   }
 
   /** Goes on with the devices that an earlier process of the instance left, if it left some. */

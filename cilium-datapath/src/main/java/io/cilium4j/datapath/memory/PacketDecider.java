@@ -8,6 +8,7 @@ import io.cilium4j.core.FlowTrace.Point;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.ProxyPlace.Address;
@@ -78,35 +79,37 @@ final class PacketDecider {
         events,
         counters,
         conntrackCapacity,
-        NoBackendResponse.REJECT,
-        Optional.empty());
+        new Choices(NoBackendResponse.REJECT, Optional.empty(), Tracing.CHANGES));
   }
 
   /**
-   * As the other one.
+   * What an instance is told.
    *
    * @param response what becomes of packets to services that cannot serve
    * @param tunnel how other nodes are reached, if through tunnels
+   * @param tracing which of the packets that pass are reported
    */
+  record Choices(NoBackendResponse response, Optional<Tunnel> tunnel, Tracing tracing) {}
+
+  /** As the other one. */
   PacketDecider(
       LongSupplier clockNanos,
       FlowSink events,
       Counters counters,
       int conntrackCapacity,
-      NoBackendResponse response,
-      Optional<Tunnel> tunnel) {
-    this.trial = new Trial(tunnel);
+      Choices choices) {
+    this.trial = new Trial(choices.tunnel());
     this.services = new Services(trial);
-    this.refuses = response == NoBackendResponse.REJECT;
+    this.refuses = choices.response() == NoBackendResponse.REJECT;
     this.clockNanos = clockNanos;
     this.counters = counters;
     this.conntrackV4 = new Conntrack(conntrackCapacity);
     this.conntrackV6 = new Conntrack(conntrackCapacity);
     this.sweep = new FlowSweep(clockNanos.getAsLong(), conntrackV4, conntrackV6);
-    this.events = new FlowEvents(trial, events);
+    this.events = new FlowEvents(trial, events, choices.tracing());
     this.questions = new PolicyQuestions(trial, this.events);
     this.delivery = new Delivery(trial, fragments, counters, this.events);
-    this.rules = new FlowRules(trial, questions, services);
+    this.rules = new FlowRules(trial, questions, services, choices.tracing().everyPacket());
     this.related = new RelatedErrors(trial, questions, fragments);
   }
 
@@ -179,6 +182,7 @@ final class PacketDecider {
     boolean asks = flow.isOfFrontend();
     boolean answers = flow.isAnswer(fromA, trial.origin);
     int before = flow.life();
+    long last = flow.lastSeenSeconds();
     if (trial.origin.isProxy() && before == 0 && trial.packet.hasFlags(Packet.RST)) {
       // The first answer: nobody listens there.
       counters.countUnseen(DropReason.PROXY_GONE, trial.direction, 1);
@@ -188,7 +192,7 @@ final class PacketDecider {
     }
     conntrack.touch(flow);
     trial.proxyPort = trial.origin.isProxy() ? 0 : flow.proxyPort;
-    if (before != flow.life()) {
+    if (before != flow.life() || events.isSampled(last, flow.lastSeenSeconds())) {
       traceKnown(flow, fromA);
     }
     boolean written = true;

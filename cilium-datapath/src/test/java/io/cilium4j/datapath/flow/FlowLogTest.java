@@ -64,6 +64,10 @@ class FlowLogTest {
         List.of(FlowEvent.VERDICT, FlowEvent.DROP, FlowEvent.DROP, FlowEvent.VERDICT), events());
     List<ReportedFlow> flows = log.flows();
     assertEquals(PolicyMatch.L3_ONLY, flows.getFirst().match());
+    assertEquals(
+        List.of(RULE, RULE, RuleOrigin.NONE, RuleOrigin.DEFAULT_DENY),
+        flows.stream().map(ReportedFlow::rule).toList(),
+        "no rule decides on a packet that is none");
     assertFalse(flows.getFirst().isReport());
     assertTrue(flows.get(1).isReport());
     assertEquals(PolicyMatch.NONE, flows.getLast().match(), "the default deny");

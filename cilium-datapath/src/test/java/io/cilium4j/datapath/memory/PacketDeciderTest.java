@@ -22,6 +22,7 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.net.FrameKind;
@@ -443,7 +444,7 @@ class PacketDeciderTest {
       for (int i = 0; i < 250; i++) {
         world.send(A, world.between(A, B).udp(i, 2));
       }
-      assertEquals(EventLimiter.EVENTS_PER_SECOND, world.reported.size());
+      assertEquals(Tracing.MOST_IN_A_SECOND, world.reported.size());
       world.passSeconds(1);
       world.send(A, world.between(A, B).udp(1, 2));
       assertEquals(150, world.reported.getLast().suppressed());

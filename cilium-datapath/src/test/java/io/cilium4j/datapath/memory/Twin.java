@@ -6,6 +6,7 @@ import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
@@ -32,8 +33,7 @@ public final class Twin {
             _ -> {},
             new Counters(),
             limits.conntrackEntries(),
-            NoBackendResponse.REJECT,
-            routing.tunnel());
+            new PacketDecider.Choices(NoBackendResponse.REJECT, routing.tunnel(), Tracing.CHANGES));
   }
 
   /** Brings its state in line with a batch. */

@@ -15,6 +15,7 @@ import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.core.spi.Row;
@@ -109,10 +110,10 @@ final class PacketNode implements AutoCloseable {
   private final int stackTap;
 
   PacketNode(DatapathKind kind, Path folder) {
-    this(kind, folder, Limits.DEFAULT);
+    this(kind, folder, Limits.DEFAULT, Tracing.CHANGES);
   }
 
-  PacketNode(DatapathKind kind, Path folder, Limits limits) {
+  PacketNode(DatapathKind kind, Path folder, Limits limits, Tracing tracing) {
     this.kind = kind;
     this.folder = folder;
     this.netns = namespace();
@@ -121,6 +122,7 @@ final class PacketNode implements AutoCloseable {
         Config.builder(kind.instance(), folder.resolve(kind.instance()))
             .nodeAddresses(nodeAddresses)
             .limits(limits)
+            .tracing(tracing)
             .build();
     netns.call(() -> {
       Sysctl.write("net/ipv4/ip_forward", "1");

@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.packets;
 
 import io.cilium4j.core.spi.DatapathProvider.Limits;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.datapath.bpf.KernelTest;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -39,9 +40,14 @@ abstract class PacketTests {
     return Limits.DEFAULT;
   }
 
+  /** Which packets that pass its datapath reports. */
+  Tracing tracing() {
+    return Tracing.CHANGES;
+  }
+
   @BeforeParameterizedClassInvocation
   void start() {
-    node = new PacketNode(kind, folder, limits());
+    node = new PacketNode(kind, folder, limits(), tracing());
   }
 
   @BeforeEach

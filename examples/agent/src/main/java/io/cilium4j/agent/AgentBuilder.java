@@ -17,6 +17,7 @@ import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
@@ -65,6 +66,7 @@ public final class AgentBuilder<A> {
   private int clusterId;
   private int mtuBytes;
   private int flowsKept = FlowLog.DEFAULT_CAPACITY;
+  private Tracing tracing = Tracing.CHANGES;
   private Limits limits = Limits.DEFAULT;
   private List<String> devices = List.of();
   private EnforcementMode enforcement = EnforcementMode.DEFAULT;
@@ -392,6 +394,15 @@ public final class AgentBuilder<A> {
     return this;
   }
 
+  /**
+   * Which of the packets that pass are reported. By default those with which a flow begins, is
+   * answered and ends.
+   */
+  public AgentBuilder<A> tracing(Tracing which) {
+    this.tracing = which;
+    return this;
+  }
+
   /** What becomes of packets to services that cannot serve; they are rejected by default. */
   public AgentBuilder<A> noBackendResponse(NoBackendResponse response) {
     this.services = services.withNoBackendResponse(response);
@@ -459,6 +470,7 @@ public final class AgentBuilder<A> {
             clusterId,
             mtuBytes,
             flowsKept,
+            tracing,
             limits,
             devices,
             enforcement,

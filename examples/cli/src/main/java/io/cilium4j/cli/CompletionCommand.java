@@ -30,7 +30,7 @@ final class CompletionCommand implements CommandGroup {
   /** What is answered for a program of its own; the script asks it. */
   private static final String PROGRAM = ":program";
 
-  private static final List<String> PROGRAMS = List.of("agent", "cleanup", "operator");
+  private static final List<String> PROGRAMS = List.of("agent", "cleanup", "flows", "operator");
 
   private final List<String> names;
   private final Function<String, Optional<CommandGroup>> groups;

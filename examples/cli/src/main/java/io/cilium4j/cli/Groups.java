@@ -49,6 +49,7 @@ final class Groups {
           "debuginfo",
           "encrypt",
           "endpoint",
+          "flows",
           "fqdn",
           "help",
           "identity",
@@ -89,6 +90,7 @@ final class Groups {
       debuginfo      collect information for a bug report, without secrets
       encrypt        show the encryption between nodes
       endpoint       show and change this node's endpoints
+      flows          print the flows that the agent serves to Hubble's clients
       fqdn           show names and addresses from DNS
       identity       show identities and their labels
       ip             show the identities of addresses

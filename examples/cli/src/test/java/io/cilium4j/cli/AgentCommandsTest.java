@@ -510,7 +510,7 @@ class AgentCommandsTest extends CommandTest {
     assertEquals(List.of(":files"), completed("-H", ""));
     assertTrue(completed("-H", "unix:///x", "endpoint", "").contains("list"));
     assertTrue(completed("bpf", "ct", "").contains("list"));
-    for (String program : List.of("agent", "cleanup", "operator")) {
+    for (String program : List.of("agent", "cleanup", "flows", "operator")) {
       assertEquals(List.of(":program"), completed(program, "--"));
     }
   }

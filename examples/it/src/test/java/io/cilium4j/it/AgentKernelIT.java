@@ -7,11 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.AgentException;
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.net.Netns;
 import io.cilium4j.it.Traffic.EchoServer;
 import io.cilium4j.it.Traffic.Way;
@@ -20,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -39,6 +42,15 @@ class AgentKernelIT {
         toPorts:
         - ports:
           - {port: "8080", protocol: TCP}
+      """;
+
+  private static final String NOTHING_FROM_ALICE =
+      """
+      endpointSelector:
+        matchLabels: {app: bob}
+      ingressDeny:
+      - fromEndpoints:
+        - matchLabels: {app: alice}
       """;
 
   /** What of everything that there is reaches {@code to}, as {@code TCP IPV4}. */
@@ -107,7 +119,32 @@ class AgentKernelIT {
                     each.rule().resource().equals("CiliumNetworkPolicy/default/only-tcp")
                         && each.flow().sourceIdentity() == alice.identity()),
             "the rule that allowed was reported");
+        lab.apply("not-alice", NOTHING_FROM_ALICE);
+        assertEquals(Set.of(), reached(lab.netns("alice"), bob.addresses()), "deny rule");
+        assertDropsNameWhatDecided(lab.agent().flows(), alice, eve);
       }
+    }
+  }
+
+  /** Alice was denied by a rule, eve by none that allows; nothing else was. */
+  private static void assertDropsNameWhatDecided(
+      List<ReportedFlow> flows, Endpoint alice, Endpoint eve) {
+    for (Endpoint from : List.of(alice, eve)) {
+      Set<String> deciders =
+          flows.stream()
+              .filter(ReportedFlow::isDropped)
+              .filter(each -> each.flow().sourceIdentity() == from.identity())
+              .map(each -> each.flow().drop().orElseThrow() + " by " + each.rule())
+              .collect(Collectors.toSet());
+      String denied = DropReason.POLICY_DENIED + " by default deny";
+      Set<String> expected =
+          from.equals(eve)
+              ? Set.of(denied)
+              : Set.of(
+                  denied, // What only TCP was allowed to.
+                  DropReason.POLICY_DENY
+                      + " by CiliumNetworkPolicy/default/not-alice spec.ingressDeny[0]");
+      assertEquals(expected, deciders, from.name());
     }
   }
 

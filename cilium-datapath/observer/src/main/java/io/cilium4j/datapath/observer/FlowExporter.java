@@ -25,9 +25,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Writes flows to a file as they come, each an object of JSON on a line, in the form that {@code
- * hubble observe --input-file} reads. A reader of the log like any other: if it is too slow, a line
- * tells how many flows it lost. Where the file cannot be written, {@link FlowLog#problems} says so,
- * and it is tried again.
+ * hubble observe --input-file} reads; and the agent's events where no filter says which flows are
+ * wanted, of which none is. A reader of the log like any other: if it is too slow, a line tells how
+ * many flows it lost. Where the file cannot be written, {@link FlowLog#problems} says so, and it is
+ * tried again.
  */
 public final class FlowExporter implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(FlowExporter.class);
@@ -44,6 +45,7 @@ public final class FlowExporter implements AutoCloseable {
   private final Observer observer;
   private final FlowLog flows;
   private final Ring<ReportedFlow> ring;
+  private final Ring<AgentNotes.Entry> events;
   private final Predicate<ReportedFlow> wanted;
   private final UnaryOperator<Flow> mask;
   private final JsonFormat.Printer printer =
@@ -57,6 +59,7 @@ public final class FlowExporter implements AutoCloseable {
     this.observer = new Observer(served);
     this.flows = served.flows();
     this.ring = flows.ring();
+    this.events = served.events().ring();
     this.wanted =
         FlowFilters.wanted(
             filters("allowlist", config.allowed()),
@@ -65,7 +68,9 @@ public final class FlowExporter implements AutoCloseable {
     this.mask = FlowMask.of(FieldMask.newBuilder().addAllPaths(config.fields()).build());
     this.file = new RotatedFile(config, clock);
     long next = ring.added() + 1;
-    this.thread = Thread.ofPlatform().daemon().name("flow-export").start(() -> export(next));
+    long nextEvent = events.added() + 1;
+    this.thread =
+        Thread.ofPlatform().daemon().name("flow-export").start(() -> export(next, nextEvent));
   }
 
   /**
@@ -93,8 +98,9 @@ public final class FlowExporter implements AutoCloseable {
     return filters;
   }
 
-  private void export(long from) {
+  private void export(long from, long fromEvent) {
     long next = from;
+    long nextEvent = fromEvent;
     boolean fails = false;
     try {
       while (true) {
@@ -103,14 +109,16 @@ public final class FlowExporter implements AutoCloseable {
             file.reopen();
           }
           Ring.Batch<ReportedFlow> batch = ring.read(next, STEP);
-          write(batch);
+          Ring.Batch<AgentNotes.Entry> noted = events.read(nextEvent, STEP);
+          write(batch, noted.items());
           next += batch.lost() + batch.items().size();
+          nextEvent += noted.lost() + noted.items().size();
           if (fails) {
             fails = false;
             flows.note(PROBLEM, Optional.empty());
             LOG.info("flows are exported again file={}", config.file());
           }
-          if (batch.items().isEmpty()) {
+          if (batch.items().isEmpty() && noted.items().isEmpty()) {
             if (closed) {
               return;
             }
@@ -134,7 +142,8 @@ public final class FlowExporter implements AutoCloseable {
   }
 
   /** All of it, or none as far as anybody reads. */
-  private void write(Ring.Batch<ReportedFlow> batch) throws IOException {
+  private void write(Ring.Batch<ReportedFlow> batch, List<AgentNotes.Entry> noted)
+      throws IOException {
     if (batch.lost() > 0) {
       write(observer.lost(batch.lost()));
     }
@@ -142,6 +151,13 @@ public final class FlowExporter implements AutoCloseable {
       if (wanted.test(flow)) {
         write(observer.answer(mask.apply(observer.messages().message(flow))));
       }
+    }
+    for (AgentNotes.Entry each : config.allowed().isBlank() ? noted : List.<AgentNotes.Entry>of()) {
+      write(
+          ExportEvent.newBuilder()
+              .setNodeName(observer.messages().node())
+              .setTime(FlowMessages.timestamp(each.time()))
+              .setAgentEvent(AgentMessages.message(each.note())));
     }
     file.flush();
   }
@@ -156,6 +172,10 @@ public final class FlowExporter implements AutoCloseable {
     } else {
       event.setLostEvents(answer.getLostEvents());
     }
+    write(event);
+  }
+
+  private void write(ExportEvent.Builder event) throws IOException {
     file.write((printer.print(event) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 

@@ -50,6 +50,9 @@ final class FlowMessages {
 
   private static final String CLUSTER = "io.cilium.k8s.policy.cluster";
 
+  /** The label of a policy that says which rule of it decided. */
+  static final String RULE = "cilium4j:rule";
+
   private final String node;
   private final String cluster;
 
@@ -279,7 +282,7 @@ final class FlowMessages {
         .addLabels("k8s:io.cilium.k8s.policy.derived-from=" + names[0])
         .addLabels("k8s:io.cilium.k8s.policy.name=" + names[names.length - 1])
         .addAllLabels(namespaceLabel(names))
-        .addLabels("cilium4j:rule=" + rule.path())
+        .addLabels(RULE + "=" + rule.path())
         .build();
   }
 

@@ -63,6 +63,29 @@ class FlowExporterTest extends ObserverTests {
     assertTrue(text.contains("\"destination_port\":80"), text);
   }
 
+  @Test
+  void export_eventsOfTheAgent_areWrittenUnlessFiltersSayWhichFlows() throws Exception {
+    events.add(new AgentNote.Started(Instant.EPOCH));
+    try (var _ = start(config("", "{\"source_port\":[\"1\"]}", List.of()))) {
+      events.add(new AgentNote.PolicyChanged(false, List.of("k8s:a=b"), 7, 2));
+      allowed("10.0.0.1", "10.0.0.2", 80);
+    }
+    Path file = folder.resolve("flows.log");
+    List<ExportEvent> written = events(file);
+    assertEquals(2, written.size(), "what came before is not exported");
+    ExportEvent event =
+        written.stream().filter(ExportEvent::hasAgentEvent).findFirst().orElseThrow();
+    assertEquals(7, event.getAgentEvent().getPolicyUpdate().getRevision());
+    assertEquals("default/node1", event.getNodeName());
+    assertTrue(event.hasTime());
+    Files.delete(file);
+    try (var _ = start(config("{\"verdict\":[\"DROPPED\"]}", "", List.of()))) {
+      events.add(new AgentNote.Started(Instant.EPOCH));
+      denied("10.0.0.1", "10.0.0.2", 80);
+    }
+    assertTrue(events(file).stream().allMatch(ExportEvent::hasFlow));
+  }
+
   /** A device that is always full stands for a full disk, until it is replaced. */
   @Test
   void export_fullDisk_isAProblemUntilItIsWrittenAgain() throws Exception {

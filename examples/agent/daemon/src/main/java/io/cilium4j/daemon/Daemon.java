@@ -275,6 +275,7 @@ final class Daemon implements AutoCloseable {
             .clusterId(settings.number("cluster-id"))
             .mtuBytes(settings.number("mtu"))
             .flowsKept(settings.number("hubble-event-buffer-capacity"))
+            .tracing(TracingOptions.read(settings))
             .enforcement(
                 EnforcementMode.valueOf(settings.text("enable-policy").toUpperCase(Locale.ROOT)))
             .audit(settings.isOn("policy-audit-mode"))

@@ -340,6 +340,7 @@ final class DaemonOptions {
 
   private static void reports() {
     Group group = Group.REPORTS;
+    TracingOptions.addTo(DaemonOptions::add);
     add(group, "log-format", Kind.TEXT, "text", "text or json, a line each", "text", "json");
     add(
         group,

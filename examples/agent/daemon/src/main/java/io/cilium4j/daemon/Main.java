@@ -3,12 +3,13 @@ package io.cilium4j.daemon;
 
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.daemon.log.LogSetup;
+import io.cilium4j.datapath.observer.FlowsCommand;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
 import java.util.List;
 import java.util.Set;
 
-/** {@code cilium agent} and {@code cilium cleanup}. */
+/** {@code cilium agent}, {@code cilium cleanup} and {@code cilium flows}. */
 public final class Main {
   /** The agent could not start. */
   private static final int FAILED = 1;
@@ -29,6 +30,9 @@ public final class Main {
   }
 
   private static int run(List<String> args) {
+    if (!args.isEmpty() && args.getFirst().equals("flows")) {
+      return flows(args.subList(1, args.size()));
+    }
     try {
       boolean cleanup = !args.isEmpty() && args.getFirst().equals("cleanup");
       List<String> words =
@@ -52,6 +56,13 @@ public final class Main {
     } catch (InterruptedException e) {
       return FAILED;
     }
+  }
+
+  /** It reads by what the agent serves them with, which the other commands do without. */
+  private static int flows(List<String> words) {
+    LogSetup.use("text", "error"); // Else what gRPC says would stand amid the flows.
+    String server = System.getenv().getOrDefault("HUBBLE_SERVER", "");
+    return FlowsCommand.run(words, server, System.out, System.err);
   }
 
   private static int agent(List<String> words) throws IOException, InterruptedException {

@@ -4,8 +4,11 @@ package io.cilium4j.daemon;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.api.ApiClient;
 import io.cilium4j.daemon.log.LogSetup;
+import io.cilium4j.datapath.observer.FlowsCommand;
 import io.cilium4j.policy.PolicyTraining;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.nio.file.Files;
@@ -65,6 +68,7 @@ public final class Training {
   public static void main(String[] args) throws IOException {
     Path folder = Files.createTempDirectory("cilium-training");
     Path socket = folder.resolve("agent.sock");
+    Path hubble = folder.resolve("hubble.sock");
     Path manifests = Files.createDirectory(folder.resolve("manifests"));
     DaemonSettings settings =
         DaemonSettings.read(
@@ -77,6 +81,8 @@ public final class Training {
                 "--socket-path=" + socket,
                 "--monitor-socket=" + folder.resolve("monitor.sock"),
                 "--static-cnp-path=" + manifests,
+                "--enable-hubble",
+                "--hubble-socket-path=" + hubble,
                 "--prometheus-serve-addr=127.0.0.1:0"),
             Map.of());
     Files.writeString(manifests.resolve("shop.yaml"), MANIFEST);
@@ -87,6 +93,15 @@ public final class Training {
       var _ = client.call("PUT", "/policy", Map.of(), RULES).orThrow();
       for (String path : List.of("/healthz", "/config", "/endpoint", "/metrics/", "/policy")) {
         var _ = client.call("GET", path, Map.of(), null).orThrow();
+      }
+      // Its first reader would wait for the classes of both ends, and "cilium flows" each time.
+      var out = new PrintStream(OutputStream.nullOutputStream());
+      for (String form : List.of("json", "compact")) {
+        int code =
+            FlowsCommand.run(List.of("--all", "-o", form), "unix://" + hubble, out, System.err);
+        if (code != 0) {
+          throw new IOException("flows cannot be read");
+        }
       }
     } finally {
       try (Agent agent = Daemon.agent(settings)) {

@@ -8,6 +8,7 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.FlowSinkProvider;
 import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
@@ -37,6 +38,7 @@ import java.util.function.Supplier;
  * @param clusterId its cluster's id, 0 to 255
  * @param mtuBytes largest packet of the network between nodes; 0 for that of the node's devices
  * @param flowsKept how many flows are kept for readers that come later
+ * @param tracing which of the packets that pass are reported
  * @param limits how much the datapath may hold
  * @param devices names of the devices that join the node to its networks, as {@link Config#devices}
  *     has them; empty to find them
@@ -66,6 +68,7 @@ public record AgentConfig(
     int clusterId,
     int mtuBytes,
     int flowsKept,
+    Tracing tracing,
     Limits limits,
     List<String> devices,
     EnforcementMode enforcement,

@@ -44,7 +44,8 @@ public final class DatapathFeature implements Feature {
             .podCidrs(config.podCidrs())
             .routing(config.routing())
             .listeners(config.listeners())
-            .noBackendResponse(config.services().noBackendResponse());
+            .noBackendResponse(config.services().noBackendResponse())
+            .tracing(config.tracing());
     config.services().cgroupRoot().ifPresent(wanted::cgroupRoot);
     this.datapath = context.opened().add(choice.provider().open(wanted.build()));
     context.opened().ifFailed(datapath::destroy);

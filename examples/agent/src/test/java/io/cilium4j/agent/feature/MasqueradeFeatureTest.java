@@ -18,6 +18,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
+import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.NodeKey;
 import io.cilium4j.core.spi.Row.NodeRow;
@@ -105,6 +106,7 @@ class MasqueradeFeatureTest {
             0,
             0,
             100,
+            Tracing.CHANGES,
             Limits.DEFAULT,
             List.of(),
             EnforcementMode.DEFAULT,

@@ -79,7 +79,9 @@ public final class PolicyCommands implements CommandGroup {
               1,
               1,
               "print the smallest policies that allow the flows in a file of Hubble flows",
-              List.of(new Option("--namespace", "NAME", "only for pods of this namespace"))),
+              List.of(
+                  new Option("--namespace", "NAME", "only for pods of this namespace"),
+                  new Option("--kubernetes", "", "print the kind NetworkPolicy"))),
           new CommandSpec(
               "replay",
               "FLOWS",

@@ -6,6 +6,7 @@ import io.cilium4j.cli.command.CommandException;
 import io.cilium4j.cli.command.Console;
 import io.cilium4j.cli.json.Json;
 import io.cilium4j.cli.json.YamlWriter;
+import io.cilium4j.policy.KubernetesSuggestion;
 import io.cilium4j.policy.PolicySuggestion;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -20,8 +21,15 @@ final class SuggestCommand {
   static int run(Arguments arguments, Console console) throws IOException {
     FlowFile file = FlowFile.read(Path.of(arguments.operands().getFirst()), console);
     Optional<String> namespace = arguments.find("--namespace");
+    Optional<KubernetesSuggestion> kubernetes =
+        arguments.has("--kubernetes")
+            ? Optional.of(KubernetesSuggestion.of(file.flows()))
+            : Optional.empty();
     List<Map<String, Object>> policies =
-        PolicySuggestion.of(file.flows()).stream()
+        kubernetes
+            .map(KubernetesSuggestion::policies)
+            .orElseGet(() -> PolicySuggestion.of(file.flows()))
+            .stream()
             .filter(each ->
                 namespace.isEmpty()
                     || Json.ofTree(each)
@@ -37,11 +45,27 @@ final class SuggestCommand {
       console.print(between + YamlWriter.print(Json.ofTree(policy)));
       between = "---\n";
     }
+    tellWhatItCloses(policies, console);
+    kubernetes.ifPresent(
+        each -> each.open().forEach(line -> console.error("policy suggest: stays open: " + line)));
     if (file.skipped() > 0) {
       console.error(
           "policy suggest: %d flows left out: answers, requests, other drops, unknown ends"
               .formatted(file.skipped()));
     }
     return 0;
+  }
+
+  /** By construction nothing that was seen; what was not, in the directions that have rules now. */
+  private static void tellWhatItCloses(List<Map<String, Object>> policies, Console console) {
+    long ingress = policies.stream().filter(each -> closes(each, "ingress")).count();
+    long egress = policies.stream().filter(each -> closes(each, "egress")).count();
+    console.error(
+        "policy suggest: denies nothing seen; closes all else to %d workloads and from %d"
+            .formatted(ingress, egress));
+  }
+
+  private static boolean closes(Map<String, Object> policy, String direction) {
+    return Json.ofTree(policy).get("spec", direction).isPresent();
   }
 }

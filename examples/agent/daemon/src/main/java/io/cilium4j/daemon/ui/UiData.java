@@ -4,6 +4,7 @@ package io.cilium4j.daemon.ui;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.ReservedIdentity;
@@ -15,13 +16,16 @@ import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.FlowJson;
 import io.cilium4j.datapath.observer.ObserverConfig;
 import io.cilium4j.policy.Explanation;
+import io.cilium4j.policy.RulesSnapshot;
+import io.cilium4j.policy.SelectorUse;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.stream.Stream;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -91,7 +95,9 @@ final class UiData {
     Flow flow = reported.flow();
     var text = new StringBuilder();
     flow.drop().ifPresent(reason -> text.append(reason).append('\n'));
-    text.append("decided by ").append(reported.rule()).append('\n');
+    if (!reported.rule().equals(RuleOrigin.NONE)) {
+      text.append("decided by ").append(reported.rule()).append('\n');
+    }
     boolean ofPolicy = reported.event() == FlowEvent.VERDICT || reported.event() == FlowEvent.DROP;
     if (ofPolicy && flow.endpointId() != 0) {
       boolean ingress = flow.direction() == TrafficDirection.INGRESS;
@@ -148,35 +154,42 @@ final class UiData {
     return agent.explain(endpoint, direction, ReservedIdentity.WORLD.id(), TCP, 1);
   }
 
+  /** The policies in force and those that cannot be, with the endpoints that they select. */
   private List<Map<String, Object>> policies() {
-    Map<String, TreeSet<String>> selected = new TreeMap<>();
-    for (Row<Integer, Endpoint> row : agent.endpoints().snapshot()) {
-      for (TrafficDirection direction : TrafficDirection.values()) {
-        anybody(row.value(), direction).stream()
-            .flatMap(UiData::rules)
-            .forEach(rule ->
-                selected
-                    .computeIfAbsent(rule.resource(), _ -> new TreeSet<>())
-                    .add(row.value().podName()));
-      }
-    }
-    List<Map<String, Object>> all = new ArrayList<>();
+    Map<Integer, List<Endpoint>> endpoints =
+        agent.endpoints().snapshot().stream()
+            .map(Row::value)
+            .collect(Collectors.groupingBy(Endpoint::identity));
+    List<Identity> identities =
+        agent.identities().snapshot().stream()
+            .map(Row::value)
+            .filter(each -> endpoints.containsKey(each.id()))
+            .toList();
+    RulesSnapshot rules = agent.rules();
+    Map<String, Set<String>> selected = new TreeMap<>();
+    rules.resources().forEach(each -> selected.put(each.resource().slashed(), new TreeSet<>()));
+    Map<String, String> problems = new TreeMap<>();
     for (var row : agent.policies().snapshot()) {
       String name = row.key().toString();
-      all.add(
-          Map.of(
-              "name", name,
-              "selects", List.copyOf(selected.getOrDefault(name, new TreeSet<>())),
-              "problem", String.join("; ", row.value().problems())));
+      selected.putIfAbsent(name, new TreeSet<>());
+      problems.put(name, String.join("; ", row.value().problems()));
     }
+    for (SelectorUse use : rules.subjectSelectors(identities)) {
+      List<String> pods =
+          use.identities().stream()
+              .flatMap(each -> endpoints.getOrDefault(each, List.of()).stream())
+              .map(Endpoint::podName)
+              .toList();
+      use.objects()
+          .forEach(each -> selected.getOrDefault(each.slashed(), new TreeSet<>()).addAll(pods));
+    }
+    List<Map<String, Object>> all = new ArrayList<>();
+    selected.forEach((name, pods) ->
+        all.add(
+            Map.of(
+                "name", name,
+                "selects", List.copyOf(pods),
+                "problem", problems.getOrDefault(name, ""))));
     return all;
-  }
-
-  private static Stream<RuleOrigin> rules(Explanation explanation) {
-    return Stream.of(
-            explanation.decider().stream(),
-            explanation.restrictedBy().stream(),
-            explanation.others().stream().map(Explanation.Loser::rule))
-        .flatMap(each -> each);
   }
 }
