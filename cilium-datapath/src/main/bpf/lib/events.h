@@ -140,6 +140,22 @@ static __noinline int fill_event(struct event *event, const struct packet *p, co
 	return 0;
 }
 
+/* How often a CPU wakes the reader of events. To wake it costs several times what an event does, and it looks
+ * again some time after whatever it found: RingBuffer.java naps for longer than this.
+ */
+#define WAKE_NANOS 1000000
+
+static __always_inline void submit_event(struct scratch *s, struct event *event)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (event->time_nanos - s->woken >= WAKE_NANOS) {
+		s->woken = event->time_nanos;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(event, flags);
+}
+
 /* Tells of the packet on its way what the trace says. Verified once: see scratch.h. */
 __noinline int send_event(__u32 reason)
 {
@@ -165,7 +181,7 @@ __noinline int send_event(__u32 reason)
 		return 0;
 	}
 	fill_event(event, &s->packet[THIS_PACKET], &s->trace, reason, suppressed);
-	bpf_ringbuf_submit(event, 0);
+	submit_event(s, event);
 	return 0;
 }
 

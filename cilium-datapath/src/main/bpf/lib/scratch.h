@@ -83,6 +83,7 @@ struct scratch {
 	__u32 life;	   /* what became of the flow with this packet: TRACE_… */
 	__u32 flags_before; /* of the flow's entry, before it learned from this packet */
 	__u32 expires_before; /* likewise */
+	__u64 woken; /* when an event last woke its reader from here; stays from packet to packet */
 	/* Of a flow through a service. What the client asks, or zero: then the flow is through none. */
 	struct ip_addr vip;
 	__be16 vip_port;

@@ -21,6 +21,9 @@ import org.slf4j.LoggerFactory;
  * #close} need not wait for a record or a time-out. Awake, it has libbpf call back for each record
  * that is there; libbpf tells the kernel after each one that its space is free again.
  *
+ * <p>A program that writes often need not wake the reader for each record: the reader looks again
+ * a few milliseconds after whatever it found, and in any case each second.
+ *
  * <p>The kernel drops what does not fit: a consumer that is slower than the programs loses records,
  * which the programs must count themselves.
  *
@@ -28,6 +31,12 @@ import org.slf4j.LoggerFactory;
  */
 public final class RingBuffer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RingBuffer.class);
+
+  /** How long it gathers what comes behind records that it found. */
+  private static final int NAP_MILLIS = 2;
+
+  /** How long it sleeps at most where nobody wakes it. */
+  private static final int SLEEP_MILLIS = 1_000;
 
   private final Fd map;
 
@@ -48,6 +57,9 @@ public final class RingBuffer implements AutoCloseable {
 
   /** Bounds the segments of one batch; touched by the reader alone. */
   private @Nullable Arena batch;
+
+  /** Records so far; touched by the reader alone. */
+  private long found;
 
   /** Receives the records. */
   @FunctionalInterface
@@ -118,13 +130,20 @@ public final class RingBuffer implements AutoCloseable {
     try (Arena waiting = Arena.ofConfined()) {
       MemorySegment slot = LibC.errnoSlot(waiting);
       MemorySegment descriptors = PollCalls.pollIn(waiting, map.get(), wakeUp.get());
+      MemorySegment signal = PollCalls.pollIn(waiting, wakeUp.get());
+      boolean hasFound = false;
       while (!closing) {
-        int ready = PollCalls.poll(slot, descriptors, -1);
+        int ready =
+            hasFound
+                ? PollCalls.poll(slot, signal, NAP_MILLIS)
+                : PollCalls.poll(slot, descriptors, SLEEP_MILLIS);
         if (ready < 0 && ready != -Errno.EINTR) {
           throw new BpfException("poll", -ready, map.what());
         }
         if (!closing) {
+          long before = found;
           consume();
+          hasFound = found != before;
         }
       }
     } catch (RuntimeException e) {
@@ -161,6 +180,7 @@ public final class RingBuffer implements AutoCloseable {
     if (closing) {
       return -Errno.ECANCELED; // ends this round of libbpf's
     }
+    found++;
     try {
       // The batch's scope makes a kept segment fail instead of reading memory that is gone.
       consumer.accept(data.reinterpret(size, batch, null).asReadOnly());
