@@ -21,15 +21,18 @@ final class SuggestCommand {
   static int run(Arguments arguments, Console console) throws IOException {
     FlowFile file = FlowFile.read(Path.of(arguments.operands().getFirst()), console);
     Optional<String> namespace = arguments.find("--namespace");
-    Optional<KubernetesSuggestion> kubernetes =
-        arguments.has("--kubernetes")
-            ? Optional.of(KubernetesSuggestion.of(file.flows()))
-            : Optional.empty();
+    List<Map<String, Object>> suggested;
+    boolean staysOpen = false;
+    if (arguments.has("--kubernetes")) {
+      KubernetesSuggestion kubernetes = KubernetesSuggestion.of(file.flows());
+      suggested = kubernetes.policies();
+      staysOpen = !kubernetes.open().isEmpty();
+      kubernetes.open().forEach(line -> console.error("policy suggest: stays open: " + line));
+    } else {
+      suggested = PolicySuggestion.of(file.flows());
+    }
     List<Map<String, Object>> policies =
-        kubernetes
-            .map(KubernetesSuggestion::policies)
-            .orElseGet(() -> PolicySuggestion.of(file.flows()))
-            .stream()
+        suggested.stream()
             .filter(each ->
                 namespace.isEmpty()
                     || Json.ofTree(each)
@@ -38,7 +41,10 @@ final class SuggestCommand {
                         .equals(namespace.get()))
             .toList();
     if (policies.isEmpty()) {
-      throw new CommandException("policy suggest: no flow of a pod of this node passed");
+      throw new CommandException(
+          staysOpen
+              ? "policy suggest: nothing is left to close"
+              : "policy suggest: no flow of a pod of this node passed");
     }
     String between = "";
     for (Map<String, Object> policy : policies) {
@@ -46,8 +52,6 @@ final class SuggestCommand {
       between = "---\n";
     }
     tellWhatItCloses(policies, console);
-    kubernetes.ifPresent(
-        each -> each.open().forEach(line -> console.error("policy suggest: stays open: " + line)));
     if (file.skipped() > 0) {
       console.error(
           "policy suggest: %d flows left out: answers, requests, other drops, unknown ends"
