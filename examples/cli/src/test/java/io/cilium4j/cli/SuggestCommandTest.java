@@ -88,8 +88,12 @@ class SuggestCommandTest extends CommandTest {
     Path closed =
         Files.writeString(
             folder.resolve("closed.yaml"),
-            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
-                + "metadata: {name: closed, namespace: default}\nspec: {podSelector: {}}\n");
+            """
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata: {name: closed, namespace: default}
+            spec: {podSelector: {}}
+            """);
     assertEquals(1, policy("policy", "replay", flows.toString(), "--policies", closed.toString()));
     assertTrue(out().contains("was allowed and would be dropped"), out());
     assertTrue(out().contains("NetworkPolicy/default/closed"), out());
