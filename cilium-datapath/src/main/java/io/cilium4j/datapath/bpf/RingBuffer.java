@@ -21,8 +21,8 @@ import org.slf4j.LoggerFactory;
  * #close} need not wait for a record or a time-out. Awake, it has libbpf call back for each record
  * that is there; libbpf tells the kernel after each one that its space is free again.
  *
- * <p>A program that writes often need not wake the reader for each record: the reader looks again
- * a few milliseconds after whatever it found, and in any case each second.
+ * <p>A program that writes often need not wake the reader for each record: the reader looks again a
+ * few milliseconds after whatever it found, and in any case each second.
  *
  * <p>The kernel drops what does not fit: a consumer that is slower than the programs loses records,
  * which the programs must count themselves.

@@ -22,7 +22,8 @@ class SuggestCommandTest extends CommandTest {
       "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=default",
       "k8s:io.cilium.k8s.policy.cluster=kind-kind","k8s:io.cilium.k8s.policy.serviceaccount=default",
       "k8s:io.kubernetes.pod.namespace=default","k8s:org=empire"],"pod_name":"tiefighter",
-      "workloads":[{"name":"tiefighter","kind":"Deployment"}]}""";
+      "workloads":[{"name":"tiefighter","kind":"Deployment"}]}\
+      """;
 
   private static final String STAR =
       SHIP.replace("1234", "77").replace("5001", "5002").replace("tiefighter", "deathstar");
@@ -40,7 +41,8 @@ class SuggestCommandTest extends CommandTest {
     "source":%s,"destination":%s,"Type":"L3_L4","node_name":"kind-kind/kind-worker",
     "node_labels":["kubernetes.io/os=linux"],"event_type":{"type":5},"traffic_direction":"INGRESS",
     "policy_match_type":2,"is_reply":%s,"Summary":"TCP Flags: SYN"%s},
-    "node_name":"kind-kind/kind-worker","time":"2026-11-29T20:00:00.123456789Z"}"""
+    "node_name":"kind-kind/kind-worker","time":"2026-11-29T20:00:00.123456789Z"}\
+    """
             .formatted(verdict, l4, from, to, isReply, more)
             .replace("\n", "")
         + "\n";

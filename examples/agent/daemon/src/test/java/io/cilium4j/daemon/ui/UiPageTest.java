@@ -141,10 +141,7 @@ class UiPageTest {
   void page_asManyFlowsAsItKeeps_showsTheLastOnesThatMatch() throws Exception {
     for (int i = 0; i < FLOWS; i++) {
       log.accept(
-          flow(
-              i % 10 == 0 ? 443 : 80,
-              0,
-              Optional.of(new FlowTrace(Point.TO_ENDPOINT, Life.NEW))));
+          flow(i % 10 == 0 ? 443 : 80, 0, Optional.of(new FlowTrace(Point.TO_ENDPOINT, Life.NEW))));
     }
     String all = page("");
     assertTrue(all.contains("500 of 10000 flows"), all.replaceAll("(?s)<tbody>.*", ""));
