@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The labels that policies see of a pod: its own, and what the cluster vouches for. They are
@@ -30,6 +32,10 @@ public final class PodLabels {
 
   /** Longest value of a label in Kubernetes, in characters. */
   private static final int MAX_VALUE_CHARS = 63;
+
+  /** Name, protocol and port of an item of the label of named ports. */
+  private static final Pattern NAMED_PORT =
+      Pattern.compile("([-a-z0-9]+)\\.([A-Z]+)\\.([0-9]{1,5})");
 
   private PodLabels() {}
 
@@ -127,6 +133,31 @@ public final class PodLabels {
       labels.add(label(labels.size(), value));
     }
     return labels;
+  }
+
+  /**
+   * The named ports that the labels of an identity tell, on whatever node its pods are; what is not
+   * as {@link #prepare} writes it is left out.
+   */
+  public static Map<String, Endpoint.NamedPort> namedPortsOf(Labels labels) {
+    if (!labels.hasSource(LabelSource.GEN)) {
+      return Map.of();
+    }
+    Map<String, Endpoint.NamedPort> ports = new TreeMap<>();
+    for (Label label : labels) {
+      if (label.source().equals(LabelSource.GEN) && label.key().startsWith(NAMED_PORTS)) {
+        for (String item : label.value().split("_", -1)) {
+          Matcher parts = NAMED_PORT.matcher(item);
+          Optional<Protocol> protocol =
+              parts.matches() ? Protocol.tryParse(parts.group(2)) : Optional.empty();
+          protocol.ifPresent(known ->
+              ports.put(
+                  parts.group(1),
+                  new Endpoint.NamedPort(known.number(), Integer.parseInt(parts.group(3)))));
+        }
+      }
+    }
+    return ports;
   }
 
   private static Label label(int number, CharSequence value) {

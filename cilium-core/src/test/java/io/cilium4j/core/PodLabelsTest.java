@@ -57,6 +57,30 @@ class PodLabelsTest {
     assertEquals("port-10.TCP.8010_port-11.TCP.8011_port-12.TCP.8012", labels.getFirst().value());
   }
 
+  @Test
+  void namedPortsOf_labelsOfAPod_areItsNamedPorts() {
+    var ports = new TreeMap<String, Endpoint.NamedPort>();
+    for (int i = 10; i < 20; i++) {
+      ports.put("port-" + i, new Endpoint.NamedPort(i % 2 == 0 ? 6 : 17, 8000 + i));
+    }
+    Labels labels =
+        PodLabels.prepare(
+            Map.of("org", "empire"),
+            new PodLabels.Origin("fleet", Map.of(), "pilot", "default"),
+            ports);
+    assertEquals(ports, PodLabels.namedPortsOf(labels));
+    assertEquals(Map.of(), PodLabels.namedPortsOf(prepare(Map.of("org", "empire"))));
+  }
+
+  @Test
+  void namedPortsOf_whatIsNoNamedPort_isLeftOut() {
+    Labels labels =
+        Labels.of(
+            new Label("gen", "io.cilium.k8s.named-ports", "_a_a.TCP_a.XYZ.1_a.TCP.x_web.TCP.80_"),
+            new Label("k8s", "io.cilium.k8s.named-ports-1", "dns.UDP.53"));
+    assertEquals(Map.of("web", new Endpoint.NamedPort(6, 80)), PodLabels.namedPortsOf(labels));
+  }
+
   private static Labels prepare(Map<String, String> own) {
     return PodLabels.prepare(
         own, new PodLabels.Origin("fleet", Map.of("side", "dark"), "pilot", "default"), Map.of());

@@ -4,6 +4,7 @@ package io.cilium4j.policy.controller;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Identity;
+import io.cilium4j.core.PodLabels;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.policy.IdentitiesSnapshot;
@@ -17,8 +18,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The identities as rules see them: each with the port names of its endpoints. Kept up to date at a
- * cost in proportion to the change; used by one thread.
+ * The identities as rules see them: each with the port names of its pods, which its labels tell of
+ * every node's, and its endpoints of this one's. Kept up to date at a cost in proportion to the
+ * change; used by one thread.
  */
 final class IdentityView {
   private final Map<Integer, Identity> known = new HashMap<>();
@@ -79,6 +81,8 @@ final class IdentityView {
   }
 
   private Peer peer(Identity identity) {
-    return new Peer(identity, ports.getOrDefault(identity.id(), Map.of()));
+    Map<String, NamedPort> names = new HashMap<>(PodLabels.namedPortsOf(identity.labels()));
+    names.putAll(ports.getOrDefault(identity.id(), Map.of()));
+    return new Peer(identity, names);
   }
 }

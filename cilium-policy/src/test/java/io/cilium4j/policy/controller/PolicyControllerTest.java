@@ -107,6 +107,10 @@ class PolicyControllerTest {
 
   /** Everywhere but to one address. */
   private void putPolicy() {
+    putPolicy("[{toCIDRSet: [{cidr: 0.0.0.0/0, except: [192.0.2.7/32]}]}]");
+  }
+
+  private void putPolicy(String egress) {
     resources.put(
         POLICY,
         new RawResource(
@@ -120,8 +124,9 @@ class PolicyControllerTest {
                         metadata: {name: but-one, namespace: default}
                         spec:
                           endpointSelector: {matchLabels: {app: a}}
-                          egress: [{toCIDRSet: [{cidr: 0.0.0.0/0, except: [192.0.2.7/32]}]}]
-                        """)
+                          egress: %s
+                        """
+                            .formatted(egress))
                     .getFirst())));
     settle();
   }
@@ -188,6 +193,23 @@ class PolicyControllerTest {
     settle();
     assertTrue(mayReach(EXCEPTED_ID));
     assertFalse(controller.desired().get(new IpcacheKey(EXCEPTED)).isPresent());
+  }
+
+  @Test
+  void namedPort_ofPodsOfOtherNodes_isThatWhichTheirIdentityTells() {
+    String namespace = "k8s:io.kubernetes.pod.namespace=default";
+    for (int each : List.of(80, 8080)) {
+      String port = "gen:io.cilium.k8s.named-ports=web.TCP." + each;
+      identities.put(
+          2000 + each, new Identity(2000 + each, Labels.parse("k8s:app=b", namespace, port)));
+    }
+    putPolicy("[{toPorts: [{ports: [{port: web, protocol: TCP}]}]}]");
+    assertTrue(mayReach(2080));
+    assertFalse(mayReach(10_080), "its port of this name is another one");
+    identities.remove(2080);
+    identities.put(2080, new Identity(2080, Labels.parse("k8s:app=b", namespace)));
+    settle();
+    assertFalse(mayReach(2080), "it has no port of this name any more");
   }
 
   @Test
