@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Pod;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.documents.JsonWriter;
 import io.cilium4j.k8s.manifest.Manifest;
@@ -179,6 +181,29 @@ class ManifestsTest {
       throws Exception {
     Manifest manifest = convert("{apiVersion: v1, kind: Pod, " + fields + "}").orElseThrow();
     assertEquals(isReady, assertInstanceOf(Manifest.PodManifest.class, manifest).pod().isReady());
+  }
+
+  @Test
+  void convert_initContainerThatIsRestarted_hasPortsAsAnyContainer() throws Exception {
+    Manifest manifest =
+        convert(
+                """
+                apiVersion: v1
+                kind: Pod
+                metadata: {name: a}
+                spec:
+                  initContainers:
+                  - ports: [{name: once, containerPort: 1, hostPort: 1}]
+                  - restartPolicy: Always
+                    ports: [{name: metrics, containerPort: 9090, hostPort: 9091}]
+                  containers:
+                  - ports: [{name: web, containerPort: 80}]
+                """)
+            .orElseThrow();
+    var pod = assertInstanceOf(Manifest.PodManifest.class, manifest).pod();
+    assertEquals(
+        Map.of("web", new NamedPort(6, 80), "metrics", new NamedPort(6, 9090)), pod.namedPorts());
+    assertEquals(List.of(9091), pod.hostPorts().stream().map(Pod.HostPort::port).toList());
   }
 
   @Test

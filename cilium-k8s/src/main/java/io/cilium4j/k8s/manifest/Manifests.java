@@ -134,10 +134,24 @@ public final class Manifests {
     return List.copyOf(addresses);
   }
 
+  /** Those that run as long as the pod does: also init containers that are restarted, sidecars. */
+  private static List<Object> containers(Map<String, @Nullable Object> spec)
+      throws ManifestException {
+    List<Object> containers = new ArrayList<>(Fields.list(spec, "spec", "containers"));
+    for (Object each : Fields.list(spec, "spec", "initContainers")) {
+      if (Fields.text(each, "spec.initContainers[]", "restartPolicy")
+          .filter("Always"::equals)
+          .isPresent()) {
+        containers.add(each);
+      }
+    }
+    return containers;
+  }
+
   private static Map<String, Endpoint.NamedPort> namedPorts(Map<String, @Nullable Object> spec)
       throws ManifestException {
     var ports = new LinkedHashMap<String, Endpoint.NamedPort>();
-    for (Object container : Fields.list(spec, "spec", "containers")) {
+    for (Object container : containers(spec)) {
       for (Object port : Fields.list(container, "spec.containers[]", "ports")) {
         String path = "spec.containers[].ports[]";
         Optional<String> name = Fields.text(port, path, "name").filter(n -> !n.isEmpty());
@@ -162,7 +176,7 @@ public final class Manifests {
   private static List<Pod.HostPort> hostPorts(Map<String, @Nullable Object> spec)
       throws ManifestException {
     List<Pod.HostPort> ports = new ArrayList<>();
-    for (Object container : Fields.list(spec, "spec", "containers")) {
+    for (Object container : containers(spec)) {
       for (Object port : Fields.list(container, "spec.containers[]", "ports")) {
         String path = "spec.containers[].ports[]";
         if (Trees.at(port, "hostPort") == null) {

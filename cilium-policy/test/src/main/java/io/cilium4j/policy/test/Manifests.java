@@ -121,7 +121,11 @@ record Manifests(
     Party.Pod pod =
         Party.pod(namespace, labels(template))
             .withServiceAccount(account.isEmpty() ? "default" : account);
-    for (Object container : Trees.items(template, "spec", "containers")) {
+    List<Object> containers = new ArrayList<>(Trees.items(template, "spec", "containers"));
+    Trees.items(template, "spec", "initContainers").stream()
+        .filter(each -> text(each, "restartPolicy").equals("Always")) // A sidecar.
+        .forEach(containers::add);
+    for (Object container : containers) {
       for (Object port : Trees.items(container, "ports")) {
         String portName = text(port, "name");
         if (!portName.isEmpty()) {
