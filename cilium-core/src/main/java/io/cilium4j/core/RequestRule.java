@@ -7,6 +7,8 @@ import io.cilium4j.core.L7Rules.Mismatch;
 import io.cilium4j.core.RequestMatcher.HeaderChange;
 import io.cilium4j.core.RequestMatcher.Request;
 import io.cilium4j.core.re2j.Automaton;
+import io.cilium4j.core.re2j.Pattern;
+import io.cilium4j.core.re2j.PatternSyntaxException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -39,7 +41,7 @@ final class RequestRule {
   static RequestRule of(HttpRule rule, Function<HeaderMatch, Optional<String>> secrets) {
     List<Wanted> headers = new ArrayList<>();
     rule.headers().forEach(text -> headers.add(Wanted.parse(text)));
-    boolean never = false;
+    boolean never = !isExpression(rule.host());
     for (HeaderMatch match : rule.headerMatches()) {
       String value = match.value().isEmpty() ? null : match.value();
       if (!match.secretName().isEmpty()) {
@@ -50,7 +52,17 @@ final class RequestRule {
       never |= value != null && value.chars().anyMatch(Character::isISOControl);
       headers.add(new Wanted(match.name(), value, match.mismatch()));
     }
-    return new RequestRule(rule, headers, never);
+    return new RequestRule(never ? HttpRule.ANY : rule, headers, never);
+  }
+
+  /** Where rules are read as the reference does, nobody looked at the host. */
+  private static boolean isExpression(String text) {
+    try {
+      var _ = Pattern.compile(text);
+      return true;
+    } catch (PatternSyntaxException _) {
+      return false;
+    }
   }
 
   private static @Nullable Automaton compile(String expression) {

@@ -69,6 +69,13 @@ class L7MatcherTest {
         .build();
   }
 
+  @Test
+  void http_hostThatIsNoExpression_matchesNothingAndLeavesOtherRulesAlone() {
+    var wrong = new HttpRule("", "", "(", List.of(), List.of());
+    assertFalse(http(wrong, get("/")));
+    assertTrue(matcher(wrong, HttpRule.ANY).decide(get("/")).passes());
+  }
+
   private static boolean http(HttpRule rule, HttpRequest request) {
     return matcher(rule).decide(request).passes();
   }

@@ -31,12 +31,12 @@ final class L7Reader {
   private L7Reader() {}
 
   /** Reads {@code rules}. */
-  static L7Rules read(@Nullable Field field) {
+  static L7Rules read(@Nullable Field field, PolicyConfig config) {
     if (field == null) {
       return L7Rules.none();
     }
     field.only(Set.of("http", "dns"));
-    List<HttpRule> http = field.each("http", L7Reader::http);
+    List<HttpRule> http = field.each("http", item -> http(item, config));
     List<DnsRule> dns = field.each("dns", L7Reader::dns).stream().flatMap(List::stream).toList();
     boolean both = field.find("http") != null && field.find("dns") != null;
     if (both && !(http.isEmpty() && dns.isEmpty())) {
@@ -48,12 +48,13 @@ final class L7Reader {
     return dns.isEmpty() ? L7Rules.none() : new L7Rules.Dns(dns);
   }
 
-  private static HttpRule http(Field field) {
+  private static HttpRule http(Field field, PolicyConfig config) {
     field.only(HTTP_FIELDS);
     return new HttpRule(
         expression(field.find("path")),
         expression(field.find("method")),
-        field.text("host"),
+        // The reference takes any host, and its proxy then refuses all rules of the listener.
+        config.referenceCompat() ? field.text("host") : expression(field.find("host")),
         field.each("headers", Field::text),
         field.each("headerMatches", L7Reader::header));
   }

@@ -73,7 +73,7 @@ final class PortsReader {
     if (section == Section.DENY) {
       return Ports.of(ports);
     }
-    L7Rules rules = L7Reader.read(field.find("rules"));
+    L7Rules rules = L7Reader.read(field.find("rules"), config);
     var result =
         new Ports(
             ports,

@@ -226,7 +226,6 @@ class ValidationTest {
                 ", listener: {envoyConfig: {name: a}, name: b}" + http)));
     accepted(
         ingress(ports("port: \"80\", protocol: TCP", ", rules: {http: []}")),
-        ingress(ports("port: \"80\", protocol: TCP", ", rules: {http: [{host: \"(\"}]}")),
         egress(ports("port: \"53\"", dns)),
         egress(ports("port: \"443\"", ", serverNames: [\"*.a\"]")),
         egress(
@@ -235,6 +234,13 @@ class ValidationTest {
                 ", terminatingTLS: {secret: {name: s}}, serverNames: [a]" + http)));
     PolicyConfig noProxy = PolicyConfig.DEFAULT.toBuilder().l7Proxy(false).build();
     assertEquals(1, errors(noProxy, egress(ports("port: \"53\"", dns))).size());
+  }
+
+  @Test
+  void host_thatIsNoExpression_isRefusedUnlessAsTheReference() {
+    String text = ingress(ports("port: \"80\", protocol: TCP", ", rules: {http: [{host: \"(\"}]}"));
+    assertEquals(1, errors(PolicyConfig.DEFAULT, text).size());
+    assertEquals(List.of(), errors(PolicyConfig.DEFAULT.withReferenceCompat(), text));
   }
 
   @Test
