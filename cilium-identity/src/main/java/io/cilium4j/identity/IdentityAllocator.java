@@ -50,6 +50,9 @@ public final class IdentityAllocator implements AutoCloseable {
   /** Cluster-wide numbers that this node holds: they stay listed whatever the backend lists yet. */
   private final Map<Integer, Integer> held = new HashMap<>();
 
+  private Labels hostLabels = ReservedIdentity.HOST.identity().labels();
+  private boolean hostIsApiServer;
+
   /**
    * An allocator over an open backend, which stays the caller's to close.
    *
@@ -141,6 +144,28 @@ public final class IdentityAllocator implements AutoCloseable {
     if (!Scope.has(labels, ReservedIdentity.HOST)) {
       throw new IllegalArgumentException("labels " + labels + ": not the host's");
     }
+    lock.lock();
+    try {
+      hostLabels = labels;
+      putHost();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Says whether the API server is asked at an address of this node, whose identity stays one. */
+  void hostIsApiServer(boolean isThere) {
+    lock.lock();
+    try {
+      hostIsApiServer = isThere;
+      putHost();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void putHost() {
+    Labels labels = hostIsApiServer ? hostLabels.with(Scope.API_SERVER) : hostLabels;
     writer.put(ReservedIdentity.HOST.id(), new Identity(ReservedIdentity.HOST.id(), labels));
   }
 

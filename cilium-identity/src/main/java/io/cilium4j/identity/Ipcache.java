@@ -7,6 +7,7 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.util.Collection;
@@ -76,6 +77,9 @@ public final class Ipcache {
 
   /** How many labels did not count, of prefixes with more than an identity can have. */
   private final TreeMap<IpPrefix, Integer> crowded = new TreeMap<>();
+
+  /** Addresses of this node at which the API server is asked. */
+  private final Set<IpPrefix> apiServerHere = new HashSet<>();
 
   /** The prefixes of each owner, so that he can be replaced as a whole. */
   private final Map<String, Set<IpPrefix>> labelOwners = new HashMap<>();
@@ -316,6 +320,7 @@ public final class Ipcache {
         allocator.release(entry.heldIdentity);
       }
       entry.heldIdentity = taken.getOrDefault(prefix, 0);
+      followApiServer(prefix, entry);
       if (entry.labels.isEmpty() && entry.told.isEmpty()) {
         known.remove(prefix);
       }
@@ -331,11 +336,9 @@ public final class Ipcache {
     }
     Told strongest = strongest(entry);
     if (strongest != null) {
-      int identity =
-          strongest.labels().isEmpty()
-              ? strongest.identity()
-              : take(prefix, strongest.labels(), taken);
-      return Optional.of(new IpcacheEntry(prefix, identity, strongest.tunnelEndpoint()));
+      return Optional.of(
+          new IpcacheEntry(
+              prefix, numberOf(prefix, strongest, entry, taken), strongest.tunnelEndpoint()));
     }
     if (entry.labels.isEmpty()) {
       return Optional.empty();
@@ -347,6 +350,36 @@ public final class Ipcache {
     Identity identity = allocator.allocate(labels);
     taken.put(prefix, identity.id());
     return identity.id();
+  }
+
+  /** Another node is another identity where the API server is; this one has its label then. */
+  private int numberOf(IpPrefix prefix, Told told, Known entry, Map<IpPrefix, Integer> taken) {
+    boolean isApiServer = isApiServer(entry);
+    if (!told.labels().isEmpty()) {
+      Labels labels = told.labels();
+      boolean isOther = isApiServer && Scope.has(labels, ReservedIdentity.REMOTE_NODE);
+      return take(prefix, isOther ? labels.with(Scope.API_SERVER) : labels, taken);
+    }
+    return isApiServer && told.identity() == ReservedIdentity.REMOTE_NODE.id()
+        ? ReservedIdentity.KUBE_APISERVER.id()
+        : told.identity();
+  }
+
+  private static boolean isApiServer(Known entry) {
+    return entry.labels.values().stream()
+        .anyMatch(labels -> Scope.has(labels, ReservedIdentity.KUBE_APISERVER));
+  }
+
+  /** Whether the API server is asked at an address of this node. */
+  private void followApiServer(IpPrefix prefix, Known entry) {
+    Told strongest = strongest(entry);
+    boolean isHere =
+        strongest != null
+            && strongest.identity() == ReservedIdentity.HOST.id()
+            && isApiServer(entry);
+    if (isHere ? apiServerHere.add(prefix) : apiServerHere.remove(prefix)) {
+      allocator.hostIsApiServer(!apiServerHere.isEmpty());
+    }
   }
 
   private static @Nullable Told strongest(Known entry) {

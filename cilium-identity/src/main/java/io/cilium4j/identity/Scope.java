@@ -18,6 +18,9 @@ enum Scope {
   /** This node's own, for nodes. */
   REMOTE_NODE;
 
+  /** Beside that of a node or of the world: the API server is there. */
+  static final Label API_SERVER = Label.reserved(keyOf(ReservedIdentity.KUBE_APISERVER));
+
   /** A set of these sources alone describes addresses and not a workload. */
   private static final Set<String> ADDRESS_SOURCES =
       Set.of(LabelSource.CIDR, LabelSource.FQDN, LabelSource.CIDR_GROUP, LabelSource.RESERVED);

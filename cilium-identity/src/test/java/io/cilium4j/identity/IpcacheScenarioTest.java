@@ -40,6 +40,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  *   rows:                                   the table: prefix, number or labels of a local number
  *   changed:                                prefixes whose row changed since the last look
  *   lookup ADDRESS ID-OR-LABELS
+ *   host LABELS                             of this node's own identity
  *   local N                                 how many local identities there are once all rest is over
  * </pre>
  */
@@ -135,6 +136,11 @@ class IpcacheScenarioTest {
             assertEquals(
                 String.join(" ", rest(words, 2)),
                 ipcache.lookup(IpAddress.parse(words[1])).map(this::meaning).orElse("none"),
+                where);
+        case "host" ->
+            assertEquals(
+                String.join(" ", rest(words, 1)),
+                allocator.identities().get(1).orElseThrow().labels().toString(),
                 where);
         case "local" -> {
           time.advance(REST);

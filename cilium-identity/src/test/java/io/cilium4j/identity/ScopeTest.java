@@ -40,6 +40,8 @@ class ScopeTest {
     "reserved:remote-node reserved:kube-apiserver k8s:a=1, REMOTE_NODE",
     "k8s:app=a, CLUSTER_WIDE",
     "k8s:host, CLUSTER_WIDE",
+    "k8s:ingress k8s:app=a, CLUSTER_WIDE",
+    "k8s:remote-node k8s:init k8s:health k8s:kube-apiserver, CLUSTER_WIDE",
     "reserved:health k8s:app=a, CLUSTER_WIDE",
     "k8s:app=a cidr:10.0.0.0/8, CLUSTER_WIDE",
   })

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +27,9 @@ public final class PolicyServices {
 
   /** The label by which a slice names its service. */
   private static final String SERVICE_NAME = "kubernetes.io/service-name";
+
+  /** The service of the cluster's API server. */
+  private static final ResourceKey API_SERVER = new ResourceKey(SERVICE, "default", "kubernetes");
 
   /** A Service's own part. */
   private record Definition(Map<String, String> labels, Map<String, String> selector) {}
@@ -52,6 +56,13 @@ public final class PolicyServices {
   /** The services now. */
   public List<PolicyService> all() {
     return List.copyOf(services.values());
+  }
+
+  /** Where the API server is asked: the entity {@code kube-apiserver}. */
+  public Set<IpAddress> apiServer() {
+    Set<IpAddress> addresses = new TreeSet<>();
+    slicesOf.getOrDefault(API_SERVER, Set.of()).forEach(name -> addresses.addAll(addresses(name)));
+    return addresses;
   }
 
   /** Takes over an object, new or changed; whether any service is another by it. */

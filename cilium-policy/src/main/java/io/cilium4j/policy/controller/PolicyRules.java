@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy.controller;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Label;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
@@ -60,6 +62,11 @@ public final class PolicyRules {
           CidrGroup.KIND,
           NetworkPolicy.KIND,
           ClusterNetworkPolicy.KIND);
+
+  /** Who puts the label of the API server on its addresses, in the table of prefixes. */
+  private static final String API_SERVER = "reserved:kube-apiserver";
+
+  private static final Labels API_SERVER_LABELS = Labels.of(Label.reserved("kube-apiserver"));
 
   private final PolicyConfig config;
   private final PolicyRepository repository;
@@ -144,6 +151,7 @@ public final class PolicyRules {
   /** Takes over what changed of services; whether any rule that is in force means another peer. */
   private boolean takeServices(Changes<ResourceKey, RawResource> changes) {
     boolean changed = false;
+    Set<IpAddress> apiServer = services.apiServer();
     for (Change<ResourceKey, RawResource> change : changes.list()) {
       if (PolicyServices.reads(change.key().kind())) {
         changed |=
@@ -153,12 +161,26 @@ public final class PolicyRules {
             };
       }
     }
+    if (!services.apiServer().equals(apiServer)) {
+      putApiServer();
+    }
     if (!changed) {
       return false;
     }
     List<PolicyResource> affected = repository.setServices(services.all());
     putPrefixes(affected, List.of(), repository.snapshot());
     return !affected.isEmpty();
+  }
+
+  /** An address that is no node's stands for the API server by its label, as a node's does. */
+  private void putApiServer() {
+    Map<IpPrefix, Labels> labels = new HashMap<>();
+    services.apiServer().forEach(each -> labels.put(IpPrefix.host(each), API_SERVER_LABELS));
+    if (labels.isEmpty()) {
+      prefixes.remove(API_SERVER);
+    } else {
+      prefixes.put(API_SERVER, Map.copyOf(labels));
+    }
   }
 
   /** As {@link #takeProgram}, of rules given through the API. */

@@ -212,6 +212,46 @@ class PolicyControllerTest {
     assertFalse(mayReach(2080), "it has no port of this name any more");
   }
 
+  private void putSlice(String name, String service, String address) {
+    var key = new ResourceKey("EndpointSlice", "default", name);
+    resources.put(
+        key,
+        new RawResource(
+            key,
+            "discovery.k8s.io/v1",
+            Map.of(
+                "metadata",
+                Map.of("labels", Map.of("kubernetes.io/service-name", service)),
+                "endpoints",
+                List.of(Map.of("addresses", List.of(address))))));
+  }
+
+  /** The addresses with its label, as identity has seen them. */
+  private Map<IpPrefix, Labels> apiServer() {
+    settle();
+    seen.put("named-prefixes", prefixes.table().revision());
+    settle();
+    return prefixes.table().get("reserved:kube-apiserver").orElse(Map.of());
+  }
+
+  @Test
+  void apiServer_addressesOfItsSlices_haveItsLabel() {
+    Labels label = Labels.parse("reserved:kube-apiserver");
+    putSlice("other", "web", "192.0.2.1");
+    assertEquals(Map.of(), apiServer());
+    putSlice("kubernetes", "kubernetes", "192.0.2.2");
+    assertEquals(Set.of(IpPrefix.parse("192.0.2.2/32")), apiServer().keySet());
+    putSlice("kubernetes-6", "kubernetes", "2001:db8::2");
+    assertEquals(
+        Map.of(IpPrefix.parse("192.0.2.2/32"), label, IpPrefix.parse("2001:db8::2/128"), label),
+        apiServer());
+    putSlice("kubernetes", "kubernetes", "192.0.2.3");
+    resources.remove(new ResourceKey("EndpointSlice", "default", "kubernetes-6"));
+    assertEquals(Map.of(IpPrefix.parse("192.0.2.3/32"), label), apiServer());
+    resources.remove(new ResourceKey("EndpointSlice", "default", "kubernetes"));
+    assertEquals(Map.of(), apiServer());
+  }
+
   @Test
   void endpoint_andItsAddressAndIdentity_areOfOneRound() {
     long before = controller.desired().revision();

@@ -179,6 +179,35 @@ class NamedPeersTest {
     await(Verdict.ALLOWED, OTHERS);
   }
 
+  private static String apiServer(String address, String type) {
+    return """
+    apiVersion: discovery.k8s.io/v1
+    kind: EndpointSlice
+    metadata: {name: kubernetes, labels: {kubernetes.io/service-name: kubernetes}}
+    addressType: %s
+    ports: [{name: https, port: 6443}]
+    endpoints: [{addresses: ["%s"]}]
+    """
+        .formatted(type, address);
+  }
+
+  @Test
+  void apiServer_outsideOrHere_isReachedByItsEntity() throws Exception {
+    List<String> here = List.of("10.1.0.1"); // The node's own address among its pods.
+    write("p", policy("egress: [{toEntities: [kube-apiserver]}]"));
+    await(Verdict.DENIED, BAD, TrafficDirection.EGRESS);
+    await(Verdict.DENIED, here, TrafficDirection.EGRESS);
+    write("api", apiServer("2001:db9:77::9", "IPv6"));
+    await(Verdict.ALLOWED, List.of("2001:db9:77::9"), TrafficDirection.EGRESS);
+    await(Verdict.DENIED, OTHERS, TrafficDirection.EGRESS);
+    await(Verdict.DENIED, here, TrafficDirection.EGRESS);
+    write("api", apiServer("10.1.0.1", "IPv4"));
+    await(Verdict.ALLOWED, here, TrafficDirection.EGRESS);
+    await(Verdict.DENIED, BAD, TrafficDirection.EGRESS);
+    remove("api");
+    await(Verdict.DENIED, here, TrafficDirection.EGRESS);
+  }
+
   @Test
   void group_before_allowsItsMembersButTheExceptions() throws Exception {
     write("g", GROUP);
