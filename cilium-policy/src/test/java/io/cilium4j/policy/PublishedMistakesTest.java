@@ -147,6 +147,55 @@ class PublishedMistakesTest {
     assertEquals(true, labels.contains(Label.k8s("app", "a")));
   }
 
+  /** An item of a list as an object of its own. */
+  private static String alone(String item) {
+    return item.replaceFirst("^- ", "  ");
+  }
+
+  @Test
+  void podLabel_namedAsAReservedOne_leavesThePodAPod() {
+    PortProtocol port = PortProtocol.tcp(80);
+    for (String key :
+        List.of("host", "remote-node", "init", "ingress", "health", "world", "unmanaged")) {
+      Party.Pod named = Party.pod("default", "app=a," + key + "=x");
+      Party.Pod other = Party.pod("default", "app=b");
+      PolicySet closed =
+          PolicySet.parse(alone(Ask.network("podSelector: {}\ningress: []")), "n.yaml");
+      assertEquals(false, closed.explain(other, named, port).isAllowed(), key);
+      PolicySet entity =
+          PolicySet.parse(
+              alone(
+                  Ask.policy(
+                      "CiliumNetworkPolicy",
+                      "endpointSelector: {matchLabels: {app: b}}",
+                      "ingress: [{fromEntities: [" + key + "]}]")),
+              "p.yaml");
+      assertEquals(false, entity.explain(named, other, port).isAllowed(), key);
+    }
+  }
+
+  @Test
+  void portAndItsName_inOneRule_areBothThatPort() {
+    String policy =
+        Ask.aboutA(
+            "ingress: [{toPorts: [{ports: [{port: web, protocol: TCP}, {port: \"8000\", protocol:"
+                + " TCP}]}]}]");
+    assertEquals(
+        List.of("ALLOWED/ALLOWED", "ALLOWED/DENIED"),
+        Ask.flows(policy, "b > a tcp 8000", "b > a tcp 80"));
+  }
+
+  @Test
+  void contiguousExceptions_ignoredAsAWhole_areExceptions() {
+    String policy =
+        Ask.aboutA(
+            "egress: [{toCIDRSet: [{cidr: 10.0.0.0/8, except: [10.0.0.0/16, 10.1.0.0/16]}]}]");
+    assertEquals(
+        List.of("ALLOWED/ALLOWED", "DENIED/ALLOWED", "DENIED/ALLOWED", "DENIED/ALLOWED"),
+        Ask.flows(
+            policy, "a > ten tcp 80", "a > ten1 tcp 80", "a > ten1host tcp 80", "a > six tcp 80"));
+  }
+
   @Test
   void nodeSelector_matchingNonNodes_isAboutTheHostAlone() {
     String policy =
