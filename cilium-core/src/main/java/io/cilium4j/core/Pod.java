@@ -10,7 +10,8 @@ import java.util.Optional;
  *
  * @param namespace its namespace
  * @param name its name
- * @param uid tells it from an earlier pod of the same name; empty where the source has none
+ * @param uid tells it from an earlier pod of the same name, as its runtime knows it; empty where
+ *     the source has none
  * @param nodeName the node it was scheduled to; absent before that
  * @param labels its own labels, as its manifest has them; policies see {@link PodLabels}
  * @param serviceAccount the account it runs under

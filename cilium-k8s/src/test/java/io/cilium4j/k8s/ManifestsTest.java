@@ -207,6 +207,24 @@ class ManifestsTest {
   }
 
   @Test
+  void convert_staticPod_hasTheUidThatItsRuntimeKnows() throws Exception {
+    String hash = "1fa419d8454b29b54d3295c64c05e200";
+    Manifest manifest =
+        convert(
+                """
+                apiVersion: v1
+                kind: Pod
+                metadata:
+                  name: web-node-1
+                  uid: 5c582d4d-bb18-402b-8790-53bf48cb9396
+                  annotations: {kubernetes.io/config.hash: %1$s, kubernetes.io/config.mirror: %1$s}
+                """
+                    .formatted(hash))
+            .orElseThrow();
+    assertEquals(hash, assertInstanceOf(Manifest.PodManifest.class, manifest).pod().uid());
+  }
+
+  @Test
   void convert_node_readsAddressesAndPodCidrs() throws Exception {
     Manifest manifest =
         convert(

@@ -26,6 +26,9 @@ public final class Manifests {
   /** Most containers, ports and addresses that one object may have. */
   private static final int MAX_ITEMS = 1_000;
 
+  /** The annotation of the object that stands for a static pod: that one's id. */
+  private static final String MIRROR = "kubernetes.io/config.mirror";
+
   private Manifests() {}
 
   /** Which object a document is; absent where it does not say so in a way that can be read. */
@@ -90,7 +93,7 @@ public final class Manifests {
         new Pod(
             Fields.namespace(metadata),
             Fields.name(metadata),
-            Fields.text(metadata, "metadata", "uid").orElse(""),
+            uid(metadata),
             Fields.text(spec, "spec", "nodeName").filter(name -> !name.isEmpty()),
             labels,
             Fields.text(spec, "spec", "serviceAccountName")
@@ -117,6 +120,15 @@ public final class Manifests {
       }
     }
     return true;
+  }
+
+  /** Of a static pod the kubelet, and so its runtime, has another one than the API server. */
+  private static String uid(Map<String, @Nullable Object> metadata) throws ManifestException {
+    Map<String, @Nullable Object> annotations = Fields.object(metadata, "metadata", "annotations");
+    Optional<String> ofStatic = Fields.text(annotations, "metadata.annotations", MIRROR);
+    return ofStatic.isPresent()
+        ? ofStatic.get()
+        : Fields.text(metadata, "metadata", "uid").orElse("");
   }
 
   private static List<IpAddress> podAddresses(Map<String, @Nullable Object> status)
