@@ -7,9 +7,9 @@ module io.cilium4j.agent {
   requires transitive io.cilium4j.api;
   requires transitive io.cilium4j.cni;
   requires transitive io.cilium4j.core;
+  requires transitive io.cilium4j.datapath.proxy;
   requires transitive io.cilium4j.policy;
   requires transitive io.cilium4j.service;
-  requires io.cilium4j.datapath.proxy;
   requires io.cilium4j.documents;
   requires io.cilium4j.identity;
   requires io.netty.buffer;

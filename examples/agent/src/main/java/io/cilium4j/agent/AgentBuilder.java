@@ -24,6 +24,7 @@ import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.datapath.flow.FlowLog;
+import io.cilium4j.datapath.proxy.Redaction;
 import io.cilium4j.identity.LabelFilter;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
@@ -65,6 +66,7 @@ public final class AgentBuilder<A> {
   private String clusterName = DEFAULT_CLUSTER;
   private int clusterId;
   private int mtuBytes;
+  private Redaction redaction = Redaction.CREDENTIALS;
   private int flowsKept = FlowLog.DEFAULT_CAPACITY;
   private Tracing tracing = Tracing.CHANGES;
   private Limits limits = Limits.DEFAULT;
@@ -359,6 +361,12 @@ public final class AgentBuilder<A> {
     return this;
   }
 
+  /** What flows, and whatever is made of them, do not tell of requests; credentials by default. */
+  public AgentBuilder<A> redaction(Redaction wanted) {
+    this.redaction = wanted;
+    return this;
+  }
+
   /**
    * Whether pods reach the outside of the cluster under the node's address. By default they do
    * where that is possible: with the eBPF datapath, and the program {@code nft} installed. Where it
@@ -480,6 +488,7 @@ public final class AgentBuilder<A> {
             store,
             routing,
             l7Proxy,
+            redaction,
             masquerade,
             services,
             labels));

@@ -12,6 +12,11 @@ public interface AccessLog {
     return false;
   }
 
+  /** What records do not tell. */
+  default Redaction redaction() {
+    return Redaction.CREDENTIALS;
+  }
+
   /**
    * Takes a request that passes, before its server is asked: without status and latency. {@link
    * #record} follows, unless the client goes first.

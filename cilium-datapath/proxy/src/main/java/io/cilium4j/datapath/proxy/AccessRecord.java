@@ -9,14 +9,14 @@ import java.util.Optional;
 /**
  * What became of a request, or of a TLS connection.
  *
- * <p>It holds no user information of an address and no credentials: see {@link RecordedHeaders}.
- * What a path or a query may give away is for the reader to redact.
+ * <p>It holds nothing that the log's {@link Redaction} hides: no user information of an address and
+ * no credentials at least.
  *
  * @param timeNanos when the request was decided, by {@link System#nanoTime}
  * @param flow whose connection it is
  * @param protocol how it was asked
  * @param method the method; empty for TLS, and for a request that could not be read
- * @param path the path with its query, as received; empty likewise
+ * @param path the path with its query, as received or as the redaction has it; empty likewise
  * @param host the authority; of TLS the server name that the client asks for
  * @param headers the headers, if the log wants them
  * @param outcome what became of it

@@ -15,6 +15,11 @@ import java.net.InetAddress;
  */
 public record Denial(InetAddress caller, String method, String path, String host, RuleOrigin rule) {
 
+  /** Without user and password, if the path is a URL. */
+  public Denial {
+    path = Redaction.withoutUser(path);
+  }
+
   /** One line for people. */
   @Override
   public String toString() {

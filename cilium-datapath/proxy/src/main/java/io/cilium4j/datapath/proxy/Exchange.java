@@ -56,7 +56,7 @@ final class Exchange {
         flow,
         asked.protocol(),
         asked.method(),
-        asked.path(),
+        proxy.log().redaction().path(asked.path()),
         asked.host(),
         asked.headers(),
         outcome,

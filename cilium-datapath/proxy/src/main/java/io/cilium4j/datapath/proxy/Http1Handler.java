@@ -19,6 +19,7 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -454,7 +455,27 @@ final class Http1Handler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext from, Throwable cause) {
-    abort();
+    if (ended || cause instanceof IOException) {
+      abort();
+    } else {
+      faulted();
+    }
+  }
+
+  /** What decides or records requests has failed: the client is told so much. */
+  void faulted() {
+    if (ended) {
+      return;
+    }
+    try {
+      if (exchange == null) {
+        Exchange.malformed(
+            proxy, flow, Protocol.HTTP_1_1, HttpResponseStatus.INTERNAL_SERVER_ERROR.code());
+      }
+      failed(HttpResponseStatus.INTERNAL_SERVER_ERROR);
+    } finally {
+      abort(); // Unless it was told.
+    }
   }
 
   /** Ends both connections, the client's once all is written. */

@@ -14,6 +14,7 @@ import io.netty.handler.codec.http.HttpObject;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
 
 /** The server's side of an HTTP/1 connection: reads responses and hands them to the client's. */
 @SuppressWarnings(
@@ -127,7 +128,11 @@ final class Http1Server extends ChannelInitializer<Channel> {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-      client.serverEnded(false);
+      if (cause instanceof IOException) {
+        client.serverEnded(false);
+      } else {
+        client.faulted();
+      }
       ctx.close();
     }
   }

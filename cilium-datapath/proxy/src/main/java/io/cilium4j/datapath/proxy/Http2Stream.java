@@ -21,6 +21,7 @@ import io.netty.handler.codec.http2.Http2StreamChannel;
 import io.netty.handler.codec.http2.Http2StreamFrame;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
@@ -203,7 +204,18 @@ final class Http2Stream extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext from, Throwable cause) {
-    reset(Http2Error.INTERNAL_ERROR.code());
+    try {
+      if (!ended && !(cause instanceof IOException)) {
+        // As on an HTTP/1 connection: what decides or records requests has failed.
+        if (exchange == null) {
+          Exchange.malformed(
+              proxy, flow, Protocol.HTTP_2, HttpResponseStatus.INTERNAL_SERVER_ERROR.code());
+        }
+        failed(HttpResponseStatus.INTERNAL_SERVER_ERROR);
+      }
+    } finally {
+      reset(Http2Error.INTERNAL_ERROR.code());
+    }
   }
 
   // ---- Answers of the proxy's own

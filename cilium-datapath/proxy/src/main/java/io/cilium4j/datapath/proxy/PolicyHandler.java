@@ -8,14 +8,17 @@ import io.netty.channel.ChannelHandler.Sharable;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.Attribute;
 import io.netty.util.AttributeKey;
 import io.netty.util.ReferenceCountUtil;
 import java.net.InetSocketAddress;
@@ -31,9 +34,11 @@ import java.util.function.Consumer;
 @Sharable
 @SuppressWarnings("FutureReturnValueIgnored") // A write that fails is an event of its channel.
 public final class PolicyHandler extends ChannelInboundHandlerAdapter {
-  /** Set while the content of a refused request is still to come. */
-  private static final AttributeKey<Boolean> REFUSED =
-      AttributeKey.valueOf(PolicyHandler.class, "");
+  private static final AttributeKey<Asked> ASKED = AttributeKey.valueOf(PolicyHandler.class, "");
+
+  /** What a request without a head is like, of which nobody asks. */
+  private static final HttpRequest NONE =
+      new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, "");
 
   private final CallerPolicies policies;
   private final Consumer<Denial> denials;
@@ -49,8 +54,16 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
     this.denials = denials;
   }
 
-  /** A request's head as rules see it. */
-  private record Asked(HttpRequest head) implements RequestMatcher.Request {
+  /**
+   * The request of a channel that is decided right now, as rules see it: one for all of its
+   * requests, so that none of them costs an object.
+   */
+  private static final class Asked implements RequestMatcher.Request {
+    private HttpRequest head = NONE;
+
+    /** Set while the content of a refused request is still to come. */
+    private boolean isRefused;
+
     @Override
     public String method() {
       return head.method().name();
@@ -63,8 +76,7 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
 
     @Override
     public String host() {
-      String host = head.headers().get(HttpHeaderNames.HOST);
-      return host == null ? "" : host;
+      return PolicyHandler.host(head);
     }
 
     @Override
@@ -87,11 +99,8 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
         refuse(ctx, head);
         ReferenceCountUtil.release(message);
       }
-    } else if (message instanceof HttpContent content
-        && Boolean.TRUE.equals(ctx.channel().attr(REFUSED).get())) {
-      if (content instanceof LastHttpContent) {
-        ctx.channel().attr(REFUSED).set(null);
-      }
+    } else if (message instanceof HttpContent content && asked(ctx).isRefused) {
+      asked(ctx).isRefused = !(content instanceof LastHttpContent);
       content.release();
       ctx.read();
     } else {
@@ -104,16 +113,38 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
         || head.decoderResult().isFailure()) {
       return false;
     }
-    Asked asked = new Asked(head);
-    Decision decision = policies.matcher(caller.getAddress()).decide(asked);
+    RequestMatcher matcher = policies.matcher(caller.getAddress());
+    Asked asked = asked(ctx);
+    asked.head = head;
+    Decision decision;
+    try {
+      decision = matcher.decide(asked);
+    } finally {
+      asked.head = NONE;
+    }
     if (decision.passes()) {
       decision.changes().forEach(change -> HeaderChanges.apply(change, head.headers()));
       return true;
     }
     denials.accept(
         new Denial(
-            caller.getAddress(), asked.method(), asked.path(), asked.host(), decision.rule()));
+            caller.getAddress(), head.method().name(), head.uri(), host(head), decision.rule()));
     return false;
+  }
+
+  private static Asked asked(ChannelHandlerContext ctx) {
+    Attribute<Asked> attribute = ctx.channel().attr(ASKED);
+    Asked asked = attribute.get();
+    if (asked == null) {
+      asked = new Asked();
+      attribute.set(asked);
+    }
+    return asked;
+  }
+
+  private static String host(HttpRequest head) {
+    String host = head.headers().get(HttpHeaderNames.HOST);
+    return host == null ? "" : host;
   }
 
   private static void refuse(ChannelHandlerContext ctx, HttpRequest head) {
@@ -132,7 +163,7 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
     if (!keepAlive) {
       written.addListener(_ -> ctx.close());
     } else if (!(head instanceof FullHttpRequest)) {
-      ctx.channel().attr(REFUSED).set(true);
+      asked(ctx).isRefused = true;
     }
   }
 }

@@ -50,7 +50,7 @@ record Proxy(
   /** The headers of a request for its record. */
   List<AccessRecord.Header> recorded(
       Iterable<? extends Map.Entry<? extends CharSequence, ? extends CharSequence>> headers) {
-    return log.wantsHeaders() ? RecordedHeaders.of(headers) : List.of();
+    return log.wantsHeaders() ? RecordedHeaders.of(headers, log.redaction()) : List.of();
   }
 
   /**

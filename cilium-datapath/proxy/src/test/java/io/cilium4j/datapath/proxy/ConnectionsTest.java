@@ -28,8 +28,6 @@ import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -39,9 +37,6 @@ class ConnectionsTest {
   private static final RequestMatcher ALL = ProxyHarness.rules(HttpRule.ANY);
   private static final String GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   private static final String OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-  /** How long something that must come is waited for. */
-  private static final long PATIENCE_NANOS = Duration.ofSeconds(20).toNanos();
 
   /** How long a number must not have changed to be taken for one that will not. */
   private static final long REST_NANOS = Duration.ofMillis(400).toNanos();
@@ -299,19 +294,11 @@ class ConnectionsTest {
     }
   }
 
-  private static void await(String what, BooleanSupplier isSo) {
-    long end = System.nanoTime() + PATIENCE_NANOS;
-    while (!isSo.getAsBoolean()) {
-      assertTrue(System.nanoTime() - end < 0, () -> "waited in vain for " + what);
-      LockSupport.parkNanos(1_000_000);
-    }
-  }
-
   /** The number once it has been the same for a while. */
   private static int atRest(AtomicInteger number) {
     var last = new AtomicInteger(-1);
     var since = new AtomicLong();
-    await(
+    Waiting.await(
         "a number at rest",
         () -> {
           int now = number.get();
@@ -380,9 +367,9 @@ class ConnectionsTest {
             // Reset by the proxy, as by a server.
           }
         }
-        await("no connection", () -> harness.proxy().connections() == 0);
+        Waiting.await("no connection", () -> harness.proxy().connections() == 0);
         if (round > 0) { // The first one loads what stays.
-          await("no more than " + before + " descriptors", () -> descriptors() <= before);
+          Waiting.await("no more than " + before + " descriptors", () -> descriptors() <= before);
         }
       }
     }

@@ -80,6 +80,11 @@ final class ProxyHarness implements Closeable {
     return records;
   }
 
+  /** Keeps no record of what was until now. */
+  void forget() {
+    records.clear();
+  }
+
   /** A connection to the proxy. */
   Socket connect() throws IOException {
     var socket = new Socket();

@@ -29,13 +29,14 @@ class RecordedHeadersTest {
             new Header("Cookie", "HUBBLE_REDACTED"),
             new Header("X-Api-Key", "HUBBLE_REDACTED"),
             new Header("X-Request-Id", "1")),
-        RecordedHeaders.of(headers));
+        RecordedHeaders.of(headers, Redaction.CREDENTIALS));
   }
 
   @Test
   void of_http2_leavesThePseudoHeadersOut() {
     var headers = new DefaultHttp2Headers().method("GET").path("/").add("accept", "*/*");
-    assertEquals(List.of(new Header("Accept", "*/*")), RecordedHeaders.of(headers));
+    assertEquals(
+        List.of(new Header("Accept", "*/*")), RecordedHeaders.of(headers, Redaction.CREDENTIALS));
   }
 
   @Test
@@ -44,7 +45,7 @@ class RecordedHeadersTest {
     for (int i = 0; i < 40; i++) {
       headers.add("x-" + i, "v".repeat(300));
     }
-    List<Header> recorded = RecordedHeaders.of(headers);
+    List<Header> recorded = RecordedHeaders.of(headers, Redaction.CREDENTIALS);
     assertEquals(RecordedHeaders.MOST, recorded.size());
     assertEquals(RecordedHeaders.MOST_CHARS, recorded.getFirst().value().length());
   }

@@ -281,6 +281,7 @@ final class Daemon implements AutoCloseable {
             .audit(settings.isOn("policy-audit-mode"))
             .l7Proxy(settings.isOn("enable-l7-proxy"))
             .localRedirects(settings.isOn("enable-local-redirect-policy"))
+            .redaction(HubbleOptions.redaction(settings))
             .noBackendResponse(
                 NoBackendResponse.valueOf(
                     settings.text("service-no-backend-response").toUpperCase(Locale.ROOT)))

@@ -4,6 +4,9 @@ package io.cilium4j.daemon;
 import io.cilium4j.daemon.DaemonOption.Adder;
 import io.cilium4j.daemon.DaemonOption.Group;
 import io.cilium4j.daemon.DaemonOption.Kind;
+import io.cilium4j.datapath.proxy.Redaction;
+import java.util.List;
+import java.util.Set;
 
 /** Options of what is served to Hubble's clients. */
 final class HubbleOptions {
@@ -56,6 +59,50 @@ final class HubbleOptions {
         "",
         "where a page with flows is served, such as 127.0.0.1:12000; of loopback");
     export(all, group);
+    redact(all, group);
+  }
+
+  private static void redact(Adder all, Group group) {
+    all.add(
+        group,
+        "hubble-redact-enabled",
+        Kind.TRUTH,
+        "false",
+        "hide values of headers in flows, not only those of credentials");
+    all.add(group, "hubble-redact-http-urlquery", Kind.TRUTH, "false", "hide queries of URLs, too");
+    all.add(
+        group,
+        "hubble-redact-http-userinfo",
+        Kind.TRUTH,
+        "true",
+        "hide passwords in URLs; no flow has any, whatever this says");
+    all.add(
+        group,
+        "hubble-redact-http-headers-allow",
+        Kind.TEXT,
+        "",
+        "headers whose values are told, with commas between names");
+    all.add(
+        group,
+        "hubble-redact-http-headers-deny",
+        Kind.TEXT,
+        "",
+        "headers whose values alone are hidden; not beside that");
+  }
+
+  /** What flows do not tell of requests. */
+  static Redaction redaction(DaemonSettings settings) {
+    List<String> allowed = settings.names("hubble-redact-http-headers-allow");
+    List<String> denied = settings.names("hubble-redact-http-headers-deny");
+    if (!allowed.isEmpty() && !denied.isEmpty()) {
+      throw new OptionException(
+          "hubble-redact-http-headers-allow: not beside hubble-redact-http-headers-deny");
+    }
+    return new Redaction(
+        settings.isOn("hubble-redact-enabled"),
+        settings.isOn("hubble-redact-http-urlquery"),
+        Set.copyOf(allowed),
+        Set.copyOf(denied));
   }
 
   private static void export(Adder all, Group group) {

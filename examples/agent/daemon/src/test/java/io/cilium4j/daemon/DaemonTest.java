@@ -12,6 +12,7 @@ import io.cilium4j.api.model.HealthStatusResponse;
 import io.cilium4j.api.model.Metric;
 import io.cilium4j.api.model.StatusResponse;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.datapath.proxy.Redaction;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.ServerSocket;
@@ -109,6 +110,29 @@ class DaemonTest {
         "hubble-listen-address: wants hubble-tls-cert-file, or hubble-disable-tls for no encryption",
         refusal.getMessage());
     assertTrue(Files.notExists(folder.resolve("hubble.sock")));
+  }
+
+  @Test
+  void redaction_ofTheOptions_isThatOfTheAgent() {
+    assertEquals(Redaction.CREDENTIALS, HubbleOptions.redaction(settings()));
+    assertEquals(
+        new Redaction(true, true, Set.of("accept", "x-a"), Set.of()),
+        HubbleOptions.redaction(
+            settings(
+                "--hubble-redact-enabled",
+                "--hubble-redact-http-urlquery",
+                "--hubble-redact-http-headers-allow=Accept,X-A")));
+    var refusal =
+        assertThrows(
+            OptionException.class,
+            () ->
+                Daemon.start(
+                    settings(
+                        "--hubble-redact-http-headers-allow=a",
+                        "--hubble-redact-http-headers-deny=b")));
+    assertEquals(
+        "hubble-redact-http-headers-allow: not beside hubble-redact-http-headers-deny",
+        refusal.getMessage());
   }
 
   @Test

@@ -14,6 +14,7 @@ import io.cilium4j.core.spi.IdentityBackendProvider;
 import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.spi.KubernetesSourceProvider;
 import io.cilium4j.datapath.flow.FlowLog;
+import io.cilium4j.datapath.proxy.Redaction;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.policy.EnforcementMode;
 import java.nio.file.Path;
@@ -50,6 +51,7 @@ import java.util.function.Supplier;
  * @param store what the cluster shares; absent where this node is alone
  * @param routing how packets for pods of other nodes travel
  * @param l7Proxy whether rules on requests are decided by a proxy here; else they refuse everything
+ * @param redaction what flows do not tell of requests
  * @param masquerade whether pods reach the outside under the node's address
  * @param services which of services' clients are served
  * @param labels which labels make identities
@@ -78,6 +80,7 @@ public record AgentConfig(
     Optional<ClusterStore> store,
     Routing routing,
     boolean l7Proxy,
+    Redaction redaction,
     MasqueradeConfig masquerade,
     ServicesConfig services,
     LabelsConfig labels) {

@@ -93,7 +93,7 @@ public final class ProxyFeature implements Feature {
     this.datapath = datapath.datapath().name();
     this.thread = context.thread("proxy");
     this.rules = cookie -> policy.rules().snapshot().origin(cookie);
-    this.access = new AccessFlows(flows.flows());
+    this.access = new AccessFlows(flows.flows(), context.config().redaction());
     this.requests = new EndpointRequests(endpoints, policy.controller());
     place.ifPresent(there -> there.beforeFirstRedirect(this::startProxy));
     this.follower = Follower.of(policy.controller().desired(), thread, this::follow);

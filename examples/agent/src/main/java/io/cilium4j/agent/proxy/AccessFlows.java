@@ -14,6 +14,7 @@ import io.cilium4j.datapath.proxy.AccessLog;
 import io.cilium4j.datapath.proxy.AccessRecord;
 import io.cilium4j.datapath.proxy.AccessRecord.Outcome;
 import io.cilium4j.datapath.proxy.Check;
+import io.cilium4j.datapath.proxy.Redaction;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -41,14 +42,16 @@ public final class AccessFlows implements AccessLog {
   private static final double NANOS_PER_SECOND = 1e9;
 
   private final FlowLog flows;
+  private final Redaction redaction;
   private final LongAdder received = new LongAdder();
   private final EnumMap<Outcome, LongAdder> outcomes = new EnumMap<>(Outcome.class);
   private final AtomicLongArray latencies = new AtomicLongArray(BOUNDS.size() + 1);
   private final DoubleAdder latencySeconds = new DoubleAdder();
 
-  /** Hands on to a log of flows. */
-  public AccessFlows(FlowLog flows) {
+  /** Hands on to a log of flows what may be told. */
+  public AccessFlows(FlowLog flows, Redaction redaction) {
     this.flows = flows;
+    this.redaction = redaction;
     for (Outcome outcome : Outcome.values()) {
       outcomes.put(outcome, new LongAdder());
     }
@@ -57,6 +60,11 @@ public final class AccessFlows implements AccessLog {
   @Override
   public boolean wantsHeaders() {
     return flows.isServed();
+  }
+
+  @Override
+  public Redaction redaction() {
+    return redaction;
   }
 
   @Override

@@ -28,6 +28,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.core.state.UndoStack;
 import io.cilium4j.datapath.net.Nft;
+import io.cilium4j.datapath.proxy.Redaction;
 import io.cilium4j.policy.EnforcementMode;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -116,6 +117,7 @@ class MasqueradeFeatureTest {
             Optional.empty(),
             Routing.NETWORK,
             false,
+            Redaction.CREDENTIALS,
             wanted,
             ServicesConfig.DEFAULT,
             LabelsConfig.DEFAULT);
