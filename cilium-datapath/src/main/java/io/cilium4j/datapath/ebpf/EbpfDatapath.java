@@ -303,7 +303,9 @@ final class EbpfDatapath implements Datapath {
   @Override
   public List<EndpointInterface> setMtu(
       List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
-    return pods.setMtu(devices, formerBytes, mtuBytes);
+    List<EndpointInterface> behind = pods.setMtu(devices, formerBytes, mtuBytes);
+    places.setMtu(mtuBytes);
+    return behind;
   }
 
   @Override

@@ -77,6 +77,13 @@ record PlaceDevices(@Nullable TunnelDevice tunnel, @Nullable ProxyNamespace prox
             node, names, manifest, namespaces(config), ETHERNET_MTU_BYTES - overhead));
   }
 
+  /** Gives the proxy the MTU of pods, whose packets it sends. */
+  void setMtu(int mtuBytes) {
+    if (proxy != null) {
+      proxy.setMtu(mtuBytes);
+    }
+  }
+
   /** Where the manifest was lost, a device that our program is at is ours. */
   private static void recover(String name, Netlink node, DeviceManifest manifest, Hooks hooks) {
     node.linkByName(name)

@@ -65,6 +65,9 @@ public final class MemoryDatapath implements Datapath {
   /** Absent where there can be none; guarded by this. */
   private @Nullable MemoryProxy proxy;
 
+  /** What pods' devices take, once that was said; guarded by this. */
+  private int podMtuBytes;
+
   /** Guarded by this. */
   private boolean closed;
 
@@ -175,6 +178,9 @@ public final class MemoryDatapath implements Datapath {
     checkOpen();
     if (network == null) {
       network = new PodNetwork(config, decider, proxy != null);
+      if (podMtuBytes != 0) {
+        network.setMtu(List.of(), 0, podMtuBytes);
+      }
       LOG.info("forwarding packets in user space instance={}", config.instance());
     }
     return network;
@@ -193,6 +199,7 @@ public final class MemoryDatapath implements Datapath {
   public synchronized List<EndpointInterface> setMtu(
       List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
     checkOpen();
+    podMtuBytes = mtuBytes;
     return network == null ? List.of() : network.setMtu(devices, formerBytes, mtuBytes);
   }
 

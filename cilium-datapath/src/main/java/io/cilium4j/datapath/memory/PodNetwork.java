@@ -284,7 +284,11 @@ final class PodNetwork implements AutoCloseable {
 
   /** Gives endpoints' devices another MTU; those whose other end is not found stay as they are. */
   List<EndpointInterface> setMtu(List<EndpointInterface> devices, int formerBytes, int mtuBytes) {
-    return PodMtu.set(node, devices, formerBytes, mtuBytes);
+    List<EndpointInterface> behind = PodMtu.set(node, devices, formerBytes, mtuBytes);
+    if (proxy != null) {
+      proxy.setMtu(mtuBytes); // It sends what pods send.
+    }
+    return behind;
   }
 
   /** Gives devices that were taken over back, down; the routes stay until {@link #settle}. */

@@ -144,7 +144,8 @@ public final class ProxyNamespace implements AutoCloseable {
     }
   }
 
-  private void setMtu(int mtuBytes) {
+  /** Sets the largest packet, at both ends. */
+  public void setMtu(int mtuBytes) {
     node.setMtu(link.index(), mtuBytes);
     try (Netlink links = Netlink.open(netns)) {
       links.setMtu(link.peerIndex(), mtuBytes);

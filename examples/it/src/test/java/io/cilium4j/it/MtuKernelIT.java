@@ -4,6 +4,7 @@ package io.cilium4j.it;
 import io.cilium4j.api.model.DaemonConfiguration;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
@@ -48,6 +49,15 @@ class MtuKernelIT {
     }
   }
 
+  /** Whether both ends of the device of a node's proxy take as much as pods. */
+  private static boolean isOfProxy(Node node, int bytes) {
+    String device = new InstanceNames(node.instance()).proxyDevice();
+    try (Netlink links = node.network();
+        Netns proxy = Netns.open(node.folder().resolve("state/datapath/netns/proxy"))) {
+      return links.linkByName(device).orElseThrow().mtuBytes() == bytes && eth0Mtu(proxy) == bytes;
+    }
+  }
+
   /** What a runtime is told, and what pods have that are there. */
   private static void awaitMtu(TestCluster cluster, List<Pod> pods, int bytes) {
     for (Node node : cluster.nodes()) {
@@ -58,6 +68,9 @@ class MtuKernelIT {
                           node.client().get("/config", DaemonConfiguration.class).status())
                       .routeMTU()
                   == bytes);
+    }
+    for (Node node : cluster.nodes()) {
+      cluster.await(node.name() + "'s proxy has the MTU " + bytes, () -> isOfProxy(node, bytes));
     }
     for (Pod pod : pods) {
       cluster.await(
