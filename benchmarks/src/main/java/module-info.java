@@ -7,7 +7,10 @@ module io.cilium4j.benchmarks {
   requires io.cilium4j.core;
   requires io.cilium4j.datapath;
   requires io.cilium4j.datapath.observer;
+  requires io.cilium4j.datapath.proxy;
   requires io.cilium4j.policy;
+  requires io.netty.codec.http;
+  requires jdk.management;
   requires jmh.core;
 
   uses io.cilium4j.core.spi.DatapathProvider;

@@ -19,6 +19,7 @@ public final class Benchmarks {
         case "nodes" -> NodesBenchmark.run(System.out);
         case "observer" -> ObserverBenchmark.run(System.out);
         case "events" -> EventsBenchmark.run(System.out);
+        case "requests" -> RequestsBenchmark.run(System.out);
         case "services" -> ServicesBenchmark.run(System.out);
         case "policy-maps" -> PolicyMapBenchmark.run(System.out);
         case "endpoints" -> EndpointBenchmark.run(System.out);
