@@ -29,6 +29,10 @@ class MonitorCommandTest extends CommandTest {
 
   /** Serves the events once, then closes. */
   private List<String> monitor(String... options) throws IOException {
+    return monitorOf(EVENTS, options);
+  }
+
+  private List<String> monitorOf(String events, String... options) throws IOException {
     Path path = folder.resolve("monitor.sock");
     java.nio.file.Files.deleteIfExists(path);
     try (var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
@@ -36,7 +40,7 @@ class MonitorCommandTest extends CommandTest {
       Thread.ofVirtual()
           .start(() -> {
             try (var client = server.accept()) {
-              client.write(ByteBuffer.wrap(EVENTS.getBytes(StandardCharsets.UTF_8)));
+              client.write(ByteBuffer.wrap(events.getBytes(StandardCharsets.UTF_8)));
             } catch (IOException e) {
               // The test sees that events are missing.
             }
@@ -71,6 +75,19 @@ class MonitorCommandTest extends CommandTest {
             ">> Policy updated: {\"labels\":[],\"revision\":3,\"rule_count\":1}",
             ">> 12 events lost: this reader is too slow"),
         monitor());
+  }
+
+  @Test
+  void request_asText_isALineWithItsStatusAndVerdict() throws IOException {
+    String event =
+        """
+        {"type":"l7","direction":"ingress","verdict":"denied","endpoint":7,"source":{"endpoint":5,"identity":2,"address":"10.0.0.5:1234"},"destination":{"endpoint":7,"identity":3,"address":"10.0.0.7:80"},"protocol":"TCP","http":{"protocol":"HTTP/1.1","method":"PUT","path":"/v1/exhaust-port","host":"deathstar","status":403,"latency-ns":0}}
+        """;
+    String line =
+        "-> Request HTTP/1.1 PUT deathstar/v1/exhaust-port => 403, verdict denied, "
+            + "identity 2->3: 10.0.0.5:1234 -> 10.0.0.7:80 TCP";
+    assertEquals(List.of(line), monitorOf(event, "--type", "l7"));
+    assertEquals(List.of(), monitorOf(event, "--type", "drop"));
   }
 
   @Test

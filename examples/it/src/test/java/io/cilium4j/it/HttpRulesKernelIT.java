@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.net.httpserver.HttpServer;
 import io.cilium4j.agent.Redirect;
 import io.cilium4j.api.model.BackendAddress;
 import io.cilium4j.api.model.FrontendAddress;
@@ -16,21 +15,20 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.datapath.flow.FlowEvent;
+import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
-import io.cilium4j.datapath.net.Netns;
-import java.io.BufferedReader;
+import io.cilium4j.datapath.proxy.Redaction;
+import io.cilium4j.it.Requests.Client;
+import io.cilium4j.it.Requests.Recorder;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -38,7 +36,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class HttpRulesKernelIT {
 
   private static final int PORT = 8080;
-  private static final int WAIT_MILLIS = 5_000;
+
+  /** Of a service, which leads to {@link #PORT}: the port that rules name. */
+  private static final int SERVICE_PORT = 80;
+
   private static final int SHORT_MILLIS = 300;
 
   private static String onlyFromAlice(String method, String path) {
@@ -58,73 +59,6 @@ class HttpRulesKernelIT {
         .formatted(method, path);
   }
 
-  /** A server that writes down who asked. */
-  private static final class Recorder implements AutoCloseable {
-    final List<String> seen = new CopyOnWriteArrayList<>();
-    private final HttpServer server;
-    private final ExecutorService threads;
-
-    Recorder(Netns netns) throws IOException {
-      this.threads = Executors.newCachedThreadPool();
-      this.server = netns.call(() -> HttpServer.create(new InetSocketAddress(PORT), 0));
-      server.setExecutor(threads);
-      server.createContext(
-          "/",
-          exchange -> {
-            InetSocketAddress client = exchange.getRemoteAddress();
-            seen.add(IpAddress.of(client.getAddress()) + " " + client.getPort());
-            exchange.sendResponseHeaders(200, -1);
-            exchange.close();
-          });
-      server.start();
-    }
-
-    @Override
-    public void close() {
-      server.stop(0);
-      threads.shutdownNow();
-    }
-  }
-
-  /** A connection that stays open over several requests. */
-  private record Client(Socket socket) implements AutoCloseable {
-    static Client open(Netns from, IpAddress to) throws IOException {
-      Socket socket =
-          from.call(() -> {
-            var made = new Socket();
-            made.connect(new InetSocketAddress(to.toInetAddress(), PORT), WAIT_MILLIS);
-            return made;
-          });
-      socket.setSoTimeout(WAIT_MILLIS);
-      return new Client(socket);
-    }
-
-    /** The status of a request's response, whose body is passed over. */
-    int ask(String method, String path) throws IOException {
-      String request = method + " " + path + " HTTP/1.1\r\nHost: bob\r\nContent-Length: 0\r\n\r\n";
-      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
-      var lines =
-          new BufferedReader(
-              new InputStreamReader(socket.getInputStream(), StandardCharsets.US_ASCII));
-      String status = lines.readLine();
-      int length = 0;
-      for (String line = lines.readLine();
-          line != null && !line.isEmpty();
-          line = lines.readLine()) {
-        if (line.toLowerCase(java.util.Locale.ROOT).startsWith("content-length:")) {
-          length = Integer.parseInt(line.substring(line.indexOf(':') + 1).strip());
-        }
-      }
-      assertEquals(length, lines.skip(length));
-      return Integer.parseInt(status.split(" ", 3)[1]);
-    }
-
-    @Override
-    public void close() throws IOException {
-      socket.close();
-    }
-  }
-
   @ParameterizedTest
   @EnumSource(IpFamily.class)
   void requests_ofOneConnection_followTheRulesAsTheyChange(IpFamily family) throws Exception {
@@ -134,8 +68,8 @@ class HttpRulesKernelIT {
       Endpoint bob = lab.pod("bob");
       IpAddress server = bob.address(family).orElseThrow();
       lab.apply("requests", onlyFromAlice("POST", "/landing"));
-      try (var recorder = new Recorder(lab.netns("bob"));
-          Client client = Client.open(lab.netns("alice"), server)) {
+      try (var recorder = new Recorder(lab.netns("bob"), PORT);
+          Client client = Client.open(lab.netns("alice"), server, PORT)) {
         assertEquals(200, client.ask("POST", "/landing"));
         assertEquals(403, client.ask("PUT", "/exhaust"));
         assertEquals(200, client.ask("POST", "/landing"));
@@ -144,7 +78,7 @@ class HttpRulesKernelIT {
         assertEquals(403, client.ask("GET", "/landing"));
         assertEquals(3, recorder.seen.size());
         assertEquals(
-            List.of(alice.address(family).orElseThrow() + " " + client.socket.getLocalPort()),
+            List.of(alice.address(family).orElseThrow() + " " + client.socket().getLocalPort()),
             recorder.seen.stream().distinct().toList());
       }
       assertEquals(
@@ -167,11 +101,12 @@ class HttpRulesKernelIT {
     }
   }
 
-  /** The proxy sees the backend; the client sees the service. */
+  /** The proxy and the rules see the backend and its port; the client sees the service. */
   @ParameterizedTest
-  @EnumSource(IpFamily.class)
-  void requests_throughAService_followTheRules(IpFamily family) throws Exception {
-    try (var lab = new Lab("itz", "ebpf", 33)) {
+  @CsvSource({"ebpf, IPV4", "ebpf, IPV6", "memory, IPV4", "memory, IPV6"})
+  void requests_throughAServiceOfAnotherPort_followTheRules(String datapath, IpFamily family)
+      throws Exception {
+    try (var lab = new Lab("itz", datapath, 33)) {
       lab.agent().start();
       Endpoint alice = lab.pod("alice");
       Endpoint bob = lab.pod("bob");
@@ -183,7 +118,7 @@ class HttpRulesKernelIT {
               9,
               new ServiceSpec(
                   9,
-                  new FrontendAddress(service.toString(), "tcp", "external", PORT),
+                  new FrontendAddress(service.toString(), "tcp", "external", SERVICE_PORT),
                   List.of(
                       new BackendAddress(
                           bob.address(family).orElseThrow().toString(),
@@ -195,13 +130,13 @@ class HttpRulesKernelIT {
                   null,
                   false));
       lab.apply("requests", onlyFromAlice("POST", "/landing"));
-      try (var recorder = new Recorder(lab.netns("bob"));
-          Client client = Client.open(lab.netns("alice"), service)) {
+      try (var recorder = new Recorder(lab.netns("bob"), PORT);
+          Client client = Client.open(lab.netns("alice"), service, SERVICE_PORT)) {
         assertEquals(200, client.ask("POST", "/landing"));
         assertEquals(403, client.ask("PUT", "/exhaust"));
         assertEquals(200, client.ask("POST", "/landing"));
         assertEquals(
-            List.of(alice.address(family).orElseThrow() + " " + client.socket.getLocalPort()),
+            List.of(alice.address(family).orElseThrow() + " " + client.socket().getLocalPort()),
             recorder.seen.stream().distinct().toList());
       }
     }
@@ -209,13 +144,43 @@ class HttpRulesKernelIT {
 
   @ParameterizedTest
   @ValueSource(strings = {"ebpf", "memory"})
+  void requests_withRedaction_areToldWithoutQueryAndHeaders(String datapath) throws Exception {
+    var redaction = new Redaction(true, true, Set.of("X-Shown"), Set.of());
+    try (var lab = new Lab("itr", datapath, 35, builder -> builder.redaction(redaction))) {
+      lab.agent().start();
+      lab.agent().flowLog().setServed(true);
+      lab.pod("alice");
+      Endpoint bob = lab.pod("bob");
+      lab.apply("requests", onlyFromAlice("GET", "'/ok[?]token=1'"));
+      try (var _ = new Recorder(lab.netns("bob"), PORT);
+          Client client = Client.open(lab.netns("alice"), bob.addresses().getFirst(), PORT)) {
+        assertEquals(200, client.ask("GET", "/ok?token=1", "X-Shown: a\r\nX-Other: b\r\n"));
+        assertEquals(403, client.ask("GET", "/ok?token=2", "X-Shown: a\r\nX-Other: b\r\n"));
+      }
+      List<HttpAccess> told =
+          lab.agent().flows().stream().flatMap(each -> each.http().stream()).toList();
+      assertEquals(4, told.size());
+      for (HttpAccess each : told) {
+        assertEquals("/ok", each.path());
+        assertEquals(
+            List.of(
+                new HttpAccess.Header("Content-Length", "HUBBLE_REDACTED"),
+                new HttpAccess.Header("X-Other", "HUBBLE_REDACTED"),
+                new HttpAccess.Header("X-Shown", "a")),
+            each.headers());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"ebpf", "memory"})
   void rules_whereThereIsNoProxy_refuseEverythingAndAreNamed(String datapath) throws Exception {
-    try (var lab = new Lab("iti", datapath, 32, false)) {
+    try (var lab = new Lab("iti", datapath, 32, builder -> builder.l7Proxy(false))) {
       lab.agent().start();
       lab.pod("alice");
       Endpoint bob = lab.pod("bob");
       lab.apply("requests", onlyFromAlice("POST", "/landing"));
-      try (var _ = new Recorder(lab.netns("bob"))) {
+      try (var _ = new Recorder(lab.netns("bob"), PORT)) {
         assertThrows(SocketTimeoutException.class, () -> connect(lab, bob));
       }
       Optional<String> problem =

@@ -2,6 +2,7 @@
 package io.cilium4j.it;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.AgentBuilder;
 import io.cilium4j.agent.EndpointRequest;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
@@ -22,6 +23,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assertions;
@@ -44,33 +46,38 @@ final class Lab implements AutoCloseable {
    * @param octet keeps the addresses of labs apart, 0 to 255
    */
   Lab(String instance, String datapath, int octet) throws IOException {
-    this(instance, datapath, octet, true);
+    this(instance, datapath, octet, builder -> builder);
   }
 
-  /** One whose agent decides no requests, or as the other. */
-  Lab(String instance, String datapath, int octet, boolean l7Proxy) throws IOException {
+  /** One whose agent is told more. */
+  Lab(String instance, String datapath, int octet, UnaryOperator<AgentBuilder<Agent>> more)
+      throws IOException {
     requireKernel();
     this.instance = instance;
     this.datapath = datapath;
     this.octet = octet;
     this.folder = Files.createTempDirectory("cilium4j-it-" + instance);
     Files.createDirectory(manifests());
-    this.agent = newAgent(instance, datapath, octet, folder, l7Proxy);
+    this.agent = newAgent(instance, datapath, octet, folder, more);
   }
 
   static Agent newAgent(String instance, String datapath, int octet, Path folder) {
-    return newAgent(instance, datapath, octet, folder, true);
+    return newAgent(instance, datapath, octet, folder, builder -> builder);
   }
 
   private static Agent newAgent(
-      String instance, String datapath, int octet, Path folder, boolean l7Proxy) {
-    return Agent.builder()
-        .instance(instance)
-        .datapath(datapath)
-        .stateFolder(folder.resolve("state"))
-        .manifests(folder.resolve("manifests"))
-        .podCidrs(podCidr4(octet), podCidr6(octet))
-        .l7Proxy(l7Proxy)
+      String instance,
+      String datapath,
+      int octet,
+      Path folder,
+      UnaryOperator<AgentBuilder<Agent>> more) {
+    return more.apply(
+            Agent.builder()
+                .instance(instance)
+                .datapath(datapath)
+                .stateFolder(folder.resolve("state"))
+                .manifests(folder.resolve("manifests"))
+                .podCidrs(podCidr4(octet), podCidr6(octet)))
         .build();
   }
 

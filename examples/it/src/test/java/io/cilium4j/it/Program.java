@@ -3,6 +3,7 @@ package io.cilium4j.it;
 
 import io.cilium4j.datapath.net.Netns;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,12 +15,19 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A program of the project as a process of its own, which can be killed without a word to it. */
 final class Program implements AutoCloseable {
 
   /** How many of the last lines are told when something goes wrong. */
   private static final int KEPT_LINES = 200;
+
+  /** Netty's native code, on which the HTTP proxy runs. */
+  private static final String EPOLL =
+      "io.netty.transport.epoll.linux."
+          + (System.getProperty("os.arch").equals("aarch64") ? "aarch_64" : "x86_64");
 
   private final String name;
   private final Process process;
@@ -48,12 +56,22 @@ final class Program implements AutoCloseable {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     // As short a start as can be: it is what the time of a kill goes by with.
     command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    command.add("--enable-native-access=io.cilium4j.datapath");
-    command.addAll(List.of("-p", System.getProperty("jdk.module.path"), "-m", main));
+    command.add("--enable-native-access=io.cilium4j.datapath,io.netty.common");
+    command.add("--add-modules=" + EPOLL);
+    command.addAll(List.of("-p", modules(), "-m", main));
     command.addAll(options);
     var builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(variable -> variable.startsWith("CILIUM_"));
     return new Program(main, builder.start());
+  }
+
+  /** The modules of this program, and the one that none can require. */
+  private static String modules() {
+    String epoll =
+        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+            .filter(each -> each.contains("netty-transport-native-epoll"))
+            .collect(Collectors.joining(File.pathSeparator));
+    return System.getProperty("jdk.module.path") + File.pathSeparator + epoll;
   }
 
   private void readLog() {
