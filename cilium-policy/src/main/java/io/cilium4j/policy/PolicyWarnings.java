@@ -35,10 +35,19 @@ public final class PolicyWarnings {
 
   /**
    * The parts of a policy that cannot be enforced as written, one line each: groups outside the
-   * cluster, if nothing provides their addresses.
+   * cluster, if nothing provides their addresses, and rules for nodes, without a host firewall.
    */
   public static List<String> unmet(PolicyResource policy, PolicyConfig config) {
     var unmet = new PolicyWarnings(policy.resource());
+    if (policy instanceof CiliumPolicy cilium && !config.hostFirewall()) {
+      for (Rule rule : cilium.rules()) {
+        if (rule.subject().isNode()) {
+          unmet.warn(
+              rule.path() + ".nodeSelector",
+              "there is no host firewall, so nodes are not restricted");
+        }
+      }
+    }
     if (policy instanceof CiliumPolicy cilium && !config.externalGroups()) {
       for (Rule rule : cilium.rules()) {
         unmet.groups(rule.ingress(), rule.path() + ".ingress", "fromGroups", ALLOWS_NOBODY);

@@ -84,6 +84,34 @@ class PolicySetTest {
             .sum());
   }
 
+  /** Nodes are not restricted then, and whoever wrote the policy must hear of it. */
+  @Test
+  void unmet_rulesForNodesWithoutAHostFirewall_areNamed() {
+    PolicyResource nodes =
+        PolicySet.parse(
+                """
+                apiVersion: cilium.io/v2
+                kind: CiliumClusterwideNetworkPolicy
+                metadata: {name: ssh}
+                specs:
+                - nodeSelector: {}
+                  ingress: [{fromEntities: [cluster]}]
+                - endpointSelector: {}
+                  ingress: [{fromEntities: [cluster]}]
+                """,
+                "nodes.yaml")
+            .policies()
+            .getFirst();
+    assertEquals(
+        List.of(
+            "CiliumClusterwideNetworkPolicy ssh: specs[0].nodeSelector:"
+                + " there is no host firewall, so nodes are not restricted"),
+        PolicyWarnings.unmet(nodes, PolicyConfig.DEFAULT));
+    assertEquals(
+        List.of(),
+        PolicyWarnings.unmet(nodes, PolicyConfig.DEFAULT.toBuilder().hostFirewall(true).build()));
+  }
+
   @Test
   void explain_flowThatARuleAllows_namesTheRuleAndBothSides() {
     FlowExplanation why = policies.explain(FRONTEND, BACKEND, PortProtocol.tcp(8080));
