@@ -52,6 +52,18 @@ struct destination {
 	__u32 node; /* number of the node that has it; 0: this one, or none */
 };
 
+/* Completes the key of one address, of which prefix_bits are those of IPv6. */
+static __always_inline void ipcache_key_of(const struct ip_addr *address, __u8 family, struct ipcache_key *key)
+{
+	key->family = bpf_htonl(family);
+	if (family == 4) {
+		key->prefix_bits = IPCACHE_FAMILY_BITS + 32;
+		key->address.word[0] = address->word[3];
+	} else {
+		key->address = *address;
+	}
+}
+
 static __always_inline struct destination find_destination(const struct ip_addr *address, __u8 family,
 							   __u64 epoch)
 {
@@ -59,13 +71,7 @@ static __always_inline struct destination find_destination(const struct ip_addr 
 	struct ipcache_key key = { .prefix_bits = IPCACHE_FAMILY_BITS + 128 };
 	const struct ipcache_value *value;
 
-	key.family = bpf_htonl(family);
-	if (family == 4) {
-		key.prefix_bits = IPCACHE_FAMILY_BITS + 32;
-		key.address.word[0] = address->word[3];
-	} else {
-		key.address = *address;
-	}
+	ipcache_key_of(address, family, &key);
 	value = bpf_map_lookup_elem(&cilium_ipcache, &key);
 	if (!value)
 		return found;

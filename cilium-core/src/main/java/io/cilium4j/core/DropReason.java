@@ -93,6 +93,9 @@ public record DropReason(int code) {
   public static final DropReason SERVICE_COLLISION =
       known(233, "Ports are those of a flow through a service");
 
+  /** A client of the API wants no packet from there: {@code cilium prefilter update}. */
+  public static final DropReason PREFILTER = known(234, "Source is in the prefilter");
+
   public DropReason {
     if (code < 1 || code > MAX_CODE) {
       throw new IllegalArgumentException("drop reason " + code + ": wanted 1 to " + MAX_CODE);

@@ -11,6 +11,7 @@ import io.cilium4j.core.service.Backend;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * One thing that a {@link Datapath} holds. A row has a key, and a key has a kind.
@@ -32,7 +33,9 @@ public sealed interface Row {
     /** Other nodes of the cluster. */
     NODE,
     /** Addresses and ports of services, each with its backends. */
-    FRONTEND
+    FRONTEND,
+    /** The prefixes whose packets are dropped first of all, in one row. */
+    PREFILTER
   }
 
   /** Names a row. Keys of one kind stand together, in the order of the kinds. */
@@ -280,6 +283,48 @@ public sealed interface Row {
 
     private List<Backend> in(Backend.State state) {
       return backends.stream().filter(backend -> backend.state() == state).sorted().toList();
+    }
+  }
+
+  /** The key of the one row with the prefixes to drop. */
+  record PrefilterKey() implements RowKey {
+    @Override
+    public RowKind kind() {
+      return RowKind.PREFILTER;
+    }
+
+    @Override
+    public int compareTo(RowKey other) {
+      return kind().compareTo(other.kind());
+    }
+
+    @Override
+    public String toString() {
+      return "prefilter";
+    }
+  }
+
+  /**
+   * What networks send from these prefixes is dropped where it comes in, before anything else looks
+   * at it, whomever it is for. What comes from the node's own endpoints is not.
+   *
+   * @param prefixes of either family; may overlap
+   */
+  record PrefilterRow(Set<IpPrefix> prefixes) implements Row {
+
+    /** The most prefixes that a row may have. */
+    public static final int MAX_PREFIXES = 131_072;
+
+    public PrefilterRow {
+      prefixes = Set.copyOf(prefixes);
+      if (prefixes.size() > MAX_PREFIXES) {
+        throw new IllegalArgumentException("more than " + MAX_PREFIXES + " prefixes");
+      }
+    }
+
+    @Override
+    public PrefilterKey key() {
+      return new PrefilterKey();
     }
   }
 }

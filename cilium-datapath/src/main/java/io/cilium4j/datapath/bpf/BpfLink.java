@@ -2,7 +2,9 @@
 package io.cilium4j.datapath.bpf;
 
 import io.cilium4j.datapath.bpf.generated.Libbpf;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 
 /**
@@ -15,6 +17,9 @@ public final class BpfLink implements AutoCloseable {
   /** Of {@code enum bpf_attach_type}. */
   private static final int BPF_SK_LOOKUP = 36;
 
+  private static final int BPF_XDP = 37;
+  private static final long LINK_OPTIONS_BYTES = 16;
+
   private final Fd fd;
 
   /**
@@ -22,8 +27,8 @@ public final class BpfLink implements AutoCloseable {
    *
    * @param id the link's number
    * @param programId the program it runs now
-   * @param ifindex the device of a tcx link; 0 when the device is gone, which detaches the link;
-   *     meaningless for a link to a cgroup
+   * @param ifindex the device of a tcx or an XDP link; 0 when the device is gone, which detaches
+   *     the link; meaningless for a link to a cgroup
    */
   public record LinkInfo(int id, int programId, int ifindex) {}
 
@@ -37,6 +42,22 @@ public final class BpfLink implements AutoCloseable {
    */
   public static BpfLink attachTcx(BpfProgram program, int ifindex, Direction direction) {
     return create(program, ifindex, direction.tcxAttachType(), program.name() + "@if" + ifindex);
+  }
+
+  /**
+   * Attaches an XDP program to a device, which has at most one; kernel 5.9 and newer.
+   *
+   * @throws BpfException with {@code EBUSY} or {@code EEXIST} if the device has one
+   */
+  public static BpfLink attachXdp(BpfProgram program, int ifindex, XdpMode mode) {
+    String what = program.name() + "@if" + ifindex;
+    try (Arena arena = Arena.ofConfined()) {
+      // struct bpf_link_create_opts as far as it is used: its size, then the flags.
+      MemorySegment options = arena.allocate(LINK_OPTIONS_BYTES, 8);
+      options.set(ValueLayout.JAVA_LONG, 0, LINK_OPTIONS_BYTES);
+      options.set(ValueLayout.JAVA_INT, Long.BYTES, mode.flags());
+      return create(program, ifindex, BPF_XDP, options, what);
+    }
   }
 
   /** Attaches a program to the sockets of all processes below the folder {@code cgroup}. */
@@ -56,8 +77,13 @@ public final class BpfLink implements AutoCloseable {
   }
 
   private static BpfLink create(BpfProgram program, int target, int attachType, String what) {
+    return create(program, target, attachType, MemorySegment.NULL, what);
+  }
+
+  private static BpfLink create(
+      BpfProgram program, int target, int attachType, MemorySegment options, String what) {
     try (Fd held = program.duplicate()) {
-      int link = Libbpf.bpf_link_create(held.get(), target, attachType, MemorySegment.NULL);
+      int link = Libbpf.bpf_link_create(held.get(), target, attachType, options);
       return new BpfLink(new Fd(LibBpf.check(link, "bpf_link_create", what), what));
     }
   }

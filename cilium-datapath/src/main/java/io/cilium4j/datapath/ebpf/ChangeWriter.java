@@ -16,6 +16,8 @@ import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
 import io.cilium4j.core.spi.Row.NodeRow;
+import io.cilium4j.core.spi.Row.PrefilterKey;
+import io.cilium4j.core.spi.Row.PrefilterRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -119,6 +121,8 @@ final class ChangeWriter implements TunnelEnds {
           case Change.Removed<RowKey, Row>(NodeKey _, _, _) -> {}
           case Change.Put<RowKey, Row>(_, FrontendRow _, _) -> {}
           case Change.Removed<RowKey, Row>(FrontendKey _, _, _) -> {}
+          case Change.Put<RowKey, Row>(_, PrefilterRow _, _) -> {}
+          case Change.Removed<RowKey, Row>(PrefilterKey _, _, _) -> {}
         }
       }
       return wanted;
@@ -226,7 +230,7 @@ final class ChangeWriter implements TunnelEnds {
             }
           }
         }
-        case NODE, FRONTEND -> {
+        case NODE, FRONTEND, PREFILTER -> {
           return Set.of(); // Others know them.
         }
       }

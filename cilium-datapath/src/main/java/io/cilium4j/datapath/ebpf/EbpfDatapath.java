@@ -25,6 +25,7 @@ import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.NodeDevices;
+import io.cilium4j.datapath.net.NodeNetwork;
 import io.cilium4j.datapath.net.NodeRoutes;
 import io.cilium4j.datapath.net.NodeRoutes.Way;
 import io.cilium4j.datapath.net.NodeWatch;
@@ -60,7 +61,7 @@ final class EbpfDatapath implements Datapath {
   static final String NAME = "ebpf";
 
   private static final Set<RowKind> ROW_KINDS =
-      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE, RowKind.FRONTEND);
+      Set.of(RowKind.ENDPOINT, RowKind.IPCACHE, RowKind.NODE, RowKind.FRONTEND, RowKind.PREFILTER);
 
   private final Runnable release;
   private final InstanceNames names;
@@ -76,6 +77,7 @@ final class EbpfDatapath implements Datapath {
   private final RemoteNodes nodes;
   private final ReversePathFilter looseDevices = new ReversePathFilter(Mode.LOOSE);
   private final NetworkDevices networkDevices;
+  private final Prefilter prefilter;
   private final NetworkFollower follower;
   private final NodeWatch watch;
   private final PodRoutes routes;
@@ -112,9 +114,9 @@ final class EbpfDatapath implements Datapath {
     }
     this.pins = Pins.open(names);
     boolean hasLinks = Probes.of(Feature.TCX_LINK).isSupported();
-    this.hooks = hasLinks ? new Hooks.Tcx(pins.links()) : Hooks.Clsact.ofPods();
+    this.hooks = hasLinks ? Hooks.tcx(pins.links()) : Hooks.Clsact.ofPods();
     Hooks networkHooks =
-        hasLinks ? new Hooks.Tcx(pins.networkLinks()) : Hooks.Clsact.ofNetwork(config.instance());
+        hasLinks ? Hooks.tcx(pins.networkLinks()) : Hooks.Clsact.ofNetwork(config.instance());
     this.node = Netlink.open();
     this.places = openPlaces(isFirst);
     this.programs = load(isFirst, recording);
@@ -136,11 +138,12 @@ final class EbpfDatapath implements Datapath {
       this.networkDevices =
           new NetworkDevices(
               networkHooks, programs.at(Entry.FROM_NETDEV), config.devices(), this::isOurs);
+      this.prefilter = new Prefilter(pins, config.devices(), this::isOurs);
       this.pods =
           new PodDevices(
               names,
               manifest,
-              new PodDevices.Node(node, nodeDevices, looseDevices, networkDevices),
+              new PodDevices.Node(node, nodeDevices, looseDevices, networkDevices, prefilter),
               new PodDevices.Hook(hooks, programs.at(Entry.FROM_CONTAINER)),
               new PodConnector(node, config.nodeAddresses()));
       this.writer = new ChangeWriter(programs.maps(), config.listeners(), lock, reclaimer);
@@ -154,7 +157,7 @@ final class EbpfDatapath implements Datapath {
       this.follower =
           new NetworkFollower(
               new NetworkFollower.Concerned(
-                  networkDevices::follow,
+                  this::follow,
                   looseDevices::check,
                   link -> manifest.holds(link.name(), link.index()),
                   () -> mend().mended().forEach(each -> LOG.warn("mended what={}", each))),
@@ -221,6 +224,11 @@ final class EbpfDatapath implements Datapath {
 
   private PlaceDevices.Node aroundPlaces() {
     return new PlaceDevices.Node(nodeDevices, looseDevices, hooks, programs);
+  }
+
+  private void follow(NodeNetwork network) {
+    networkDevices.follow(network);
+    prefilter.follow(network);
   }
 
   private Set<Integer> endpointDevices() {
@@ -391,6 +399,7 @@ final class EbpfDatapath implements Datapath {
       mender.detached(net.name());
     }
     networkDevices.mend().forEach(mender::detached);
+    prefilter.mend(mender);
   }
 
   @Override
@@ -417,6 +426,7 @@ final class EbpfDatapath implements Datapath {
     nodes.apply(changes);
     routes.remove(writer.apply(changes));
     frontends.apply(changes);
+    prefilter.apply(changes);
     sockets.release(frontends);
     if (!frontends.isEmpty()) {
       sockets.attach();
@@ -432,6 +442,10 @@ final class EbpfDatapath implements Datapath {
   public void prune(RowKind kind, Set<RowKey> wanted) {
     if (kind == RowKind.NODE) {
       nodes.prune(wanted);
+      return;
+    }
+    if (kind == RowKind.PREFILTER) {
+      prefilter.prune(wanted);
       return;
     }
     if (kind == RowKind.FRONTEND) {
@@ -521,6 +535,7 @@ final class EbpfDatapath implements Datapath {
     node.close();
     keptPins.close();
     sockets.close();
+    prefilter.close();
     programs.close();
     if (proxy != null) {
       proxy.close();

@@ -8,6 +8,7 @@ import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.Direction;
 import io.cilium4j.datapath.bpf.TcFilter;
 import java.nio.file.Path;
+import java.util.function.BiFunction;
 
 /**
  * Where a program hangs on a device: on the way in. Both kinds survive the process, and both can be
@@ -43,11 +44,27 @@ sealed interface Hooks {
   /** What to say of it. */
   String description();
 
+  /** Links at the way in, behind programs of others; kernel 6.6 and newer. */
+  static Hooks tcx(BpfFs links) {
+    return new Links(
+        links,
+        (program, ifindex) -> BpfLink.attachTcx(program, ifindex, Direction.INGRESS),
+        "tcx links");
+  }
+
+  /** Links before the kernel has made a packet of what came in, one program a device. */
+  static Hooks xdp(BpfFs links, BiFunction<BpfProgram, Integer, BpfLink> attaching) {
+    return new Links(links, attaching, "XDP links");
+  }
+
   /**
-   * Links of kernel 6.6 and newer, pinned one a device under the device's name, with {@code %} in
-   * the place of a dot: a pin may not have the one, a device not the other.
+   * Links, pinned one a device under the device's name, with {@code %} in the place of a dot: a pin
+   * may not have the one, a device not the other.
+   *
+   * @param attaching attaches a program to the device of an index
    */
-  record Tcx(BpfFs links) implements Hooks {
+  record Links(BpfFs links, BiFunction<BpfProgram, Integer, BpfLink> attaching, String description)
+      implements Hooks {
 
     /** What a link has for an index once its device is gone. */
     private static final int DEAD = 0;
@@ -69,7 +86,7 @@ sealed interface Hooks {
         // The device is another one of the same name; its predecessor's link is dead.
         links.remove(nameOf(deviceName));
       }
-      try (BpfLink link = BpfLink.attachTcx(program, ifindex, Direction.INGRESS)) {
+      try (BpfLink link = attaching.apply(program, ifindex)) {
         link.pin(pin);
       }
     }
@@ -105,11 +122,6 @@ sealed interface Hooks {
       try (BpfLink link = BpfLink.openPinned(pin)) {
         return link.info().ifindex();
       }
-    }
-
-    @Override
-    public String description() {
-      return "tcx links";
     }
   }
 

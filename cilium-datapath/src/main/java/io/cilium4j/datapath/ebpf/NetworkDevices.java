@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
-import io.cilium4j.datapath.bpf.BpfException;
+import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.NodeNetwork;
@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +32,9 @@ final class NetworkDevices {
 
   /** Those with the present program, by index. */
   private final Map<Integer, String> attached = new HashMap<>();
+
+  /** Those that refused it, by name, each with why. */
+  private final Map<String, String> refused = new TreeMap<>();
 
   private NodeNetwork network = NodeNetwork.NONE;
 
@@ -65,6 +69,7 @@ final class NetworkDevices {
         detach(ifindex, name);
       }
     });
+    refused.keySet().retainAll(wanted.values());
     wanted.forEach((ifindex, name) -> {
       if (!attached.containsKey(ifindex)) {
         attach(ifindex, name);
@@ -90,11 +95,16 @@ final class NetworkDevices {
         if (hooks.mend(program, ifindex, name)) {
           mended.add(name);
         }
-      } catch (BpfException e) {
+      } catch (DatapathException e) {
         LOG.debug("network device not mended name={} error=\"{}\"", name, e.getMessage());
       }
     });
     return mended;
+  }
+
+  /** The devices that refused it at the last attempt, each with why. */
+  synchronized List<String> refused() {
+    return refused.entrySet().stream().map(each -> each.getKey() + ": " + each.getValue()).toList();
   }
 
   /** Leaves a device that is a pod's from now on. */
@@ -104,6 +114,7 @@ final class NetworkDevices {
 
   /** Leaves all. */
   synchronized void leaveAll() {
+    refused.clear();
     Map.copyOf(attached).forEach(this::detach);
   }
 
@@ -111,13 +122,14 @@ final class NetworkDevices {
     try {
       hooks.attach(program, ifindex, name);
       attached.put(ifindex, name);
-      LOG.info("network device watched name={} ifindex={}", name, ifindex);
-    } catch (BpfException e) {
-      LOG.warn(
-          "network device not watched name={} ifindex={} error=\"{}\"",
-          name,
-          ifindex,
-          e.getMessage());
+      refused.remove(name);
+      LOG.info(
+          "network device watched name={} ifindex={} program={}", name, ifindex, program.name());
+    } catch (DatapathException e) {
+      String why = String.valueOf(e.getMessage());
+      if (!why.equals(refused.put(name, why))) {
+        LOG.warn("network device not watched name={} ifindex={} error=\"{}\"", name, ifindex, why);
+      }
     }
   }
 

@@ -14,9 +14,16 @@ import java.util.List;
  * @param programs the programs, for other tools and for test runs
  * @param proxy the link of the proxy's namespace
  * @param sockets a link for each program that looks at the sockets of the node's processes
+ * @param prefilter a link for each device that leads to a network, while there is a prefilter
  */
 record Pins(
-    BpfFs maps, BpfFs links, BpfFs networkLinks, BpfFs programs, BpfFs proxy, BpfFs sockets) {
+    BpfFs maps,
+    BpfFs links,
+    BpfFs networkLinks,
+    BpfFs programs,
+    BpfFs proxy,
+    BpfFs sockets,
+    BpfFs prefilter) {
 
   static Pins open(InstanceNames names) {
     BpfFs root = BpfFs.open(names.pinFolder());
@@ -26,12 +33,13 @@ record Pins(
         root.subfolder("links-network"),
         root.subfolder("programs"),
         root.subfolder("proxy"),
-        root.subfolder("sockets"));
+        root.subfolder("sockets"),
+        root.subfolder("prefilter"));
   }
 
   /** Makes the folders that somebody removed, the layout's number among them. */
   void ensureFolders() {
-    List.of(maps, links, networkLinks, programs, proxy, sockets).forEach(BpfFs::ensure);
+    List.of(maps, links, networkLinks, programs, proxy, sockets, prefilter).forEach(BpfFs::ensure);
     LayoutNumber.note(maps);
   }
 
@@ -48,7 +56,7 @@ record Pins(
   /** Removes everything that an instance pins. */
   void remove() {
     removeProxy();
-    for (BpfFs folder : List.of(links, networkLinks, programs, proxy, sockets)) {
+    for (BpfFs folder : List.of(links, networkLinks, programs, proxy, sockets, prefilter)) {
       empty(folder);
       folder.removeIfEmpty();
     }

@@ -50,7 +50,11 @@ final class PodDevices implements EndpointDevices {
    * @param network the devices that lead to a network: one that becomes a pod's is none
    */
   record Node(
-      Netlink links, NodeDevices devices, ReversePathFilter loose, NetworkDevices network) {}
+      Netlink links,
+      NodeDevices devices,
+      ReversePathFilter loose,
+      NetworkDevices network,
+      Prefilter prefilter) {}
 
   private final InstanceNames names;
   private final DeviceManifest manifest;
@@ -118,6 +122,7 @@ final class PodDevices implements EndpointDevices {
             manifest.adopt(device.hostName(), device.hostIfindex(), device.hostMac());
             taken.add(device);
             node.network.leave(device.hostIfindex(), device.hostName());
+            node.prefilter.leave(device.hostIfindex(), device.hostName());
             attach(device.hostIfindex(), device.hostName());
           });
     } catch (RuntimeException e) {

@@ -19,6 +19,8 @@ import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
 import io.cilium4j.core.spi.Row.NodeRow;
+import io.cilium4j.core.spi.Row.PrefilterKey;
+import io.cilium4j.core.spi.Row.PrefilterRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -176,6 +178,9 @@ final class State {
             nextFrontends = nextFrontends.without(key);
         case Change.Put<RowKey, Row>(_, NodeRow row, _) -> nextNodes = nextNodes.with(row);
         case Change.Removed<RowKey, Row>(NodeKey key, _, _) -> nextNodes = nextNodes.without(key);
+        case Change.Put<RowKey, Row>(_, PrefilterRow _, _) ->
+            throw new DatapathException("no prefilter in user space");
+        case Change.Removed<RowKey, Row>(PrefilterKey _, _, _) -> {}
       }
     }
     checkLimit(nextIpcache.size, limits.ipcacheEntries(), "ipcache entries");
@@ -209,6 +214,7 @@ final class State {
         Frontends kept = frontends.retain(wanted);
         yield kept == frontends ? this : new State(this, ipcache, kept, nodes);
       }
+      case PREFILTER -> this;
       case NODE -> {
         TunnelNodes kept = nodes.retain(wanted);
         yield kept == nodes ? this : new State(this, ipcache, frontends, kept);

@@ -49,6 +49,11 @@ public record Link(
     return (flags & IFF_RUNNING) != 0;
   }
 
+  /** Whether what it carries has no Ethernet header. */
+  public boolean hasNoEthernet() {
+    return mac.bits() == 0;
+  }
+
   /** Whether it neither asks nor answers for neighbours. */
   public boolean isNoArp() {
     return (flags & IFF_NOARP) != 0;

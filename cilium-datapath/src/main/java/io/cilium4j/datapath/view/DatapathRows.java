@@ -12,6 +12,8 @@ import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
 import io.cilium4j.core.spi.Row.NodeRow;
+import io.cilium4j.core.spi.Row.PrefilterKey;
+import io.cilium4j.core.spi.Row.PrefilterRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
@@ -52,6 +54,11 @@ public final class DatapathRows {
 
   /** Frontends of services, as the agent wants them. */
   public static final String FRONTENDS = "cilium_lb_services";
+
+  /** Prefixes to drop. */
+  public static final String PREFILTER = "cilium_prefilter";
+
+  private static final String PREFILTER_KEY = "deny";
 
   private static final List<String> NAMES = List.of(IPCACHE, ENDPOINTS);
 
@@ -135,6 +142,7 @@ public final class DatapathRows {
       case IpcacheKey _ -> IPCACHE;
       case NodeKey _ -> NODES;
       case FrontendKey _ -> FRONTENDS;
+      case PrefilterKey _ -> PREFILTER;
     };
   }
 
@@ -158,6 +166,9 @@ public final class DatapathRows {
                   "service=" + frontend.service() + " backends=" + frontend.backends(),
                   wanted,
                   error));
+      case PrefilterRow prefilter ->
+          List.of(
+              new Entry(PREFILTER_KEY, "prefixes=" + prefilter.prefixes().size(), wanted, error));
       case IpcacheRow(var entry) ->
           List.of(
               new Entry(
@@ -255,6 +266,7 @@ public final class DatapathRows {
       case IpcacheKey prefix -> List.of(prefix.prefix().toString());
       case NodeKey node -> List.of(node.name());
       case FrontendKey frontend -> List.of(keyOf(frontend));
+      case PrefilterKey _ -> List.of(PREFILTER_KEY);
     };
   }
 

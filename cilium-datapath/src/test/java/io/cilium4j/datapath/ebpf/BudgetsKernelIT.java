@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -91,11 +92,13 @@ class BudgetsKernelIT {
         sizes.put(pin.getFileName().toString(), Size.of(program));
       }
     }
-    // Those at sockets come with the first service, and nobody pins them.
-    try (BpfObject sockets = Programs.openBeside("bpf_sock", pins).load()) {
-      for (String name : sockets.programNames()) {
-        try (BpfProgram program = sockets.program(name)) {
-          sizes.put(name, Size.of(program));
+    // They come with the first service and the first prefix to drop, and nobody pins them.
+    for (String file : List.of("bpf_sock", "bpf_xdp")) {
+      try (BpfObject object = Programs.openBeside(file, pins).load()) {
+        for (String name : object.programNames()) {
+          try (BpfProgram program = object.program(name)) {
+            sizes.put(name, Size.of(program));
+          }
         }
       }
     }

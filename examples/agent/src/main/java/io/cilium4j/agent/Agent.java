@@ -333,16 +333,14 @@ public final class Agent extends AgentQueries implements AutoCloseable {
     return running().services().services();
   }
 
+  /** Prefixes whose packets are dropped first of all. */
+  public PrefilterList prefilter() {
+    return running().prefilter().list();
+  }
+
   /** Recordings of packets. */
   public AgentRecordings recorder() {
     return running().recorder();
-  }
-
-  // ---- what is kept and not carried out yet ----
-
-  /** Prefixes whose packets are to be dropped first of all. */
-  public PrefilterList prefilter() {
-    return running().kept().prefilter();
   }
 
   // ---- the datapath ----

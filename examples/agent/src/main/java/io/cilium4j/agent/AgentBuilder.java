@@ -78,6 +78,7 @@ public final class AgentBuilder<A> {
   private MasqueradeConfig masquerade = MasqueradeConfig.DEFAULT;
   private ServicesConfig services = ServicesConfig.DEFAULT;
   private LabelsConfig labels = LabelsConfig.DEFAULT;
+  private boolean prefilter;
   private Optional<HealthConfig> health = Optional.empty();
 
   private final Function<AgentConfig, A> maker;
@@ -429,6 +430,15 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * Whether users may list prefixes whose packets an XDP program drops at the node's devices; false
+   * by default. With an empty list there is no such program.
+   */
+  public AgentBuilder<A> prefilter(boolean on) {
+    this.prefilter = on;
+    return this;
+  }
+
+  /**
    * The control group, of version 2, whose processes reach services as the node's own do. By
    * default the root, which is found among the mounts.
    */
@@ -491,6 +501,7 @@ public final class AgentBuilder<A> {
             redaction,
             masquerade,
             services,
-            labels));
+            labels,
+            prefilter));
   }
 }

@@ -203,7 +203,7 @@ abstract class AgentQueries {
 
   /** What endpoints were told for DNS names. */
   public DnsCache dnsCache() {
-    return running().kept().dnsCache();
+    return running().dnsCache();
   }
 
   // ---- the datapath ----

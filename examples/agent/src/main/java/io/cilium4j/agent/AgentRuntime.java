@@ -15,7 +15,6 @@ import io.cilium4j.agent.feature.FeatureContext;
 import io.cilium4j.agent.feature.FlowFeature;
 import io.cilium4j.agent.feature.HealthPortFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
-import io.cilium4j.agent.feature.KeptFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.MasqueradeFeature;
 import io.cilium4j.agent.feature.MtuFeature;
@@ -23,6 +22,7 @@ import io.cilium4j.agent.feature.NatCapacityFeature;
 import io.cilium4j.agent.feature.NodePortFeature;
 import io.cilium4j.agent.feature.NodesFeature;
 import io.cilium4j.agent.feature.PolicyFeature;
+import io.cilium4j.agent.feature.PrefilterFeature;
 import io.cilium4j.agent.feature.ProxyFeature;
 import io.cilium4j.agent.feature.RecorderFeature;
 import io.cilium4j.agent.feature.ServicesFeature;
@@ -84,8 +84,9 @@ final class AgentRuntime implements AutoCloseable {
   private final CniFeature cni;
   private final ProxyFeature proxy;
   private final ServicesFeature services;
-  private final KeptFeature kept;
+  private final DnsCache dnsCache = new DnsCache();
   private final RecorderFeature recorder;
+  private final PrefilterFeature prefilter;
   private final Optional<NodesFeature> nodes;
   private final MasqueradeFeature masquerade;
   private final NodePortFeature nodePorts;
@@ -128,10 +129,10 @@ final class AgentRuntime implements AutoCloseable {
         new EndpointFeature(
             context, endpointTables, source, addresses, identity, datapath, policy, mtu);
     this.services = new ServicesFeature(context, source, identity, datapath);
-    this.kept = new KeptFeature(context);
     this.recorder = new RecorderFeature(context);
+    this.prefilter = new PrefilterFeature(context, datapath);
     this.flows =
-        new FlowFeature(context, datapath, identity, policy, endpoints, source, services, kept);
+        new FlowFeature(context, datapath, identity, policy, endpoints, source, services, dnsCache);
     this.proxy = new ProxyFeature(context, endpointTables.all(), datapath, policy, flows);
     this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.nodes =
@@ -146,7 +147,7 @@ final class AgentRuntime implements AutoCloseable {
         Stream.of(
                 Stream.of(
                     addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
-                Stream.of(services, kept, recorder, new LostStateFeature(folder)),
+                Stream.of(services, prefilter, recorder, new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(
                     masquerade,
@@ -253,8 +254,12 @@ final class AgentRuntime implements AutoCloseable {
     return services;
   }
 
-  KeptFeature kept() {
-    return kept;
+  PrefilterFeature prefilter() {
+    return prefilter;
+  }
+
+  DnsCache dnsCache() {
+    return dnsCache;
   }
 
   RecorderFeature recorder() {

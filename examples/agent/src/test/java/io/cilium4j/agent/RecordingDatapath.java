@@ -18,6 +18,8 @@ import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.IpcacheRow;
 import io.cilium4j.core.spi.Row.NodeKey;
 import io.cilium4j.core.spi.Row.NodeRow;
+import io.cilium4j.core.spi.Row.PrefilterKey;
+import io.cilium4j.core.spi.Row.PrefilterRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
 import io.cilium4j.core.state.Change;
@@ -25,6 +27,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -38,6 +41,12 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
 
   /** Frontends that it refuses to write. */
   public final Set<FrontendKey> refusedFrontends = ConcurrentHashMap.newKeySet();
+
+  /** Prefixes whose packets it drops. */
+  volatile Set<IpPrefix> prefilter = Set.of();
+
+  /** Why it does not. */
+  volatile Optional<String> prefilterRefusal = Optional.empty();
 
   /** The kinds of rows that it carries. */
   public volatile Set<RowKind> rowKinds = Set.of(RowKind.values());
@@ -213,6 +222,13 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
         case Change.Removed<RowKey, Row>(NodeKey(String name), _, _) -> nodes.remove(name);
         case Change.Put<RowKey, Row>(_, FrontendRow row, _) -> frontends.put(row.key(), row);
         case Change.Removed<RowKey, Row>(FrontendKey key, _, _) -> frontends.remove(key);
+        case Change.Put<RowKey, Row>(_, PrefilterRow row, _) -> {
+          prefilterRefusal.ifPresent(why -> {
+            throw new DatapathException(why);
+          });
+          prefilter = row.prefixes();
+        }
+        case Change.Removed<RowKey, Row>(PrefilterKey _, _, _) -> prefilter = Set.of();
       }
     }
   }
@@ -223,6 +239,7 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
       case ENDPOINT -> endpoints.keySet().removeIf(id -> !wanted.contains(new EndpointKey(id)));
       case IPCACHE -> ipcache.keySet().removeIf(prefix -> !wanted.contains(new IpcacheKey(prefix)));
       case FRONTEND -> frontends.keySet().retainAll(wanted);
+      case PREFILTER -> prefilter = wanted.isEmpty() ? Set.of() : prefilter;
       case NODE -> {
         nodes.keySet().stream()
             .filter(name -> !wanted.contains(new NodeKey(name)))

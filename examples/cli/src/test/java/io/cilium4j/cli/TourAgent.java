@@ -49,6 +49,7 @@ final class TourAgent implements AutoCloseable {
                 "--mtu=1500",
                 // Whether or not nft is installed.
                 "--kube-proxy-replacement=false",
+                "--enable-xdp-prefilter=true",
                 "--enable-ipv4-masquerade=false",
                 "--enable-ipv6-masquerade=false",
                 "--ipv4-range=10.77.0.0/24",

@@ -282,6 +282,7 @@ final class Daemon implements AutoCloseable {
             .l7Proxy(settings.isOn("enable-l7-proxy"))
             .localRedirects(settings.isOn("enable-local-redirect-policy"))
             .redaction(HubbleOptions.redaction(settings))
+            .prefilter(settings.isOn("enable-xdp-prefilter"))
             .noBackendResponse(
                 NoBackendResponse.valueOf(
                     settings.text("service-no-backend-response").toUpperCase(Locale.ROOT)))

@@ -274,6 +274,12 @@ final class DaemonOptions {
         "have pods of the node answer as CiliumLocalRedirectPolicies say");
     add(
         group,
+        "enable-xdp-prefilter",
+        Kind.TRUTH,
+        "false",
+        "drop packets of listed prefixes at external devices: cilium prefilter; ebpf only");
+    add(
+        group,
         "service-no-backend-response",
         Kind.TEXT,
         "reject",
@@ -415,7 +421,6 @@ final class DaemonOptions {
             "enable-srv6",
             "enable-vtep",
             "enable-wireguard",
-            "enable-xdp-prefilter",
             "mesh-auth-enabled")) {
       add(Group.LATER, key, Kind.TRUTH, "false", "", "false");
     }

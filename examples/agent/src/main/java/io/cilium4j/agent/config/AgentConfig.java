@@ -55,6 +55,7 @@ import java.util.function.Supplier;
  * @param masquerade whether pods reach the outside under the node's address
  * @param services which of services' clients are served
  * @param labels which labels make identities
+ * @param prefilter whether users may have packets dropped by their source at the node's devices
  */
 public record AgentConfig(
     String instance,
@@ -83,7 +84,8 @@ public record AgentConfig(
     Redaction redaction,
     MasqueradeConfig masquerade,
     ServicesConfig services,
-    LabelsConfig labels) {
+    LabelsConfig labels,
+    boolean prefilter) {
 
   /**
    * What a policy may name, all served by one listener. The port is a name for it: the datapath

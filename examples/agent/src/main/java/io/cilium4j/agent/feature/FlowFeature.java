@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.feature;
 
+import io.cilium4j.agent.DnsCache;
 import io.cilium4j.agent.config.Seam;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Flow;
@@ -29,7 +30,7 @@ public final class FlowFeature implements Feature {
       EndpointFeature endpoints,
       SourceFeature source,
       ServicesFeature services,
-      KeptFeature kept) {
+      DnsCache dnsCache) {
     this.addresses =
         new KnownAddresses(
             context.config().store(), services.frontends(), context.thread("flow-names"));
@@ -42,7 +43,7 @@ public final class FlowFeature implements Feature {
                 endpoints.table(),
                 source.pods(),
                 addresses,
-                kept.dnsCache()),
+                dnsCache),
             endpoints.options()::isWanted,
             context.config().flowsKept());
     this.follower = new FlowFollower(datapath.datapath(), flows);

@@ -2,6 +2,7 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.AgentException;
 import io.cilium4j.api.model.Prefilter;
 import io.cilium4j.api.model.PrefilterSpec;
 import io.cilium4j.api.model.PrefilterStatus;
@@ -9,8 +10,9 @@ import io.cilium4j.core.IpPrefix;
 import java.util.List;
 
 /**
- * {@code /prefilter}. The list is kept and not carried out: no program looks at it yet, so what is
- * realised is empty, at the list's revision, which clients take from there for their next change.
+ * {@code /prefilter}. A change is answered once packets are dropped so. What is not carried out yet
+ * is realised as empty, at the list's revision, which clients take from there for their next
+ * change.
  */
 final class PrefilterOperations {
 
@@ -24,27 +26,27 @@ final class PrefilterOperations {
   }
 
   Response get(Request request) {
-    return Response.ok(view(agent.prefilter().wanted()));
+    return Response.ok(view());
   }
 
-  private static Prefilter view(PrefilterSpec wanted) {
+  private Prefilter view() {
     return new Prefilter(
-        wanted, new PrefilterStatus(new PrefilterSpec(wanted.revision(), List.of())));
+        agent.prefilter().wanted(), new PrefilterStatus(agent.prefilter().realised()));
   }
 
-  Response add(Request request) {
+  Response add(Request request) throws InterruptedException {
     return change(request, (revision, prefixes) -> agent.prefilter().add(revision, prefixes));
   }
 
-  Response remove(Request request) {
+  Response remove(Request request) throws InterruptedException {
     return change(request, (revision, prefixes) -> agent.prefilter().remove(revision, prefixes));
   }
 
   private interface Change {
-    PrefilterSpec make(long revision, List<IpPrefix> prefixes);
+    PrefilterSpec make(long revision, List<IpPrefix> prefixes) throws InterruptedException;
   }
 
-  private static Response change(Request request, Change change) {
+  private Response change(Request request, Change change) throws InterruptedException {
     PrefilterSpec wanted = request.body(PrefilterSpec.class);
     List<IpPrefix> prefixes =
         wanted.deny().stream()
@@ -54,8 +56,9 @@ final class PrefilterOperations {
                         new Refusal(WRONG_PREFIX, "deny: wanted prefixes such as 192.0.2.0/24")))
             .toList();
     try {
-      return Response.ok(view(change.make(wanted.revision(), prefixes)));
-    } catch (IllegalArgumentException e) {
+      PrefilterSpec _ = change.make(wanted.revision(), prefixes);
+      return Response.ok(view());
+    } catch (IllegalArgumentException | AgentException e) {
       throw new Refusal(FAILED, String.valueOf(e.getMessage()));
     }
   }

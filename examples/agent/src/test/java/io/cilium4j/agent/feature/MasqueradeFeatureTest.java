@@ -120,7 +120,8 @@ class MasqueradeFeatureTest {
             Redaction.CREDENTIALS,
             wanted,
             ServicesConfig.DEFAULT,
-            LabelsConfig.DEFAULT);
+            LabelsConfig.DEFAULT,
+            false);
     var context = new FeatureContext(config, new StateFolder(folder), opened, new ArrayList<>());
     var feature = new MasqueradeFeature(context, "d", capabilities, others, () -> nft);
     feature.join(lifecycle);

@@ -37,6 +37,7 @@ final class RestBench implements AutoCloseable {
             .manifests(folder.resolve("manifests"))
             .nodeName("node-1")
             .podCidrs(podCidrs)
+            .prefilter(true)
             .build();
     agent.start();
     Path socket = folder.resolve("api.sock");
