@@ -83,7 +83,7 @@ abstract class ApiCluster {
             "--k8s-namespace=kube-system",
             "--k8s-client-qps=" + Integer.getInteger("operator.qps", 100),
             "--cluster-pool-ipv4-cidr=10.0.0.0/" + (24 - Integer.numberOfTrailingZeros(parts)),
-            "--cluster-pool-ipv6-cidr=fd00::/104",
+            "--cluster-pool-ipv6-cidr=fd00::/96",
             "--leader-election-lease-duration=3s",
             "--leader-election-renew-deadline=2s",
             "--leader-election-retry-period=1s");
