@@ -15,6 +15,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -29,8 +30,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>It begins with a list of all nodes, which says what is given already; only then it gives. From
  * then on the store's table tells it which nodes to look at and no more: what a node has is read
- * from the store itself, so that an old row gives nothing away. A CIDR comes back to the pool when
- * the store says that its node is gone.
+ * from the store itself, so that an old row gives nothing away. The row of a node that has nothing
+ * is believed, since the write that gives it something names that row's version. A CIDR comes back
+ * to the pool when the store says that its node is gone.
  *
  * <p>A write whose answer was lost may have been carried out: its CIDR stays with the node. When
  * the term is over nothing is written any more, and who comes next begins with a list of his own.
@@ -50,6 +52,9 @@ public final class PodCidrController implements AutoCloseable {
 
   /** Names of nodes to look at. */
   private final Set<String> due = new LinkedHashSet<>();
+
+  /** Names of nodes whose rows were too old to write to. */
+  private final Set<String> outdated = new HashSet<>();
 
   /** Names of nodes that could not be given what they need. */
   private final Set<String> unserved = new TreeSet<>();
@@ -156,7 +161,11 @@ public final class PodCidrController implements AutoCloseable {
   /** Returns whether the store answered. */
   private boolean look(String name) {
     try {
-      Optional<Stored<ClusterNode>> stored = nodes.read(name);
+      Optional<Stored<ClusterNode>> stored =
+          nodes.table().get(name).filter(row -> row.value().podCidrs().isEmpty());
+      if (outdated.remove(name) || stored.isEmpty()) {
+        stored = nodes.read(name);
+      }
       if (stored.isEmpty()) {
         release(name);
       } else {
@@ -200,6 +209,7 @@ public final class PodCidrController implements AutoCloseable {
       LOG.info("pod CIDRs given node={} cidrs={}", node.name(), given.podCidrs());
     } else {
       due.add(node.name()); // Its agent wrote meanwhile.
+      outdated.add(node.name());
     }
   }
 

@@ -182,6 +182,31 @@ public final class Json {
     return value;
   }
 
+  /**
+   * What makes one document out of another as a JSON merge patch (RFC 7386): the fields that
+   * differ, null for those that are gone; empty where nothing differs.
+   */
+  public static ObjectNode mergePatch(ObjectNode before, ObjectNode after) {
+    ObjectNode patch = object();
+    for (String field : before.propertyNames()) {
+      if (!after.has(field)) {
+        patch.putNull(field);
+      }
+    }
+    after.forEachEntry((field, value) -> {
+      JsonNode former = before.get(field);
+      if (former instanceof ObjectNode inner && value instanceof ObjectNode wanted) {
+        ObjectNode change = mergePatch(inner, wanted);
+        if (!change.isEmpty()) {
+          patch.set(field, change);
+        }
+      } else if (!value.equals(former)) {
+        patch.set(field, value);
+      }
+    });
+    return patch;
+  }
+
   public static void putTexts(ObjectNode parent, String field, List<?> values) {
     if (values.isEmpty()) {
       parent.remove(field);

@@ -19,6 +19,9 @@ class OperatorModelTest {
   private static final int RUNS = 20;
   private static final int STEPS_TO_A_REST = 200;
 
+  /** The version that each write names hides most of what a leader without a fence does. */
+  private static final int MOST_SEEDS = 200;
+
   @Property(tries = RUNS, shrinking = ShrinkingMode.OFF)
   void step_anythingGoesWrong_noCidrTwiceAndNoneLeaked(@ForAll long seed) {
     run(seed, STEPS / RUNS, Seeded.NOTHING);
@@ -29,7 +32,7 @@ class OperatorModelTest {
   void step_faultBuiltIn_isFound(Seeded seeded) {
     boolean found = false;
     int steps = 0;
-    for (long seed = 0; seed < RUNS && !found; seed++) {
+    for (long seed = 0; seed < MOST_SEEDS && !found; seed++) {
       try {
         run(seed, 20_000 / RUNS, seeded);
       } catch (AssertionError e) {

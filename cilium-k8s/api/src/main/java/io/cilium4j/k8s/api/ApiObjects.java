@@ -218,12 +218,10 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
 
   @Override
   public Optional<Stored<T>> read(String key) {
-    return raw(key, Deadline.in(READ_TIME)).map(object -> stored(key, object));
-  }
-
-  private Optional<ObjectNode> raw(String key, Deadline deadline) {
     try {
-      return client.get(kind.path(key), deadline).map(Json::parse);
+      return client
+          .get(kind.path(key), Deadline.in(READ_TIME))
+          .map(object -> stored(key, Json.parse(object)));
     } catch (ApiException | IllegalArgumentException e) {
       throw failed(key, e);
     }
@@ -308,21 +306,14 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
       throw new IllegalArgumentException(
           "replace " + before.value().key() + " by " + key + ": wanted the same key");
     }
-    // Fields that we do not know stay as they are, so what is there is read first.
-    Optional<ObjectNode> now = raw(key, deadline);
-    if (now.isEmpty()
-        || !Json.text(now.get(), "metadata.resourceVersion")
-            .equals(Optional.of(before.version()))) {
-      return Optional.empty();
-    }
-    ObjectNode object = now.get();
-    codec.write(value, object);
+    // What differs and no more, since fields that we do not know stay as they are.
+    ObjectNode patch = Json.mergePatch(document(before.value()), document(value));
     try {
-      Stored<T> stored = put(key, object, deadline);
+      Stored<T> stored = patched(before, patch, deadline);
       if (stored.version().equals(before.version()) && stored.value().equals(value)) {
         // The server does not store what is there already; every write has a version of its own.
-        Json.objectAt(object, "metadata.annotations").put(COUNTER, before.version());
-        stored = put(key, object, deadline);
+        Json.objectAt(patch, "metadata.annotations").put(COUNTER, before.version());
+        stored = patched(before, patch, deadline);
       }
       return Optional.of(written(withStatus(stored, value, deadline)));
     } catch (ApiException e) {
@@ -333,8 +324,13 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
     }
   }
 
-  private Stored<T> put(String key, ObjectNode object, Deadline deadline) throws ApiException {
-    return stored(key, Json.parse(client.put(kind.path(key), Json.write(object), deadline)));
+  /** Where the object has still the version that is named; a conflict else. */
+  private Stored<T> patched(Stored<T> before, ObjectNode patch, Deadline deadline)
+      throws ApiException {
+    String key = before.value().key();
+    Json.objectAt(patch, "metadata").put("resourceVersion", before.version());
+    byte[] patched = client.mergePatch(kind.path(key), Json.write(patch), deadline);
+    return stored(key, Json.parse(patched));
   }
 
   /** A status that the server keeps apart is written apart, after the rest. */

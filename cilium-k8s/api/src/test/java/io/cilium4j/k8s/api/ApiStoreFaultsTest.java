@@ -267,7 +267,7 @@ class ApiStoreFaultsTest {
       grant(admin, "list", "watch", "create", "get");
       assertEquals(made, allowed(() -> store.identities().read("300")).get());
       assertForbidden(
-          "update",
+          "patch",
           () -> store.identities().replace(made, made.value().withUnused(true), Servers.soon()));
       assertForbidden("delete", () -> store.identities().delete(made, Servers.soon()));
     }
