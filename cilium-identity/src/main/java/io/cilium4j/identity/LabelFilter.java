@@ -38,6 +38,8 @@ public final class LabelFilter {
   private static final List<String> DEFAULTS =
       List.of(
           "reserved:.*",
+          // Ours: the names of a pod's ports, which the rules of other nodes ask for.
+          "gen:.*",
           "io\\.kubernetes\\.pod\\.namespace",
           "io\\.cilium\\.k8s\\.namespace\\.labels",
           "app\\.kubernetes\\.io",

@@ -60,9 +60,14 @@ class LabelFilterTest {
   void relevant_userInclude_makesTheListComplete() {
     LabelFilter filter = LabelFilter.of(List.of("k8s:org"));
     assertEquals(
-        Labels.parse("k8s:org=a", "k8s:organisation=b", "k8s:io.kubernetes.pod.namespace=n"),
+        Labels.parse(
+            "gen:io.cilium.k8s.named-ports=n",
+            "k8s:org=a",
+            "k8s:organisation=b",
+            "k8s:io.kubernetes.pod.namespace=n"),
         filter.relevant(
             Labels.parse(
+                "gen:io.cilium.k8s.named-ports=n",
                 "k8s:org=a",
                 "k8s:organisation=b",
                 "k8s:app=x",
