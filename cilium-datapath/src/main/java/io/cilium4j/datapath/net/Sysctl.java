@@ -2,6 +2,8 @@
 package io.cilium4j.datapath.net;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -23,17 +25,26 @@ public final class Sysctl {
   /** Below net/, no part empty, none made of dots alone: nothing climbs out. */
   private static final Pattern KEY = Pattern.compile("net(/(?!\\.+(/|$))[^/\\s\\x00]+)+");
 
+  private static final int MAX_BYTES = 4096;
+
   private Sysctl() {}
 
   /** The value, without the line's end; absent if this kernel or namespace has no such key. */
   public static Optional<String> read(String key) {
     Path file = file(key);
     try {
-      return Optional.of(Files.readString(file).strip());
+      return Optional.of(text(file));
     } catch (NoSuchFileException _) {
       return Optional.empty();
     } catch (IOException e) {
       throw new NetException("read sysctl " + key, e);
+    }
+  }
+
+  /** In one read: such a file ends behind the first one, which readString does for one byte. */
+  private static String text(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      return new String(in.readNBytes(MAX_BYTES), StandardCharsets.UTF_8).strip();
     }
   }
 
@@ -44,7 +55,7 @@ public final class Sysctl {
   public static void write(String key, String value) {
     Path file = file(key);
     try {
-      if (!Files.readString(file).strip().equals(value)) {
+      if (!text(file).equals(value)) {
         Files.writeString(file, value + "\n", StandardOpenOption.WRITE);
       }
     } catch (IOException e) {

@@ -119,8 +119,9 @@ public final class NatCapacityFeature implements Feature {
         sums[EARLY_DROP]);
   }
 
+  /** Not by readString, which reads a byte first: behind it such a file ends. */
   private static long number(Path file) throws IOException {
-    return Long.parseLong(Files.readString(file).strip());
+    return Long.parseLong(String.join("", Files.readAllLines(file)).strip());
   }
 
   private static String line(Counts before, Counts now) {
