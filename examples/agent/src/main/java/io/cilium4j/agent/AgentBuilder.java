@@ -6,8 +6,8 @@ import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.config.LabelsConfig;
 import io.cilium4j.agent.config.MasqueradeConfig;
-import io.cilium4j.agent.config.Providers;
 import io.cilium4j.agent.config.Seam;
+import io.cilium4j.agent.config.Seams;
 import io.cilium4j.agent.config.ServicesConfig;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
@@ -33,7 +33,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.ServiceLoader;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -51,11 +50,10 @@ public final class AgentBuilder<A> {
   private Supplier<DatapathChoice> datapath = () -> DatapathChoice.of("auto");
   private @Nullable Path stateFolder;
   private Optional<Seam<KubernetesSourceProvider>> source = Optional.empty();
-  private Seam<IpamMode> ipam = new Seam<>(() -> ipamNamed("cluster-pool"), Map.of());
+  private Seam<IpamMode> ipam = Seams.ipam("cluster-pool", Map.of());
   private Optional<ClusterStore> store = Optional.empty();
   private Routing routing = Routing.NETWORK;
-  private Seam<IdentityBackendProvider> identities =
-      new Seam<>(() -> identityBackendNamed("memory"), Map.of());
+  private Seam<IdentityBackendProvider> identities = Seams.identities("memory", Map.of());
   private final List<Seam<FlowSinkProvider>> flowSinks = new ArrayList<>();
   private String nodeName = "node";
   private List<IpPrefix> podCidrs = List.of();
@@ -129,16 +127,7 @@ public final class AgentBuilder<A> {
    * @param options the source's own
    */
   public AgentBuilder<A> source(String name, Map<String, String> options) {
-    this.source =
-        Optional.of(
-            new Seam<>(
-                () ->
-                    Providers.named(
-                        "source",
-                        ServiceLoader.load(KubernetesSourceProvider.class),
-                        KubernetesSourceProvider::name,
-                        name),
-                options));
+    this.source = Optional.of(Seams.source(name, options));
     return this;
   }
 
@@ -155,7 +144,7 @@ public final class AgentBuilder<A> {
    * @param options the mode's own: {@code cidrs} of {@code static}
    */
   public AgentBuilder<A> ipam(String name, Map<String, String> options) {
-    this.ipam = new Seam<>(() -> ipamNamed(name), options);
+    this.ipam = Seams.ipam(name, options);
     return this;
   }
 
@@ -163,10 +152,6 @@ public final class AgentBuilder<A> {
   public AgentBuilder<A> ipam(IpamMode mode, Map<String, String> options) {
     this.ipam = new Seam<>(() -> mode, options);
     return this;
-  }
-
-  private static IpamMode ipamNamed(String name) {
-    return Providers.named("ipam", ServiceLoader.load(IpamMode.class), IpamMode::name, name);
   }
 
   /**
@@ -199,7 +184,7 @@ public final class AgentBuilder<A> {
    * @param options the backend's own
    */
   public AgentBuilder<A> identityBackend(String name, Map<String, String> options) {
-    this.identities = new Seam<>(() -> identityBackendNamed(name), options);
+    this.identities = Seams.identities(name, options);
     return this;
   }
 
@@ -210,14 +195,6 @@ public final class AgentBuilder<A> {
     return this;
   }
 
-  private static IdentityBackendProvider identityBackendNamed(String name) {
-    return Providers.named(
-        "identity backend",
-        ServiceLoader.load(IdentityBackendProvider.class),
-        IdentityBackendProvider::name,
-        name);
-  }
-
   /**
    * Reports flows to a sink, too; may be called several times. The agent closes it when it stops.
    *
@@ -225,15 +202,7 @@ public final class AgentBuilder<A> {
    * @param options the sink's own: {@code path} of {@code file}
    */
   public AgentBuilder<A> flowSink(String name, Map<String, String> options) {
-    flowSinks.add(
-        new Seam<>(
-            () ->
-                Providers.named(
-                    "flow sink",
-                    ServiceLoader.load(FlowSinkProvider.class),
-                    FlowSinkProvider::name,
-                    name),
-            options));
+    flowSinks.add(Seams.flowSink(name, options));
     return this;
   }
 
@@ -242,21 +211,7 @@ public final class AgentBuilder<A> {
    * that may wait hands the flow on.
    */
   public AgentBuilder<A> flowSink(FlowSink sink) {
-    flowSinks.add(
-        new Seam<>(
-            () ->
-                new FlowSinkProvider() {
-                  @Override
-                  public String name() {
-                    return sink.getClass().getName();
-                  }
-
-                  @Override
-                  public FlowSink open(Map<String, String> options) {
-                    return sink;
-                  }
-                },
-            Map.of()));
+    flowSinks.add(Seams.flowSink(sink));
     return this;
   }
 

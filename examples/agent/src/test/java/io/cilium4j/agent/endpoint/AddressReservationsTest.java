@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.EndpointDetails.Names;
-import io.cilium4j.agent.config.Providers;
+import io.cilium4j.agent.config.Seams;
 import io.cilium4j.agent.state.AtomicFiles;
 import io.cilium4j.agent.state.FileTable;
 import io.cilium4j.agent.state.StateFolder;
@@ -15,7 +15,6 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.spi.IpamAllocator;
-import io.cilium4j.core.spi.IpamMode;
 import io.cilium4j.core.state.StorageException;
 import io.cilium4j.ipam.AddressInUseException;
 import io.cilium4j.ipam.AddressReservations;
@@ -28,7 +27,6 @@ import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
-import java.util.ServiceLoader;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,7 +55,9 @@ class AddressReservationsTest {
   /** As a new process does. */
   private void reopen() {
     ipam =
-        Providers.named("ipam", ServiceLoader.load(IpamMode.class), IpamMode::name, "cluster-pool")
+        Seams.ipam("cluster-pool", Map.of())
+            .provider()
+            .get()
             .open(new Node("n", List.of(), CIDRS), Map.of());
     reservations =
         new AddressReservations(
