@@ -33,6 +33,8 @@ public final class PodLabels {
   /** Longest value of a label in Kubernetes, in characters. */
   private static final int MAX_VALUE_CHARS = 63;
 
+  private static final int MAX_PORT = 65_535;
+
   /** Name, protocol and port of an item of the label of named ports. */
   private static final Pattern NAMED_PORT =
       Pattern.compile("([-a-z0-9]+)\\.([A-Z]+)\\.([0-9]{1,5})");
@@ -150,10 +152,10 @@ public final class PodLabels {
           Matcher parts = NAMED_PORT.matcher(item);
           Optional<Protocol> protocol =
               parts.matches() ? Protocol.tryParse(parts.group(2)) : Optional.empty();
-          protocol.ifPresent(known ->
-              ports.put(
-                  parts.group(1),
-                  new Endpoint.NamedPort(known.number(), Integer.parseInt(parts.group(3)))));
+          int port = parts.matches() ? Integer.parseInt(parts.group(3)) : 0;
+          if (protocol.isPresent() && port >= 1 && port <= MAX_PORT) {
+            ports.put(parts.group(1), new Endpoint.NamedPort(protocol.get().number(), port));
+          }
         }
       }
     }

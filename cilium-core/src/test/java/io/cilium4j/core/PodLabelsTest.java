@@ -76,7 +76,10 @@ class PodLabelsTest {
   void namedPortsOf_whatIsNoNamedPort_isLeftOut() {
     Labels labels =
         Labels.of(
-            new Label("gen", "io.cilium.k8s.named-ports", "_a_a.TCP_a.XYZ.1_a.TCP.x_web.TCP.80_"),
+            new Label(
+                "gen",
+                "io.cilium.k8s.named-ports",
+                "_a_a.TCP_a.XYZ.1_a.TCP.x_b.TCP.0_c.TCP.65536_web.TCP.80_"),
             new Label("k8s", "io.cilium.k8s.named-ports-1", "dns.UDP.53"));
     assertEquals(Map.of("web", new Endpoint.NamedPort(6, 80)), PodLabels.namedPortsOf(labels));
   }
