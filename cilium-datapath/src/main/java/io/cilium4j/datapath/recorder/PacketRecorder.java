@@ -132,20 +132,18 @@ public final class PacketRecorder implements AutoCloseable {
       return; // It was ended meanwhile.
     }
     Instant now = Instant.now();
-    for (int i = 0; i < count; i++) {
-      int at = (int) batch.offset(i);
-      int length = batch.length(i);
-      List.copyOf(running.entrySet())
-          .forEach(each -> {
-            try {
-              record(each.getValue(), now, view, at, length);
-            } catch (IOException e) {
-              fail(
-                  each.getKey(),
-                  "write " + each.getValue().recording.file() + ": " + e.getMessage());
+    // A copy: one that fails is removed meanwhile.
+    List.copyOf(running.entrySet())
+        .forEach(each -> {
+          try {
+            for (int i = 0; i < count; i++) {
+              record(each.getValue(), now, view, (int) batch.offset(i), batch.length(i));
             }
-          });
-    }
+          } catch (IOException e) {
+            fail(
+                each.getKey(), "write " + each.getValue().recording.file() + ": " + e.getMessage());
+          }
+        });
   }
 
   private synchronized void fail(long number, String line) {
