@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -38,7 +39,11 @@ final class CniBench implements AutoCloseable {
     }
 
     String address() {
-      return Trees.text(Trees.items(tree(), "ips").getFirst(), "address");
+      return addresses().getFirst();
+    }
+
+    List<String> addresses() {
+      return Trees.items(tree(), "ips").stream().map(each -> Trees.text(each, "address")).toList();
     }
   }
 
@@ -133,7 +138,12 @@ final class CniBench implements AutoCloseable {
   }
 
   Outcome call(Map<String, String> variables, String network, String more) {
-    String config = "{\"cniVersion\": \"1.1.0\", \"name\": \"" + network + "\"" + more + "}";
+    return call("1.1.0", variables, network, more);
+  }
+
+  Outcome call(String version, Map<String, String> variables, String network, String more) {
+    String config =
+        "{\"cniVersion\": \"" + version + "\", \"name\": \"" + network + "\"" + more + "}";
     try {
       var builder = new ProcessBuilder(shim.toString());
       builder.environment().put("CILIUM_SOCK", folder.resolve("cilium.sock").toString());
