@@ -2,6 +2,7 @@
 package io.cilium4j.operator;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.conformance.KubernetesApiServer;
@@ -14,15 +15,20 @@ import io.cilium4j.documents.Trees;
 import io.cilium4j.k8s.api.ApiClient;
 import io.cilium4j.k8s.api.ApiException;
 import io.cilium4j.k8s.api.ApiOptions;
+import io.cilium4j.k8s.api.PolicyConditions;
 import io.cilium4j.k8s.crd.CustomResourceInstaller;
 import io.cilium4j.policy.PolicyConfig;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -68,60 +74,16 @@ class PolicySchemaTest {
           "{endpointSelector: {}, egress: [{}], labels: [{key: name, value: x, source: k8s}], log:"
               + " {value: words}}");
 
-  private static final List<String> WRONG =
-      List.of(
-          "{}",
-          "[]",
-          "{endpointSelector: {}}",
-          "{endpointSelector: {}, ingress: [{fromNodes: [{matchLabels: {role: x}}]}]}",
-          "{endpointSelector: []}",
-          "{endpointSelector: {matchLabels: {a: 'b c'}}}",
-          "{endpointSelector: {matchLabels: {a: 1}}}",
-          "{endpointSelector: {matchLabels: {'': x}}}",
-          "{endpointSelector: {matchExpressions: [{key: a, operator: Like, values: [b]}]}}",
-          "{endpointSelector: {matchExpressions: [{key: a, operator: In}]}}",
-          "{endpointSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}",
-          "{endpointSelector: {matchExpressions: [{operator: Exists}]}}",
-          "{endpointSelector: {}, nodeSelector: {}}",
-          "{endpointSelector: {}, ingress: {}}",
-          "{endpointSelector: {}, ingress: [{fromEntities: [everybody]}]}",
-          "{endpointSelector: {}, ingress: [{fromEntities: world}]}",
-          "{endpointSelector: {}, ingress: [{fromCIDR: [10.0.0.0/33]}]}",
-          "{endpointSelector: {}, ingress: [{fromCIDR: [ten]}]}",
-          "{endpointSelector: {}, ingress: [{fromCIDRSet: [{cidr: 10.0.0.0/8, except:"
-              + " [11.0.0.0/16]}]}]}",
-          "{endpointSelector: {}, ingress: [{fromCIDRSet: [{cidr: 10.0.0.0/8, cidrGroupRef: a}]}]}",
-          "{endpointSelector: {}, ingress: [{fromCIDRSet: [{}]}]}",
-          "{endpointSelector: {}, ingress: [{fromCIDRSet: [{cidrGroupRef: 'a b'}]}]}",
-          "{endpointSelector: {}, ingress: [{fromRequires: [{matchLabels: {a: b}}]}]}",
-          "{endpointSelector: {}, ingress: [{fromEndpoints: [{}], fromEntities: [world]}]}",
-          "{endpointSelector: {}, ingress: [{fromCIDR: [10.0.0.0/8], fromEndpoints: [{}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: '65536'}]}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: 80}]}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: '-1'}]}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: '80', protocol: QUIC}]}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: '80', endPort: 65536}]}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: '80'}], rules: {http: [{path:"
-              + " '('}]}}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: '80'}], rules: {http: [{}],"
-              + " dns: [{matchName: a}]}}]}]}",
-          "{endpointSelector: {}, egress: [{toPorts: [{ports: [{port: '80'}], serverNames: []}]}]}",
-          "{endpointSelector: {}, egress: [{toFQDNs: [{matchName: 'a b'}]}]}",
-          "{endpointSelector: {}, egress: [{toFQDNs: [{matchName: a.b}], toCIDR: [10.0.0.0/8]}]}",
-          "{endpointSelector: {}, egress: [{icmps: [{fields: [{type: 256}]}]}]}",
-          "{endpointSelector: {}, egress: [{icmps: [{fields: [{type: Shout}]}]}]}",
-          "{endpointSelector: {}, egress: [{icmps: [{fields: [{type: 8, family: IPv5}]}]}]}",
-          "{endpointSelector: {}, egress: [{icmps: [{fields: [{type: 8}]}], toPorts: [{ports:"
-              + " [{port: '1'}]}]}]}",
-          "{endpointSelector: {}, log: {value: 'more than thirty-two characters of words'}}");
-
   @TempDir private Path folder;
+  private KubernetesApiServer server;
+  private ApiClient client;
 
-  private static String asWritten(String spec) {
+  private static String asWritten(String name, String spec) {
     Object tree =
         DocumentReader.read(
-                "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy,"
-                    + " metadata: {name: rule, namespace: default}, spec: "
+                "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: "
+                    + name
+                    + ", namespace: default}, spec: "
                     + spec
                     + "}")
             .getFirst();
@@ -144,51 +106,100 @@ class PolicySchemaTest {
     return Deadline.in(Duration.ofSeconds(30));
   }
 
-  @Test
-  void policies_rightAndWrong_areTakenOrToldOf() throws Exception {
-    try (KubernetesApiServer server = KubernetesApiServer.start(folder);
-        ApiClient client =
-            ApiOptions.read(
-                    Map.of(
-                        ApiOptions.KUBECONFIG,
-                        server.kubeconfig().toString(),
-                        ApiOptions.QPS,
-                        "1000",
-                        ApiOptions.BURST,
-                        "1000"),
-                    Set.of())
-                .connect()) {
-      var installer = new CustomResourceInstaller(client);
-      assertEquals(8, installer.install());
-      assertEquals(0, installer.install(), "all are there");
-      long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-      while (!installer.areServed()) {
-        assertTrue(System.nanoTime() - end < 0);
-      }
-      assertEquals(
-          Map.of(),
-          RIGHT.stream()
-              .map(spec -> Map.entry(spec, problem(asWritten(spec)) + tell(client, spec)))
-              .filter(each -> !each.getValue().isEmpty())
-              .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue)));
-      var told = WRONG.stream().collect(Collectors.toMap(spec -> spec, spec -> tell(client, spec)));
-      assertEquals(
-          List.of(),
-          WRONG.stream()
-              .filter(spec -> String.valueOf(told.get(spec)).lines().count() != 1)
-              .toList(),
-          "nobody says in one line what is wrong with these");
+  @BeforeEach
+  void start() throws Exception {
+    server = KubernetesApiServer.start(folder);
+    Map<String, String> options =
+        Map.of(
+            ApiOptions.KUBECONFIG,
+            server.kubeconfig().toString(),
+            ApiOptions.QPS,
+            "1000",
+            ApiOptions.BURST,
+            "1000");
+    client = ApiOptions.read(options, Set.of()).connect();
+    var installer = new CustomResourceInstaller(client);
+    assertEquals(8, installer.install());
+    assertEquals(0, installer.install(), "all are there");
+    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (!installer.areServed()) {
+      assertTrue(System.nanoTime() - end < 0);
     }
   }
 
-  /** What the author of a wrong policy is told. */
-  private static String tell(ApiClient client, String spec) {
+  @AfterEach
+  void end() {
+    if (client != null) {
+      client.close();
+    }
+    if (server != null) {
+      server.close();
+    }
+  }
+
+  @Test
+  void policies_thatAreRight_areTaken() {
+    var told = new TreeMap<String, String>();
+    for (int i = 0; i < RIGHT.size(); i++) {
+      String spec = RIGHT.get(i);
+      String said = problem(asWritten("rule", spec)) + refusal("rule-" + i, spec);
+      if (!said.isEmpty()) {
+        told.put(spec, said);
+      }
+    }
+    assertEquals(Map.of(), told);
+  }
+
+  /** The whole table at once, so that a difference shows what to write. */
+  @Test
+  void policies_thatAreWrong_areToldOfInOneLine() throws Exception {
+    String table;
+    try (InputStream in =
+        Objects.requireNonNull(PolicySchemaTest.class.getResourceAsStream("wrong-policies.txt"))) {
+      table = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+    List<String> specs =
+        table.lines().filter(line -> line.startsWith("{") || line.startsWith("[")).toList();
+    assertEquals(40, specs.size());
+    var told = new StringBuilder();
+    try (var conditions =
+        new PolicyConditions(
+            client, each -> OperatorKubernetes.problem(each, PolicyConfig.DEFAULT), () -> soon())) {
+      for (int i = 0; i < specs.size(); i++) {
+        String name = "rule-" + (i + 1);
+        String refused = refusal(name, specs.get(i));
+        String said = refused.isEmpty() ? "Valid: " + condition(name) : "refused: " + refused;
+        told.append('\n').append(specs.get(i)).append("\n  ").append(said).append('\n');
+      }
+      assertTrue(conditions.written() > 0);
+    }
+    assertEquals(table.substring(table.indexOf("\n\n") + 1), told.toString());
+  }
+
+  /** What the server says of a new policy, as kubectl prints it; empty if it takes it. */
+  private String refusal(String name, String spec) {
     try {
-      byte[] stored = client.post(PATH, asWritten(spec).getBytes(StandardCharsets.UTF_8), soon());
-      client.delete(PATH + "/rule", "{}".getBytes(StandardCharsets.UTF_8), soon());
-      return problem(new String(stored, StandardCharsets.UTF_8));
+      byte[] object = asWritten(name, spec).getBytes(StandardCharsets.UTF_8);
+      var _ = client.post(PATH, object, soon());
+      return "";
     } catch (ApiException e) {
-      return String.valueOf(e.getMessage());
+      return String.valueOf(e.getMessage()).replaceFirst("^https://[^ ]* ", "");
+    }
+  }
+
+  /** The message of a policy's condition, once it has one, which says that it is wrong. */
+  private String condition(String name) throws ApiException {
+    Deadline deadline = soon();
+    while (true) {
+      byte[] stored = client.get(PATH + "/" + name, soon()).orElseThrow();
+      Object tree = DocumentReader.readJson(new String(stored, StandardCharsets.UTF_8));
+      for (Object each : Trees.items(tree, "status", "conditions")) {
+        if (Trees.text(each, "type").equals("Valid")) {
+          assertEquals("False", Trees.text(each, "status"), name);
+          return Trees.text(each, "message");
+        }
+      }
+      assertFalse(deadline.isOver(), name);
     }
   }
 }
