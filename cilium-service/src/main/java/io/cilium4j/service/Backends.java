@@ -9,6 +9,7 @@ import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.service.Backend.State;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.service.EndpointSlice.Member;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -35,6 +36,14 @@ final class Backends {
     }
   }
 
+  /** An endpoint, and the port at which it serves. */
+  private record Served(Member endpoint, int port) {
+    PlacedBackend place() {
+      return new PlacedBackend(
+          new Backend(endpoint.address(), port, endpoint.state()), endpoint.node());
+    }
+  }
+
   private Backends() {}
 
   /**
@@ -56,27 +65,33 @@ final class Backends {
    * The frontends of a Service of Kubernetes.
    *
    * @param slices in the order of their names, so that what several say is always read alike
-   * @param node this node
+   * @param topology where this node is
    * @param nodeAddresses at which its node ports are asked
    */
   static SortedMap<FrontendKey, FrontendBackends> of(
       KubernetesService service,
       List<EndpointSlice> slices,
-      String node,
+      Topology topology,
       Collection<IpAddress> nodeAddresses,
       ObjectProblems problems) {
     SortedMap<FrontendKey, FrontendBackends> frontends = new TreeMap<>();
     ExternalAccess external = service.external();
+    // Whom only backends of some node answer, is near enough.
+    Topology inside = service.isLocal() ? Topology.none(topology.node()) : topology;
+    Topology outside = service.isExternallyLocal() ? Topology.none(topology.node()) : topology;
     Map<IpFamily, List<PlacedBackend>> places = new EnumMap<>(IpFamily.class);
     for (ServicePort port : service.ports()) {
       places.clear();
       for (IpAddress address : service.addresses()) {
-        List<PlacedBackend> all = places(port, slices, address.family(), problems);
-        places.put(address.family(), all);
+        IpFamily family = address.family();
+        places.put(family, places(port, slices, family, outside, problems));
         List<PlacedBackend> asked =
-            service.isLocal()
-                ? all.stream().filter(each -> each.node().equals(node)).toList()
-                : all;
+            inside.equals(outside)
+                ? places.get(family)
+                : places(port, slices, family, inside, new ObjectProblems());
+        if (service.isLocal()) {
+          asked = asked.stream().filter(each -> each.node().equals(topology.node())).toList();
+        }
         frontends.put(
             new FrontendKey(address, port.port(), port.protocol()),
             new FrontendBackends(FrontendType.CLUSTER_IP, asked));
@@ -117,23 +132,24 @@ final class Backends {
   }
 
   private static List<PlacedBackend> places(
-      ServicePort port, List<EndpointSlice> slices, IpFamily family, ObjectProblems problems) {
-    Map<Target, PlacedBackend> places = new TreeMap<>();
+      ServicePort port,
+      List<EndpointSlice> slices,
+      IpFamily family,
+      Topology topology,
+      ObjectProblems problems) {
+    List<Served> served = new ArrayList<>();
     for (EndpointSlice slice : slices) {
-      for (ServicePort served : slice.ports()) {
-        if (served.serves(port) && isReachable(port, served, problems)) {
+      for (ServicePort each : slice.ports()) {
+        if (each.serves(port) && isReachable(port, each, problems)) {
           slice.endpoints().stream()
-              .filter(each -> each.address().family() == family)
-              .forEach(each -> add(places, place(each, served.port())));
+              .filter(endpoint -> endpoint.address().family() == family)
+              .forEach(endpoint -> served.add(new Served(endpoint, each.port())));
         }
       }
     }
+    Map<Target, PlacedBackend> places = new TreeMap<>();
+    topology.near(served, Served::endpoint).forEach(each -> add(places, each.place()));
     return limited(places.values(), port.port() + "/" + port.protocol(), problems);
-  }
-
-  private static PlacedBackend place(Member endpoint, int port) {
-    return new PlacedBackend(
-        new Backend(endpoint.address(), port, endpoint.state()), endpoint.node());
   }
 
   private static boolean isReachable(

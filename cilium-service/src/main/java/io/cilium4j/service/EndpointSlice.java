@@ -8,9 +8,11 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.service.Backend.State;
 import io.cilium4j.documents.Trees;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,8 +33,16 @@ record EndpointSlice(List<ServicePort> ports, List<Member> endpoints) {
    * An address behind a service.
    *
    * @param node the node that it is on; empty where nobody says
+   * @param forZones for whose clients it is meant; none where Kubernetes does not say
+   * @param forNodes the same, by node
    */
-  record Member(IpAddress address, State state, String node) {}
+  record Member(
+      IpAddress address, State state, String node, Set<String> forZones, Set<String> forNodes) {
+    Member {
+      forZones = Set.copyOf(forZones);
+      forNodes = Set.copyOf(forNodes);
+    }
+  }
 
   EndpointSlice {
     ports = List.copyOf(ports);
@@ -69,12 +79,14 @@ record EndpointSlice(List<ServicePort> ports, List<Member> endpoints) {
         continue;
       }
       String node = Trees.text(item, "nodeName");
+      Set<String> forZones = names(item, "forZones");
+      Set<String> forNodes = names(item, "forNodes");
       for (Object text : Trees.items(item, "addresses")) {
         Optional<IpAddress> address =
             text instanceof String given ? IpAddress.tryParse(given) : Optional.empty();
         String unfit = address.map(each -> unfit(each, type)).orElse("no address");
         if (unfit.isEmpty()) {
-          endpoints.add(new Member(address.get(), state.get(), node));
+          endpoints.add(new Member(address.get(), state.get(), node, forZones, forNodes));
         } else {
           problems.add("endpoints[" + i + "] " + text + ": " + unfit);
         }
@@ -89,6 +101,14 @@ record EndpointSlice(List<ServicePort> ports, List<Member> endpoints) {
             || type.toUpperCase(Locale.ROOT)
                 .equals(address.family() == IpFamily.IPV4 ? "IPV4" : "IPV6");
     return isOfType ? UnfitAddresses.ofBackend(address) : "no " + type + " address";
+  }
+
+  private static Set<String> names(@Nullable Object endpoint, String hint) {
+    Set<String> names = new HashSet<>();
+    for (Object each : Trees.items(endpoint, "hints", hint)) {
+      names.add(Trees.text(each, "name"));
+    }
+    return names;
   }
 
   /** What nobody says is ready; who is on the way out may serve still. */

@@ -71,13 +71,17 @@ final class FrontendOwners {
   /**
    * No services.
    *
-   * @param node this node, for services that ask the backends of the client's node
+   * @param topology where this node is
    * @param redirects whether local redirect policies are carried out
    * @param isOccupied whether an address is a node's or a pod's own
    */
   FrontendOwners(
-      String node, boolean redirects, ServiceNumbers numbers, Predicate<IpAddress> isOccupied) {
-    this.objects = new ServiceObjects(node, new Redirects(node, redirects, problems), problems);
+      Topology topology,
+      boolean redirects,
+      ServiceNumbers numbers,
+      Predicate<IpAddress> isOccupied) {
+    this.objects =
+        new ServiceObjects(topology, new Redirects(topology.node(), redirects, problems), problems);
     this.numbers = numbers;
     this.isOccupied = isOccupied;
   }
@@ -104,6 +108,11 @@ final class FrontendOwners {
   /** An object is gone. */
   void remove(ResourceKey key) {
     objects.remove(key);
+  }
+
+  /** This node is in another zone; empty where nobody says. */
+  void zoneChanged(String zone) {
+    objects.zoneChanged(zone);
   }
 
   /** A pod is new, or another. */

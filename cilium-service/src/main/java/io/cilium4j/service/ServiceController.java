@@ -5,6 +5,7 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ReservedIdentity;
@@ -64,9 +65,12 @@ public final class ServiceController implements Lifecycle.Part {
    * @param requests services that clients ask for, by number
    * @param ipcache whose an address is
    * @param nodeAddresses at which those outside ask this node
+   * @param nodes nodes of Kubernetes, of which this one says its zone
    * @param podCidrs the addresses of this node's pods, whether there is such a pod or not
    * @param node this node's name
    * @param localRedirects whether local redirect policies are carried out
+   * @param serviceTopology whether clients are led to the endpoints that slices mean for their zone
+   *     or node
    */
   public record Inputs(
       Table<ResourceKey, RawResource> resources,
@@ -74,9 +78,11 @@ public final class ServiceController implements Lifecycle.Part {
       Table<Long, ? extends ServiceRequest> requests,
       Table<IpPrefix, IpcacheEntry> ipcache,
       Table<IpAddress, IpAddress> nodeAddresses,
+      Table<String, Node> nodes,
       List<IpPrefix> podCidrs,
       String node,
-      boolean localRedirects) {
+      boolean localRedirects,
+      boolean serviceTopology) {
     public Inputs {
       podCidrs = List.copyOf(podCidrs);
     }
@@ -111,7 +117,11 @@ public final class ServiceController implements Lifecycle.Part {
                 .map(io.cilium4j.core.state.Row::key)
                 .collect(Collectors.toSet()));
     this.owners =
-        new FrontendOwners(inputs.node(), inputs.localRedirects(), this.numbers, this::isOccupied);
+        new FrontendOwners(
+            new Topology(inputs.node(), "", inputs.serviceTopology()),
+            inputs.localRedirects(),
+            this.numbers,
+            this::isOccupied);
     this.follower =
         new Follower(
             thread,
@@ -121,7 +131,8 @@ public final class ServiceController implements Lifecycle.Part {
                 inputs.pods(),
                 inputs.requests(),
                 inputs.ipcache(),
-                inputs.nodeAddresses()),
+                inputs.nodeAddresses(),
+                inputs.nodes()),
             this::round);
   }
 
@@ -212,7 +223,17 @@ public final class ServiceController implements Lifecycle.Part {
     for (Change<IpAddress, IpAddress> change : own.list()) {
       owners.nodeAddressChanged(change.key(), change instanceof Change.Put);
     }
+    var nodes = look.of(inputs.nodes());
+    for (Change<String, Node> change : nodes.list()) {
+      if (change.key().equals(inputs.node())) {
+        owners.zoneChanged(
+            change instanceof Change.Put<String, Node> put
+                ? put.value().labels().getOrDefault(Topology.ZONE, "")
+                : "");
+      }
+    }
     if (objects.snapshot().isInitialised()
+        && nodes.snapshot().isInitialised()
         && pods.snapshot().isInitialised()
         && own.snapshot().isInitialised()) {
       write(owners.look());

@@ -41,6 +41,7 @@ final class ServiceObjects {
   record Reread(ResourceKey key, Optional<Resolved> before, Optional<Resolved> after) {}
 
   private final String node;
+  private Topology topology;
   private final Redirects redirects;
   private final ServiceProblems problems;
 
@@ -65,12 +66,13 @@ final class ServiceObjects {
   /**
    * No objects.
    *
-   * @param node this node
+   * @param topology where this node is
    * @param redirects takes policies, and pods that may answer for them
    * @param problems takes what is wrong with objects
    */
-  ServiceObjects(String node, Redirects redirects, ServiceProblems problems) {
-    this.node = node;
+  ServiceObjects(Topology topology, Redirects redirects, ServiceProblems problems) {
+    this.node = topology.node();
+    this.topology = topology;
     this.redirects = redirects;
     this.problems = problems;
   }
@@ -162,6 +164,15 @@ final class ServiceObjects {
     return true;
   }
 
+  /** This node is in another zone; empty where nobody says. */
+  void zoneChanged(String zone) {
+    Topology former = topology;
+    topology = former.in(zone);
+    if (topology.isOn() && !topology.equals(former)) {
+      changed.addAll(services.keySet());
+    }
+  }
+
   /** Whether node ports are asked at an address. */
   boolean isNodeAddress(IpAddress address) {
     return nodeAddresses.contains(address);
@@ -210,7 +221,7 @@ final class ServiceObjects {
 
   private Resolved resolved(KubernetesService service, ObjectProblems wrong) {
     SortedMap<FrontendKey, FrontendBackends> frontends =
-        Backends.of(service, slices(service.key()), node, nodeAddresses, wrong);
+        Backends.of(service, slices(service.key()), topology, nodeAddresses, wrong);
     redirects.redirect(service, frontends);
     return new Resolved(service, frontends);
   }

@@ -296,7 +296,8 @@ class RedirectsTest {
   @Test
   void policy_turnedOff_isToldAndNotInForce() {
     var off =
-        new FrontendOwners(TestServices.NODE, false, services.numbers, services.occupied::contains);
+        new FrontendOwners(
+            Topology.none(TestServices.NODE), false, services.numbers, services.occupied::contains);
     off.put(ofAddress("metadata", "", "169.254.169.254"));
     off.putPod(cache(true));
     assertEquals(List.<Moved>of(), off.look());

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
@@ -75,6 +76,7 @@ class ServiceControllerTest {
   private final TableWriter<IpPrefix, IpcacheEntry> ipcache = TableWriter.create("ipcache");
   private final TableWriter<IpAddress, IpAddress> nodeAddresses =
       TableWriter.create("node-addresses");
+  private final TableWriter<String, Node> nodes = TableWriter.create("nodes");
   private TableWriter<ResourceKey, RawResource> resources = newResources();
   private ServiceController controller = newController();
 
@@ -90,8 +92,10 @@ class ServiceControllerTest {
             given.table(),
             ipcache.table(),
             nodeAddresses.table(),
+            nodes.table(),
             List.of(),
             TestServices.NODE,
+            true,
             true),
         StateFile.NONE,
         time);
@@ -134,6 +138,45 @@ class ServiceControllerTest {
 
   private static TestServices.Request request(String frontend, String backend) {
     return new TestServices.Request(frontend, 80, List.of(backend));
+  }
+
+  private void zone(String node, String zone) {
+    nodes.put(
+        node, new Node(node, List.of(), List.of(), Map.of("topology.kubernetes.io/zone", zone)));
+    settle();
+  }
+
+  @Test
+  void node_movesToAnotherZone_itsClientsAreLedToEndpointsOfThat() {
+    put(
+        WEB,
+        TestServices.slice(
+            "web-1",
+            "web",
+            """
+            addressType: IPv4, ports: [{port: 80}], endpoints: [
+              {addresses: [10.1.0.1], hints: {forZones: [{name: a}]}},
+              {addresses: [10.1.0.2], hints: {forZones: [{name: b}]}}]
+            """));
+    resources.synced("all");
+    settle();
+    Map<String, String> everywhere = held();
+    zone("another", "a");
+    assertEquals(everywhere, held());
+
+    zone(TestServices.NODE, "a");
+    Map<String, String> inA = held();
+    zone(TestServices.NODE, "b");
+    Map<String, String> inB = held();
+    nodes.remove(TestServices.NODE);
+    settle();
+
+    assertTrue(everywhere.toString().contains("10.1.0.1:80 10.1.0.2:80"), everywhere::toString);
+    assertTrue(inA.toString().contains("10.1.0.1:80"), inA::toString);
+    assertFalse(inA.toString().contains("10.1.0.2"), inA::toString);
+    assertTrue(inB.toString().contains("10.1.0.2:80"), inB::toString);
+    assertFalse(inB.toString().contains("10.1.0.1"), inB::toString);
+    assertEquals(everywhere, held());
   }
 
   @Test

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.IpcacheEntry;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
@@ -84,8 +85,10 @@ class ServiceFiguresTest {
                   TableWriter.<Long, ServiceRequest>create("given").table(),
                   TableWriter.<IpPrefix, IpcacheEntry>create("ipcache").table(),
                   TableWriter.<IpAddress, IpAddress>create("node-addresses").table(),
+                  TableWriter.<String, Node>create("nodes").table(),
                   List.of(),
                   TestServices.NODE,
+                  true,
                   true),
               StateFile.NONE,
               thread);

@@ -30,9 +30,18 @@ final class TestServices {
   /** Addresses of nodes and pods. */
   final Set<IpAddress> occupied = new HashSet<>();
 
-  final FrontendOwners owners = new FrontendOwners(NODE, true, numbers, occupied::contains);
+  final FrontendOwners owners;
   final Map<FrontendKey, FrontendRow> rows = new TreeMap<>();
   final Map<Integer, Frontend> frontends = new TreeMap<>();
+
+  /** Of a node that no service is near to. */
+  TestServices() {
+    this(Topology.none(NODE));
+  }
+
+  TestServices(Topology topology) {
+    this.owners = new FrontendOwners(topology, true, numbers, occupied::contains);
+  }
 
   /**
    * What a client puts: TCP, or some protocols, at an address and port, with backends of that port.

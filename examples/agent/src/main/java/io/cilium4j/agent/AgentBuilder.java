@@ -359,6 +359,15 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * Whether clients of services are led to the endpoints that Kubernetes means for their zone or
+   * node ({@code trafficDistribution}); false by default.
+   */
+  public AgentBuilder<A> serviceTopology(boolean on) {
+    this.services = services.withTopology(on);
+    return this;
+  }
+
+  /**
    * Which of the packets that pass are reported. By default those with which a flow begins, is
    * answered and ends.
    */

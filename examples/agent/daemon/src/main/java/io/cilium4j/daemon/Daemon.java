@@ -281,6 +281,7 @@ final class Daemon implements AutoCloseable {
             .audit(settings.isOn("policy-audit-mode"))
             .l7Proxy(settings.isOn("enable-l7-proxy"))
             .localRedirects(settings.isOn("enable-local-redirect-policy"))
+            .serviceTopology(settings.isOn("enable-service-topology"))
             .redaction(HubbleOptions.redaction(settings))
             .prefilter(settings.isOn("enable-xdp-prefilter"))
             .noBackendResponse(

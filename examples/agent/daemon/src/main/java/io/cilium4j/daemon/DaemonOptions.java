@@ -274,6 +274,12 @@ final class DaemonOptions {
         "have pods of the node answer as CiliumLocalRedirectPolicies say");
     add(
         group,
+        "enable-service-topology",
+        Kind.TRUTH,
+        "false",
+        "lead clients to the endpoints that slices mean for their zone or node (trafficDistribution)");
+    add(
+        group,
         "enable-xdp-prefilter",
         Kind.TRUTH,
         "false",

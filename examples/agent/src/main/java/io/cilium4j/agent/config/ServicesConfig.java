@@ -13,34 +13,44 @@ import java.util.Optional;
  *     the root, which is found
  * @param noBackendResponse what becomes of packets to services that cannot serve
  * @param localRedirects whether CiliumLocalRedirectPolicies are carried out
+ * @param topology whether clients are led to the endpoints meant for their zone or node
  */
 public record ServicesConfig(
     Optional<Boolean> external,
     Optional<Path> cgroupRoot,
     NoBackendResponse noBackendResponse,
-    boolean localRedirects) {
+    boolean localRedirects,
+    boolean topology) {
 
   /** Whoever can be; the others are told. */
   public static final ServicesConfig DEFAULT =
-      new ServicesConfig(Optional.empty(), Optional.empty(), NoBackendResponse.REJECT, false);
+      new ServicesConfig(
+          Optional.empty(), Optional.empty(), NoBackendResponse.REJECT, false, false);
 
   /** The same, but for clients outside of the cluster. */
   public ServicesConfig withExternal(boolean on) {
-    return new ServicesConfig(Optional.of(on), cgroupRoot, noBackendResponse, localRedirects);
+    return new ServicesConfig(
+        Optional.of(on), cgroupRoot, noBackendResponse, localRedirects, topology);
   }
 
   /** The same with this control group. */
   public ServicesConfig withCgroupRoot(Path folder) {
-    return new ServicesConfig(external, Optional.of(folder), noBackendResponse, localRedirects);
+    return new ServicesConfig(
+        external, Optional.of(folder), noBackendResponse, localRedirects, topology);
   }
 
   /** The same with this response. */
   public ServicesConfig withNoBackendResponse(NoBackendResponse response) {
-    return new ServicesConfig(external, cgroupRoot, response, localRedirects);
+    return new ServicesConfig(external, cgroupRoot, response, localRedirects, topology);
   }
 
   /** The same, with or without local redirects. */
   public ServicesConfig withLocalRedirects(boolean on) {
-    return new ServicesConfig(external, cgroupRoot, noBackendResponse, on);
+    return new ServicesConfig(external, cgroupRoot, noBackendResponse, on, topology);
+  }
+
+  /** The same, with or without regard to what is near. */
+  public ServicesConfig withTopology(boolean on) {
+    return new ServicesConfig(external, cgroupRoot, noBackendResponse, localRedirects, on);
   }
 }

@@ -50,9 +50,11 @@ public final class ServicesFeature implements Feature {
                 requests.table(),
                 identity.ipcache().table(),
                 identity.nodeAddresses(),
+                source.nodes(),
                 config.podCidrs(),
                 config.nodeName(),
-                config.services().localRedirects()),
+                config.services().localRedirects(),
+                config.services().topology()),
             context.folder().serviceNumbers(),
             context.thread("services"));
     this.reconciler =
