@@ -77,7 +77,11 @@ public record Frontend(
    * @param node this node
    */
   public Optional<Outside> outside(String node) {
-    if (!type.isExternal() || !isInForce() || !(owner instanceof KubernetesService service)) {
+    boolean isNear = key.address().toInetAddress().isLoopbackAddress();
+    if (isNear
+        || !type.isExternal()
+        || !isInForce()
+        || !(owner instanceof KubernetesService service)) {
       return Optional.empty();
     }
     boolean isLocal = service.isExternallyLocal();

@@ -54,6 +54,9 @@ public final class ServiceController implements Lifecycle.Part {
 
   private static final Duration PACE = Duration.ofMillis(20);
 
+  private static final List<IpAddress> LOOPBACK =
+      List.of(IpAddress.parse("127.0.0.1"), IpAddress.parse("::1"));
+
   /** Most problems that a round logs, of which there may be one a service. */
   private static final int MAX_LOGGED = 100;
 
@@ -71,6 +74,7 @@ public final class ServiceController implements Lifecycle.Part {
    * @param localRedirects whether local redirect policies are carried out
    * @param serviceTopology whether clients are led to the endpoints that slices mean for their zone
    *     or node
+   * @param loopback whether the node's own processes ask its ports at loopback addresses as well
    */
   public record Inputs(
       Table<ResourceKey, RawResource> resources,
@@ -82,7 +86,8 @@ public final class ServiceController implements Lifecycle.Part {
       List<IpPrefix> podCidrs,
       String node,
       boolean localRedirects,
-      boolean serviceTopology) {
+      boolean serviceTopology,
+      boolean loopback) {
     public Inputs {
       podCidrs = List.copyOf(podCidrs);
     }
@@ -122,6 +127,9 @@ public final class ServiceController implements Lifecycle.Part {
             inputs.localRedirects(),
             this.numbers,
             this::isOccupied);
+    if (inputs.loopback()) {
+      LOOPBACK.forEach(address -> owners.nodeAddressChanged(address, true));
+    }
     this.follower =
         new Follower(
             thread,

@@ -96,6 +96,7 @@ class ServiceControllerTest {
             List.of(),
             TestServices.NODE,
             true,
+            true,
             true),
         StateFile.NONE,
         time);
@@ -138,6 +139,23 @@ class ServiceControllerTest {
 
   private static TestServices.Request request(String frontend, String backend) {
     return new TestServices.Request(frontend, 80, List.of(backend));
+  }
+
+  @Test
+  void nodePort_ofTheNodesOwnProcesses_isAtLoopbackAddressesAndServesNobodyOutside() {
+    put(
+        TestServices.service(
+            "web", "clusterIP: 10.96.0.1, type: NodePort, ports: [{port: 80, nodePort: 30080}]"),
+        ONE);
+    resources.synced("all");
+    settle();
+
+    assertEquals("10.1.0.1:80", held().get("127.0.0.1 30080/TCP"));
+    assertEquals(
+        List.of(),
+        controller.frontends().snapshot().stream()
+            .flatMap(row -> row.value().outside(TestServices.NODE).stream())
+            .toList());
   }
 
   private void zone(String node, String zone) {

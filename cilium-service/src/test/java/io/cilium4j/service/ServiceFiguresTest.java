@@ -89,6 +89,7 @@ class ServiceFiguresTest {
                   List.of(),
                   TestServices.NODE,
                   true,
+                  true,
                   true),
               StateFile.NONE,
               thread);

@@ -159,6 +159,12 @@ class NodePortKernelIT {
             assertNotEquals(world, seen(cluster.world, second, NODE_PORT, way));
             String own = alice.address(family).toString();
             assertEquals(own, seen(alice.netns(), first, NODE_PORT, way), cluster::logs);
+            // A process of the node: a developer's, or a probe's.
+            IpAddress loopback = IpAddress.parse(family == IpFamily.IPV4 ? "127.0.0.1" : "::1");
+            for (Node node : cluster.nodes()) {
+              String as = seen(node.netns, loopback, NODE_PORT, way);
+              assertTrue(IpAddress.tryParse(as).isPresent(), () -> as + "\n" + cluster.logs());
+            }
             for (IpAddress target : List.of(first, second)) {
               for (Netns client : List.of(alice.netns(), cluster.first.netns)) {
                 IpAddress address = target.equals(second) ? cluster.second.address(family) : target;

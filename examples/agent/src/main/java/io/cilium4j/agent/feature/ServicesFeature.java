@@ -8,6 +8,7 @@ import io.cilium4j.agent.service.SpecRequest;
 import io.cilium4j.agent.state.FileTable;
 import io.cilium4j.api.model.ServiceSpec;
 import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.spi.Row.RowKind;
@@ -54,7 +55,8 @@ public final class ServicesFeature implements Feature {
                 config.podCidrs(),
                 config.nodeName(),
                 config.services().localRedirects(),
-                config.services().topology()),
+                config.services().topology(),
+                datapath.datapath().capabilities().contains(Capability.SERVES_NODE_PROCESSES)),
             context.folder().serviceNumbers(),
             context.thread("services"));
     this.reconciler =
