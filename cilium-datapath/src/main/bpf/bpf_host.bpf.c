@@ -2,6 +2,7 @@
 /* What the node itself or the outside sends to a pod: ingress of cilium_net, the twin of the device that
  * the pods' prefixes are routed to.
  */
+#define MEETS_TRANSLATED
 #include "lib/decide.h"
 
 SEC("tc")

@@ -3,6 +3,9 @@
 #pragma once
 
 #include "events.h"
+#ifdef MEETS_TRANSLATED
+#include "first_sender.h"
+#endif
 #include "ipcache.h"
 #include "lb.h"
 #include "overlay.h"
@@ -235,6 +238,10 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 		 * policy is asked about the new one. The proxy's packets have the addresses of the flow's ends.
 		 */
 		find_party(SOURCE, THIS_PACKET);
+#ifdef MEETS_TRANSLATED /* Else whoever has the node's address is the node. */
+		if (origin == FROM_NODE && s->party[SOURCE].identity == IDENTITY_HOST)
+			find_first_sender(skb);
+#endif
 		s->trace.source_identity = s->party[SOURCE].identity;
 		s->trace.peer = PEER_IDENTITY | s->party[SOURCE].identity;
 		if (stays_on_link(&s->packet[THIS_PACKET], origin))

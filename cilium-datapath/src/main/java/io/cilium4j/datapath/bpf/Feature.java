@@ -25,7 +25,10 @@ public enum Feature {
   HELPER_REDIRECT_PEER("5.10"),
 
   /** {@code bpf_ktime_get_coarse_ns}: a cheap clock. */
-  HELPER_KTIME_GET_COARSE_NS("5.11");
+  HELPER_KTIME_GET_COARSE_NS("5.11"),
+
+  /** {@code bpf_skb_ct_lookup}: what the kernel's connection tracking knows of a packet. */
+  KFUNC_SKB_CT_LOOKUP("5.18");
 
   private final String since;
 

@@ -6,8 +6,14 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.cilium4j.datapath.bpf.generated.Libbpf;
 import io.cilium4j.datapath.bpf.generated.bpf_map_create_opts;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -96,7 +102,33 @@ public final class Probes {
           closed(load(SCHED_CLS, R1_IS_1, R2_IS_0, call(HELPER_REDIRECT_PEER), EXIT));
       case HELPER_KTIME_GET_COARSE_NS ->
           closed(load(SCHED_CLS, call(HELPER_KTIME_GET_COARSE_NS), R0_IS_0, EXIT));
+      case KFUNC_SKB_CT_LOOKUP -> isKernelFunction("bpf_skb_ct_lookup") ? 0 : -Errno.EOPNOTSUPP;
     };
+  }
+
+  /** Whether the kernel, or its module for connection tracking, lends programs a function. */
+  private static boolean isKernelFunction(String name) {
+    byte[] wanted = ("\0" + name + "\0").getBytes(StandardCharsets.US_ASCII);
+    for (String part : List.of("vmlinux", "nf_conntrack")) {
+      Path types = Path.of("/sys/kernel/btf", part);
+      try {
+        if (Files.exists(types) && contains(Files.readAllBytes(types), wanted)) {
+          return true;
+        }
+      } catch (IOException e) {
+        throw new BpfException("read", Errno.EIO, types + ": " + e.getMessage());
+      }
+    }
+    return false;
+  }
+
+  private static boolean contains(byte[] all, byte[] wanted) {
+    for (int i = 0; i <= all.length - wanted.length; i++) {
+      if (Arrays.equals(all, i, i + wanted.length, wanted, 0, wanted.length)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** A kernel with tcx looks for the device and does not find it; others refuse the link type. */

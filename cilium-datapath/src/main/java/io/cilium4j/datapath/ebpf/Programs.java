@@ -112,6 +112,9 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
         .setConst("cfg_trace_interval", config.tracing().intervalSeconds())
         .setConst("cfg_redirect_peer", supported(Feature.HELPER_REDIRECT_PEER))
         .setConst("cfg_coarse_clock", supported(Feature.HELPER_KTIME_GET_COARSE_NS));
+    if (name.equals(Entry.FROM_HOST.object)) {
+      object.setConst("cfg_asks_conntrack", supported(Feature.KFUNC_SKB_CT_LOOKUP));
+    }
     KernelMaps.declare(object, pins, config.limits(), sizes, recording);
     return object;
   }
