@@ -43,10 +43,15 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_
 					 __u32 opts_size) __weak __ksym;
 extern void bpf_ct_release(struct nf_conn *connection) __weak __ksym;
 
-/* bpf_skb_ct_lookup is there (5.18). Without it whoever has the node's address is the node. */
+/* bpf_skb_ct_lookup is there (5.18). It knows TCP and UDP. */
 const volatile bool cfg_asks_conntrack = false;
 
-/* Where the connection of a packet began. false where it is none that is known, or began with this source. */
+/* IP_CT_DIR_REPLY: what would answer the packet is an answer, so that the packet is none. */
+#define CT_DIR_REPLY 1
+
+/* The address from which a packet of a connection came first: its own in an answer of the node's. false where
+ * the connection is not known.
+ */
 static __always_inline bool first_source(struct __sk_buff *skb, const struct packet *p,
 					 struct ip_addr *address)
 {
@@ -55,8 +60,6 @@ static __always_inline bool first_source(struct __sk_buff *skb, const struct pac
 	struct nf_conn *connection;
 	__u32 size;
 
-	if (!cfg_asks_conntrack)
-		return false;
 	if (p->family == 4) {
 		answer.ipv4.saddr = p->destination.word[3];
 		answer.ipv4.daddr = p->source.word[3];
@@ -73,38 +76,48 @@ static __always_inline bool first_source(struct __sk_buff *skb, const struct pac
 	connection = bpf_skb_ct_lookup(skb, &answer, size, &opts, sizeof(opts));
 	if (!connection)
 		return false;
-	__builtin_memset(address, 0, sizeof(*address));
-	if (p->family == 4) {
+	*address = p->source;
+	if (opts.dir == CT_DIR_REPLY && p->family == 4) {
 		address->word[3] = connection->tuplehash[0].tuple.src.u3.all[0];
-	} else {
+	} else if (opts.dir == CT_DIR_REPLY) {
 		for (int i = 0; i < 4; i++)
 			address->word[i] = connection->tuplehash[0].tuple.src.u3.all[i];
 	}
 	bpf_ct_release(connection);
-	return !same_address(address, &p->source);
+	return true;
 }
 
-/* Puts the identity of who began the connection in the place of the node's. The node stays where its packets
- * come from, and where answers go. Verified once: see scratch.h.
+/* Whether the connection tracking of the kernel can be asked about a packet. */
+static __always_inline bool may_be_asked(const struct packet *p)
+{
+	return cfg_asks_conntrack && (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP) &&
+	       p->fragment != FRAGMENT_ORPHAN;
+}
+
+/* Puts the identity of whoever sent a packet that no socket of the node did in the place of the node's. The node
+ * stays where its packets come from, and where answers go. Of whom nothing is known, they are the world.
+ * Verified once: see scratch.h.
  */
 __noinline int find_first_sender(struct __sk_buff *skb)
 {
+	const struct endpoint_version *version;
 	struct scratch *s = scratch();
 	struct ip_addr address = {};
-	const struct endpoint_version *version;
 	const struct packet *p;
+	struct party *sender;
 
 	if (!s)
 		return 0;
 	p = &s->packet[THIS_PACKET];
-	if ((p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) ||
-	    p->fragment == FRAGMENT_ORPHAN || p->icmp_kind == ICMP_ERROR ||
-	    !first_source(skb, p, &address))
+	sender = &s->party[SOURCE];
+	if (!may_be_asked(p) || !first_source(skb, p, &address)) {
+		sender->identity = IDENTITY_WORLD;
 		return 0;
-	if (p->family == 6 && is_link_local6(&address))
-		return 0; /* as such the node speaks to its neighbours */
+	}
+	if (same_address(&address, &p->source))
+		return 0;
 	version = endpoint_at(endpoint_of_address(&address, p->family), s->epoch);
-	s->party[SOURCE].identity =
+	sender->identity =
 		version ? version->identity : find_destination(&address, p->family, s->epoch).identity;
 	return 0;
 }

@@ -239,7 +239,7 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 		 */
 		find_party(SOURCE, THIS_PACKET);
 #ifdef MEETS_TRANSLATED /* Else whoever has the node's address is the node. */
-		if (origin == FROM_NODE && s->party[SOURCE].identity == IDENTITY_HOST)
+		if (origin == FROM_NODE && !skb->sk && s->party[SOURCE].identity == IDENTITY_HOST)
 			find_first_sender(skb);
 #endif
 		s->trace.source_identity = s->party[SOURCE].identity;
