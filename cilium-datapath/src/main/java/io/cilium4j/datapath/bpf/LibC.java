@@ -87,6 +87,9 @@ public final class LibC {
       link("mount", JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
   private static final MethodHandle MMAP =
       link("mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+  private static final MethodHandle MEMMEM =
+      LINKER.downcallHandle(
+          symbol("memmem"), FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG));
   private static final MethodHandle MUNMAP = link("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
   private static final MethodHandle FCNTL =
       link("fcntl", JAVA_INT, Linker.Option.firstVariadicArg(2), JAVA_INT, JAVA_INT, JAVA_INT);
@@ -159,6 +162,17 @@ public final class LibC {
                     "munmap",
                     shown,
                     (_, e) -> (int) MUNMAP.invokeExact(e, memory.address(), bytes)));
+  }
+
+  /** Whether some bytes stand in others: a loop of Java's is slow the only time that it runs. */
+  static boolean contains(MemorySegment all, MemorySegment part) {
+    try {
+      MemorySegment found =
+          (MemorySegment) MEMMEM.invokeExact(all, all.byteSize(), part, part.byteSize());
+      return !found.equals(MemorySegment.NULL);
+    } catch (Throwable e) {
+      throw new IllegalStateException("memmem cannot be called", e);
+    }
   }
 
   /** A second descriptor of the same object, close-on-exec. */

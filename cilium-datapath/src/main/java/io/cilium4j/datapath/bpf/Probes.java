@@ -9,13 +9,14 @@ import io.cilium4j.datapath.bpf.generated.bpf_map_create_opts;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 
 /**
  * Asks the running kernel what it has, by trying in ways that leave nothing behind. Versions are
@@ -108,27 +109,26 @@ public final class Probes {
 
   /** Whether the kernel, or its module for connection tracking, lends programs a function. */
   private static boolean isKernelFunction(String name) {
-    byte[] wanted = ("\0" + name + "\0").getBytes(StandardCharsets.US_ASCII);
-    for (String part : List.of("vmlinux", "nf_conntrack")) {
-      Path types = Path.of("/sys/kernel/btf", part);
-      try {
-        if (Files.exists(types) && contains(Files.readAllBytes(types), wanted)) {
-          return true;
-        }
-      } catch (IOException e) {
-        throw new BpfException("read", Errno.EIO, types + ": " + e.getMessage());
-      }
-    }
-    return false;
+    return Stream.of("vmlinux", "nf_conntrack")
+        .map(part -> Path.of("/sys/kernel/btf", part))
+        .anyMatch(types -> Files.exists(types) && names(types, name));
   }
 
-  private static boolean contains(byte[] all, byte[] wanted) {
-    for (int i = 0; i <= all.length - wanted.length; i++) {
-      if (Arrays.equals(all, i, i + wanted.length, wanted, 0, wanted.length)) {
-        return true;
+  /** Whether a file of types has this name among its texts, each of which ends with a zero. */
+  private static boolean names(Path types, String name) {
+    try (Arena arena = Arena.ofConfined();
+        FileChannel file = FileChannel.open(types)) {
+      MemorySegment all = arena.allocate(file.size());
+      ByteBuffer buffer = all.asByteBuffer();
+      int count = 0;
+      while (count >= 0 && buffer.hasRemaining()) {
+        count = file.read(buffer);
       }
+      MemorySegment wanted = arena.allocateFrom("\0" + name, StandardCharsets.US_ASCII);
+      return LibC.contains(all.asSlice(0, buffer.position()), wanted);
+    } catch (IOException e) {
+      throw new BpfException("read", Errno.EIO, types + ": " + e.getMessage());
     }
-    return false;
   }
 
   /** A kernel with tcx looks for the device and does not find it; others refuse the link type. */
