@@ -77,7 +77,7 @@ final class Daemon implements AutoCloseable {
    */
   static Daemon start(DaemonSettings settings, Supplier<Map<String, String>> present)
       throws IOException {
-    settings.unknown().forEach(line -> LOG.warn("unknown option {}", line));
+    settings.unknown().forEach(line -> LOG.warn("option without effect {}", line));
     var daemon = new Daemon();
     try {
       daemon.startParts(settings, present);

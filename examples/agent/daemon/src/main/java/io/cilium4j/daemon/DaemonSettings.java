@@ -24,8 +24,8 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * flags, the environment, the configuration folder or file, the defaults.
  *
  * @param values every option's value, by key
- * @param unknown what was set and is no option, a line each: reported, and else without effect,
- *     since a cluster's one configuration is read by agents of several versions
+ * @param unknown what was set and is no option, or is not built, a line each: reported, and else
+ *     without effect, since a cluster's one configuration is read by agents of several versions
  */
 record DaemonSettings(Map<String, String> values, List<String> unknown) {
   /** Largest file of a configuration: that of a whole ConfigMap. */
@@ -35,6 +35,8 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
   private static final String PREFIX = "CILIUM_";
+
+  private static final String ENDPOINT_PROBES = "enable-endpoint-health-checking";
 
   /** The command line's own variables, which are none of the agent's. */
   private static final Set<String> CLIENT_VARIABLES =
@@ -60,6 +62,10 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
     above.putAll(fromFlags);
     values.putAll(files(above, unknown));
     values.putAll(above);
+    // On in the configuration that the field's installer writes; nothing else depends on it.
+    if (Boolean.parseBoolean(values.get(ENDPOINT_PROBES))) {
+      unknown.add(ENDPOINT_PROBES + ": not built: the nodes' own addresses are probed alone");
+    }
     return new DaemonSettings(values, unknown);
   }
 

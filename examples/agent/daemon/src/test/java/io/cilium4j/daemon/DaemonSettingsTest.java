@@ -96,6 +96,37 @@ class DaemonSettingsTest {
     assertThrows(OptionException.class, () -> read("--some-new-option", "x"));
   }
 
+  /** What the field's installer writes into cilium-config, of what could stop the agent. */
+  @Test
+  void read_ofTheFieldsInstaller_isAcceptedAndTold() throws IOException {
+    Map<String, String> installed =
+        Map.of(
+            "enable-endpoint-health-checking", "true",
+            "enable-external-ips", "true",
+            "enable-host-port", "true",
+            "enable-node-port", "false",
+            "enable-session-affinity", "true",
+            "enable-vtep", "false",
+            "enable-ipv4-big-tcp", "false",
+            "enable-bandwidth-manager", "false",
+            "mesh-auth-enabled", "false",
+            "kube-proxy-replacement", "true");
+    for (Map.Entry<String, String> key : installed.entrySet()) {
+      Files.writeString(folder.resolve(key.getKey()), key.getValue());
+    }
+
+    var settings = DaemonSettings.read(List.of("--config-dir", folder.toString()), Map.of());
+
+    assertEquals(
+        List.of(
+            "enable-external-ips: no such option, in " + folder,
+            "enable-host-port: no such option, in " + folder,
+            "enable-node-port: no such option, in " + folder,
+            "enable-session-affinity: no such option, in " + folder,
+            "enable-endpoint-health-checking: not built: the nodes' own addresses are probed alone"),
+        settings.unknown());
+  }
+
   @Test
   void read_ofWrongValue_namesTheKey() {
     for (String wrong :
