@@ -62,6 +62,7 @@ struct ct_side {
 #define CT_NAT 0x0400
 #define CT_NAT_SOURCE 0x0800
 #define CT_LOOPBACK 0x1000 /* through a service back to its own client */
+#define CT_PROXY_INGRESS 0x2000 /* to the proxy by who was asked, not by who began */
 
 /* What both entries of such a flow are to know. */
 #define CT_LIFE (CT_REPLIED | CT_FIN_LOW | CT_FIN_HIGH | CT_CLOSING)

@@ -113,6 +113,7 @@ static __always_inline int handle_slowly(struct __sk_buff *skb, struct scratch *
 	s->loops = false;
 	s->quotes_backend = 0;
 	__builtin_memset(&s->vip, 0, sizeof(s->vip));
+	look_at_frame(skb);
 	for (int i = 0; i < DECIDE_TRIES; i++) {
 		s->row_writes = row_writes();
 		s->life = TRACE_NOTHING;

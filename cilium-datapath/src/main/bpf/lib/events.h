@@ -67,7 +67,9 @@ struct event {
 	__u8 tcp_flags;
 	__u8 point; /* 1 + TRACE_TO_…: a packet that passes; 0 for a verdict and a drop */
 	__u8 life;  /* of a packet that passes: TRACE_… */
-	__u8 pad[4];
+	__u8 mac[2 * ETH_ALEN]; /* as they lie in the frame, the receiver's first */
+	__u8 icmp_code;
+	__u8 pad[7];
 };
 
 struct {
@@ -114,10 +116,31 @@ static __always_inline bool event_allowed(const struct rate_key *key, __u32 now,
 	return true;
 }
 
-/* A function of its own also so that struct event is among the object's types, for the test of layouts. */
-static __noinline int fill_event(struct event *event, const struct packet *p, const struct trace *trace,
-				 __u8 reason, __u64 suppressed)
+/* Puts what only events tell of a packet into the scratch area. Comes before what may send one, and before the frame
+ * is written. Verified once: see scratch.h.
+ */
+__noinline int look_at_frame(struct __sk_buff *skb)
 {
+	struct scratch *s = scratch();
+	const struct packet *p;
+
+	if (!s)
+		return 0;
+	p = &s->packet[THIS_PACKET];
+	if (bpf_skb_load_bytes(skb, 0, s->told.mac, sizeof(s->told.mac)))
+		__builtin_memset(s->told.mac, 0, sizeof(s->told.mac));
+	s->told.icmp_code = 0;
+	if (p->icmp_kind)
+		bpf_skb_load_bytes(skb, p->l4_offset + 1, &s->told.icmp_code, sizeof(s->told.icmp_code));
+	return 0;
+}
+
+/* A function of its own also so that struct event is among the object's types, for the test of layouts. */
+static __noinline int fill_event(struct event *event, const struct scratch *s, __u8 reason, __u64 suppressed)
+{
+	const struct packet *p = &s->packet[THIS_PACKET];
+	const struct trace *trace = &s->trace;
+
 	event->time_nanos = bpf_ktime_get_ns();
 	event->suppressed = suppressed;
 	event->source = p->source;
@@ -136,6 +159,8 @@ static __noinline int fill_event(struct event *event, const struct packet *p, co
 	event->tcp_flags = p->tcp_flags;
 	event->point = trace->point;
 	event->life = trace->life;
+	__builtin_memcpy(event->mac, s->told.mac, sizeof(event->mac));
+	event->icmp_code = s->told.icmp_code;
 	__builtin_memset(event->pad, 0, sizeof(event->pad));
 	return 0;
 }
@@ -180,7 +205,7 @@ __noinline int send_event(__u32 reason)
 			__sync_fetch_and_add(&rate->suppressed, suppressed + 1);
 		return 0;
 	}
-	fill_event(event, &s->packet[THIS_PACKET], &s->trace, reason, suppressed);
+	fill_event(event, s, reason, suppressed);
 	submit_event(s, event);
 	return 0;
 }
@@ -197,7 +222,9 @@ __noinline int drop(struct __sk_buff *skb, __u32 reason)
 	count(reason, s->trace.direction, skb->len);
 	record(TEST_DROP, 0, reason, s->trace.endpoint);
 	/* Every pod tries its link for routers and groups; that is no news. */
-	if (reason != DROP_FORBIDDEN_ICMPV6)
+	if (reason != DROP_FORBIDDEN_ICMPV6) {
+		look_at_frame(skb);
 		send_event(reason);
+	}
 	return TC_ACT_SHOT;
 }

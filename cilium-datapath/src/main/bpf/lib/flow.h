@@ -144,6 +144,14 @@ static __always_inline void forget_service(struct scratch *s)
 	__builtin_memset(&s->vip, 0, sizeof(s->vip));
 }
 
+/* That a flow goes through the proxy, and who says so: of both ends the one that began, for its rules are asked first. */
+static __always_inline __u16 proxy_flags(const struct scratch *s)
+{
+	if (!s->redirected)
+		return 0;
+	return s->redirected & 1 << POLICY_EGRESS ? CT_PROXY : CT_PROXY | CT_PROXY_INGRESS;
+}
+
 /* Makes s->fresh the entry of a flow that begins. */
 static __always_inline void begin_flow(struct scratch *s, const struct packet *p, __u32 origin,
 				       enum known known, __u32 reading)
@@ -162,8 +170,7 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 		flags |= CT_INITIATOR_HIGH;
 	if (is_midst(p))
 		flags |= CT_NO_SYN;
-	if (s->redirected || origin == FROM_PROXY)
-		flags |= CT_PROXY;
+	flags |= origin == FROM_PROXY ? CT_PROXY : proxy_flags(s);
 	/* What the stack translated, it must translate back. */
 	if (origin == FROM_NODE && source->policy)
 		flags |= CT_VIA_STACK;
@@ -180,8 +187,8 @@ static __always_inline void renew_sides(struct scratch *s, __u32 origin)
 	__u32 sender = s->key[THIS_PACKET].sender & 1;
 	struct ct_entry *fresh = &s->fresh;
 
-	if (s->redirected)
-		fresh->flags |= CT_PROXY;
+	if (!(fresh->flags & CT_PROXY))
+		fresh->flags |= proxy_flags(s);
 	if (origin != FROM_PROXY)
 		describe_sender(s, sender, origin);
 	fresh->identity[!sender] = s->party[DESTINATION].identity;

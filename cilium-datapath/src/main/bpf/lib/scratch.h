@@ -38,6 +38,13 @@ struct trace {
 	__u8 life;
 };
 
+/* What decides nothing, and only events tell. */
+struct told {
+	__u8 mac[2 * ETH_ALEN]; /* as they lie in the frame, the receiver's first */
+	__u8 icmp_code;
+	__u8 pad[3];
+};
+
 /* What a tunnel's header says. */
 struct tunnel {
 	struct ip_addr node; /* who sent it */
@@ -74,12 +81,13 @@ struct scratch {
 	struct walk walk; /* where the last one ended */
 	struct party party[2];
 	struct trace trace;
+	struct told told; /* of the packet that look_at_frame was given last */
 	struct ct_key key[2];
 	struct ct_entry fresh;
 	struct ct_side to; /* the receiver's end, where the packet may pass */
 	__be16 answer_id;  /* of an answer that nobody asked for */
 	__u16 no_entry;    /* the flow's key was looked up at this epoch, and nothing was there */
-	__u32 redirected;  /* a rule that was asked leaves the packet to the proxy */
+	__u32 redirected;  /* 1 << POLICY_…: rules of that direction leave the packet to the proxy */
 	__u32 life;	   /* what became of the flow with this packet: TRACE_… */
 	__u32 flags_before; /* of the flow's entry, before it learned from this packet */
 	__u32 expires_before; /* likewise */

@@ -59,7 +59,8 @@ __noinline int trace_passed(__u32 life)
 		point = TRACE_TO_OVERLAY;
 	} else if (s->to.ifindex == PLACE_PROXY) {
 		point = TRACE_TO_PROXY;
-		arrives = !s->party[SOURCE].endpoint;
+		/* At the end whose rules send it there. */
+		arrives = !(s->fresh.flags & CT_PROXY_INGRESS) == (life == TRACE_REPLY);
 	} else {
 		point = TRACE_TO_ENDPOINT;
 		arrives = true;
@@ -87,6 +88,7 @@ __noinline int trace_known(struct __sk_buff *skb, __u32 origin)
 
 	if (!s)
 		return 0;
+	look_at_frame(skb);
 	p = &s->packet[THIS_PACKET];
 	entry = &s->fresh;
 	sender = s->key[THIS_PACKET].sender & 1;

@@ -46,7 +46,7 @@ static __always_inline int ask(struct scratch *s, __u32 end, __u8 direction, __u
 					: POLICY_VERDICT_ALLOW;
 	if (reason && !audited)
 		return reason;
-	s->redirected |= redirected;
+	s->redirected |= (__u32)redirected << (direction & 1);
 	if (report && (audited || s->trace.cookie))
 		send_event(reason);
 	return 0;

@@ -25,6 +25,7 @@ import java.util.Optional;
  * @param suppressed how many events of the same endpoint and reason were left out before this one
  * @param tcpFlags the flags of a TCP header, {@code FIN} in the lowest bit; 0 where nobody looked
  * @param trace of a packet that passed where to; absent for a verdict and for a drop
+ * @param headers what else its headers say; absent where nobody looked
  */
 public record Flow(
     long timeNanos,
@@ -42,7 +43,46 @@ public record Flow(
     int cookie,
     long suppressed,
     int tcpFlags,
-    Optional<FlowTrace> trace) {
+    Optional<FlowTrace> trace,
+    Optional<FlowHeaders> headers) {
+
+  /** A packet of whose headers no more is known. */
+  public Flow(
+      long timeNanos,
+      Verdict verdict,
+      Optional<DropReason> drop,
+      TrafficDirection direction,
+      int endpointId,
+      int sourceIdentity,
+      int destinationIdentity,
+      IpAddress source,
+      IpAddress destination,
+      int protocol,
+      int sourcePort,
+      int destinationPort,
+      int cookie,
+      long suppressed,
+      int tcpFlags,
+      Optional<FlowTrace> trace) {
+    this(
+        timeNanos,
+        verdict,
+        drop,
+        direction,
+        endpointId,
+        sourceIdentity,
+        destinationIdentity,
+        source,
+        destination,
+        protocol,
+        sourcePort,
+        destinationPort,
+        cookie,
+        suppressed,
+        tcpFlags,
+        trace,
+        Optional.empty());
+  }
 
   /** The same with its ends exchanged, at another time: what answers it. */
   public Flow reversed(long atNanos) {
@@ -62,6 +102,7 @@ public record Flow(
         cookie,
         suppressed,
         tcpFlags,
-        trace);
+        trace,
+        Optional.empty());
   }
 }

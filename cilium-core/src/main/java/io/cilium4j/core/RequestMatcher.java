@@ -246,7 +246,7 @@ public final class RequestMatcher {
 
     private static RuleOrigin item(RuleOrigin rule, String list, int index) {
       String path = rule.path() + ".rules." + list + "[" + index + "]";
-      return new RuleOrigin(rule.cookie(), rule.resource(), path);
+      return new RuleOrigin(rule.cookie(), rule.resource(), path, rule.log());
     }
 
     /** A rule that lets TLS to these servers through. */

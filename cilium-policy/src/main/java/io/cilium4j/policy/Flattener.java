@@ -86,7 +86,11 @@ final class Flattener {
   }
 
   private RuleOrigin origin(String path) {
-    return new RuleOrigin(cookies.applyAsInt(path), slashed, path);
+    return origin(path, "");
+  }
+
+  private RuleOrigin origin(String path, String log) {
+    return new RuleOrigin(cookies.applyAsInt(path), slashed, path, log);
   }
 
   // ---- CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy
@@ -153,7 +157,7 @@ final class Flattener {
       Auth auth) {
     entries.add(
         new Entry(
-            origin(path),
+            origin(path, section.rule.logValue()),
             Entry.TIER_NORMAL,
             0,
             section.action,

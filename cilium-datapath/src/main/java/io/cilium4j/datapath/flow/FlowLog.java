@@ -17,7 +17,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.IntFunction;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +36,18 @@ public final class FlowLog implements FlowSink {
 
   /** Most flows that can be kept, about 17 MB. */
   public static final int MAX_CAPACITY = 65_535;
+
+  /** The rules of this moment. */
+  @FunctionalInterface
+  public interface Rules {
+    /** The rule behind a cookie; empty for one that is gone. */
+    Optional<RuleOrigin> origin(int cookie);
+
+    /** The revision of the policies that they are of; 0 for none. */
+    default long revision() {
+      return 0;
+    }
+  }
 
   /** Says whose addresses are at this moment. */
   @FunctionalInterface
@@ -59,7 +70,7 @@ public final class FlowLog implements FlowSink {
   private static final Set<DropReason> POLICY_DROPS =
       Set.of(DropReason.POLICY_DENIED, DropReason.POLICY_DENY, DropReason.AUTH_REQUIRED);
 
-  private final IntFunction<Optional<RuleOrigin>> rules;
+  private final Rules rules;
   private final Function<Flow, PolicyMatch> matches;
   private final Parties parties;
   private final Predicate<Flow> wanted;
@@ -74,14 +85,14 @@ public final class FlowLog implements FlowSink {
   private volatile boolean served;
 
   /**
-   * @param rules finds the rule behind a cookie
+   * @param rules the policies' rules
    * @param matches finds how closely the rule of a flow's cookie names it
    * @param parties finds who has an address
    * @param wanted which flows anybody wants to hear of
    * @param capacity how many flows are kept, 1 to {@link #MAX_CAPACITY}
    */
   public FlowLog(
-      IntFunction<Optional<RuleOrigin>> rules,
+      Rules rules,
       Function<Flow, PolicyMatch> matches,
       Parties parties,
       Predicate<Flow> wanted,
@@ -160,6 +171,7 @@ public final class FlowLog implements FlowSink {
                 event,
                 flow,
                 rule,
+                rules.revision(),
                 match,
                 source,
                 destination,
@@ -185,7 +197,7 @@ public final class FlowLog implements FlowSink {
     }
     return cookie == 0
         ? RuleOrigin.DEFAULT_DENY
-        : rules.apply(cookie).orElseGet(() -> new RuleOrigin(cookie, "", "a rule that is gone"));
+        : rules.origin(cookie).orElseGet(() -> new RuleOrigin(cookie, "", "a rule that is gone"));
   }
 
   /** The flows that are kept, the oldest first. */

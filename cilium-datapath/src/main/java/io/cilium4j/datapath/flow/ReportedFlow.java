@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param flow the report; of an answer with the server as its source, and the verdict about the
  *     request
  * @param rule the rule that its cookie stands for
+ * @param revision that of the policies at that moment; 0 where nobody said
  * @param match how closely that rule names the packet, of a verdict; else {@code NONE}
  * @param source who sent
  * @param destination who was to receive
@@ -30,6 +31,7 @@ public record ReportedFlow(
     FlowEvent event,
     Flow flow,
     RuleOrigin rule,
+    long revision,
     PolicyMatch match,
     FlowParty source,
     FlowParty destination,

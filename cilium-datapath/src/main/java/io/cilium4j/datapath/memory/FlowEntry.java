@@ -4,6 +4,7 @@ package io.cilium4j.datapath.memory;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.TrafficDirection;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -56,6 +57,9 @@ final class FlowEntry extends FlowKey {
 
   /** The port of the proxy that the flow goes through, whichever end sends; 0 for none. */
   int proxyPort;
+
+  /** Whose rules say so: of who began, or of who was asked. */
+  TrafficDirection proxyDirection = TrafficDirection.EGRESS;
 
   /** Policy closed it, and it stays closed for as long as it would have lived. */
   boolean revoked;
@@ -299,6 +303,7 @@ final class FlowEntry extends FlowKey {
     FlowEntry partner = new FlowEntry(key, owner, inOverflow, beginning);
     partner.epoch = epoch;
     partner.proxyPort = proxyPort;
+    partner.proxyDirection = proxyDirection;
     partner.revoked = revoked;
     partner.a.set(turned ? b : a);
     partner.b.set(turned ? a : b);

@@ -3,9 +3,11 @@ package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowHeaders;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.FlowTrace.Point;
+import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.spi.DatapathProvider.Tracing;
@@ -54,15 +56,18 @@ final class FlowEvents {
 
   /**
    * Reports a packet that passes. It is seen at the receiver's end if that is an endpoint, else at
-   * the sender's; the direction is that in which the flow began.
+   * the sender's, and on its way to the proxy at the end whose rules send it there; the direction
+   * is that in which the flow began.
    *
    * @param sender the endpoint at the sender's end, 0 for none
    * @param receiver likewise
    */
   void trace(FlowTrace trace, int sender, int receiver) {
-    boolean arrives =
-        trace.point() == Point.TO_ENDPOINT || (trace.point() == Point.TO_PROXY && sender == 0);
     boolean replies = trace.life() == Life.REPLY;
+    boolean arrives =
+        trace.point() == Point.TO_PROXY
+            ? (trial.proxyDirection == TrafficDirection.INGRESS) != replies
+            : trace.point() == Point.TO_ENDPOINT;
     report(
         new Subject(
             arrives == replies ? TrafficDirection.EGRESS : TrafficDirection.INGRESS,
@@ -107,6 +112,18 @@ final class FlowEvents {
             subject.cookie(),
             suppressed,
             packet.tcpFlags,
-            trace));
+            trace,
+            headers(packet)));
+  }
+
+  /** What is taken for dropped on the word of a counter has none. */
+  private static Optional<FlowHeaders> headers(Packet packet) {
+    return packet.sourceMac == 0 && packet.destinationMac == 0
+        ? Optional.empty()
+        : Optional.of(
+            new FlowHeaders(
+                new MacAddress(packet.sourceMac),
+                new MacAddress(packet.destinationMac),
+                packet.icmpCode));
   }
 }

@@ -179,8 +179,12 @@ final class FlowRules {
       flow.setReceiver(trial, sourceIsA, receiver);
     } else {
       // What has gone through the proxy goes on so.
-      flow.proxyPort = trial.proxyPort == 0 ? flow.proxyPort : trial.proxyPort;
+      if (trial.proxyPort != 0) {
+        flow.proxyDirection = flow.proxyPort == 0 ? trial.proxyDirection : flow.proxyDirection;
+        flow.proxyPort = trial.proxyPort;
+      }
       trial.proxyPort = flow.proxyPort;
+      trial.proxyDirection = flow.proxyDirection;
       flow.setParties(trial, sourceIsA, receiver);
     }
     int before = flow.life();

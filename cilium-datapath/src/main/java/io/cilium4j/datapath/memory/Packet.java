@@ -50,6 +50,14 @@ final class Packet {
   int icmpType;
   int icmpIdentifier;
 
+  /** The code of an ICMP header; 0 for other protocols and later fragments. */
+  int icmpCode;
+
+  /** The Ethernet addresses of the frame, 48 bits each. */
+  long sourceMac;
+
+  long destinationMac;
+
   /** TTL or hop limit. */
   int hopLimit;
 
@@ -93,6 +101,9 @@ final class Packet {
     icmp = IcmpKind.NONE;
     icmpType = 0;
     icmpIdentifier = 0;
+    icmpCode = 0;
+    sourceMac = 0;
+    destinationMac = 0;
     tcpFlags = 0;
     l3 = 0;
     l4 = 0;

@@ -192,6 +192,7 @@ final class PacketDecider {
     }
     conntrack.touch(flow);
     trial.proxyPort = trial.origin.isProxy() ? 0 : flow.proxyPort;
+    trial.proxyDirection = flow.proxyDirection;
     if (before != flow.life() || events.isSampled(last, flow.lastSeenSeconds())) {
       traceKnown(flow, fromA);
     }

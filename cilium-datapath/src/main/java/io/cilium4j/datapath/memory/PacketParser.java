@@ -83,6 +83,8 @@ final class PacketParser {
       return DropReason.INVALID_PACKET;
     }
     packet.l3 = start + ETHERNET_BYTES;
+    packet.destinationMac = frame.getLong(start) >>> Short.SIZE;
+    packet.sourceMac = frame.getLong(start + 6) >>> Short.SIZE;
     int type = frame.getShort(start + 12) & 0xffff;
     return switch (type) {
       case ETHERTYPE_IPV4 -> parseIpv4(frame, packet, kind);
@@ -290,8 +292,10 @@ final class PacketParser {
           packet.tcpFlags = frame.get(l4 + TCP_FLAGS_OFFSET) & 0xff;
         }
       }
-      case Packet.ICMP, Packet.ICMPV6 ->
-          packet.setIcmp(frame.get(l4) & 0xff, frame.getShort(l4 + 4) & 0xffff);
+      case Packet.ICMP, Packet.ICMPV6 -> {
+        packet.setIcmp(frame.get(l4) & 0xff, frame.getShort(l4 + 4) & 0xffff);
+        packet.icmpCode = frame.get(l4 + 1) & 0xff;
+      }
       default -> {
         // No ports that we know of.
       }

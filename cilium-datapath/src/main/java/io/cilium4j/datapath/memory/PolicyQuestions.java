@@ -195,7 +195,10 @@ final class PolicyQuestions {
         return DropReason.POLICY_DENIED;
       }
       // Of two proxies the sender's comes first; what it sends on is a flow of its own.
-      trial.proxyPort = trial.proxyPort == 0 ? port : trial.proxyPort;
+      if (trial.proxyPort == 0) {
+        trial.proxyPort = port;
+        trial.proxyDirection = trial.direction;
+      }
     }
     return null;
   }

@@ -50,6 +50,9 @@ final class Trial {
   /** The port of the proxy that policy sends the flow to, 0 for none. */
   int proxyPort;
 
+  /** Whose rules say so; means something only where there is a port. */
+  TrafficDirection proxyDirection = TrafficDirection.EGRESS;
+
   private final boolean tunnels;
   private final int tunnelPort;
 

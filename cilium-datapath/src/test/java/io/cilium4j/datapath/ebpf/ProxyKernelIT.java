@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
@@ -119,6 +120,17 @@ class ProxyKernelIT {
             .findFirst()
             .orElseThrow();
     assertEquals(Verdict.REDIRECTED, flow.verdict());
+    assertTracedToTheProxy(TrafficDirection.INGRESS, 3);
+  }
+
+  /** Both ways, at the end whose rules send it there. */
+  private void assertTracedToTheProxy(TrafficDirection direction, int endpoint) {
+    for (FlowTrace.Life life : List.of(FlowTrace.Life.NEW, FlowTrace.Life.REPLY)) {
+      var wanted = new FlowTrace(FlowTrace.Point.TO_PROXY, life);
+      Flow flow = node.awaitFlow(each -> each.trace().filter(wanted::equals).isPresent());
+      assertEquals(direction, flow.direction(), life::toString);
+      assertEquals(endpoint, flow.endpointId(), life::toString);
+    }
   }
 
   @ParameterizedTest
@@ -135,6 +147,7 @@ class ProxyKernelIT {
   void podToPod_redirectedAtBothEnds_goesThroughTheProxyOnce(IpFamily family) throws Exception {
     node.enforce(client, Meeting.redirected(TrafficDirection.EGRESS, SERVER));
     assertProxied(client.netns(), server.netns(), server.address(family));
+    assertTracedToTheProxy(TrafficDirection.EGRESS, 2);
   }
 
   @ParameterizedTest
@@ -149,6 +162,7 @@ class ProxyKernelIT {
   void podToNode_redirectedAtEgress_goesThroughTheProxy(IpFamily family) throws Exception {
     node.enforce(client, Meeting.redirected(TrafficDirection.EGRESS, 1));
     assertProxied(client.netns(), node.netns, node.router(family));
+    assertTracedToTheProxy(TrafficDirection.EGRESS, 2);
   }
 
   @ParameterizedTest

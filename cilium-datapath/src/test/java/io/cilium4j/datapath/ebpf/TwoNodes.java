@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.Flow;
@@ -34,10 +36,13 @@ import io.cilium4j.datapath.net.Route;
 import io.cilium4j.datapath.net.Sysctl;
 import io.cilium4j.datapath.net.VethPair;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Predicate;
 
 /**
  * Two nodes, each a network namespace with a datapath of its own, joined by a link.
@@ -128,6 +133,19 @@ final class TwoNodes implements AutoCloseable {
       // It would look at another namespace: threads of the runtime's own are not in this one.
       opened.stopMending();
       return opened;
+    }
+
+    /** A flow that the datapath reports, which may be late. */
+    Flow awaitFlow(Predicate<Flow> wanted) {
+      Instant end = Instant.now().plusSeconds(10);
+      while (true) {
+        Optional<Flow> found = flows.stream().filter(wanted).findFirst();
+        if (found.isPresent()) {
+          return found.get();
+        }
+        assertTrue(Instant.now().isBefore(end), () -> "no such flow among " + flows);
+        Thread.onSpinWait();
+      }
     }
 
     void apply(Row... rows) {

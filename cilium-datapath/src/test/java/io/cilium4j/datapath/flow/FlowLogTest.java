@@ -22,12 +22,13 @@ class FlowLogTest {
   private static final RuleOrigin RULE = new RuleOrigin(7, "NetworkPolicy/a/b", "spec.ingress[0]");
 
   private String pod = "web";
+  private Labels labels = Labels.EMPTY;
 
   private final FlowLog log =
       new FlowLog(
           cookie -> cookie == 7 ? Optional.of(RULE) : Optional.empty(),
           _ -> PolicyMatch.L3_ONLY,
-          end -> new FlowParty(end.endpointId(), end.identity(), Labels.EMPTY, "default", pod),
+          end -> new FlowParty(end.endpointId(), end.identity(), labels, "default", pod),
           _ -> true,
           16);
 
@@ -85,6 +86,22 @@ class FlowLogTest {
     assertEquals(2, flows.get(0).destination().endpointId());
     assertEquals("web", flows.get(1).source().pod(), "what was recorded stays");
     assertEquals("other", flows.get(2).source().pod());
+  }
+
+  /** The same number, endpoint, address and name: whoever had them before is told as it was. */
+  @Test
+  void accept_afterAnotherPodHasTheIdentity_showsNeitherTheLabelsOfTheOther() {
+    labels = Labels.parse("k8s:app=first");
+    log.accept(flow(Verdict.ALLOWED, Optional.empty(), 7));
+    labels = Labels.parse("k8s:app=second");
+    log.accept(flow(Verdict.ALLOWED, Optional.empty(), 7));
+    labels = Labels.parse("k8s:app=first");
+    log.accept(flow(Verdict.ALLOWED, Optional.empty(), 7));
+    assertEquals(
+        List.of("first", "second", "first"),
+        log.flows().stream()
+            .map(each -> each.source().labels().get("app").orElseThrow().value())
+            .toList());
   }
 
   @Test

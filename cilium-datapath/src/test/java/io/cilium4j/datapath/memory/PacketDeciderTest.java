@@ -292,6 +292,7 @@ class PacketDeciderTest {
       assertEquals(
           Optional.of(new FlowTrace(FlowTrace.Point.TO_PROXY, FlowTrace.Life.NEW)),
           world.reported.getLast().trace());
+      assertEquals(TrafficDirection.INGRESS, world.reported.getLast().direction());
       world.put(B, PolicyMapState.ALLOW_ALL);
       assertEquals(new Decision.ToProxy(15_001), world.send(A, frame), "what is there goes on so");
       assertReaches(B, world.send(A, world.between(A, B).tcp(1001, 80, Frames.SYN)));

@@ -2,9 +2,11 @@
 package io.cilium4j.datapath.packets;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowHeaders;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.FlowTrace.Point;
@@ -12,7 +14,9 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.datapath.memory.Frames;
+import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -77,6 +81,37 @@ class TracesKernelIT extends PacketTests {
     node.awaitEvent(each -> isOf(each, port) && isA(each, Life.REPLY));
     assertEquals(
         List.of(Life.NEW, Life.REPLY), traces(port).stream().map(each -> each.life()).toList());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void error_aboutNoKnownFlow_isReportedWithItsCodeAndStations(IpFamily family) {
+    boolean isV4 = family == IpFamily.IPV4;
+    ByteBuffer unknown =
+        Frames.between(node.b.address(family), node.a.address(family)).udp(nextPort(), 9);
+    assertTrue(node.passes(node.a, node.b, family, frames -> frames.unreachable(unknown)));
+    Flow event =
+        node.awaitEvent(each ->
+            each.trace().isPresent() && each.protocol() == (isV4 ? 1 : 58) && isFrom(each, node.a));
+    assertEquals(isV4 ? 3 : 1, event.destinationPort());
+    assertEquals(
+        Optional.of(new FlowHeaders(node.a.mac(), node.a.nextHopMac(), isV4 ? 3 : 4)),
+        event.headers());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void drop_tellsTheStationsOfItsFrame(IpFamily family) {
+    node.apply(NodeState.OPEN.policy(node.b, NodeState.rules().build()));
+    int port = nextPort();
+    assertFalse(node.passes(node.a, node.b, family, frames -> frames.udp(port, 53)));
+    Flow event = node.awaitEvent(each -> each.sourcePort() == port && each.drop().isPresent());
+    assertEquals(
+        Optional.of(new FlowHeaders(node.a.mac(), node.a.nextHopMac(), 0)), event.headers());
+  }
+
+  private static boolean isFrom(Flow event, Station station) {
+    return station.addresses().contains(event.source());
   }
 
   /** What is compared of an event. */

@@ -6,6 +6,7 @@ import io.cilium4j.cni.CniPlugin;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
@@ -288,6 +289,11 @@ public final class Agent extends AgentQueries implements AutoCloseable {
    */
   public Subscription onEvent(Consumer<? super AgentEvent> listener) {
     return running().onEvent(listener);
+  }
+
+  /** The proxy's listeners, by the names that policies have for them. */
+  public ProxyListeners listeners() {
+    return config.listeners();
   }
 
   /** What the agent was told of its node. */

@@ -5,6 +5,7 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.datapath.flow.FlowParty;
 import io.cilium4j.datapath.flow.ReportedFlow;
@@ -155,6 +156,8 @@ final class FlowFilters {
         case FlowFilter.IP_VERSION_FIELD_NUMBER ->
             among(filter.getIpVersionList(), each -> FlowMessages.version(each.flow().source()));
         case FlowFilter.NODE_NAME_FIELD_NUMBER -> nodes(filter.getNodeNameList(), messages);
+        case FlowFilter.NODE_LABELS_FIELD_NUMBER ->
+            nodeLabels(filter.getNodeLabelsList(), messages);
         default -> throw new IllegalArgumentException("not supported");
       };
     } catch (IllegalArgumentException e) {
@@ -291,6 +294,14 @@ final class FlowFilters {
             .map(FlowFilters::nodePattern)
             .anyMatch(each -> each.matcher(messages.node()).matches());
     return _ -> isWanted;
+  }
+
+  private static Predicate<ReportedFlow> nodeLabels(List<String> texts, FlowMessages messages) {
+    List<LabelSelector> selectors = texts.stream().map(LabelSelector::parse).toList();
+    return _ -> {
+      Labels labels = messages.nodeLabels().labels();
+      return selectors.stream().anyMatch(each -> each.matches(labels));
+    };
   }
 
   private static Pattern nodePattern(String text) {

@@ -5,10 +5,13 @@ import com.google.protobuf.BoolValue;
 import com.google.protobuf.Timestamp;
 import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowHeaders;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Label;
 import io.cilium4j.core.LabelSource;
+import io.cilium4j.core.Labels;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
@@ -18,7 +21,9 @@ import io.cilium4j.datapath.flow.FlowParty.Device;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.observer.proto.CiliumEventType;
+import io.cilium4j.datapath.observer.proto.Emitter;
 import io.cilium4j.datapath.observer.proto.Endpoint;
+import io.cilium4j.datapath.observer.proto.Ethernet;
 import io.cilium4j.datapath.observer.proto.FlowType;
 import io.cilium4j.datapath.observer.proto.IP;
 import io.cilium4j.datapath.observer.proto.IPVersion;
@@ -33,10 +38,12 @@ import io.cilium4j.datapath.observer.proto.Verdict;
 import io.cilium4j.datapath.observer.proto.Workload;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Supplier;
 
-/** Flows as messages of the protocol. Immutable. */
+/** Flows as messages of the protocol. Safe for use by several threads. */
 final class FlowMessages {
 
   /** The monitor's numbers of events, which the protocol passes on. */
@@ -53,16 +60,71 @@ final class FlowMessages {
   /** The label of a policy that says which rule of it decided. */
   static final String RULE = "cilium4j:rule";
 
+  /** How often it is looked whether the node has other labels. */
+  private static final long LOOK_NANOS = 1_000_000_000L;
+
   private final String node;
   private final String cluster;
+  private final int proxyPort;
+  private final Emitter emitter;
+  private final Supplier<Map<String, Node>> nodes;
 
   /** Tells the flows of this start from those of another. */
   private final long run;
 
-  FlowMessages(String node, String cluster, Instant startedAt) {
-    this.node = node;
-    this.cluster = cluster;
-    this.run = startedAt.toEpochMilli() ^ ((long) node.hashCode() << 32);
+  private volatile NodeLabels nodeLabels;
+
+  /**
+   * The labels of this node in Kubernetes.
+   *
+   * @param texts {@code KEY=VALUE}, in order
+   * @param labels the same, for selectors
+   * @param readNanos when they were read, by the monotonic clock
+   */
+  record NodeLabels(List<String> texts, Labels labels, long readNanos) {}
+
+  FlowMessages(ObserverConfig config) {
+    this.node = config.nodeName();
+    this.cluster = config.clusterName();
+    this.proxyPort = config.proxyPort();
+    this.emitter = emitter(config.version());
+    this.nodes = config.nodes();
+    this.run = config.startedAt().toEpochMilli() ^ ((long) node.hashCode() << 32);
+    this.nodeLabels = readNodeLabels();
+  }
+
+  /** Who tells: the name and the version that {@code ServerStatus} has in one. */
+  private static Emitter emitter(String version) {
+    String[] parts = version.split(" ", 2);
+    return Emitter.newBuilder()
+        .setName(parts[0])
+        .setVersion(parts.length == 2 ? parts[1] : "")
+        .build();
+  }
+
+  /** The labels of this node. */
+  NodeLabels nodeLabels() {
+    NodeLabels known = nodeLabels;
+    if (System.nanoTime() - known.readNanos > LOOK_NANOS) {
+      known = readNodeLabels();
+      nodeLabels = known;
+    }
+    return known;
+  }
+
+  private NodeLabels readNodeLabels() {
+    Node own = nodes.get().get(node);
+    List<Label> labels =
+        own == null
+            ? List.of()
+            : own.labels().entrySet().stream()
+                .map(each -> new Label(LabelSource.UNSPEC, each.getKey(), each.getValue()))
+                .sorted()
+                .toList();
+    return new NodeLabels(
+        labels.stream().map(each -> each.key() + "=" + each.value()).toList(),
+        Labels.of(labels),
+        System.nanoTime());
   }
 
   /** The node as the protocol names it: {@code CLUSTER/NODE}. */
@@ -81,12 +143,14 @@ final class FlowMessages {
         io.cilium4j.datapath.observer.proto.Flow.newBuilder()
             .setTime(timestamp(reported.time()))
             .setUuid(uuid(reported))
+            .setEmitter(emitter)
             .setVerdict(verdict(reported))
             .setIP(addresses(flow))
             .setSource(party(reported.source()))
             .setDestination(party(reported.destination()))
             .setType(FlowType.L3_L4)
             .setNodeName(node())
+            .addAllNodeLabels(nodeLabels().texts())
             .setEventType(
                 CiliumEventType.newBuilder()
                     .setType(eventType(reported))
@@ -105,13 +169,17 @@ final class FlowMessages {
     addFacts(message, reported);
     flow.trace().ifPresent(trace -> message.setTraceObservationPoint(point(trace)));
     flow.trace().ifPresent(trace -> message.setTraceReason(reason(trace)));
+    flow.trace()
+        .filter(trace -> trace.point() == FlowTrace.Point.TO_PROXY)
+        .ifPresent(_ -> message.setProxyPort(proxyPort));
+    flow.headers().ifPresent(headers -> message.setEthernet(ethernet(headers)));
     if (reported.http().isPresent() || !reported.isDropped()) {
       message.setIsReply(BoolValue.of(reported.isReply()));
     }
     message.setPolicyMatchType(reported.match().code());
     addDeprecated(message, reported);
     if (reported.event() != FlowEvent.RESPONSE) {
-      addPolicy(message, flow, reported.rule());
+      addPolicy(message, reported);
     }
     return message.build();
   }
@@ -127,6 +195,13 @@ final class FlowMessages {
         .ifPresent(each ->
             message.setInterface(
                 NetworkInterface.newBuilder().setIndex(each.index()).setName(each.name())));
+  }
+
+  private static Ethernet ethernet(FlowHeaders headers) {
+    return Ethernet.newBuilder()
+        .setSource(headers.source().toString())
+        .setDestination(headers.destination().toString())
+        .build();
   }
 
   /** The protocol has a number of its own for what is zero in an event. */
@@ -259,11 +334,16 @@ final class FlowMessages {
   }
 
   private static void addPolicy(
-      io.cilium4j.datapath.observer.proto.Flow.Builder message, Flow flow, RuleOrigin rule) {
+      io.cilium4j.datapath.observer.proto.Flow.Builder message, ReportedFlow reported) {
+    Flow flow = reported.flow();
+    RuleOrigin rule = reported.rule();
     if (rule.resource().isEmpty()) {
       return; // No policy decided, or one that is gone.
     }
-    Policy policy = policy(rule);
+    Policy policy = policy(rule, reported.revision());
+    if (!rule.log().isEmpty()) {
+      message.addPolicyLog(rule.log());
+    }
     boolean passes = flow.verdict().passes() && flow.drop().isEmpty();
     if (flow.direction() == TrafficDirection.INGRESS) {
       var _ = passes ? message.addIngressAllowedBy(policy) : message.addIngressDeniedBy(policy);
@@ -273,12 +353,13 @@ final class FlowMessages {
   }
 
   /** Which object, and by a label of our own which rule of it. */
-  private static Policy policy(RuleOrigin rule) {
+  private static Policy policy(RuleOrigin rule, long revision) {
     String[] names = rule.resource().split("/", 3);
     return Policy.newBuilder()
         .setKind(names[0])
         .setNamespace(names.length == 3 ? names[1] : "")
         .setName(names[names.length - 1])
+        .setRevision(revision)
         .addLabels("k8s:io.cilium.k8s.policy.derived-from=" + names[0])
         .addLabels("k8s:io.cilium.k8s.policy.name=" + names[names.length - 1])
         .addAllLabels(namespaceLabel(names))

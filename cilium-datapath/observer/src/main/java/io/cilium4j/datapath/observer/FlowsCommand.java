@@ -13,6 +13,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.ClientCalls;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -289,6 +290,8 @@ public final class FlowsCommand {
                 UnixDomainSocketAddress.of(Path.of(server.substring(UNIX.length()))))
             .channelType(NioDomainSocketChannel.class)
             .eventLoopGroup(loop)
+            // gRPC sets it also on UNIX sockets, which have no such thing, and Netty warns.
+            .withOption(ChannelOption.SO_KEEPALIVE, null)
             .usePlaintext()
             .build();
     try {

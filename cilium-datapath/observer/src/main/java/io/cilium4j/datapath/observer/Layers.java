@@ -2,6 +2,7 @@
 package io.cilium4j.datapath.observer;
 
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowHeaders;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
@@ -41,31 +42,6 @@ final class Layers {
     TCP_FLAGS.put("CWR", 0x80);
   }
 
-  private static final Map<Integer, String> ICMP_TYPES =
-      Map.of(
-          0, "EchoReply",
-          3, "DestinationUnreachable",
-          4, "SourceQuench",
-          5, "Redirect",
-          8, "EchoRequest",
-          11, "TimeExceeded",
-          12, "ParameterProblem",
-          13, "TimestampRequest",
-          14, "TimestampReply");
-
-  private static final Map<Integer, String> ICMPV6_TYPES =
-      Map.of(
-          1, "DestinationUnreachable",
-          2, "PacketTooBig",
-          3, "TimeExceeded",
-          4, "ParameterProblem",
-          128, "EchoRequest",
-          129, "EchoReply",
-          133, "RouterSolicitation",
-          134, "RouterAdvertisement",
-          135, "NeighborSolicitation",
-          136, "NeighborAdvertisement");
-
   /** Version, trace, parent, flags. */
   private static final Pattern TRACE_PARENT =
       Pattern.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?");
@@ -94,13 +70,17 @@ final class Layers {
       }
       case UDP -> message.setUDP(UDP.newBuilder().setSourcePort(from).setDestinationPort(to));
       case SCTP -> message.setSCTP(SCTP.newBuilder().setSourcePort(from).setDestinationPort(to));
-      case ICMP -> message.setICMPv4(ICMPv4.newBuilder().setType(to));
-      case ICMPV6 -> message.setICMPv6(ICMPv6.newBuilder().setType(to));
+      case ICMP -> message.setICMPv4(ICMPv4.newBuilder().setType(to).setCode(code(flow)));
+      case ICMPV6 -> message.setICMPv6(ICMPv6.newBuilder().setType(to).setCode(code(flow)));
       default -> {
         return Optional.empty();
       }
     }
     return Optional.of(message.build());
+  }
+
+  private static int code(Flow flow) {
+    return flow.headers().map(FlowHeaders::icmpCode).orElse(0);
   }
 
   static TCPFlags tcpFlags(int bits) {
@@ -185,8 +165,8 @@ final class Layers {
     }
     return switch (protocol.get()) {
       case TCP -> "TCP Flags: " + names(flow.tcpFlags());
-      case ICMP -> "ICMPv4 " + ICMP_TYPES.getOrDefault(type, Integer.toString(type));
-      case ICMPV6 -> "ICMPv6 " + ICMPV6_TYPES.getOrDefault(type, Integer.toString(type));
+      case ICMP -> "ICMPv4 " + IcmpNames.v4(type, code(flow));
+      case ICMPV6 -> "ICMPv6 " + IcmpNames.v6(type, code(flow));
       default -> protocol.get().toString();
     };
   }

@@ -45,7 +45,7 @@ final class Observer {
 
   Observer(ObserverConfig config) {
     this.config = config;
-    this.messages = new FlowMessages(config.nodeName(), config.clusterName(), config.startedAt());
+    this.messages = new FlowMessages(config);
   }
 
   /** How a flow is told. */

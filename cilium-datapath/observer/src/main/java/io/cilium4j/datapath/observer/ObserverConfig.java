@@ -19,6 +19,7 @@ import java.util.function.Supplier;
  * @param startedAt when it began
  * @param port the TCP port at which a relay finds the nodes' observers
  * @param isSecured whether they are served there with TLS
+ * @param proxyPort what stands for the proxy in flows that go there; 0 for none
  */
 public record ObserverConfig(
     FlowLog flows,
@@ -29,4 +30,20 @@ public record ObserverConfig(
     String version,
     Instant startedAt,
     int port,
-    boolean isSecured) {}
+    boolean isSecured,
+    int proxyPort) {
+
+  /** Of a node without a proxy. */
+  public ObserverConfig(
+      FlowLog flows,
+      AgentNotes events,
+      Supplier<Map<String, Node>> nodes,
+      String nodeName,
+      String clusterName,
+      String version,
+      Instant startedAt,
+      int port,
+      boolean isSecured) {
+    this(flows, events, nodes, nodeName, clusterName, version, startedAt, port, isSecured, 0);
+  }
+}

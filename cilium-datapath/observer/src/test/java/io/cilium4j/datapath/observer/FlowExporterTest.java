@@ -179,7 +179,8 @@ class FlowExporterTest extends ObserverTests {
     assertRefused("\"verdict\": wanted objects of JSON", config("", "verdict", List.of()));
     assertRefused("\"{\": an object does not end", config("{", "", List.of()));
     assertRefused(
-        "filter node_labels: not supported", config("{\"node_labels\":[\"x\"]}", "", List.of()));
+        "filter node_name: \"a/b/c\": wanted [CLUSTER/]NODE",
+        config("{\"node_name\":[\"a/b/c\"]}", "", List.of()));
     assertRefused(
         "field_mask: nothing: no such field of a flow", config("", "", List.of("nothing")));
   }

@@ -11,8 +11,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.FieldMask;
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowHeaders;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.MacAddress;
+import io.cilium4j.core.Node;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.datapath.flow.HttpAccess;
@@ -30,6 +33,7 @@ import io.cilium4j.datapath.observer.proto.Workload;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -55,6 +59,8 @@ class ObserverFlowsTest extends ObserverTests {
     assertEquals(3, answers.size());
     var first = answers.getFirst().getFlow();
     assertEquals("default/node1", first.getNodeName());
+    assertEquals("test", first.getEmitter().getName());
+    assertEquals("1", first.getEmitter().getVersion());
     assertEquals("tiefighter", first.getSource().getPodName());
     assertEquals(
         List.of("k8s:app=x", "k8s:io.cilium.k8s.policy.cluster=default", "k8s:org=empire"),
@@ -69,6 +75,8 @@ class ObserverFlowsTest extends ObserverTests {
     assertEquals("CiliumNetworkPolicy", rule.getKind());
     assertEquals("default", rule.getNamespace());
     assertEquals("rule1", rule.getName());
+    assertEquals(42, rule.getRevision());
+    assertEquals(List.of("told"), first.getPolicyLogList());
     assertTrue(rule.getLabelsList().contains("cilium4j:rule=spec.ingress[0]"));
     assertFalse(first.getIsReply().getValue());
     assertEquals(2, first.getPolicyMatchType());
@@ -187,7 +195,9 @@ class ObserverFlowsTest extends ObserverTests {
 
   @Test
   void getFlows_filterThatCannotBeCarriedOut_isRefusedByName() {
-    refused("filter node_labels: not supported", FlowFilter.newBuilder().addNodeLabels("x=y"));
+    refused(
+        "filter node_labels: label selector: \"a=b=c\": not understood",
+        FlowFilter.newBuilder().addNodeLabels("a=b=c"));
     refused(
         "filter source_fqdn: \"a b\": wanted a DNS name, with * for a part",
         FlowFilter.newBuilder().addSourceFqdn("a b"));
@@ -281,6 +291,65 @@ class ObserverFlowsTest extends ObserverTests {
             0,
             flags,
             Optional.of(new FlowTrace(point, life))));
+  }
+
+  @Test
+  void getFlows_nodeWithLabels_tellsThemAndIsFoundByThem() {
+    nodes.put("node1", new Node("node1", List.of(), List.of(), Map.of("zone", "b", "disk", "ssd")));
+    allowed("10.0.0.1", "10.0.0.2", 80);
+    while (!nodeLabelsOfFirst().equals(List.of("disk=ssd", "zone=b"))) {
+      Thread.onSpinWait(); // They are looked for once in a second.
+    }
+    assertEquals(List.of(80), ports(with(FlowFilter.newBuilder().addNodeLabels("zone in (a, b)"))));
+    assertEquals(List.of(), ports(with(FlowFilter.newBuilder().addNodeLabels("zone=a"))));
+  }
+
+  private List<String> nodeLabelsOfFirst() {
+    return ask(GetFlowsRequest.newBuilder().setFirst(true)).next().getFlow().getNodeLabelsList();
+  }
+
+  @Test
+  void getFlows_icmp_tellsStationsTypeAndCode() {
+    icmp(1, 3, 3);
+    icmp(58, 1, 4);
+    var answers = new ArrayList<GetFlowsResponse>();
+    ask(GetFlowsRequest.newBuilder().setFirst(true)).forEachRemaining(answers::add);
+    var first = answers.getFirst().getFlow();
+    assertEquals("ICMPv4 DestinationUnreachable(Port)", first.getSummary());
+    assertEquals(3, first.getL4().getICMPv4().getType());
+    assertEquals(3, first.getL4().getICMPv4().getCode());
+    assertEquals("02:00:00:00:00:01", first.getEthernet().getSource());
+    assertEquals("02:00:00:00:00:02", first.getEthernet().getDestination());
+    assertEquals(PROXY_PORT, first.getProxyPort());
+    var second = answers.get(1).getFlow();
+    assertEquals("ICMPv6 DestinationUnreachable(PortUnreachable)", second.getSummary());
+    assertEquals(4, second.getL4().getICMPv6().getCode());
+  }
+
+  private void icmp(int protocol, int type, int code) {
+    log.accept(
+        new Flow(
+            System.nanoTime(),
+            Verdict.ALLOWED,
+            Optional.empty(),
+            TrafficDirection.EGRESS,
+            0,
+            2,
+            2,
+            IpAddress.parse("10.0.0.1"),
+            IpAddress.parse("10.0.0.2"),
+            protocol,
+            0,
+            type,
+            0,
+            0,
+            0,
+            Optional.of(new FlowTrace(FlowTrace.Point.TO_PROXY, FlowTrace.Life.NEW)),
+            Optional.of(
+                new FlowHeaders(
+                    MacAddress.parse("02:00:00:00:00:01"),
+                    MacAddress.parse("02:00:00:00:00:02"),
+                    code))));
   }
 
   @Test

@@ -35,8 +35,14 @@ import io.cilium4j.datapath.observer.proto.peer.ChangeNotification;
 import io.cilium4j.datapath.observer.proto.peer.ChangeNotificationType;
 import io.cilium4j.datapath.observer.proto.peer.NotifyRequest;
 import io.grpc.CallOptions;
+import io.grpc.ClientCall;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
+import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.ClientCalls;
+import io.netty.channel.socket.nio.NioDomainSocketChannel;
+import java.net.UnixDomainSocketAddress;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -116,6 +122,38 @@ class ObserverServerTest extends ObserverTests {
     }
     assertEquals(sent, got + lost);
     assertTrue(lost > 0, "a ring of 15 cannot keep them");
+  }
+
+  @Test
+  void getFlows_readerThatStops_costsOthersNothing() {
+    ManagedChannel own =
+        NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(folder.resolve("hubble.sock")))
+            .channelType(NioDomainSocketChannel.class)
+            .eventLoopGroup(loop)
+            .usePlaintext()
+            .build();
+    allowed("10.0.0.1", "10.0.0.2", 1);
+    ClientCall<GetFlowsRequest, GetFlowsResponse> stopped =
+        own.newCall(Services.GET_FLOWS, CallOptions.DEFAULT);
+    stopped.start(new ClientCall.Listener<>() {}, new Metadata());
+    stopped.sendMessage(GetFlowsRequest.newBuilder().setFollow(true).build());
+    stopped.halfClose(); // It asks for no answer, and so nobody may send it more than fits.
+    Iterator<GetFlowsResponse> other =
+        ask(GetFlowsRequest.newBuilder().setFollow(true).setNumber(1));
+    assertEquals(1, other.next().getFlow().getL4().getTCP().getDestinationPort());
+    for (int i = 0; i < 500; i++) {
+      // As many as the ring keeps for who reads them in time.
+      for (int port = 2; port < 12; port++) {
+        allowed("10.0.0.1", "10.0.0.2", port);
+      }
+      for (int port = 2; port < 12; port++) {
+        GetFlowsResponse answer = other.next();
+        assertEquals(
+            port, answer.getFlow().getL4().getTCP().getDestinationPort(), answer::toString);
+      }
+    }
+    stopped.cancel("enough", null);
+    own.shutdownNow();
   }
 
   @Test

@@ -48,9 +48,23 @@ import org.junit.jupiter.api.io.TempDir;
 abstract class ObserverTests {
 
   static final int TCP = 6;
+  static final int PROXY_PORT = 10_080;
 
   static final RuleOrigin RULE =
-      new RuleOrigin(7, "CiliumNetworkPolicy/default/rule1", "spec.ingress[0]");
+      new RuleOrigin(7, "CiliumNetworkPolicy/default/rule1", "spec.ingress[0]", "told");
+
+  private static final FlowLog.Rules RULES =
+      new FlowLog.Rules() {
+        @Override
+        public Optional<RuleOrigin> origin(int cookie) {
+          return cookie == 7 ? Optional.of(RULE) : Optional.empty();
+        }
+
+        @Override
+        public long revision() {
+          return 42;
+        }
+      };
 
   static final Map<String, FlowParty> PARTIES =
       Map.of(
@@ -97,7 +111,7 @@ abstract class ObserverTests {
   void open() throws Exception {
     log =
         new FlowLog(
-            cookie -> cookie == 7 ? Optional.of(RULE) : Optional.empty(),
+            RULES,
             _ -> PolicyMatch.L3_L4,
             end ->
                 PARTIES.getOrDefault(
@@ -118,7 +132,8 @@ abstract class ObserverTests {
                 "test 1",
                 Instant.now(),
                 ObserverServer.DEFAULT_PORT,
-                false));
+                false,
+                PROXY_PORT));
     channel =
         NettyChannelBuilder.forAddress(address)
             .channelType(NioDomainSocketChannel.class)

@@ -139,10 +139,6 @@ final class Daemon implements AutoCloseable {
             agent, RestConfig.at(settings.path("socket-path").resolveSibling("cni.sock"))));
     // Last: whoever finds the socket finds an agent that works.
     parts.addFirst(RestServer.start(agent, RestConfig.at(settings.path("socket-path"))));
-    // Behind the API, which waits for nothing that only watches.
-    if (settings.isOn("enable-hubble")) {
-      parts.addFirst(HubbleServers.start(settings, agent));
-    }
     if (cni.isAny()) {
       parts.addFirst(CniKeeper.start(cni, agent.facts().stateFolder()));
     }
@@ -159,6 +155,10 @@ final class Daemon implements AutoCloseable {
         settings.text("instance"),
         agent.datapathDescription(),
         (System.nanoTime() - begin) / 1_000_000);
+    // Pods wait for nothing that only watches.
+    if (settings.isOn("enable-hubble")) {
+      parts.addFirst(HubbleServers.start(settings, agent));
+    }
   }
 
   /** The cluster that the options name, if they name one. */

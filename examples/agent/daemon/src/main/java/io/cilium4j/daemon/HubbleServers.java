@@ -57,7 +57,9 @@ final class HubbleServers implements AutoCloseable {
               "cilium4j " + Agent.version().orElse("dev"),
               agent.facts().startedAt(),
               address.map(InetSocketAddress::getPort).orElse(ObserverServer.DEFAULT_PORT),
-              tls.isPresent());
+              tls.isPresent(),
+              // All listeners have the same.
+              agent.listeners().ports().values().stream().findFirst().orElse(0));
       servers.parts.addFirst(() -> agent.flowLog().setServed(false));
       servers.listen(settings.path("hubble-socket-path"), config);
       if (address.isPresent()) {

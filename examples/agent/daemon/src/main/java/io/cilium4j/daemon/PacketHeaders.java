@@ -2,14 +2,15 @@
 package io.cilium4j.daemon;
 
 import io.cilium4j.core.Flow;
+import io.cilium4j.core.FlowHeaders;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Protocol;
 import java.nio.ByteBuffer;
 
 /**
- * The headers that a flow's packet had, as far as its report says: addresses, protocol, ports and
- * TCP flags. Events carry no bytes of packets, and clients of the binary monitor read addresses
- * from them. Whatever else a header has (Ethernet addresses, checksums) is zero.
+ * The headers that a flow's packet had, as far as its report says: addresses, protocol, ports, TCP
+ * flags, type and code of ICMP. Events carry no bytes of packets, and clients of the binary monitor
+ * read addresses from them. Whatever else a header has, such as checksums, is zero.
  */
 final class PacketHeaders {
   private static final int ETHERNET_BYTES = 14;
@@ -31,6 +32,8 @@ final class PacketHeaders {
     int transport = bytes(protocol);
     boolean isV4 = flow.source().isV4();
     var packet = ByteBuffer.allocate(ETHERNET_BYTES + (isV4 ? IPV4_BYTES : IPV6_BYTES) + transport);
+    flow.headers()
+        .ifPresent(each -> packet.put(each.destination().bytes()).put(each.source().bytes()));
     packet.position(ETHERNET_BYTES - Short.BYTES);
     packet.putShort((short) (isV4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6));
     if (isV4) {
@@ -68,7 +71,10 @@ final class PacketHeaders {
         packet.putShort((short) UDP_BYTES);
       }
       case SCTP -> putPorts(packet, flow);
-      case ICMP, ICMPV6 -> packet.put((byte) flow.destinationPort());
+      case ICMP, ICMPV6 ->
+          packet
+              .put((byte) flow.destinationPort())
+              .put(flow.headers().map(FlowHeaders::icmpCode).orElse(0).byteValue());
       default -> {
         // Nothing is known of it.
       }

@@ -63,6 +63,7 @@ class BinaryMonitorTest {
         event,
         flow,
         RuleOrigin.DEFAULT_DENY,
+        0,
         event == FlowEvent.VERDICT ? PolicyMatch.L3_L4 : PolicyMatch.NONE,
         NOBODY,
         NOBODY,

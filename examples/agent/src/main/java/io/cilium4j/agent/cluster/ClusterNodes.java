@@ -49,7 +49,11 @@ public final class ClusterNodes {
 
   /** Our own node. */
   public Node self() {
-    return new Node(self.name(), told().orElse(self.addresses()), self.podCidrs());
+    return new Node(
+        self.name(),
+        told().orElse(self.addresses()),
+        self.podCidrs(),
+        ciliumNodes.get(self.name()).map(Node::labels).orElse(self.labels()));
   }
 
   /** Our own addresses, where the source has them. */

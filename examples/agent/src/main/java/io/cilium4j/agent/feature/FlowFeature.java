@@ -6,6 +6,7 @@ import io.cilium4j.agent.config.Seam;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.PolicyMatch;
+import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.FlowSink;
 import io.cilium4j.core.spi.FlowSinkProvider;
@@ -14,6 +15,7 @@ import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.flow.FlowFollower;
 import io.cilium4j.datapath.flow.FlowLog;
 import java.util.Map;
+import java.util.Optional;
 
 /** What the datapath reports of packets: kept for a while, and handed to the sinks. */
 public final class FlowFeature implements Feature {
@@ -36,7 +38,7 @@ public final class FlowFeature implements Feature {
             context.config().store(), services.frontends(), context.thread("flow-names"));
     this.flows =
         new FlowLog(
-            cookie -> policy.rules().snapshot().origin(cookie),
+            new PresentRules(policy),
             flow -> match(flow, endpoints.table(), policy),
             new KnownParties(
                 identity.allocator().identities(),
@@ -54,6 +56,19 @@ public final class FlowFeature implements Feature {
           sink.accept(reported.flow());
         }
       });
+    }
+  }
+
+  /** The rules as they are at each question. */
+  private record PresentRules(PolicyFeature policy) implements FlowLog.Rules {
+    @Override
+    public Optional<RuleOrigin> origin(int cookie) {
+      return policy.rules().snapshot().origin(cookie);
+    }
+
+    @Override
+    public long revision() {
+      return policy.rules().snapshot().revision();
     }
   }
 

@@ -147,8 +147,9 @@ function row(each) {
     if (each.flow.drop_reason_desc) summary.textContent += ' · ' + each.flow.drop_reason_desc;
     const why = make('button', 'why');
     why.type = 'button';
+    why.dataset.number = each.number;
     why.setAttribute('aria-label', 'why: ' + each.from + ' to ' + each.to);
-    why.addEventListener('click', () => explain(each, why));
+    why.addEventListener('click', () => explain(each));
     verdict.append(why);
   }
   line.append(make('td', each.time), make('td', each.from), make('td', each.to),
@@ -159,13 +160,15 @@ function row(each) {
 function draw() {
   const wanted = filters();
   const found = flows.filter((each) => passes(each, wanted));
+  const focused = document.activeElement.dataset.number;
   $('flows').tBodies[0].replaceChildren(...found.slice(-SHOWN).reverse().map(row));
+  if (focused) focusWhy(focused);
   $('count').textContent = Math.min(SHOWN, found.length) + ' of ' + found.length + ' flows' +
     (lost ? ', ' + lost + ' not seen' : '');
   drawMap(found);
 }
 
-async function explain(each, button) {
+async function explain(each) {
   let text;
   try {
     text = (await ask('api/why?flow=' + each.number)).why;
@@ -176,7 +179,13 @@ async function explain(each, button) {
   $('why-text').textContent = text;
   $('why').hidden = false;
   $('why-text').focus();
-  $('why-close').onclick = () => { $('why').hidden = true; button.focus(); };
+  $('why-close').onclick = () => { $('why').hidden = true; focusWhy(each.number); };
+}
+
+/** Rows are made anew as flows come; who works with the keyboard stays where they are. */
+function focusWhy(number) {
+  const button = document.querySelector('button[data-number="' + number + '"]');
+  if (button) button.focus({ preventScroll: true });
 }
 
 // ---- the map
@@ -231,13 +240,17 @@ function drawMap(found) {
   const y = (names, name) => 10 + (names.indexOf(name) + 0.5) * (height - 20) / names.length;
   const picture = svg('svg', { viewBox: '0 0 ' + width + ' ' + height, width: '100%', role: 'img',
     'aria-label': all.map((each) => each.from + ' to ' + each.to + ': ' + each.text).join('; ') });
+  const begun = new Map(); // how many labels stand where an edge begins
   all.forEach((each) => {
     const kind = each.isBad ? 'bad' : '';
+    const beginning = JSON.stringify([each.from, each.isBad]);
+    const before = begun.get(beginning) || 0;
+    begun.set(beginning, before + 1);
     const from = y(left, each.from) + (each.isBad ? 6 : -6);
     const to = y(right, each.to) + (each.isBad ? 6 : -6);
     picture.append(svg('path', { class: kind, d: 'M230 ' + from + ' C430 ' + from + ' 570 ' + to + ' 770 ' + to }));
     // Near its own beginning, where the edges of others are apart.
-    const label = svg('text', { class: 'edge ' + kind, x: 244, y: from + (each.isBad ? 13 : -4) }, short(each.text, 56));
+    const label = svg('text', { class: 'edge ' + kind, x: 244 + 150 * before, y: from + (each.isBad ? 13 : -4) }, short(each.text, before ? 24 : 56));
     label.append(svg('title', {}, each.text));
     picture.append(label);
   });

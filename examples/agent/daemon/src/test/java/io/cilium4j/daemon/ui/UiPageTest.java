@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.core.DropReason;
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.FlowTrace.Life;
@@ -28,6 +29,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -85,8 +87,12 @@ class UiPageTest {
         trace);
   }
 
-  /** The page as it stands after its scripts have run. */
-  private String page(String query) throws Exception {
+  /** What is done with the page at its address. */
+  private interface Visit {
+    void to(String url) throws Exception;
+  }
+
+  private void serve(String query, Visit visit) throws Exception {
     int port;
     try (var free = new ServerSocket(0)) {
       port = free.getLocalPort();
@@ -105,22 +111,49 @@ class UiPageTest {
             log, new AgentNotes(), Map::of, "n1", "default", "", Instant.now(), 4244, false);
     try (var access = UiAccess.open(address, link);
         var _ = UiServer.start(address, access, agent, config)) {
-      String url = Files.readString(link).strip().replace("/#", "/" + query + "#");
-      Process browser =
-          new ProcessBuilder(
-                  BROWSER.toString(),
-                  "--no-sandbox",
-                  "--disable-gpu",
-                  "--user-data-dir=" + folder.resolve("profile"),
-                  "--virtual-time-budget=60000",
-                  "--dump-dom",
-                  url)
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .start();
-      String page = new String(browser.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      assertEquals(0, browser.waitFor());
-      return page;
+      visit.to(Files.readString(link).strip().replace("/#", "/" + query + "#"));
     }
+  }
+
+  /** The page in a browser of which a person has the keyboard. */
+  private void visit(String query, Person person) throws Exception {
+    serve(
+        query,
+        url -> {
+          try (var browser = new Browser(BROWSER, folder, 1200, 900)) {
+            browser.open(url);
+            browser.await("document.readyState == 'complete' && flows.length == " + log.reported());
+            person.use(browser);
+          }
+        });
+  }
+
+  /** What somebody does with the page. */
+  private interface Person {
+    void use(Browser browser) throws Exception;
+  }
+
+  /** The page as it stands after its scripts have run. */
+  private String page(String query) throws Exception {
+    var pages = new ArrayList<String>();
+    serve(
+        query,
+        url -> {
+          Process browser =
+              new ProcessBuilder(
+                      BROWSER.toString(),
+                      "--no-sandbox",
+                      "--disable-gpu",
+                      "--user-data-dir=" + folder.resolve("profile"),
+                      "--virtual-time-budget=60000",
+                      "--dump-dom",
+                      url)
+                  .redirectError(ProcessBuilder.Redirect.DISCARD)
+                  .start();
+          pages.add(new String(browser.getInputStream().readAllBytes(), StandardCharsets.UTF_8));
+          assertEquals(0, browser.waitFor());
+        });
+    return pages.getFirst();
   }
 
   @Test
@@ -147,5 +180,135 @@ class UiPageTest {
     assertTrue(all.contains("500 of 10000 flows"), all.replaceAll("(?s)<tbody>.*", ""));
     String some = page("?port=443");
     assertTrue(some.contains("500 of 1000 flows"), some.replaceAll("(?s)<tbody>.*", ""));
+  }
+
+  private void deny(int port) {
+    Flow flow = flow(port, 0, Optional.empty());
+    log.accept(
+        new Flow(
+            flow.timeNanos(),
+            Verdict.DENIED,
+            Optional.of(DropReason.POLICY_DENIED),
+            TrafficDirection.INGRESS,
+            1,
+            1001,
+            1001,
+            flow.source(),
+            flow.destination(),
+            6,
+            40_000,
+            port,
+            0,
+            0,
+            2,
+            Optional.empty()));
+  }
+
+  /** Goes from control to control until one is reached for which the expression is true. */
+  private static void tabTo(Browser browser, String expression) throws Exception {
+    for (int i = 0; i < 30; i++) {
+      browser.press("Tab");
+      if (browser.read(expression).equals("true")) {
+        return;
+      }
+    }
+    throw new AssertionError("the keyboard does not reach " + expression);
+  }
+
+  @Test
+  void page_keyboardAlone_filtersAsksWhyAndComesBack() throws Exception {
+    deny(443);
+    log.accept(flow(80, 0, Optional.of(new FlowTrace(Point.TO_ENDPOINT, Life.NEW))));
+    visit(
+        "",
+        browser -> {
+          tabTo(browser, "document.activeElement.name == 'port'");
+          for (String digit : List.of("4", "4", "3")) {
+            browser.press(digit);
+          }
+          browser.await("location.search == '?port=443'");
+          browser.await("document.querySelectorAll('#flows tbody tr').length == 2");
+          tabTo(browser, "document.activeElement.textContent == 'why'");
+          // What comes meanwhile takes the control away from nobody.
+          deny(443);
+          browser.await("document.querySelectorAll('#flows tbody tr').length == 4");
+          assertEquals("why", browser.read("document.activeElement.textContent"));
+          browser.press("Enter");
+          browser.await("document.activeElement.id == 'why-text'");
+          browser.press("Tab");
+          assertEquals("why-close", browser.read("document.activeElement.id"));
+          browser.press("Enter");
+          browser.await("document.getElementById('why').hidden");
+          assertEquals("why", browser.read("document.activeElement.textContent"));
+          tabTo(browser, "document.activeElement.tagName == 'SUMMARY'");
+          browser.press("Enter");
+          browser.await("document.getElementById('endpoints').open");
+        });
+  }
+
+  /** How much a text stands out, as WCAG counts: the least of everything that has a text. */
+  private static final String CONTRAST =
+      """
+      (() => {
+        const parts = (text) => text.match(/[\\d.]+/g).map(Number);
+        const light = (text) => {
+          const [r, g, b] = parts(text).slice(0, 3)
+            .map((each) => each / 255)
+            .map((each) => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const behind = (element) => {
+          for (let at = element; at; at = at.parentElement) {
+            const back = getComputedStyle(at).backgroundColor;
+            if (parts(back)[3] !== 0) return back;
+          }
+          return 'rgb(255, 255, 255)';
+        };
+        let least = 21;
+        for (const each of document.querySelectorAll('body, td, th, button, input, select, h1, h2, summary')) {
+          if (each.checkVisibility() === false) continue;
+          const a = light(getComputedStyle(each).color);
+          const b = light(behind(each));
+          least = Math.min(least, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05));
+        }
+        return least;
+      })()
+      """;
+
+  @Test
+  void page_lightAndDark_standsOutInBoth() throws Exception {
+    deny(443);
+    log.accept(flow(80, 0, Optional.of(new FlowTrace(Point.TO_ENDPOINT, Life.NEW))));
+    visit(
+        "",
+        browser -> {
+          browser.prefer("light");
+          String light = browser.read("getComputedStyle(document.body).backgroundColor");
+          assertTrue(Double.parseDouble(browser.read(CONTRAST)) >= 4.5, "light");
+          browser.prefer("dark");
+          browser.await("getComputedStyle(document.body).backgroundColor != '" + light + "'");
+          double contrast = Double.parseDouble(browser.read(CONTRAST));
+          assertTrue(contrast >= 4.5, () -> "dark: " + contrast);
+        });
+  }
+
+  @Test
+  void page_tenThousandFlows_areScrolledAndDrawnSoon() throws Exception {
+    for (int i = 0; i < FLOWS; i++) {
+      log.accept(flow(i % 1_000, 0, Optional.of(new FlowTrace(Point.TO_ENDPOINT, Life.NEW))));
+    }
+    visit(
+        "",
+        browser -> {
+          tabTo(browser, "document.activeElement.className == 'scroll'");
+          browser.press("PageDown");
+          browser.await("document.querySelector('.scroll').scrollTop > 0");
+          String paint = browser.read("performance.getEntriesByName('first-paint')[0].startTime");
+          String drawn =
+              browser.read(
+                  "(() => { const begin = performance.now(); draw(); return performance.now() - begin })()");
+          System.out.printf("page: first paint after %s ms, drawn in %s ms%n", paint, drawn);
+          assertTrue(Double.parseDouble(drawn) < 2_000, drawn);
+        });
   }
 }
