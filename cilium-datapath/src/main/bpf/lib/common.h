@@ -46,6 +46,8 @@ const volatile __be16 cfg_tunnel_port = 0;
 const volatile __u32 cfg_proxy_device = 0;
 /* Ethernet address of the device inside. */
 const volatile __u8 cfg_proxy_mac[ETH_ALEN] = {};
+/* Number of the node's own endpoint, 0 where nobody restricts the node (no host firewall). */
+const volatile __u32 cfg_host_endpoint = 0;
 /* Whether a pod that asks a service which cannot serve is told so. */
 const volatile bool cfg_refuse = true;
 /* Report every packet that passes. */

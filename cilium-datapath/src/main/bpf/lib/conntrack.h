@@ -64,6 +64,8 @@ struct ct_side {
 #define CT_LOOPBACK 0x1000 /* through a service back to its own client */
 #define CT_PROXY_INGRESS 0x2000 /* to the proxy by who was asked, not by who began */
 
+#define CT_FORWARDED 0x4000 /* one end has the node's address, but the node only passes on: see forward() */
+
 /* What both entries of such a flow are to know. */
 #define CT_LIFE (CT_REPLIED | CT_FIN_LOW | CT_FIN_HIGH | CT_CLOSING)
 

@@ -172,8 +172,10 @@ static __always_inline void begin_flow(struct scratch *s, const struct packet *p
 		flags |= CT_NO_SYN;
 	flags |= origin == FROM_PROXY ? CT_PROXY : proxy_flags(s);
 	/* What the stack translated, it must translate back. */
-	if (origin == FROM_NODE && source->policy)
+	if (origin == FROM_NODE && source->endpoint)
 		flags |= CT_VIA_STACK;
+	if (cfg_host_endpoint && s->forwarded)
+		flags |= CT_FORWARDED;
 	__builtin_memset(fresh, 0, sizeof(*fresh));
 	fresh->flags = flags;
 	describe_sender(s, sender, origin);
@@ -303,6 +305,21 @@ static __always_inline __u32 l4_of_answer(const struct packet *p)
 	return p->icmp_kind == ICMP_ANSWER ? pack_l4(0, p->protocol, p->icmp_type) : l4_of(p, FORWARD);
 }
 
+/* A flow that the node passes on under its own address is not the node's, whichever end sends. */
+static __always_inline void forgive_host(struct scratch *s, enum known known, __u32 origin)
+{
+	if (known != LIVE || !(s->fresh.flags & CT_FORWARDED))
+		return;
+	if (origin == FROM_NODE && !s->forwarded && s->party[SOURCE].identity == IDENTITY_HOST) {
+		s->fresh.flags &= ~CT_FORWARDED;
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		if (!s->party[i].endpoint)
+			s->party[i].policy = 0;
+	}
+}
+
 /* Steps 4 and 5: the packet's parties are known. 0, or the reason of a drop, or DECIDE_AGAIN. */
 static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u32 origin)
 {
@@ -321,6 +338,8 @@ static __always_inline int decide_flow(struct scratch *s, struct packet *p, __u3
 		s->no_entry = false;
 		known = load_flow(s);
 	}
+	if (cfg_host_endpoint)
+		forgive_host(s, known, origin);
 	sender = key->sender & 1;
 	original = ct_began_at(&s->fresh, sender);
 	question = question_of(&s->fresh, p, original, &known);

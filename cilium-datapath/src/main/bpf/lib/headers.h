@@ -96,13 +96,13 @@ static __always_inline bool is_tag(__be16 protocol)
 	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD);
 }
 
-/* Fills p, which must be zero, but for the ports of a later fragment. 0, or the reason of a drop. */
-static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
+/* Fills p, which must be zero, but for the ports of a later fragment, whatever tag the frame had. 0, or the reason
+ * of a drop.
+ */
+static __always_inline int parse_untagged(struct __sk_buff *skb, struct packet *p)
 {
 	int reason;
 
-	if (skb->vlan_present)
-		return DROP_VLAN_FILTERED;
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		reason = parse_ipv4(skb, p, ETH_HLEN, SENT);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
@@ -114,4 +114,10 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
 	if (reason || p->fragment == FRAGMENT_LATER)
 		return reason;
 	return parse_l4(skb, p, WHOLE_TCP);
+}
+
+/* The same of a frame that may have no tag. */
+static __always_inline int parse_packet(struct __sk_buff *skb, struct packet *p)
+{
+	return skb->vlan_present ? DROP_VLAN_FILTERED : parse_untagged(skb, p);
 }

@@ -11,7 +11,15 @@
 #include "overlay.h"
 
 /* What a packet came from. */
-enum origin { FROM_POD, FROM_NODE, FROM_OVERLAY, FROM_PROXY };
+enum origin {
+	FROM_POD,
+	FROM_NODE,
+	FROM_OVERLAY,
+	FROM_PROXY,
+	/* What the node itself is sent and sends, at the devices that lead out of it: with a host firewall. */
+	FROM_NETWORK,
+	TO_NETWORK,
+};
 
 /* The device of a local endpoint, for whom things are counted; 0 for everybody else. */
 static __always_inline __u32 device_of(const struct party *party)
@@ -52,6 +60,15 @@ static __always_inline bool fill_party(struct party *party, const struct endpoin
 	return true;
 }
 
+/* Makes a party the node itself, if it is restricted. It is an endpoint with a policy alone: number and device stay
+ * those of the stack.
+ */
+static __always_inline void become_host(struct party *party, __u64 epoch)
+{
+	if (cfg_host_endpoint && fill_party(party, endpoint_of_device(PLACE_STACK), epoch))
+		party->endpoint = 0;
+}
+
 /* Fills one party by its address in a packet: a local endpoint, or what is behind the stack. */
 __noinline int find_party(__u32 end, __u32 which)
 {
@@ -71,10 +88,13 @@ __noinline int find_party(__u32 end, __u32 which)
 		return 0;
 	if (end ? ends_at_node(address, p->family) : p->family == 6 && is_link_local6(address)) {
 		party->identity = IDENTITY_HOST;
+		become_host(party, s->epoch);
 		return 0;
 	}
 	found = find_destination(address, p->family, s->epoch);
 	party->identity = found.identity;
+	if (cfg_host_endpoint && found.identity == IDENTITY_HOST)
+		become_host(party, s->epoch);
 	if (cfg_tunnel_device && found.node)
 		place_on_node(party, found.node);
 	return 0;
@@ -155,7 +175,7 @@ static __always_inline void begin_trace(struct scratch *s, __u32 origin)
 {
 	__builtin_memset(&s->trace, 0, sizeof(s->trace));
 	s->redirected = 0;
-	s->trace.direction = origin == FROM_POD ? POLICY_EGRESS : POLICY_INGRESS;
+	s->trace.direction = origin == FROM_POD || origin == TO_NETWORK ? POLICY_EGRESS : POLICY_INGRESS;
 }
 
 /* The same of a packet of which only the device is known. Verified once: see scratch.h. */
@@ -193,7 +213,7 @@ static __always_inline int check_place(const struct scratch *s, __u32 origin)
 	const struct packet *p = &s->packet[THIS_PACKET];
 	const struct party *destination = &s->party[DESTINATION];
 
-	if (destination->policy)
+	if (destination->endpoint || origin >= FROM_NETWORK)
 		return 0;
 	if (origin == FROM_NODE)
 		return destination->ifindex == PLACE_OVERLAY ? 0 : DROP_NO_LOCAL_ENDPOINT;
@@ -212,6 +232,19 @@ static __always_inline bool is_to_itself(const struct scratch *s)
 	return is_loop_address(&p->destination, p->family);
 }
 
+/* What no socket of the node sends has the node's address for its source because the stack translated it: whoever
+ * sent it, it was not the node.
+ */
+static __always_inline void forward(struct scratch *s)
+{
+	struct party *sender = &s->party[SOURCE];
+
+	if (sender->identity != IDENTITY_HOST)
+		return;
+	s->forwarded = true;
+	sender->policy = 0;
+}
+
 /* Fills both parties of the packet on its way. 0, or the reason of a drop. */
 __noinline int identify(struct __sk_buff *skb, __u32 origin)
 {
@@ -221,6 +254,7 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 	if (!s)
 		return DROP_SCRATCH_MISSING;
 	begin_trace(s, origin);
+	s->forwarded = false;
 	if (origin == FROM_POD) {
 		reason = find_sender(skb, s);
 		if (reason == DROP_UNKNOWN_SENDER)
@@ -238,6 +272,8 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 		 * policy is asked about the new one. The proxy's packets have the addresses of the flow's ends.
 		 */
 		find_party(SOURCE, THIS_PACKET);
+		if (cfg_host_endpoint && origin == FROM_NODE && !skb->sk)
+			forward(s);
 #ifdef MEETS_TRANSLATED /* Else whoever has the node's address is the node. */
 		if (origin == FROM_NODE && !skb->sk && s->party[SOURCE].identity == IDENTITY_HOST)
 			find_first_sender(skb);
@@ -247,7 +283,7 @@ __noinline int identify(struct __sk_buff *skb, __u32 origin)
 		if (stays_on_link(&s->packet[THIS_PACKET], origin))
 			return DROP_FORBIDDEN_ICMPV6;
 		if (is_loop_address(&s->packet[THIS_PACKET].source, s->packet[THIS_PACKET].family) ||
-		    (origin == FROM_NODE && came_by_no_tunnel(&s->party[SOURCE])))
+		    (origin != FROM_PROXY && came_by_no_tunnel(&s->party[SOURCE])))
 			return DROP_INVALID_SOURCE_IP;
 	}
 	if (origin == FROM_POD && is_to_itself(s))

@@ -105,6 +105,7 @@ struct scratch {
 	__u32 has_affinity; /* the client is to keep the backend */
 	struct ip_addr becomes[2]; /* what takes the place of the packet's ends */
 	struct refusal refusal;
+	__u32 forwarded;    /* its source is the node's address, but the node only passes it on */
 	__u32 loops;        /* the backend is the client itself, which is loop_address for it */
 };
 

@@ -21,6 +21,12 @@ static __always_inline int refusal(policy_match match)
 #define REPORT_PASSED 1
 #define REPORT_NOTHING 0
 
+/* The number under which who has a policy is reported. */
+static __always_inline __u32 number_of(const struct party *subject)
+{
+	return cfg_host_endpoint && !subject->endpoint ? cfg_host_endpoint : subject->endpoint;
+}
+
 /* One endpoint's word; 0 or the reason of a drop. */
 static __always_inline int ask(struct scratch *s, __u32 end, __u8 direction, __u32 l4, __u32 report)
 {
@@ -37,7 +43,7 @@ static __always_inline int ask(struct scratch *s, __u32 end, __u8 direction, __u
 	reason = refusal(match);
 	audited = reason && subject->flags & ENDPOINT_AUDITED;
 	s->trace.direction = direction;
-	s->trace.endpoint = subject->endpoint;
+	s->trace.endpoint = number_of(subject);
 	s->trace.cookie = match_cookie(match);
 	redirected = !reason && (match & MATCH_HOW) == MATCH_REDIRECT;
 	s->trace.verdict = audited      ? POLICY_VERDICT_AUDITED
@@ -97,7 +103,7 @@ static __always_inline int ask_orphan(struct scratch *s, __u32 end, __u8 directi
 
 	if (depends_on_ports(subject, direction, p->family, p->fragment_protocol)) {
 		s->trace.direction = direction;
-		s->trace.endpoint = subject->endpoint;
+		s->trace.endpoint = number_of(subject);
 		return DROP_FRAGMENT_NOT_FOUND;
 	}
 	return ask(s, end, direction, pack_l4(0, p->fragment_protocol, 0), REPORT_NOTHING)

@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param name the pod's name
  * @param labels the identity-relevant labels, canonical from the source on
  * @param identity the number of those labels; 0 while it has none
- * @param addresses its addresses, at most one of a family
+ * @param addresses its addresses, at most one of a family; none of the node itself
  * @param device how it is joined to the node
  * @param namedPorts the container ports that have a name
  * @param state where it stands in its life
@@ -32,6 +32,9 @@ public record Endpoint(
   /** Largest endpoint id: it is 16 bits wide in every map and event. */
   public static final int MAX_ID = 65535;
 
+  /** The number of the node itself, where it is one of its endpoints: with a host firewall. */
+  public static final int HOST_ID = MAX_ID;
+
   /**
    * A container port that policies can name.
    *
@@ -45,7 +48,7 @@ public record Endpoint(
       throw new IllegalArgumentException("endpoint id " + id + ": wanted 1 to " + MAX_ID);
     }
     addresses = List.copyOf(addresses);
-    if (addresses.isEmpty()
+    if (addresses.isEmpty() != device.isNone()
         || addresses.stream().map(IpAddress::family).distinct().count() != addresses.size()) {
       throw new IllegalArgumentException(
           "endpoint "
@@ -55,6 +58,29 @@ public record Endpoint(
               + ": wanted one a family, at least one");
     }
     namedPorts = Map.copyOf(namedPorts);
+  }
+
+  /**
+   * The node itself. All addresses of the node are its own, whichever there are.
+   *
+   * @param labels {@code reserved:host} among them
+   */
+  public static Endpoint ofHost(Labels labels) {
+    return new Endpoint(
+        HOST_ID,
+        "",
+        "",
+        labels,
+        ReservedIdentity.HOST.id(),
+        List.of(),
+        EndpointInterface.NONE,
+        Map.of(),
+        EndpointState.READY);
+  }
+
+  /** Whether it is the node itself. */
+  public boolean isHost() {
+    return device.isNone();
   }
 
   /** Its address of this family. */

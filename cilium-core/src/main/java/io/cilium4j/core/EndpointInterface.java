@@ -16,7 +16,22 @@ public record EndpointInterface(
   /** Longest name that the kernel takes, in characters (IFNAMSIZ - 1). */
   public static final int MAX_NAME_CHARS = 15;
 
+  /** That of who needs none to be reached: the node itself. */
+  public static final EndpointInterface NONE =
+      new EndpointInterface("", 0, MacAddress.NONE, MacAddress.NONE, "");
+
   public EndpointInterface {
+    if (hostIfindex != 0 || !hostName.isEmpty()) {
+      requireDevice(hostName, hostIfindex);
+    }
+  }
+
+  /** Whether it stands for no device. */
+  public boolean isNone() {
+    return hostIfindex == 0;
+  }
+
+  private static void requireDevice(String hostName, int hostIfindex) {
     if (hostName.isEmpty() || hostName.length() > MAX_NAME_CHARS) {
       throw new IllegalArgumentException(
           "device name \"" + hostName + "\": wanted 1 to " + MAX_NAME_CHARS + " characters");

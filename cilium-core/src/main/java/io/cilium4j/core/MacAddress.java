@@ -10,6 +10,9 @@ import java.util.HexFormat;
  */
 public record MacAddress(long bits) {
 
+  /** What stands where there is no device. */
+  public static final MacAddress NONE = new MacAddress(0);
+
   private static final HexFormat TEXT = HexFormat.ofDelimiter(":");
 
   public MacAddress {

@@ -46,6 +46,24 @@ public final class NodeLabels {
     return of(ReservedIdentity.HOST, labels);
   }
 
+  /**
+   * What a policy for nodes selects this node by: its labels in Kubernetes as those of any object
+   * of it, whether policies can name nodes as peers or not.
+   */
+  public Labels ofHostEndpoint(Map<String, String> labels) {
+    List<Label> all = new ArrayList<>();
+    labels.entrySet().stream()
+        .sorted(Map.Entry.comparingByKey())
+        .map(each -> new Label(LabelSource.NODE, each.getKey(), each.getValue()))
+        .limit(MAX_LABELS)
+        .forEach(all::add);
+    List<Label> counting =
+        filter.orElse(LabelFilter.OF_NODES).relevant(Labels.of(all)).stream()
+            .map(each -> new Label(LabelSource.K8S, each.key(), each.value()))
+            .toList();
+    return Labels.of(counting).with(ReservedIdentity.HOST.identity().labels().sorted());
+  }
+
   private Labels of(ReservedIdentity reserved, Map<String, String> labels) {
     Labels own = reserved.identity().labels();
     if (filter.isEmpty()) {

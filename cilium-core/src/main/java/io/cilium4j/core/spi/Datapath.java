@@ -111,7 +111,12 @@ public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
     LEAVES_BY_NODE_STACK,
 
     /** The node's own processes reach services, and not only pods. */
-    SERVES_NODE_PROCESSES
+    SERVES_NODE_PROCESSES,
+
+    /**
+     * The node itself can be restricted, by the row of an endpoint ({@code enable-host-firewall}).
+     */
+    RESTRICTS_NODE
   }
 
   /**

@@ -65,6 +65,8 @@ public interface DatapathProvider {
    *     does; empty to find the root
    * @param noBackendResponse what becomes of packets to services that cannot serve
    * @param tracing which of the packets that pass are reported
+   * @param hostFirewall whether the node itself is restricted, by the row of {@link
+   *     io.cilium4j.core.Endpoint#HOST_ID}
    */
   record Config(
       String instance,
@@ -78,7 +80,8 @@ public interface DatapathProvider {
       ProxyListeners listeners,
       Optional<Path> cgroupRoot,
       NoBackendResponse noBackendResponse,
-      Tracing tracing) {
+      Tracing tracing,
+      boolean hostFirewall) {
 
     /** The instance name of an agent that was given none. */
     public static final String DEFAULT_INSTANCE = "cilium4j";
@@ -100,7 +103,7 @@ public interface DatapathProvider {
      * Begins with what has to be said. Of the rest each has a default: no address of the node,
      * cluster 0, {@link Limits#DEFAULT}, devices that are found, no check of prefixes, {@link
      * Routing#NETWORK}, no proxy, the root of the control groups, {@link NoBackendResponse#REJECT},
-     * {@link Tracing#CHANGES}.
+     * {@link Tracing#CHANGES}, no host firewall.
      */
     public static Builder builder(String instance, Path runFolder) {
       return new Builder(instance, runFolder);
@@ -120,6 +123,7 @@ public interface DatapathProvider {
       private Optional<Path> cgroupRoot = Optional.empty();
       private NoBackendResponse noBackendResponse = NoBackendResponse.REJECT;
       private Tracing tracing = Tracing.CHANGES;
+      private boolean hostFirewall;
 
       private Builder(String instance, Path runFolder) {
         this.instance = instance;
@@ -180,6 +184,11 @@ public interface DatapathProvider {
         return this;
       }
 
+      public Builder hostFirewall(boolean value) {
+        hostFirewall = value;
+        return this;
+      }
+
       /**
        * Makes it.
        *
@@ -198,7 +207,8 @@ public interface DatapathProvider {
             listeners,
             cgroupRoot,
             noBackendResponse,
-            tracing);
+            tracing,
+            hostFirewall);
       }
     }
   }

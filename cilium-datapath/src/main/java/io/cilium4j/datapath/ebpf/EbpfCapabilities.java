@@ -10,11 +10,14 @@ final class EbpfCapabilities {
   private EbpfCapabilities() {}
 
   /** All of it, but that the node's processes need programs of their own, which may be missing. */
-  static Set<Capability> with(SocketPrograms sockets) {
+  static Set<Capability> with(SocketPrograms sockets, boolean hostFirewall) {
     Set<Capability> able =
         EnumSet.of(Capability.BYPASSES_NODE_STACK, Capability.LEAVES_BY_NODE_STACK);
     if (sockets.areUsable()) {
       able.add(Capability.SERVES_NODE_PROCESSES);
+    }
+    if (hostFirewall) {
+      able.add(Capability.RESTRICTS_NODE);
     }
     return able;
   }

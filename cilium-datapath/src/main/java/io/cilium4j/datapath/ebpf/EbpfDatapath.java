@@ -115,8 +115,6 @@ final class EbpfDatapath implements Datapath {
     this.pins = Pins.open(names);
     boolean hasLinks = Probes.of(Feature.TCX_LINK).isSupported();
     this.hooks = hasLinks ? Hooks.tcx(pins.links()) : Hooks.Clsact.ofPods();
-    Hooks networkHooks =
-        hasLinks ? Hooks.tcx(pins.networkLinks()) : Hooks.Clsact.ofNetwork(config.instance());
     this.node = Netlink.open();
     this.places = openPlaces(isFirst);
     this.programs = load(isFirst, recording);
@@ -135,9 +133,7 @@ final class EbpfDatapath implements Datapath {
       acceptNodePackets();
       nodeDevices.up();
       this.routes = new PodRoutes(nodeDevices);
-      this.networkDevices =
-          new NetworkDevices(
-              networkHooks, programs.at(Entry.FROM_NETDEV), config.devices(), this::isOurs);
+      this.networkDevices = NetworkHooks.devices(config, pins, programs, this::isOurs);
       this.prefilter = new Prefilter(pins, config.devices(), this::isOurs);
       this.pods =
           new PodDevices(
@@ -399,6 +395,9 @@ final class EbpfDatapath implements Datapath {
       mender.detached(net.name());
     }
     networkDevices.mend().forEach(mender::detached);
+    if (config.hostFirewall()) {
+      mender.attempt("host firewall", networkDevices::requireAll);
+    }
     prefilter.mend(mender);
   }
 
@@ -409,7 +408,7 @@ final class EbpfDatapath implements Datapath {
 
   @Override
   public Set<Capability> capabilities() {
-    return EbpfCapabilities.with(sockets);
+    return EbpfCapabilities.with(sockets, config.hostFirewall());
   }
 
   @Override

@@ -11,8 +11,8 @@ import java.nio.file.Path;
 import java.util.function.BiFunction;
 
 /**
- * Where a program hangs on a device: on the way in. Both kinds survive the process, and both can be
- * given a newer program without a packet passing in between.
+ * Where a program hangs on a device. Both kinds survive the process, and both can be given a newer
+ * program without a packet passing in between.
  */
 sealed interface Hooks {
 
@@ -46,10 +46,13 @@ sealed interface Hooks {
 
   /** Links at the way in, behind programs of others; kernel 6.6 and newer. */
   static Hooks tcx(BpfFs links) {
+    return tcx(links, Direction.INGRESS);
+  }
+
+  /** The same at either way. */
+  static Hooks tcx(BpfFs links, Direction direction) {
     return new Links(
-        links,
-        (program, ifindex) -> BpfLink.attachTcx(program, ifindex, Direction.INGRESS),
-        "tcx links");
+        links, (program, ifindex) -> BpfLink.attachTcx(program, ifindex, direction), "tcx links");
   }
 
   /** Links before the kernel has made a packet of what came in, one program a device. */
@@ -126,33 +129,34 @@ sealed interface Hooks {
   }
 
   /** Filters of the clsact qdisc, in a slot of our own; they live and go with the device. */
-  record Clsact(TcFilter.Slot slot) implements Hooks {
+  record Clsact(TcFilter.Slot slot, Direction direction) implements Hooks {
 
     /** At which nobody else of this field attaches. */
     private static final int PRIORITY = 4;
 
     /** Where a pod's device has its program. */
     static Clsact ofPods() {
-      return new Clsact(new TcFilter.Slot(PRIORITY, 0xc4));
+      return new Clsact(new TcFilter.Slot(PRIORITY, 0xc4), Direction.INGRESS);
     }
 
     /** Where a device that several instances share has that of one; above those of pods. */
-    static Clsact ofNetwork(String instance) {
+    static Clsact ofNetwork(String instance, Direction direction) {
       return new Clsact(
-          new TcFilter.Slot(PRIORITY, 0x4000_0000 | (instance.hashCode() & 0x3fff_ffff)));
+          new TcFilter.Slot(PRIORITY, 0x4000_0000 | (instance.hashCode() & 0x3fff_ffff)),
+          direction);
     }
 
     @Override
     public void attach(BpfProgram program, int ifindex, String deviceName) {
-      TcFilter.find(ifindex, Direction.INGRESS, slot)
+      TcFilter.find(ifindex, direction, slot)
           .ifPresentOrElse(
               filter -> filter.replace(program),
-              () -> TcFilter.attach(program, ifindex, Direction.INGRESS, slot));
+              () -> TcFilter.attach(program, ifindex, direction, slot));
     }
 
     @Override
     public boolean isAttached(int ifindex, String deviceName) {
-      return TcFilter.find(ifindex, Direction.INGRESS, slot).isPresent();
+      return TcFilter.find(ifindex, direction, slot).isPresent();
     }
 
     @Override
@@ -161,7 +165,7 @@ sealed interface Hooks {
         return; // It was about to be made.
       }
       try {
-        TcFilter.find(ifindex, Direction.INGRESS, slot).ifPresent(TcFilter::detach);
+        TcFilter.find(ifindex, direction, slot).ifPresent(TcFilter::detach);
       } catch (BpfException e) {
         if (!e.errnoName().equals("ENODEV")) {
           throw e;

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,8 +26,16 @@ final class NetworkDevices {
 
   private static final Logger LOG = LoggerFactory.getLogger(NetworkDevices.class);
 
-  private final Hooks hooks;
-  private final BpfProgram program;
+  /**
+   * One program of each device.
+   *
+   * @param ofEthernet for devices whose packets have an Ethernet header
+   * @param ofOthers for the others; null where there is none, which counts as refused
+   */
+  record Hook(Hooks hooks, BpfProgram ofEthernet, @Nullable BpfProgram ofOthers) {}
+
+  private final List<Hook> hooks;
+  private final List<Hooks> former;
   private final List<String> names;
   private final Predicate<Link> isOurs;
 
@@ -39,12 +48,13 @@ final class NetworkDevices {
   private NodeNetwork network = NodeNetwork.NONE;
 
   /**
+   * @param former what an earlier process may have attached and is not wanted any more
    * @param names the only ones to take, if there are any
    * @param isOurs tells the instance's own devices and its pods'
    */
-  NetworkDevices(Hooks hooks, BpfProgram program, List<String> names, Predicate<Link> isOurs) {
-    this.hooks = hooks;
-    this.program = program;
+  NetworkDevices(List<Hook> hooks, List<Hooks> former, List<String> names, Predicate<Link> isOurs) {
+    this.hooks = List.copyOf(hooks);
+    this.former = List.copyOf(former);
     this.names = List.copyOf(names);
     this.isOurs = isOurs;
   }
@@ -62,7 +72,14 @@ final class NetworkDevices {
     Map<Integer, String> gone = new HashMap<>(attached);
     if (isFirst) {
       // By a process before this one, as far as it can be known.
-      present.links().values().forEach(link -> gone.put(link.index(), link.name()));
+      present
+          .links()
+          .values()
+          .forEach(link -> {
+            gone.put(link.index(), link.name());
+            former.forEach(hook -> hook.detach(link.index(), link.name()));
+          });
+      former.forEach(Hooks::prune);
     }
     gone.forEach((ifindex, name) -> {
       if (!name.equals(wanted.get(ifindex))) {
@@ -75,7 +92,7 @@ final class NetworkDevices {
         attach(ifindex, name);
       }
     });
-    hooks.prune();
+    hooks.forEach(hook -> hook.hooks.prune());
   }
 
   /** Looks again at which devices are ours. */
@@ -92,7 +109,11 @@ final class NetworkDevices {
     List<String> mended = new ArrayList<>();
     attached.forEach((ifindex, name) -> {
       try {
-        if (hooks.mend(program, ifindex, name)) {
+        boolean isMended = false;
+        for (Hook hook : hooks) {
+          isMended |= hook.hooks.mend(programOf(hook, ifindex), ifindex, name);
+        }
+        if (isMended) {
           mended.add(name);
         }
       } catch (DatapathException e) {
@@ -100,6 +121,27 @@ final class NetworkDevices {
       }
     });
     return mended;
+  }
+
+  private BpfProgram programOf(Hook hook, int ifindex) {
+    Link link = network.links().get(ifindex);
+    BpfProgram program = link != null && link.hasNoEthernet() ? hook.ofOthers : hook.ofEthernet;
+    if (program == null) {
+      throw new DatapathException("its packets have no Ethernet header");
+    }
+    return program;
+  }
+
+  /**
+   * Refuses to go on where a device does not have its programs.
+   *
+   * @throws DatapathException if one does not, with why
+   */
+  synchronized void requireAll() {
+    follow(network);
+    if (!refused.isEmpty()) {
+      throw new DatapathException("not at " + String.join("; not at ", refused()));
+    }
   }
 
   /** The devices that refused it at the last attempt, each with why. */
@@ -120,11 +162,12 @@ final class NetworkDevices {
 
   private void attach(int ifindex, String name) {
     try {
-      hooks.attach(program, ifindex, name);
+      for (Hook hook : hooks) {
+        hook.hooks.attach(programOf(hook, ifindex), ifindex, name);
+      }
       attached.put(ifindex, name);
       refused.remove(name);
-      LOG.info(
-          "network device watched name={} ifindex={} program={}", name, ifindex, program.name());
+      LOG.info("network device watched name={} ifindex={}", name, ifindex);
     } catch (DatapathException e) {
       String why = String.valueOf(e.getMessage());
       if (!why.equals(refused.put(name, why))) {
@@ -134,7 +177,7 @@ final class NetworkDevices {
   }
 
   private void detach(int ifindex, String name) {
-    hooks.detach(ifindex, name);
+    hooks.forEach(hook -> hook.hooks.detach(ifindex, name));
     if (attached.remove(ifindex) != null) {
       LOG.info("network device left name={} ifindex={}", name, ifindex);
     }

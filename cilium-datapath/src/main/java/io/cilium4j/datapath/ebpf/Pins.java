@@ -11,6 +11,7 @@ import java.util.List;
  * @param maps the maps
  * @param links a link for each device of a pod, and for the node's
  * @param networkLinks a link for each device that leads to a network
+ * @param egressLinks a link at the way out for each such device, with a host firewall
  * @param programs the programs, for other tools and for test runs
  * @param proxy the link of the proxy's namespace
  * @param sockets a link for each program that looks at the sockets of the node's processes
@@ -20,6 +21,7 @@ record Pins(
     BpfFs maps,
     BpfFs links,
     BpfFs networkLinks,
+    BpfFs egressLinks,
     BpfFs programs,
     BpfFs proxy,
     BpfFs sockets,
@@ -31,6 +33,7 @@ record Pins(
         root,
         root.subfolder("links"),
         root.subfolder("links-network"),
+        root.subfolder("links-egress"),
         root.subfolder("programs"),
         root.subfolder("proxy"),
         root.subfolder("sockets"),
@@ -39,7 +42,8 @@ record Pins(
 
   /** Makes the folders that somebody removed, the layout's number among them. */
   void ensureFolders() {
-    List.of(maps, links, networkLinks, programs, proxy, sockets, prefilter).forEach(BpfFs::ensure);
+    List.of(maps, links, networkLinks, egressLinks, programs, proxy, sockets, prefilter)
+        .forEach(BpfFs::ensure);
     LayoutNumber.note(maps);
   }
 
@@ -56,7 +60,8 @@ record Pins(
   /** Removes everything that an instance pins. */
   void remove() {
     removeProxy();
-    for (BpfFs folder : List.of(links, networkLinks, programs, proxy, sockets, prefilter)) {
+    for (BpfFs folder :
+        List.of(links, networkLinks, egressLinks, programs, proxy, sockets, prefilter)) {
       empty(folder);
       folder.removeIfEmpty();
     }

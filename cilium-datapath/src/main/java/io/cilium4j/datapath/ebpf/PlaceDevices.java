@@ -102,9 +102,10 @@ record PlaceDevices(@Nullable TunnelDevice tunnel, @Nullable ProxyNamespace prox
   }
 
   /** Whether there is a device for an entry, or it needs none. */
-  boolean needs(Entry entry) {
+  boolean needs(Entry entry, Config config) {
     return switch (entry) {
       case FROM_CONTAINER, FROM_HOST, FROM_NETDEV -> true;
+      case GUARD_IN, TO_NETDEV -> config.hostFirewall();
       case FROM_OVERLAY -> tunnel != null;
       case FROM_PROXY, STEER -> proxy != null;
     };

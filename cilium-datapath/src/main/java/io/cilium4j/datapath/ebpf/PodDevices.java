@@ -76,6 +76,7 @@ final class PodDevices implements EndpointDevices {
     Map<Integer, String> pods = new TreeMap<>();
     // By the rows as well as by the manifest, which does without rows that were not written yet.
     rows.stream()
+        .filter(row -> row.ifindex() != 0)
         .flatMap(row -> node.links.linkByIndex(row.ifindex()).stream())
         .forEach(link -> pods.put(link.index(), link.name()));
     manifest

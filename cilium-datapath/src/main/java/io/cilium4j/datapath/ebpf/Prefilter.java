@@ -114,7 +114,13 @@ final class Prefilter implements AutoCloseable {
       return new Running(
           program,
           new PrefilterMaps(object),
-          new NetworkDevices(Hooks.xdp(pins.prefilter(), this::attach), program, names, isOurs));
+          new NetworkDevices(
+              List.of(
+                  new NetworkDevices.Hook(
+                      Hooks.xdp(pins.prefilter(), this::attach), program, program)),
+              List.of(),
+              names,
+              isOurs));
     }
   }
 

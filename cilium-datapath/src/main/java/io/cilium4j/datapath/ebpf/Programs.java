@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
@@ -36,6 +37,12 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     /** Looks at what a network sends to the node. */
     FROM_NETDEV("bpf_netdev", "cil_from_netdev"),
 
+    /** The same, and decides what it sends to the node itself; only with a host firewall. */
+    GUARD_IN("bpf_guard_in", "cil_guard_in"),
+
+    /** Decides what the node itself sends to a network; the same. */
+    TO_NETDEV("bpf_guard_out", "cil_to_netdev"),
+
     /** Decides what other nodes send through the tunnel; only where there is one. */
     FROM_OVERLAY("bpf_overlay", "cil_from_overlay"),
 
@@ -68,7 +75,7 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     LayoutMigration migration = LayoutMigration.begin(pins);
     try {
       for (Entry entry : Entry.values()) {
-        if (!devices.needs(entry)) {
+        if (!devices.needs(entry, config)) {
           continue;
         }
         try (BpfObject object = open(entry.object, config, pins, resizing.sizes(), recording)) {
@@ -106,6 +113,7 @@ record Programs(Map<Entry, BpfProgram> byEntry, KernelMaps maps) implements Auto
     BpfObject object = BpfObject.open(read(name), name);
     object
         .setConst("cfg_cluster_id", config.localClusterId())
+        .setConst("cfg_host_endpoint", config.hostFirewall() ? Endpoint.HOST_ID : 0)
         .setConst("cfg_refuse", config.noBackendResponse() == NoBackendResponse.REJECT ? 1 : 0)
         .setConst("cfg_trace_all", config.tracing().everyPacket() ? 1 : 0)
         .setConst("cfg_events_per_second", config.tracing().mostInASecond())

@@ -237,8 +237,8 @@ class FromNetworkKernelIT {
   /** What the kernels without tcx links have: two instances share the device. */
   @Test
   void clsact_ofTwoInstances_bothStandOnTheDevice() throws Exception {
-    Hooks one = Hooks.Clsact.ofNetwork("one");
-    Hooks two = Hooks.Clsact.ofNetwork("two");
+    Hooks one = Hooks.Clsact.ofNetwork("one", Direction.INGRESS);
+    Hooks two = Hooks.Clsact.ofNetwork("two", Direction.INGRESS);
     Path pin = MapDump.of(TestNode.INSTANCE).folder().resolve("programs/cil_from_netdev");
     node.inNode(test -> {
       test.datapath.close();

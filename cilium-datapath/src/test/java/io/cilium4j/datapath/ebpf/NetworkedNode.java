@@ -50,6 +50,15 @@ final class NetworkedNode implements AutoCloseable {
    * @param listeners of the node's proxy
    */
   NetworkedNode(Path folder, ProxyListeners listeners) {
+    this(folder, listeners, false);
+  }
+
+  /** One that may itself be restricted. */
+  static NetworkedNode withHostFirewall(Path folder) {
+    return new NetworkedNode(folder, ProxyListeners.NONE, true);
+  }
+
+  private NetworkedNode(Path folder, ProxyListeners listeners, boolean hostFirewall) {
     node = KernelTests.netns(folder);
     outside = KernelTests.netns(folder);
     node.call(() -> {
@@ -60,7 +69,9 @@ final class NetworkedNode implements AutoCloseable {
     set("all", 0);
     set("default", 0);
     uplink = join();
-    test = node.call(() -> new TestNode(folder, Recording.OFF, Routing.NETWORK, listeners));
+    test =
+        node.call(
+            () -> new TestNode(folder, Recording.OFF, Routing.NETWORK, listeners, hostFirewall));
     for (IpFamily family : IpFamily.values()) {
       test.datapath.apply(
           RowChanges.put(

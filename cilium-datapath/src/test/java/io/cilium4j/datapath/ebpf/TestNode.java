@@ -56,6 +56,7 @@ final class TestNode implements AutoCloseable {
   private final Recording recording;
   private final Routing routing;
   private final ProxyListeners listeners;
+  private final boolean hostFirewall;
   private final List<Pod> pods = new ArrayList<>();
   final List<Flow> flows = new CopyOnWriteArrayList<>();
 
@@ -88,6 +89,16 @@ final class TestNode implements AutoCloseable {
   }
 
   TestNode(Path folder, Recording recording, Routing routing, ProxyListeners listeners) {
+    this(folder, recording, routing, listeners, false);
+  }
+
+  TestNode(
+      Path folder,
+      Recording recording,
+      Routing routing,
+      ProxyListeners listeners,
+      boolean hostFirewall) {
+    this.hostFirewall = hostFirewall;
     this.listeners = listeners;
     this.folder = folder;
     this.recording = recording;
@@ -117,6 +128,7 @@ final class TestNode implements AutoCloseable {
                 .devices(devices)
                 .routing(routing)
                 .listeners(listeners)
+                .hostFirewall(hostFirewall)
                 .build(),
             recording);
     datapath.subscribe(flows::add);

@@ -65,6 +65,7 @@ public final class PolicyController implements Lifecycle.Part {
    * The tables that it follows.
    *
    * @param endpoints this node's endpoints that the datapath is to have
+   * @param host the node itself, where it is an endpoint, too: with a host firewall
    * @param resources policy objects, among others
    * @param apiRules policy objects made of rules that were given by hand
    * @param program policy objects that the embedding program applied
@@ -75,6 +76,7 @@ public final class PolicyController implements Lifecycle.Part {
    */
   public record Inputs(
       Table<Integer, Endpoint> endpoints,
+      Table<Integer, Endpoint> host,
       Table<ResourceKey, RawResource> resources,
       Table<ResourceKey, RawResource> apiRules,
       Table<ResourceKey, RawResource> program,
@@ -152,7 +154,11 @@ public final class PolicyController implements Lifecycle.Part {
             scheduler,
             Duration.ZERO,
             List.of(
-                inputs.endpoints(), inputs.identities(), inputs.ipcache(), inputs.prefixesSeen()),
+                inputs.endpoints(),
+                inputs.host(),
+                inputs.identities(),
+                inputs.ipcache(),
+                inputs.prefixesSeen()),
             new Follower.Reader() {
               @Override
               public void read(Follower.Look look) {
@@ -263,6 +269,8 @@ public final class PolicyController implements Lifecycle.Part {
     long before = desired.table().revision();
     Changes<Integer, Endpoint> endpointChanges = look.of(inputs.endpoints());
     Set<Integer> dirty = policies.take(endpointChanges);
+    Changes<Integer, Endpoint> host = look.of(inputs.host());
+    dirty.addAll(policies.take(host));
     Changes<Integer, Identity> identityChanges = look.of(inputs.identities());
     boolean identitiesChanged = identities.take(identityChanges);
     identitiesChanged |= identities.takePorts(policies.endpoints(dirty));
@@ -283,6 +291,7 @@ public final class PolicyController implements Lifecycle.Part {
     }
     if (taken.isComplete()
         && endpointChanges.snapshot().isInitialised()
+        && host.snapshot().isInitialised()
         && identityChanges.snapshot().isInitialised()
         && ipcache.snapshot().isInitialised()) {
       desired.synced(CONTROLLER);

@@ -66,6 +66,7 @@ class PolicyControllerTest {
           new PolicyRules(PolicyConfig.DEFAULT, prefixes, new AcceptedPolicies(StateFile.NONE)),
           new PolicyController.Inputs(
               endpoints.table(),
+              TableWriter.<Integer, Endpoint>create("host-endpoint").table(),
               resources.table(),
               TableWriter.<ResourceKey, RawResource>create("api-rules").table(),
               TableWriter.<ResourceKey, RawResource>create("program-policies").table(),

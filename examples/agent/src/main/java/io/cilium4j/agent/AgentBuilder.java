@@ -77,6 +77,7 @@ public final class AgentBuilder<A> {
   private ServicesConfig services = ServicesConfig.DEFAULT;
   private LabelsConfig labels = LabelsConfig.DEFAULT;
   private boolean prefilter;
+  private boolean hostFirewall;
   private Optional<HealthConfig> health = Optional.empty();
 
   private final Function<AgentConfig, A> maker;
@@ -403,6 +404,15 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * Whether policies with a {@code nodeSelector} restrict the node itself; false by default, and
+   * such policies are reported then. The eBPF datapath alone can.
+   */
+  public AgentBuilder<A> hostFirewall(boolean on) {
+    this.hostFirewall = on;
+    return this;
+  }
+
+  /**
    * The control group, of version 2, whose processes reach services as the node's own do. By
    * default the root, which is found among the mounts.
    */
@@ -466,6 +476,7 @@ public final class AgentBuilder<A> {
             masquerade,
             services,
             labels,
-            prefilter));
+            prefilter,
+            hostFirewall));
   }
 }

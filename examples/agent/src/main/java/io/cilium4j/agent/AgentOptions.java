@@ -3,12 +3,12 @@ package io.cilium4j.agent;
 
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.Verdict;
-import io.cilium4j.core.state.Table;
 import io.cilium4j.policy.EnforcementMode;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 
 /**
  * What can be changed while the agent runs. An endpoint's own options go before the agent's.
@@ -16,24 +16,25 @@ import java.util.function.Consumer;
  * <p>Safe for use by several threads.
  */
 public final class AgentOptions {
-  private final Table<Integer, EndpointDetails> details;
+  private final IntFunction<Map<String, Boolean>> own;
   private final Consumer<EnforcementMode> enforce;
   private final Runnable changed;
   private volatile Map<AgentOption, Boolean> options;
   private volatile EnforcementMode enforcement;
 
   /**
+   * @param own an endpoint's own options, by name; those not named are the agent's
    * @param on those that are on though they are not by default
    * @param enforce carries another mode out
    * @param changed told after each change of an option
    */
   public AgentOptions(
-      Table<Integer, EndpointDetails> details,
+      IntFunction<Map<String, Boolean>> own,
       Set<AgentOption> on,
       EnforcementMode enforcement,
       Consumer<EnforcementMode> enforce,
       Runnable changed) {
-    this.details = details;
+    this.own = own;
     this.enforcement = enforcement;
     this.enforce = enforce;
     this.changed = changed;
@@ -69,10 +70,7 @@ public final class AgentOptions {
   /** Whether an option is on for an endpoint. */
   public boolean isOn(AgentOption option, int endpointId) {
     boolean ofAgent = options.getOrDefault(option, option.isOnByDefault());
-    return details
-        .get(endpointId)
-        .map(each -> each.options().getOrDefault(option.toString(), ofAgent))
-        .orElse(ofAgent);
+    return own.apply(endpointId).getOrDefault(option.toString(), ofAgent);
   }
 
   /** Whether somebody wants to hear of a flow. */

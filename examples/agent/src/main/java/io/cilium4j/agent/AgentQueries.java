@@ -93,6 +93,14 @@ abstract class AgentQueries {
     return running().endpoints().policyProgress(endpoint);
   }
 
+  /**
+   * The node itself as an endpoint, with the id {@link Endpoint#HOST_ID}; absent without a host
+   * firewall.
+   */
+  public Optional<Endpoint> hostEndpoint() {
+    return running().host().table().get(Endpoint.HOST_ID);
+  }
+
   // ---- policy ----
 
   /** What became of each policy object of the manifests. */

@@ -14,6 +14,7 @@ import io.cilium4j.agent.feature.Feature;
 import io.cilium4j.agent.feature.FeatureContext;
 import io.cilium4j.agent.feature.FlowFeature;
 import io.cilium4j.agent.feature.HealthPortFeature;
+import io.cilium4j.agent.feature.HostFeature;
 import io.cilium4j.agent.feature.IdentityFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.MasqueradeFeature;
@@ -77,6 +78,7 @@ final class AgentRuntime implements AutoCloseable {
   private final DatapathFeature datapath;
   private final MtuFeature mtu;
   private final SourceFeature source;
+  private final HostFeature host;
   private final IdentityFeature identity;
   private final PolicyFeature policy;
   private final EndpointFeature endpoints;
@@ -121,13 +123,21 @@ final class AgentRuntime implements AutoCloseable {
     this.datapath = new DatapathFeature(context, choice, addresses.routers());
     this.mtu = new MtuFeature(context, datapath, endpointTables.all());
     this.source = new SourceFeature(context);
+    this.host = new HostFeature(context, source, datapath);
     this.identity = new IdentityFeature(context, database, addresses, source, prefixes.table());
     this.policy =
         new PolicyFeature(
-            context, endpointTables.wanted(), source, addresses, identity, prefixes, datapath);
+            context,
+            endpointTables.wanted(),
+            source,
+            addresses,
+            identity,
+            prefixes,
+            datapath,
+            host);
     this.endpoints =
         new EndpointFeature(
-            context, endpointTables, source, addresses, identity, datapath, policy, mtu);
+            context, endpointTables, source, addresses, identity, datapath, policy, mtu, host);
     this.services = new ServicesFeature(context, source, identity, datapath);
     this.recorder = new RecorderFeature(context);
     this.prefilter = new PrefilterFeature(context, datapath);
@@ -146,7 +156,8 @@ final class AgentRuntime implements AutoCloseable {
     this.features =
         Stream.of(
                 Stream.of(
-                    addresses, datapath, flows, endpoints, mtu, identity, tasks, policy, proxy),
+                    addresses, datapath, flows, endpoints, mtu, host, identity, tasks, policy,
+                    proxy),
                 Stream.of(services, prefilter, recorder, new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(
@@ -224,6 +235,10 @@ final class AgentRuntime implements AutoCloseable {
 
   SourceFeature source() {
     return source;
+  }
+
+  HostFeature host() {
+    return host;
   }
 
   IdentityFeature identity() {

@@ -284,6 +284,7 @@ final class Daemon implements AutoCloseable {
             .serviceTopology(settings.isOn("enable-service-topology"))
             .redaction(HubbleOptions.redaction(settings))
             .prefilter(settings.isOn("enable-xdp-prefilter"))
+            .hostFirewall(settings.isOn("enable-host-firewall"))
             .noBackendResponse(
                 NoBackendResponse.valueOf(
                     settings.text("service-no-backend-response").toUpperCase(Locale.ROOT)))

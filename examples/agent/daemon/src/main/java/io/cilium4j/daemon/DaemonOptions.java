@@ -280,6 +280,12 @@ final class DaemonOptions {
         "lead clients to the endpoints that slices mean for their zone or node (trafficDistribution)");
     add(
         group,
+        "enable-host-firewall",
+        Kind.TRUTH,
+        "false",
+        "have policies with a nodeSelector restrict the node itself; ebpf only, Linux 6.1");
+    add(
+        group,
         "enable-xdp-prefilter",
         Kind.TRUTH,
         "false",
@@ -418,7 +424,6 @@ final class DaemonOptions {
             "enable-endpoint-routes",
             "enable-envoy-config",
             "enable-gateway-api",
-            "enable-host-firewall",
             "enable-ingress-controller",
             "enable-ipsec",
             "enable-ipv4-big-tcp",

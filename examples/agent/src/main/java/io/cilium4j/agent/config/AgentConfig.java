@@ -56,6 +56,7 @@ import java.util.function.Supplier;
  * @param services which of services' clients are served
  * @param labels which labels make identities
  * @param prefilter whether users may have packets dropped by their source at the node's devices
+ * @param hostFirewall whether policies with a node selector restrict the node itself
  */
 public record AgentConfig(
     String instance,
@@ -85,7 +86,8 @@ public record AgentConfig(
     MasqueradeConfig masquerade,
     ServicesConfig services,
     LabelsConfig labels,
-    boolean prefilter) {
+    boolean prefilter,
+    boolean hostFirewall) {
 
   /**
    * What a policy may name, all served by one listener. The port is a name for it: the datapath

@@ -281,6 +281,10 @@ public final class Ownership {
   // ---- under the lock ----
 
   private void requireFreeId(String podName, int wantedId) {
+    if (wantedId == Endpoint.HOST_ID) {
+      throw new EndpointExistsException(
+          "endpoint " + podName + ": the id " + wantedId + " is that of the node itself", wantedId);
+    }
     Holding other = byId.get(wantedId);
     if (other != null) {
       throw new EndpointExistsException(
@@ -290,13 +294,13 @@ public final class Ownership {
   }
 
   private int nextId(String podName) {
-    if (byId.size() == Endpoint.MAX_ID) {
+    if (byId.size() >= Endpoint.HOST_ID - 1) {
       throw new AgentException(
-          "endpoint " + podName + ": all " + Endpoint.MAX_ID + " endpoint ids are in use");
+          "endpoint " + podName + ": all " + (Endpoint.HOST_ID - 1) + " endpoint ids are in use");
     }
     int id = lastId;
     do {
-      id = id % Endpoint.MAX_ID + 1;
+      id = id % (Endpoint.HOST_ID - 1) + 1;
     } while (byId.containsKey(id));
     return id;
   }

@@ -45,7 +45,8 @@ public final class DatapathFeature implements Feature {
             .routing(config.routing())
             .listeners(config.listeners())
             .noBackendResponse(config.services().noBackendResponse())
-            .tracing(config.tracing());
+            .tracing(config.tracing())
+            .hostFirewall(config.hostFirewall());
     config.services().cgroupRoot().ifPresent(wanted::cgroupRoot);
     this.datapath = context.opened().add(choice.provider().open(wanted.build()));
     context.opened().ifFailed(datapath::destroy);

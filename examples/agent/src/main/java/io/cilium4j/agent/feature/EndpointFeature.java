@@ -4,6 +4,7 @@ package io.cilium4j.agent.feature;
 import io.cilium4j.agent.AgentOption;
 import io.cilium4j.agent.AgentOptions;
 import io.cilium4j.agent.EndpointAttachment;
+import io.cilium4j.agent.EndpointDetails;
 import io.cilium4j.agent.EndpointIndexes;
 import io.cilium4j.agent.EndpointRequest;
 import io.cilium4j.agent.Wait;
@@ -61,6 +62,7 @@ public final class EndpointFeature implements Feature {
   private final Follower shown;
   private final Optional<PodFollower> pods;
   private final MtuFeature mtu;
+  private final HostFeature host;
 
   /** No endpoints yet: those of an earlier run come with the start. */
   public EndpointFeature(
@@ -71,7 +73,9 @@ public final class EndpointFeature implements Feature {
       IdentityFeature identity,
       DatapathFeature datapath,
       PolicyFeature policy,
-      MtuFeature mtu) {
+      MtuFeature mtu,
+      HostFeature host) {
+    this.host = host;
     this.context = context;
     this.mtu = mtu;
     this.addresses = addresses;
@@ -92,7 +96,7 @@ public final class EndpointFeature implements Feature {
             policy.waiter());
     this.options =
         new AgentOptions(
-            manager.details(),
+            this::ownOptions,
             context.config().audit() ? Set.of(AgentOption.POLICY_AUDIT_MODE) : Set.of(),
             context.config().enforcement(),
             policy.controller()::setEnforcement,
@@ -202,9 +206,18 @@ public final class EndpointFeature implements Feature {
   public boolean setOptions(int id, Map<AgentOption, Boolean> wanted) {
     Map<String, Boolean> byName = new TreeMap<>();
     wanted.forEach((option, on) -> byName.put(option.toString(), on));
-    boolean known = manager.changes().changeOptions(id, byName);
+    boolean known =
+        id == Endpoint.HOST_ID
+            ? host.changeOptions(byName)
+            : manager.changes().changeOptions(id, byName);
     policy.controller().auditChanged();
     return known;
+  }
+
+  private Map<String, Boolean> ownOptions(int id) {
+    return id == Endpoint.HOST_ID
+        ? host.options()
+        : manager.details().get(id).map(EndpointDetails::options).orElse(Map.of());
   }
 
   /** The endpoints, by id. */

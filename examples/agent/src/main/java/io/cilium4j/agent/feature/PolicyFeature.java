@@ -72,6 +72,7 @@ public final class PolicyFeature implements Feature {
    *
    * @param endpoints this node's endpoints
    * @param prefixes from {@link #newPrefixes}
+   * @param host the node itself as an endpoint
    */
   public PolicyFeature(
       FeatureContext context,
@@ -80,8 +81,9 @@ public final class PolicyFeature implements Feature {
       AddressFeature addresses,
       IdentityFeature identity,
       TableWriter<String, Map<IpPrefix, Labels>> prefixes,
-      DatapathFeature datapath) {
-    PolicyConfig config = config(context, addresses.allocator().families());
+      DatapathFeature datapath,
+      HostFeature host) {
+    PolicyConfig config = config(context, addresses.allocator().families(), host.isOn());
     var accepted = context.opened().add(new AcceptedPolicies(context.folder().policies()));
     this.rules = new PolicyRules(config, prefixes, accepted);
     FolderFile rulesFile = context.folder().apiRules();
@@ -96,6 +98,7 @@ public final class PolicyFeature implements Feature {
             rules,
             new PolicyController.Inputs(
                 endpoints,
+                host.table(),
                 source.resources(),
                 apiRules.objects(),
                 programPolicies.objects(),
@@ -113,11 +116,13 @@ public final class PolicyFeature implements Feature {
         () -> accepted.keep(controller.desired().isInitialised()));
   }
 
-  private static PolicyConfig config(FeatureContext context, Set<IpFamily> families) {
+  private static PolicyConfig config(
+      FeatureContext context, Set<IpFamily> families, boolean hostFirewall) {
     return PolicyConfig.DEFAULT.toBuilder()
         .cluster(context.config().clusterName(), context.config().clusterId())
         .enforcement(context.config().enforcement())
         .nodeSelectorLabels(context.config().labels().nodes().isPresent())
+        .hostFirewall(hostFirewall)
         .families(families.contains(IpFamily.IPV4), families.contains(IpFamily.IPV6))
         .build();
   }

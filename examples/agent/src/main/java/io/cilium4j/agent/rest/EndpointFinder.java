@@ -51,7 +51,10 @@ final class EndpointFinder {
   /** The endpoint of this id. */
   Optional<Endpoint> find(EndpointId id) {
     return switch (id.kind()) {
-      case LOCAL -> agent.endpoints().get(id.number());
+      case LOCAL ->
+          id.number() == Endpoint.HOST_ID
+              ? agent.hostEndpoint()
+              : agent.endpoints().get(id.number());
       case GLOBAL -> Optional.empty();
       case CNI_ATTACHMENT ->
           first(all(), each -> names(each).attachment().filter(id.value()::equals).isPresent());

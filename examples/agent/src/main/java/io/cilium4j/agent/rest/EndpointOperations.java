@@ -18,6 +18,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.state.Row;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,8 +50,9 @@ final class EndpointOperations {
   Response list(Request request) {
     List<Label> wanted = ApiLabels.wanted(request.bodyTexts());
     List<io.cilium4j.api.model.Endpoint> found =
-        agent.endpoints().snapshot().stream()
-            .map(Row::value)
+        Stream.concat(
+                agent.hostEndpoint().stream(),
+                agent.endpoints().snapshot().stream().map(Row::value))
             .filter(each -> ApiLabels.hasAll(view.allLabels(each), wanted))
             .map(view::listed)
             .toList();

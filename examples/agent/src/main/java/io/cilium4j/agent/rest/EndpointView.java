@@ -177,9 +177,7 @@ final class EndpointView {
     Optional<PolicyProgress> progress = agent.policyProgress(endpoint);
     Optional<RowStatus> status = progress.flatMap(PolicyProgress::status);
     boolean contradicting = progress.flatMap(each -> each.compiled().conflict()).isPresent();
-    boolean connected =
-        !agent.endpointsWithoutDevice().contains(endpoint.id())
-            && Files.exists(DEVICES.resolve(endpoint.device().hostName()));
+    boolean connected = endpoint.isHost() || isConnected(endpoint);
     String datapath =
         switch (status.orElse(null)) {
           case null -> "Bootstrap";
@@ -192,5 +190,10 @@ final class EndpointView {
     return contradicting
         ? new EndpointHealth("Failure", datapath, "Failure", connected)
         : new EndpointHealth(overall, datapath, datapath, connected);
+  }
+
+  private boolean isConnected(io.cilium4j.core.Endpoint endpoint) {
+    return !agent.endpointsWithoutDevice().contains(endpoint.id())
+        && Files.exists(DEVICES.resolve(endpoint.device().hostName()));
   }
 }

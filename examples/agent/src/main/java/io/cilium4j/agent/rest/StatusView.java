@@ -136,7 +136,8 @@ final class StatusView {
         .cilium(cilium(agent))
         .kvstore(new Status(DISABLED, "no key-value store is configured"))
         .containerRuntime(new Status(DISABLED, "none is watched"))
-        .hostFirewall(new HostFirewall(DISABLED, List.of()))
+        .hostFirewall(
+            new HostFirewall(agent.hostEndpoint().isPresent() ? "Enabled" : DISABLED, List.of()))
         .hubble(hubble(agent))
         .kubernetes(kubernetes(agent))
         .kubeProxyReplacement(kubeProxyReplacement(agent))
@@ -263,13 +264,16 @@ final class StatusView {
     for (Row<String, ControllerState> row : agent.controllers().snapshot()) {
       all.add(view(row.value()));
     }
-    for (Row<Integer, Endpoint> row : agent.endpoints().snapshot()) {
+    List<Endpoint> endpoints = new ArrayList<>();
+    agent.hostEndpoint().ifPresent(endpoints::add);
+    agent.endpoints().snapshot().stream().map(Row::value).forEach(endpoints::add);
+    for (Endpoint endpoint : endpoints) {
       agent
-          .policyProgress(row.value())
+          .policyProgress(endpoint)
           .flatMap(PolicyProgress::status)
           .filter(RowStatus.Failed.class::isInstance)
           .map(RowStatus.Failed.class::cast)
-          .ifPresent(failed -> all.add(view(row.value(), failed)));
+          .ifPresent(failed -> all.add(view(endpoint, failed)));
     }
     return all;
   }

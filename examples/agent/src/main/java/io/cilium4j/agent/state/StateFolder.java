@@ -62,6 +62,9 @@ public final class StateFolder {
   /** Largest file of services' numbers: each of the 65,535 takes some 60 bytes. */
   private static final long MAX_NUMBERS_BYTES = 8L << 20;
 
+  /** Largest file of options: a line each. */
+  private static final long MAX_OPTIONS_BYTES = 1 << 16;
+
   /** With the line's end, so that a part of a name is none. */
   private static final Pattern DATAPATH_NAME = Pattern.compile("([a-z][-a-z0-9]{0,30})\\n");
 
@@ -118,6 +121,11 @@ public final class StateFolder {
   /** The numbers of prefixes and names. */
   public FolderFile localIdentities() {
     return new FolderFile(root.resolve("local-identities.json"), MAX_IDENTITIES_BYTES, () -> false);
+  }
+
+  /** The node's own options as an endpoint. */
+  public FolderFile hostOptions() {
+    return new FolderFile(root.resolve("host-options"), MAX_OPTIONS_BYTES, () -> false);
   }
 
   /** The numbers of Kubernetes' frontends. */
@@ -267,7 +275,8 @@ public final class StateFolder {
                 localIdentities(),
                 manifests(),
                 policies(),
-                serviceNumbers())
+                serviceNumbers(),
+                hostOptions())
             .anyMatch(each -> name.startsWith(each.path().getFileName().toString()))) {
           Files.deleteIfExists(file);
         }
