@@ -160,6 +160,17 @@ __noinline int has_socket(struct __sk_buff *skb)
 /* Of a frontend with more backends than this nobody looks at all: it counts as the node's. */
 #define MAX_LOOKED_AT 256
 
+/* Whether a backend is the node itself. Verified once: see scratch.h. */
+__noinline int is_node_backend(__u32 frontend, __u32 place, __u32 index)
+{
+	const struct lb_backend *backend = lb_backend_of(lb_word(place, REGION_HEAD + index), frontend);
+	const struct scratch *s = scratch();
+
+	if (!s || !backend)
+		return !s;
+	return identity_of_address(&backend->address, backend->family, s->epoch) == IDENTITY_HOST;
+}
+
 /* Whether the packet asks a service that the node leads elsewhere: none of its backends is the node itself, and no
  * socket of the node has the port. Verified once: see scratch.h.
  */
@@ -182,9 +193,7 @@ __noinline int is_led_away(struct __sk_buff *skb)
 	if (count > MAX_LOOKED_AT)
 		return false;
 	for (__u32 i = 0; i < MAX_LOOKED_AT && i < count; i++) {
-		const struct lb_backend *backend = lb_backend_of(lb_word(place, REGION_HEAD + i), frontend);
-
-		if (backend && identity_of_address(&backend->address, p->family, s->epoch) == IDENTITY_HOST)
+		if (is_node_backend(frontend, place, i))
 			return false;
 	}
 	return !has_socket(skb);

@@ -44,6 +44,20 @@ class NodeLabelsTest {
   }
 
   @Test
+  void ofHostEndpoint_nodesLabels_areThoseOfAnObjectOfKubernetes() {
+    assertEquals(
+        Labels.parse("reserved:host", "k8s:zone=a", "k8s:arch=x"),
+        new NodeLabels("c", Optional.empty()).ofHostEndpoint(ZONE));
+    assertEquals(
+        Labels.parse("reserved:host", "k8s:zone=a"),
+        new NodeLabels("c", Optional.of(LabelFilter.ofNodes(List.of("zone"))))
+            .ofHostEndpoint(ZONE));
+    assertEquals(
+        Labels.parse("reserved:host"),
+        new NodeLabels("c", Optional.empty()).ofHostEndpoint(Map.of("host", "no")));
+  }
+
+  @Test
   void of_moreLabelsThanASetHolds_leavesTheLastOut() {
     Map<String, String> many = new TreeMap<>();
     for (int i = 0; i < Labels.MAX_LABELS + 10; i++) {

@@ -17,7 +17,10 @@ import io.cilium4j.core.Protocol;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.service.Backend;
 import io.cilium4j.core.spi.Row.EndpointRow;
+import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.RowChanges;
 import io.cilium4j.datapath.bpf.KernelTest;
 import io.cilium4j.datapath.ebpf.TestNode.Pod;
@@ -36,6 +39,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -52,6 +56,7 @@ class HostFirewallKernelIT {
 
   private static final int PORT = 8080;
   private static final int OTHER_PORT = 8081;
+  private static final int NODE_PORT = 30_080;
   private static final int POD = 1001;
   private static final int PATIENCE_MILLIS = 400;
   private static final int WORLD = ReservedIdentity.WORLD.id();
@@ -238,6 +243,55 @@ class HostFirewallKernelIT {
     assertFalse(says(node.outside(), node.node(), router, 9090, PORT));
   }
 
+  /** A NodePort is its backend's business, unless that is the node. */
+  @Test
+  void nodePort_ofAPod_passesAndOfTheNodeItselfIsAsked() throws Exception {
+    Pod pod = pod();
+    IpAddress router = router(IpFamily.IPV4);
+    serve(router, Backend.active(pod.v4(), PORT));
+    nft(
+        """
+        table ip np {
+          chain pre {
+            type nat hook prerouting priority -100;
+            tcp dport 30080 dnat to %s:8080
+          }
+        }\
+        """
+            .formatted(pod.v4()));
+    enforce(PolicyMapState.builder(0));
+    try (ServerSocket listener = listener(pod.netns(), pod.v4(), PORT)) {
+      assertTrue(isServed(node.outside(), router, NODE_PORT, listener));
+    }
+    serve(router, Backend.active(router, PORT));
+    nft(
+        """
+        flush table ip np
+        table ip np {
+          chain pre {
+            tcp dport 30080 redirect to :8080
+          }
+        }\
+        """);
+    try (ServerSocket listener = listener(node.node(), router, PORT)) {
+      assertFalse(isServed(node.outside(), router, NODE_PORT, listener));
+      enforce(
+          PolicyMapState.builder(0)
+              .put(tcp(TrafficDirection.INGRESS, WORLD, NODE_PORT), PolicyEntry.allow(1)));
+      assertTrue(isServed(node.outside(), router, NODE_PORT, listener));
+    }
+  }
+
+  /** Where nothing leads the port elsewhere, a socket of the node may have it. */
+  @Test
+  void nodePort_thatASocketOfTheNodeHas_isAsked() throws Exception {
+    Pod pod = pod();
+    IpAddress router = router(IpFamily.IPV4);
+    serve(router, Backend.active(pod.v4(), PORT));
+    enforce(ingress());
+    assertFalse(asks(node.outside(), node.node(), router, NODE_PORT));
+  }
+
   // ---- changes
 
   @ParameterizedTest
@@ -297,6 +351,14 @@ class HostFirewallKernelIT {
         test -> test.datapath.apply(RowChanges.put(new EndpointRow(NODE, policy.build(), 1))));
   }
 
+  private void serve(IpAddress address, Backend backend) {
+    node.inNode(test ->
+        test.datapath.apply(
+            RowChanges.put(
+                new FrontendRow(
+                    new FrontendKey(address, NODE_PORT, Protocol.TCP), 1, List.of(backend), 0))));
+  }
+
   private static IpAddress router(IpFamily family) {
     return NetworkedNode.address(family, 1);
   }
@@ -332,8 +394,14 @@ class HostFirewallKernelIT {
   /** Whether a connection comes about and carries a byte each way. */
   private static boolean asks(Netns from, Netns to, IpAddress address, int port, int listens)
       throws IOException {
-    try (ServerSocket listener = listener(to, address, listens);
-        Socket client = from.call(() -> connect(address, port));
+    try (ServerSocket listener = listener(to, address, listens)) {
+      return isServed(from, address, port, listener);
+    }
+  }
+
+  private static boolean isServed(Netns from, IpAddress address, int port, ServerSocket listener)
+      throws IOException {
+    try (Socket client = from.call(() -> connect(address, port));
         Socket accepted = listener.accept()) {
       client.setSoTimeout(PATIENCE_MILLIS);
       client.getOutputStream().write(5);

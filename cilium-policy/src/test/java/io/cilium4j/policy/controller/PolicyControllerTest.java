@@ -54,6 +54,7 @@ class PolicyControllerTest {
   private final ManualScheduler time = new ManualScheduler();
   private final Database database = new Database();
   private final TableWriter<Integer, Endpoint> endpoints = table("endpoints-wanted");
+  private final TableWriter<Integer, Endpoint> host = TableWriter.create("host-endpoint");
   private final TableWriter<Integer, Identity> identities = table("identities");
   private final TableWriter<IpPrefix, IpcacheEntry> ipcache = table("ipcache");
   private final TableWriter<String, Long> seen = table("named-prefixes-seen");
@@ -66,7 +67,7 @@ class PolicyControllerTest {
           new PolicyRules(PolicyConfig.DEFAULT, prefixes, new AcceptedPolicies(StateFile.NONE)),
           new PolicyController.Inputs(
               endpoints.table(),
-              TableWriter.<Integer, Endpoint>create("host-endpoint").table(),
+              host.table(),
               resources.table(),
               TableWriter.<ResourceKey, RawResource>create("api-rules").table(),
               TableWriter.<ResourceKey, RawResource>create("program-policies").table(),
@@ -167,6 +168,22 @@ class PolicyControllerTest {
     assertTrue(mayReach(ReservedIdentity.WORLD_IPV4.id()));
     assertFalse(mayReach(EXCEPTED_ID));
     assertTrue(controller.desired().get(new IpcacheKey(EXCEPTED)).isPresent());
+  }
+
+  @Test
+  void host_thatIsAnEndpoint_hasARowLikeAnyOther() {
+    var key = new EndpointKey(Endpoint.HOST_ID);
+    assertTrue(controller.desired().get(key).isEmpty());
+    Endpoint node = Endpoint.ofHost(ReservedIdentity.HOST.identity().labels());
+    host.put(Endpoint.HOST_ID, node);
+    settle();
+    EndpointRow row = (EndpointRow) controller.desired().get(key).orElseThrow();
+    assertEquals(node, row.endpoint());
+    assertTrue(node.isHost());
+    controller.auditBy(id -> id == Endpoint.HOST_ID);
+    controller.auditChanged();
+    settle();
+    assertTrue(((EndpointRow) controller.desired().get(key).orElseThrow()).audited());
   }
 
   @Test

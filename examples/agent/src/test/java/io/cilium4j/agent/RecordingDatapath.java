@@ -51,6 +51,14 @@ public final class RecordingDatapath implements DatapathProvider, Datapath {
   /** The kinds of rows that it carries. */
   public volatile Set<RowKind> rowKinds = Set.of(RowKind.values());
 
+  /** What it can do beyond what every datapath can. */
+  volatile Set<Capability> capabilities = Set.of();
+
+  @Override
+  public Set<Capability> capabilities() {
+    return capabilities;
+  }
+
   /** Nodes that were not to stay at a pruning. */
   final Set<String> prunedNodes = ConcurrentHashMap.newKeySet();
 

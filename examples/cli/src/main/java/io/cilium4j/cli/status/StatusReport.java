@@ -106,6 +106,10 @@ final class StatusReport {
           "Host firewall:",
           firewall.get("mode").text(),
           devices.isEmpty() ? "" : "[" + String.join(", ", devices) + "]");
+      if (arguments.has("--verbose") && firewall.get("mode").text().equals("Enabled")) {
+        detail("Always passes:", "ARP, neighbour and router discovery, MLD, IGMP, ICMP errors,");
+        detail("", "DHCP, tunnels of known nodes, groups by other protocols than UDP and TCP");
+      }
     }
     Json srv6 = status.get("srv6");
     if (srv6.isPresent()) {
