@@ -61,6 +61,12 @@ public final class EbpfDatapathProvider implements DatapathProvider {
     if (!availability.usable()) {
       throw new DatapathException("no eBPF datapath: " + availability.reason());
     }
+    if (config.hostFirewall() && !Probes.of(Feature.KFUNC_SKB_CT_LOOKUP).isSupported()) {
+      throw new DatapathException(
+          "no host firewall: the kernel lends no bpf_skb_ct_lookup, which came with Linux "
+              + Feature.KFUNC_SKB_CT_LOOKUP.since()
+              + " and needs its BTF");
+    }
     InstanceClaim claim = InstanceClaim.take(config);
     try {
       return new EbpfDatapath(config, Recording.OFF, claim::close);

@@ -283,7 +283,7 @@ final class DaemonOptions {
         "enable-host-firewall",
         Kind.TRUTH,
         "false",
-        "have policies with a nodeSelector restrict the node itself; ebpf only, Linux 6.1");
+        "have policies with a nodeSelector restrict the node itself; ebpf only, Linux 5.18");
     add(
         group,
         "enable-xdp-prefilter",
