@@ -12,9 +12,6 @@
 /* bpf_skb_ct_lookup is there (5.18). It knows TCP and UDP. */
 const volatile bool cfg_asks_conntrack = false;
 
-/* IP_CT_DIR_REPLY: what would answer the packet is an answer, so that the packet is none. */
-#define CT_DIR_REPLY 1
-
 /* The address from which a packet of a connection came first: its own in an answer of the node's. false where
  * the connection is not known.
  */

@@ -75,7 +75,6 @@ static __always_inline bool always_passes(const struct packet *p, __u32 origin, 
 
 /* ---- what is others' ---------------------------------------------------------------------------- */
 
-#define CT_DIR_REPLY 1
 #define CT_TRANSLATED (1 << 4 | 1 << 5) /* IPS_SRC_NAT, IPS_DST_NAT */
 
 /* A flow's ends as the kernel's tables have them. Gives how many bytes of it count. */

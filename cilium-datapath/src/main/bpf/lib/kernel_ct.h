@@ -39,3 +39,6 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_
 					 __u32 tuple_size, struct bpf_ct_opts *opts,
 					 __u32 opts_size) __weak __ksym;
 extern void bpf_ct_release(struct nf_conn *connection) __weak __ksym;
+
+/* IP_CT_DIR_REPLY, in opts->dir: the tuple that was looked up is that of answers. */
+#define CT_DIR_REPLY 1
