@@ -121,6 +121,7 @@ class MasqueradeFeatureTest {
             wanted,
             ServicesConfig.DEFAULT,
             LabelsConfig.DEFAULT,
+            false,
             false);
     var context = new FeatureContext(config, new StateFolder(folder), opened, new ArrayList<>());
     var feature = new MasqueradeFeature(context, "d", capabilities, others, () -> nft);
