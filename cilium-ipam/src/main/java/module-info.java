@@ -12,5 +12,6 @@ module io.cilium4j.ipam {
   provides io.cilium4j.core.spi.IpamMode with
       io.cilium4j.ipam.ClusterPoolMode,
       io.cilium4j.ipam.KubernetesMode,
+      io.cilium4j.ipam.MultiPoolMode,
       io.cilium4j.ipam.StaticMode;
 }

@@ -10,14 +10,26 @@ import java.util.Map;
  * @param name its name in Kubernetes
  * @param addresses where other nodes reach it
  * @param podCidrs the prefixes that its pods' addresses come from
+ * @param pools those of them that come from pools, by the pools' names
  * @param labels its labels in Kubernetes
  */
 public record Node(
-    String name, List<IpAddress> addresses, List<IpPrefix> podCidrs, Map<String, String> labels) {
+    String name,
+    List<IpAddress> addresses,
+    List<IpPrefix> podCidrs,
+    Map<String, NodePool> pools,
+    Map<String, String> labels) {
   public Node {
     addresses = List.copyOf(addresses);
     podCidrs = List.copyOf(podCidrs);
+    pools = NodePool.copyOf(pools);
     labels = Map.copyOf(labels);
+  }
+
+  /** A node whose addresses come from no pools. */
+  public Node(
+      String name, List<IpAddress> addresses, List<IpPrefix> podCidrs, Map<String, String> labels) {
+    this(name, addresses, podCidrs, Map.of(), labels);
   }
 
   /** A node of whose labels nothing is known. */

@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param namedPorts the container ports that have a name
  * @param hostPorts the container ports that its node is asked at
  * @param workload who keeps it running; absent for a pod of its own
+ * @param pools the pools that it wants its addresses of, as it says itself
  * @param isReady whether it is to be sent requests; false only where Kubernetes says that it is not
  */
 public record Pod(
@@ -34,6 +35,7 @@ public record Pod(
     Map<String, Endpoint.NamedPort> namedPorts,
     List<HostPort> hostPorts,
     Optional<Workload> workload,
+    PoolNames pools,
     boolean isReady) {
 
   /**
@@ -62,6 +64,36 @@ public record Pod(
     addresses = List.copyOf(addresses);
     namedPorts = Map.copyOf(namedPorts);
     hostPorts = List.copyOf(hostPorts);
+  }
+
+  /** A pod that wants addresses of no pool in particular. */
+  public Pod(
+      String namespace,
+      String name,
+      String uid,
+      Optional<String> nodeName,
+      Map<String, String> labels,
+      String serviceAccount,
+      List<IpAddress> addresses,
+      boolean hostNetwork,
+      Map<String, Endpoint.NamedPort> namedPorts,
+      List<HostPort> hostPorts,
+      Optional<Workload> workload,
+      boolean isReady) {
+    this(
+        namespace,
+        name,
+        uid,
+        nodeName,
+        labels,
+        serviceAccount,
+        addresses,
+        hostNetwork,
+        namedPorts,
+        hostPorts,
+        workload,
+        PoolNames.NONE,
+        isReady);
   }
 
   /** A pod that is ready. */

@@ -11,9 +11,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The addresses of one prefix. Never given out are the first one (the network's own; in IPv6 any
- * router's), the second one (this node's, the pods' router) and the last one (IPv4's broadcast;
- * left out in IPv6 too, so that both count alike).
+ * The addresses of one prefix. Never given out are, as a rule, the first one (the network's own; in
+ * IPv6 any router's), the second one (this node's, the pods' router) and the last one (IPv4's
+ * broadcast; left out in IPv6 too, so that both count alike).
  *
  * <p>Addresses are given out in a circle: one that was given back comes last again, since peers may
  * still hold connections to it. Not safe for use by several threads.
@@ -26,8 +26,27 @@ sealed interface AddressPool {
   /** With fewer host bits there is no address to give out. */
   int MIN_HOST_BITS = 2;
 
+  /** Which addresses of a prefix are never given out. */
+  record Reserved(boolean first, boolean second, boolean last) {
+    /** Of a node's only prefix. */
+    static final Reserved OF_NODE = new Reserved(true, true, true);
+
+    /** Of a prefix of a pool; one of less than four addresses keeps none back. */
+    static Reserved ofPool(IpPrefix prefix, boolean hasFirst, boolean hasLast) {
+      boolean isTiny = prefix.family().bits() - prefix.length() < MIN_HOST_BITS;
+      return new Reserved(!hasFirst && !isTiny, false, !hasLast && !isTiny);
+    }
+
+    int count() {
+      return (first ? 1 : 0) + (second ? 1 : 0) + (last ? 1 : 0);
+    }
+  }
+
   /** The prefix. */
   IpPrefix prefix();
+
+  /** Which of its addresses are never given out. */
+  Reserved reserved();
 
   /** Takes the next free address; null when none is left. */
   @Nullable IpAddress takeNext();
@@ -41,6 +60,9 @@ sealed interface AddressPool {
   /** How many can still be taken; {@code Long.MAX_VALUE} for more than that. */
   long free();
 
+  /** How many are taken. */
+  int used();
+
   /** The pool of a prefix with all addresses free. */
   static AddressPool of(IpPrefix prefix) {
     int hostBits = prefix.family().bits() - prefix.length();
@@ -51,7 +73,21 @@ sealed interface AddressPool {
               + ": too small, wanted a length of at most "
               + (prefix.family().bits() - MIN_HOST_BITS));
     }
-    return hostBits <= MAX_BITMAP_BITS ? new Bitmap(prefix) : new Sparse(prefix);
+    return of(prefix, Reserved.OF_NODE);
+  }
+
+  /** The pool of a prefix with all addresses free but the reserved ones. */
+  static AddressPool of(IpPrefix prefix, Reserved reserved) {
+    int hostBits = prefix.family().bits() - prefix.length();
+    return hostBits <= MAX_BITMAP_BITS
+        ? new Bitmap(prefix, reserved)
+        : new Sparse(prefix, reserved);
+  }
+
+  /** How many addresses a prefix has for pods; {@code Integer.MAX_VALUE} for more than that. */
+  static int capacity(IpPrefix prefix, Reserved reserved) {
+    int hostBits = prefix.family().bits() - prefix.length();
+    return hostBits >= Integer.SIZE - 1 ? Integer.MAX_VALUE : (1 << hostBits) - reserved.count();
   }
 
   /** The node's own address in the prefix. */
@@ -61,14 +97,14 @@ sealed interface AddressPool {
 
   /** Why an address of the prefix is never given out; absent for one that may be. */
   default Optional<String> reservedFor(IpAddress address) {
-    if (address.equals(prefix().address())) {
+    if (reserved().first() && address.equals(prefix().address())) {
       return Optional.of("the network's own address");
     }
-    if (address.equals(router())) {
+    if (reserved().second() && address.equals(router())) {
       return Optional.of("the node's own address");
     }
     // Behind the last address comes one that is not of the prefix.
-    return prefix().contains(address.plus(1))
+    return !reserved().last() || prefix().contains(address.plus(1))
         ? Optional.empty()
         : Optional.of("the network's last address");
   }
@@ -76,16 +112,33 @@ sealed interface AddressPool {
   /** One bit for each address. */
   final class Bitmap implements AddressPool {
     private final IpPrefix prefix;
+    private final Reserved reserved;
     private final int size;
     private final BitSet used = new BitSet();
-    private int cursor = 2;
+    private int cursor;
     private int taken;
 
-    Bitmap(IpPrefix prefix) {
+    Bitmap(IpPrefix prefix, Reserved reserved) {
       this.prefix = prefix;
+      this.reserved = reserved;
       this.size = 1 << (prefix.family().bits() - prefix.length());
-      used.set(0, 2);
-      used.set(size - 1);
+      used.set(0, reserved.first());
+      if (reserved.second()) {
+        used.set(1);
+      }
+      if (reserved.last()) {
+        used.set(size - 1);
+      }
+    }
+
+    @Override
+    public Reserved reserved() {
+      return reserved;
+    }
+
+    @Override
+    public int used() {
+      return taken;
     }
 
     @Override
@@ -131,19 +184,39 @@ sealed interface AddressPool {
 
     @Override
     public long free() {
-      return size - 3L - taken;
+      return (long) size - reserved.count() - taken;
     }
   }
 
   /** A set of those in use, for prefixes that cannot be used up. */
   final class Sparse implements AddressPool {
     private final IpPrefix prefix;
+    private final Reserved reserved;
     private final Set<IpAddress> used = new HashSet<>();
     private IpAddress cursor;
 
-    Sparse(IpPrefix prefix) {
+    Sparse(IpPrefix prefix, Reserved reserved) {
       this.prefix = prefix;
-      this.cursor = router().plus(1);
+      this.reserved = reserved;
+      this.cursor = first();
+    }
+
+    private IpAddress first() {
+      IpAddress first = prefix.address();
+      while (reservedFor(first).isPresent()) {
+        first = first.plus(1);
+      }
+      return first;
+    }
+
+    @Override
+    public Reserved reserved() {
+      return reserved;
+    }
+
+    @Override
+    public int used() {
+      return used.size();
     }
 
     @Override
@@ -164,7 +237,7 @@ sealed interface AddressPool {
 
     private IpAddress behind(IpAddress address) {
       IpAddress next = address.plus(1);
-      return reservedFor(next).isEmpty() ? next : router().plus(1);
+      return reservedFor(next).isEmpty() && prefix.contains(next) ? next : first();
     }
 
     @Override
@@ -180,7 +253,9 @@ sealed interface AddressPool {
     @Override
     public long free() {
       int hostBits = prefix.family().bits() - prefix.length();
-      return hostBits >= Long.SIZE - 1 ? Long.MAX_VALUE : (1L << hostBits) - 3 - used.size();
+      return hostBits >= Long.SIZE - 1
+          ? Long.MAX_VALUE
+          : (1L << hostBits) - reserved.count() - used.size();
     }
   }
 }

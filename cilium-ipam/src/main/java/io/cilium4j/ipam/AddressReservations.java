@@ -62,6 +62,19 @@ public final class AddressReservations {
     Kept keep(IpAddress address, String by);
   }
 
+  /** Says of which pool somebody gets an address. */
+  @FunctionalInterface
+  public interface PoolChoice {
+
+    /**
+     * The pool's name.
+     *
+     * @param owner who wants the address, {@code namespace/name} of a pod
+     * @throws IpamException if that is not known yet
+     */
+    String pool(String owner, IpFamily family);
+  }
+
   /** An address that no endpoint takes. */
   @FunctionalInterface
   public interface Kept extends AutoCloseable {
@@ -137,7 +150,7 @@ public final class AddressReservations {
   }
 
   private final IpamAllocator ipam;
-  private final List<IpPrefix> podCidrs;
+  private final PoolChoice choice;
   private final StoredTable<Long, Held> store;
   private final Guard guard;
   private final Clocks clocks;
@@ -154,18 +167,18 @@ public final class AddressReservations {
   /**
    * Reservations of an allocator's addresses; {@link #restore} takes up those of an earlier run.
    *
-   * @param podCidrs the prefixes that addresses come from
+   * @param choice says of which pool those get one who name none
    * @param store keeps them
    * @param guard keeps endpoints away meanwhile
    */
   public AddressReservations(
       IpamAllocator ipam,
-      List<IpPrefix> podCidrs,
+      PoolChoice choice,
       StoredTable<Long, Held> store,
       Guard guard,
       Clocks clocks) {
     this.ipam = ipam;
-    this.podCidrs = List.copyOf(podCidrs);
+    this.choice = choice;
     this.store = store;
     this.guard = guard;
     this.clocks = clocks;
@@ -221,9 +234,31 @@ public final class AddressReservations {
     return ipam.families();
   }
 
-  /** The prefixes that addresses come from. */
+  /** The prefixes that addresses come from at the moment. */
   public List<IpPrefix> podCidrs() {
-    return podCidrs;
+    return ipam.prefixes().snapshot().stream().map(Row::key).toList();
+  }
+
+  /** The pool of an address; absent for one that is of no prefix here. */
+  public Optional<String> poolOf(IpAddress address) {
+    return ipam.prefixes().snapshot().stream()
+        .filter(row -> row.key().contains(address))
+        .map(Row::value)
+        .findFirst();
+  }
+
+  /**
+   * The pool of which somebody gets addresses who names none.
+   *
+   * @throws IpamException if that is not known yet
+   */
+  public String poolFor(String owner, IpFamily family) {
+    return choice.pool(owner, family);
+  }
+
+  /** Whether there are pools, and not one for all. */
+  public boolean hasPools() {
+    return ipam.claims().isPresent();
   }
 
   /** The node's own address in the pods' network, their next hop. */
@@ -242,14 +277,19 @@ public final class AddressReservations {
   }
 
   /**
-   * Takes some free address.
+   * Takes some free address of the pool that its owner gets them of.
    *
    * @param owner the pod's name, {@code namespace/name}
    * @throws IpamException if none is left
    * @throws StorageException if that cannot be kept; then none is taken
    */
   public Taken allocate(IpFamily family, String owner, Term term) {
-    IpAddress address = ipam.allocate(family, owner);
+    return allocate(family, owner, choice.pool(owner, family), term);
+  }
+
+  /** As {@link #allocate(IpFamily, String, Term)}, of this very pool. */
+  public Taken allocate(IpFamily family, String owner, String pool, Term term) {
+    IpAddress address = ipam.allocate(family, owner, pool);
     Optional<UUID> reservation =
         term == Term.PERMANENT ? Optional.empty() : Optional.of(UUID.randomUUID());
     holdOrRelease(address, owner, reservation);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.ipam;
 
-import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
@@ -9,10 +8,8 @@ import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -23,9 +20,6 @@ import java.util.concurrent.locks.ReentrantLock;
  * node must not get what an old one has. Safe for use by several threads.
  */
 public final class ClusterPool {
-
-  /** Most bits between a range's length and a node's: 16 million nodes, a bitmap of 2 MB. */
-  private static final int MAX_NODE_BITS = 24;
 
   /**
    * A range of the cluster.
@@ -38,7 +32,7 @@ public final class ClusterPool {
       int most = prefix.family().bits() - AddressPool.MIN_HOST_BITS;
       if (nodePrefixLength < prefix.length()
           || nodePrefixLength > most
-          || nodePrefixLength - prefix.length() > MAX_NODE_BITS) {
+          || nodePrefixLength - prefix.length() > Parts.MAX_BITS) {
         throw new IpamException(
             "cluster range "
                 + prefix
@@ -47,51 +41,20 @@ public final class ClusterPool {
                 + ": wanted /"
                 + prefix.length()
                 + " to /"
-                + Math.min(most, prefix.length() + MAX_NODE_BITS));
+                + Math.min(most, prefix.length() + Parts.MAX_BITS));
       }
     }
 
-    /** Which of the range's parts it is, counted from 0. */
-    private int indexOf(IpPrefix part) {
-      int shift = prefix.family().bits() - nodePrefixLength;
-      IpAddress first = part.address();
-      // The index has at most 24 bits, which may lie across the two halves of an IPv6 address.
-      long whole =
-          shift == 0
-              ? first.low()
-              : shift < Long.SIZE
-                  ? (first.low() >>> shift) | (first.high() << (Long.SIZE - shift))
-                  : first.high() >>> (shift - Long.SIZE);
-      return (int) (whole & (parts() - 1));
-    }
-
-    private IpPrefix part(int index) {
-      int shift = prefix.family().bits() - nodePrefixLength;
-      IpAddress base = prefix.address();
-      long low = shift < Long.SIZE ? (long) index << shift : 0;
-      long high =
-          shift == 0
-              ? 0
-              : shift < Long.SIZE
-                  ? (long) index >>> (Long.SIZE - shift)
-                  : (long) index << (shift - Long.SIZE);
-      return new IpPrefix(
-          new IpAddress(prefix.family(), base.high() | high, base.low() | low), nodePrefixLength);
-    }
-
-    private int parts() {
-      return 1 << (nodePrefixLength - prefix.length());
+    private Parts parts() {
+      return new Parts(prefix, nodePrefixLength);
     }
   }
 
   private final List<Range> ranges;
   private final ReentrantLock lock = new ReentrantLock();
 
-  /** Which parts of each range are taken; the same order as the ranges. */
-  private final List<BitSet> taken = new ArrayList<>();
-
-  /** Sorted, so that what lies inside a prefix follows it. */
-  private final TreeMap<IpPrefix, String> owners = new TreeMap<>();
+  private final CidrOwners owners = new CidrOwners();
+  private final FreeParts parts;
 
   private final TableWriter<String, Node> writer = TableWriter.create("pod-cidrs");
 
@@ -113,8 +76,8 @@ public final class ClusterPool {
                   + " overlap");
         }
       }
-      taken.add(new BitSet());
     }
+    this.parts = new FreeParts(ranges.stream().map(Range::parts).toList(), owners);
   }
 
   /** The nodes and their pod CIDRs: what the operator writes to the cluster. */
@@ -182,7 +145,8 @@ public final class ClusterPool {
 
   private void requireUnclaimed(Node node) {
     for (IpPrefix cidr : node.podCidrs()) {
-      overlapping(cidr)
+      owners
+          .overlapping(cidr)
           .forEach((other, owner) -> {
             if (!owner.equals(node.name())) {
               throw new IpamException(
@@ -199,30 +163,11 @@ public final class ClusterPool {
     }
   }
 
-  /** The entered CIDRs that hold this one or lie in it. */
-  private Map<IpPrefix, String> overlapping(IpPrefix cidr) {
-    var found = new TreeMap<IpPrefix, String>();
-    for (int length = 0; length < cidr.length(); length++) {
-      var shorter = new IpPrefix(cidr.address(), length);
-      String owner = owners.get(shorter);
-      if (owner != null) {
-        found.put(shorter, owner);
-      }
-    }
-    for (Map.Entry<IpPrefix, String> inner : owners.tailMap(cidr, true).entrySet()) {
-      if (!cidr.contains(inner.getKey())) {
-        break;
-      }
-      found.put(inner.getKey(), inner.getValue());
-    }
-    return found;
-  }
-
   private void enter(Node node) {
     writer.table().get(node.name()).ifPresent(before -> leave(before.podCidrs()));
     for (IpPrefix cidr : node.podCidrs()) {
       owners.put(cidr, node.name());
-      mark(cidr, true);
+      parts.take(cidr);
     }
     writer.put(node.name(), node);
   }
@@ -230,39 +175,14 @@ public final class ClusterPool {
   private void leave(List<IpPrefix> cidrs) {
     for (IpPrefix cidr : cidrs) {
       owners.remove(cidr);
-      mark(cidr, false);
-      // Smaller CIDRs, of a time when nodes got less, may share a part: the others keep it taken.
-      for (Range range : ranges) {
-        if (range.prefix().contains(cidr)) {
-          var part =
-              new IpPrefix(cidr.address(), Math.min(range.nodePrefixLength(), cidr.length()));
-          overlapping(part).keySet().forEach(other -> mark(other, true));
-        }
-      }
-    }
-  }
-
-  /** Marks every part that the CIDR covers or lies in. */
-  private void mark(IpPrefix cidr, boolean isTaken) {
-    for (int i = 0; i < ranges.size(); i++) {
-      Range range = ranges.get(i);
-      if (cidr.contains(range.prefix())) {
-        taken.get(i).set(0, range.parts(), isTaken);
-      } else if (range.prefix().contains(cidr)) {
-        int first = range.indexOf(cidr);
-        int count = 1 << Math.max(0, range.nodePrefixLength() - cidr.length());
-        taken.get(i).set(first, first + count, isTaken);
-      }
+      parts.giveBack(cidr);
     }
   }
 
   private IpPrefix nextFree(IpFamily family, String nodeName) {
-    for (int i = 0; i < ranges.size(); i++) {
-      Range range = ranges.get(i);
-      int free = taken.get(i).nextClearBit(0);
-      if (range.prefix().family() == family && free < range.parts()) {
-        return range.part(free);
-      }
+    Optional<IpPrefix> free = parts.next(family);
+    if (free.isPresent()) {
+      return free.get();
     }
     List<String> full =
         ranges.stream()

@@ -3,7 +3,9 @@ package io.cilium4j.ipam;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.PoolClaim;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.metrics.MetricFamily.Kind;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
@@ -58,6 +60,33 @@ public final class CountingAllocator implements IpamAllocator {
     IpAddress address = ipam.allocate(family, owner);
     given.of(family).increment();
     return address;
+  }
+
+  @Override
+  public IpAddress allocate(IpFamily family, String owner, String pool) {
+    IpAddress address = ipam.allocate(family, owner, pool);
+    given.of(family).increment();
+    return address;
+  }
+
+  @Override
+  public String defaultPool() {
+    return ipam.defaultPool();
+  }
+
+  @Override
+  public Table<IpPrefix, String> prefixes() {
+    return ipam.prefixes();
+  }
+
+  @Override
+  public Optional<Table<String, PoolClaim>> claims() {
+    return ipam.claims();
+  }
+
+  @Override
+  public void trim() {
+    ipam.trim();
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.state.Row;
@@ -32,6 +33,7 @@ final class HostScopeAllocator implements IpamAllocator {
   private final Function<Node, List<IpPrefix>> prefixesOf;
   private final ReentrantLock lock = new ReentrantLock();
   private final TableWriter<IpAddress, String> writer = TableWriter.create("allocations");
+  private final TableWriter<IpPrefix, String> prefixes = TableWriter.create("pod-cidrs");
   private List<AddressPool> pools = List.of();
 
   /**
@@ -61,6 +63,14 @@ final class HostScopeAllocator implements IpamAllocator {
         LOG.info("pod CIDRs changed node={} prefixes={}", nodeName, prefixes);
       }
       pools = List.copyOf(next);
+      this.prefixes.write(batch -> {
+        for (Row<IpPrefix, String> row : batch.snapshot()) {
+          if (!prefixes.contains(row.key())) {
+            batch.remove(row.key());
+          }
+        }
+        prefixes.forEach(prefix -> batch.put(prefix, NodePool.DEFAULT));
+      });
     } finally {
       lock.unlock();
     }
@@ -202,6 +212,11 @@ final class HostScopeAllocator implements IpamAllocator {
     } finally {
       lock.unlock();
     }
+  }
+
+  @Override
+  public Table<IpPrefix, String> prefixes() {
+    return prefixes.table();
   }
 
   @Override

@@ -82,7 +82,7 @@ class HostScopeAllocatorTest {
 
   @Test
   void sparse_atTheEnd_beginsAnew() {
-    var pool = new AddressPool.Sparse(IpPrefix.parse("fd00::/126"));
+    var pool = new AddressPool.Sparse(IpPrefix.parse("fd00::/126"), AddressPool.Reserved.OF_NODE);
     assertEquals(IpAddress.parse("fd00::2"), pool.takeNext());
     pool.giveBack(IpAddress.parse("fd00::2"));
     assertEquals(IpAddress.parse("fd00::2"), pool.takeNext());

@@ -2,6 +2,7 @@
 package io.cilium4j.service;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
@@ -162,6 +163,12 @@ final class FrontendOwners {
     if (givenAt.containsKey(address) || claims.containsKey(address)) {
       changedAddresses.add(address);
     }
+  }
+
+  /** As of an address, of each in the prefix. */
+  void occupationChanged(IpPrefix prefix) {
+    givenAt.keySet().stream().filter(prefix::contains).forEach(changedAddresses::add);
+    claims.keySet().stream().filter(prefix::contains).forEach(changedAddresses::add);
   }
 
   /** An address is this node's now, or is no more. */

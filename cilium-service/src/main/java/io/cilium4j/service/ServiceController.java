@@ -69,7 +69,8 @@ public final class ServiceController implements Lifecycle.Part {
    * @param ipcache whose an address is
    * @param nodeAddresses at which those outside ask this node
    * @param nodes nodes of Kubernetes, of which this one says its zone
-   * @param podCidrs the addresses of this node's pods, whether there is such a pod or not
+   * @param podCidrs the addresses of this node's pods, whether there is such a pod or not; by
+   *     whatever each is of
    * @param node this node's name
    * @param localRedirects whether local redirect policies are carried out
    * @param serviceTopology whether clients are led to the endpoints that slices mean for their zone
@@ -83,15 +84,11 @@ public final class ServiceController implements Lifecycle.Part {
       Table<IpPrefix, IpcacheEntry> ipcache,
       Table<IpAddress, IpAddress> nodeAddresses,
       Table<String, Node> nodes,
-      List<IpPrefix> podCidrs,
+      Table<IpPrefix, String> podCidrs,
       String node,
       boolean localRedirects,
       boolean serviceTopology,
-      boolean loopback) {
-    public Inputs {
-      podCidrs = List.copyOf(podCidrs);
-    }
-  }
+      boolean loopback) {}
 
   private final Inputs inputs;
   private final ServiceNumbers numbers;
@@ -140,7 +137,8 @@ public final class ServiceController implements Lifecycle.Part {
                 inputs.requests(),
                 inputs.ipcache(),
                 inputs.nodeAddresses(),
-                inputs.nodes()),
+                inputs.nodes(),
+                inputs.podCidrs()),
             this::round);
   }
 
@@ -166,7 +164,7 @@ public final class ServiceController implements Lifecycle.Part {
 
   /** Whether a frontend at an address would take it from a node or a pod. */
   boolean isOccupied(IpAddress address) {
-    return inputs.podCidrs().stream().anyMatch(each -> each.contains(address))
+    return inputs.podCidrs().snapshot().stream().anyMatch(row -> row.key().contains(address))
         || inputs
             .ipcache()
             .get(IpPrefix.host(address))
@@ -226,6 +224,9 @@ public final class ServiceController implements Lifecycle.Part {
       if (change.key().isHost()) {
         owners.occupationChanged(change.key().address());
       }
+    }
+    for (Change<IpPrefix, String> change : look.of(inputs.podCidrs()).list()) {
+      owners.occupationChanged(change.key());
     }
     var own = look.of(inputs.nodeAddresses());
     for (Change<IpAddress, IpAddress> change : own.list()) {

@@ -93,7 +93,7 @@ class ServiceControllerTest {
             ipcache.table(),
             nodeAddresses.table(),
             nodes.table(),
-            List.of(),
+            TableWriter.<IpPrefix, String>create("pod-cidrs").table(),
             TestServices.NODE,
             true,
             true,

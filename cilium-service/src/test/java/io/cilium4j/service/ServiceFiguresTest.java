@@ -86,7 +86,7 @@ class ServiceFiguresTest {
                   TableWriter.<IpPrefix, IpcacheEntry>create("ipcache").table(),
                   TableWriter.<IpAddress, IpAddress>create("node-addresses").table(),
                   TableWriter.<String, Node>create("nodes").table(),
-                  List.of(),
+                  TableWriter.<IpPrefix, String>create("pod-cidrs").table(),
                   TestServices.NODE,
                   true,
                   true,

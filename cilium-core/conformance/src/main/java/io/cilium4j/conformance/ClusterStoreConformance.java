@@ -13,11 +13,13 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.cluster.ClusterIdentity;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterNode.Address;
 import io.cilium4j.core.cluster.ClusterNode.AddressType;
 import io.cilium4j.core.cluster.Lease;
+import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
@@ -54,6 +56,18 @@ public abstract class ClusterStoreConformance {
               new Address(AddressType.CILIUM_INTERNAL_IP, IpAddress.parse("fd00:1::1"))),
           List.of(IpAddress.parse("10.1.0.9"), IpAddress.parse("fd00:1::9")),
           List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/112")),
+          Map.of(
+              "blue",
+              new NodePool(
+                  8,
+                  16,
+                  List.of(IpPrefix.parse("10.9.1.0/28"), IpPrefix.parse("fd00:9::/124")),
+                  true,
+                  false),
+              "only-asked-for",
+              new NodePool(0, 1, List.of(), false, false),
+              "only-had",
+              NodePool.of(List.of(IpPrefix.parse("10.9.2.0/28")))),
           Map.of("topology.kubernetes.io/zone", "a", "disk", ""),
           "5c4a9d2e-boot",
           "");
@@ -83,6 +97,16 @@ public abstract class ClusterStoreConformance {
           3,
           Instant.parse("2026-01-02T03:04:05.000006Z"),
           Instant.parse("2026-01-02T03:05:06.700000Z"));
+
+  private static final PodIpPool POOL =
+      new PodIpPool(
+          "blue.1",
+          Optional.of(
+              new PodIpPool.Blocks(
+                  List.of(IpPrefix.parse("10.9.0.0/16"), IpPrefix.parse("10.8.0.0/24")), 28)),
+          Optional.of(new PodIpPool.Blocks(List.of(IpPrefix.parse("fd00:9::/104")), 124)),
+          true,
+          false);
 
   private ClusterStore store;
   private ClusterStore other;
@@ -133,6 +157,7 @@ public abstract class ClusterStoreConformance {
     assertRoundTrip(store.endpoints(), other.endpoints(), ENDPOINT);
     assertRoundTrip(store.identities(), other.identities(), IDENTITY);
     assertRoundTrip(store.leases(), other.leases(), LEASE);
+    assertRoundTrip(store.pools(), other.pools(), POOL);
     assertEquals(List.of(), store.problems().snapshot().stream().toList());
   }
 
@@ -163,6 +188,15 @@ public abstract class ClusterStoreConformance {
             Optional.empty(),
             Map.of(),
             EndpointState.WAITING_FOR_IDENTITY);
+    var pool =
+        new PodIpPool(
+            "bare",
+            Optional.empty(),
+            Optional.of(new PodIpPool.Blocks(List.of(IpPrefix.parse("fd00::/64")), 80)),
+            false,
+            false);
+    assertEquals(pool, store.pools().create(pool, soon()).orElseThrow().value());
+    assertEquals(pool, other.pools().read("bare").orElseThrow().value());
     assertEquals(node, store.nodes().create(node, soon()).orElseThrow().value());
     assertEquals(node, other.nodes().read("bare").orElseThrow().value());
     assertEquals(endpoint, store.endpoints().create(endpoint, soon()).orElseThrow().value());
@@ -236,6 +270,18 @@ public abstract class ClusterStoreConformance {
         store.nodes().table(),
         "the new row",
         rows -> rows.get("node-1").filter(replaced::equals).isPresent());
+  }
+
+  @Test
+  void replace_poolsOfNode_areWhatWasWritten() {
+    Stored<ClusterNode> created = store.nodes().create(NODE, soon()).orElseThrow();
+    ClusterNode less =
+        NODE.withPools(Map.of("blue", NodePool.of(List.of(IpPrefix.parse("10.9.7.0/28")))));
+    Stored<ClusterNode> replaced = other.nodes().replace(created, less, soon()).orElseThrow();
+    assertEquals(less, replaced.value());
+    ClusterNode none = NODE.withPools(Map.of());
+    assertEquals(none, store.nodes().replace(replaced, none, soon()).orElseThrow().value());
+    assertEquals(none, other.nodes().read("node-1").orElseThrow().value());
   }
 
   @Test

@@ -5,6 +5,7 @@ import io.cilium4j.core.cluster.ClusterIdentity;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterObject;
 import io.cilium4j.core.cluster.Lease;
+import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStoreException;
@@ -63,6 +64,7 @@ public final class MemoryClusterStore implements ClusterStore {
     private final Kind<PublishedEndpoint> endpoints = new Kind<>((endpoint, status) -> status);
     private final Kind<ClusterIdentity> identities = new Kind<>((identity, status) -> identity);
     private final Kind<Lease> leases = new Kind<>((lease, status) -> lease);
+    private final Kind<PodIpPool> pools = new Kind<>((pool, status) -> pool);
 
     /** An empty cluster. */
     public Cluster() {}
@@ -239,16 +241,18 @@ public final class MemoryClusterStore implements ClusterStore {
   private final Client<PublishedEndpoint> endpoints;
   private final Client<ClusterIdentity> identities;
   private final Client<Lease> leases;
+  private final Client<PodIpPool> pools;
 
   private MemoryClusterStore(Cluster cluster, Faults faults) {
     this.nodes = cluster.nodes.open("ciliumnodes", faults);
     this.endpoints = cluster.endpoints.open("ciliumendpoints", faults);
     this.identities = cluster.identities.open("ciliumidentities", faults);
     this.leases = cluster.leases.open("leases", faults);
+    this.pools = cluster.pools.open("ciliumpodippools", faults);
   }
 
   private List<Client<?>> all() {
-    return List.of(nodes, endpoints, identities, leases);
+    return List.of(nodes, endpoints, identities, leases, pools);
   }
 
   /** From now on the tables stay as they are, or, with false, catch up and follow again. */
@@ -282,6 +286,11 @@ public final class MemoryClusterStore implements ClusterStore {
   }
 
   @Override
+  public Objects<PodIpPool> pools() {
+    return pools;
+  }
+
+  @Override
   public Table<String, String> problems() {
     return problems.table();
   }
@@ -293,6 +302,7 @@ public final class MemoryClusterStore implements ClusterStore {
     close(endpoints);
     close(identities);
     close(leases);
+    close(pools);
   }
 
   private static <T extends ClusterObject> void close(Client<T> client) {

@@ -4,6 +4,7 @@ package io.cilium4j.core.cluster;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.NodePool;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -14,13 +15,15 @@ import java.util.stream.Stream;
 
 /**
  * A node as its agent and the operator tell the others of it: a {@code CiliumNode}. The agent
- * writes all of it but the pod CIDRs and the error, which are the operator's.
+ * writes all of it but the pod CIDRs and the error, which are the operator's; of the pools both
+ * write their part.
  *
  * @param name its name in Kubernetes
  * @param addresses where others reach it, by purpose
  * @param healthAddresses where its health endpoint is probed, at most one a family
  * @param podCidrs the prefixes that its pods' addresses come from; empty before the operator gave
  *     it some
+ * @param pools what it has of pools, by their names, where its addresses come from pools
  * @param labels the node's own labels in Kubernetes
  * @param bootId tells one boot of the machine from the next; empty where it is not known
  * @param allocationError why the operator could give it no pod CIDR; empty if it could
@@ -30,6 +33,7 @@ public record ClusterNode(
     List<Address> addresses,
     List<IpAddress> healthAddresses,
     List<IpPrefix> podCidrs,
+    Map<String, NodePool> pools,
     Map<String, String> labels,
     String bootId,
     String allocationError)
@@ -70,7 +74,20 @@ public record ClusterNode(
     addresses = List.copyOf(addresses);
     healthAddresses = List.copyOf(healthAddresses);
     podCidrs = List.copyOf(podCidrs);
+    pools = NodePool.copyOf(pools);
     labels = Map.copyOf(labels);
+  }
+
+  /** A node whose addresses come from no pools. */
+  public ClusterNode(
+      String name,
+      List<Address> addresses,
+      List<IpAddress> healthAddresses,
+      List<IpPrefix> podCidrs,
+      Map<String, String> labels,
+      String bootId,
+      String allocationError) {
+    this(name, addresses, healthAddresses, podCidrs, Map.of(), labels, bootId, allocationError);
   }
 
   /** A node of which no more than this is known. */
@@ -81,6 +98,11 @@ public record ClusterNode(
   @Override
   public String key() {
     return name;
+  }
+
+  /** All prefixes that its pods' addresses come from: its own and those of pools. */
+  public List<IpPrefix> podPrefixes() {
+    return Stream.concat(podCidrs.stream(), NodePool.cidrs(pools).stream()).distinct().toList();
   }
 
   /** Its first address of this type and family. */
@@ -107,6 +129,7 @@ public record ClusterNode(
         all,
         earlier.healthAddresses,
         podCidrs,
+        pools,
         earlier.labels,
         earlier.bootId,
         allocationError);
@@ -114,11 +137,17 @@ public record ClusterNode(
 
   /** This node with other pod CIDRs, and with nothing wrong about them. */
   public ClusterNode withPodCidrs(List<IpPrefix> cidrs) {
-    return new ClusterNode(name, addresses, healthAddresses, cidrs, labels, bootId, "");
+    return new ClusterNode(name, addresses, healthAddresses, cidrs, pools, labels, bootId, "");
+  }
+
+  /** This node with other pools, and with nothing wrong about them. */
+  public ClusterNode withPools(Map<String, NodePool> others) {
+    return new ClusterNode(name, addresses, healthAddresses, podCidrs, others, labels, bootId, "");
   }
 
   /** This node with another error of the operator's. */
   public ClusterNode withAllocationError(String error) {
-    return new ClusterNode(name, addresses, healthAddresses, podCidrs, labels, bootId, error);
+    return new ClusterNode(
+        name, addresses, healthAddresses, podCidrs, pools, labels, bootId, error);
   }
 }

@@ -3,7 +3,7 @@ package io.cilium4j.core.cluster;
 
 /** An object that the cluster shares. */
 public sealed interface ClusterObject
-    permits ClusterNode, PublishedEndpoint, ClusterIdentity, Lease {
+    permits ClusterNode, PublishedEndpoint, ClusterIdentity, Lease, PodIpPool {
 
   /** What it is called among those of its kind, and by what a store finds it. */
   String key();

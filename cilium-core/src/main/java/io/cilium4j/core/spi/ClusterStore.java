@@ -5,6 +5,7 @@ import io.cilium4j.core.cluster.ClusterIdentity;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterObject;
 import io.cilium4j.core.cluster.Lease;
+import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.Table;
@@ -42,6 +43,9 @@ public interface ClusterStore extends AutoCloseable {
 
   /** The leases. */
   Objects<Lease> leases();
+
+  /** The pools that nodes' prefixes are cut from. */
+  Objects<PodIpPool> pools();
 
   /** What is wrong now, one line each, by where it is wrong. */
   Table<String, String> problems();

@@ -8,6 +8,7 @@ import io.cilium4j.core.ProxyListeners;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** Makes a {@link Datapath}; found by {@link java.util.ServiceLoader}. */
 public interface DatapathProvider {
@@ -56,8 +57,8 @@ public interface DatapathProvider {
    * @param devices names of the devices that join the node to its networks, where {@code eth+}
    *     stands for all that begin so; empty to find them: those with a global address or a default
    *     route
-   * @param podCidrs the prefixes of its endpoints, which it refuses where something else has them;
-   *     empty for no such check
+   * @param currentPodCidrs tells the prefixes of its endpoints at the moment, which it refuses at
+   *     the start, and reports later, where something else has them; none for no such check
    * @param routing how packets for pods of other nodes travel
    * @param listeners the proxy's listeners, to which redirects lead; without any there is no place
    *     for a proxy ({@link Datapath#proxyPlace})
@@ -75,7 +76,7 @@ public interface DatapathProvider {
       int localClusterId,
       Limits limits,
       List<String> devices,
-      List<IpPrefix> podCidrs,
+      Supplier<List<IpPrefix>> currentPodCidrs,
       Routing routing,
       ProxyListeners listeners,
       Optional<Path> cgroupRoot,
@@ -96,7 +97,11 @@ public interface DatapathProvider {
       }
       nodeAddresses = List.copyOf(nodeAddresses);
       devices = List.copyOf(devices);
-      podCidrs = List.copyOf(podCidrs);
+    }
+
+    /** The prefixes of its endpoints at the moment. */
+    public List<IpPrefix> podCidrs() {
+      return currentPodCidrs.get();
     }
 
     /**
@@ -117,7 +122,7 @@ public interface DatapathProvider {
       private int localClusterId;
       private Limits limits = Limits.DEFAULT;
       private List<String> devices = List.of();
-      private List<IpPrefix> podCidrs = List.of();
+      private Supplier<List<IpPrefix>> podCidrs = List::of;
       private Routing routing = Routing.NETWORK;
       private ProxyListeners listeners = ProxyListeners.NONE;
       private Optional<Path> cgroupRoot = Optional.empty();
@@ -155,6 +160,11 @@ public interface DatapathProvider {
       }
 
       public Builder podCidrs(List<IpPrefix> value) {
+        List<IpPrefix> copy = List.copyOf(value);
+        return currentPodCidrs(() -> copy);
+      }
+
+      public Builder currentPodCidrs(Supplier<List<IpPrefix>> value) {
         podCidrs = value;
         return this;
       }

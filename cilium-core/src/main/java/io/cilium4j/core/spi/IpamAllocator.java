@@ -3,7 +3,10 @@ package io.cilium4j.core.spi;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.NodePool;
+import io.cilium4j.core.PoolClaim;
 import io.cilium4j.core.state.Table;
 import java.util.Optional;
 import java.util.Set;
@@ -33,6 +36,25 @@ public interface IpamAllocator {
   IpAddress allocate(IpFamily family, String owner);
 
   /**
+   * Some free address of a pool.
+   *
+   * @param pool its name; where there are no pools there is none but {@link NodePool#DEFAULT}
+   * @throws IpamException if none is left; where the pool may have more, it is asked for
+   */
+  default IpAddress allocate(IpFamily family, String owner, String pool) {
+    if (!pool.equals(NodePool.DEFAULT)) {
+      throw new IpamException(
+          "no " + family + " address for " + owner + " of pool " + pool + ": there are no pools");
+    }
+    return allocate(family, owner);
+  }
+
+  /** The pool of those that name none. */
+  default String defaultPool() {
+    return NodePool.DEFAULT;
+  }
+
+  /**
    * This very address: what a restarted agent claims for each endpoint it restores. Claiming again
    * what the owner has is no error.
    *
@@ -45,6 +67,23 @@ public interface IpamAllocator {
 
   /** The addresses in use and their owners. */
   Table<IpAddress, String> allocations();
+
+  /** The prefixes that addresses come from, by their pools; those of pools come and go. */
+  Table<IpPrefix, String> prefixes();
+
+  /**
+   * What the node needs of pools and does with what it has, by their names: what whoever publishes
+   * the node tells the cluster. Absent where there are no pools.
+   */
+  default Optional<Table<String, PoolClaim>> claims() {
+    return Optional.empty();
+  }
+
+  /**
+   * Gives up what is not needed any more. Called now and then, and never before those who had
+   * addresses in an earlier run have them again.
+   */
+  default void trim() {}
 
   /**
    * How many more addresses of the family can be allocated; Long.MAX_VALUE for "more than that".

@@ -6,7 +6,7 @@ import java.util.Map;
 
 /**
  * A way for a node to come by its pods' addresses; found by {@link java.util.ServiceLoader}.
- * Implementations: {@code cluster-pool}, {@code static}.
+ * Implementations: {@code cluster-pool}, {@code kubernetes}, {@code multi-pool}, {@code static}.
  */
 public interface IpamMode {
 

@@ -339,7 +339,7 @@ final class EbpfDatapath implements Datapath {
       if (!closed) {
         mender.attempt("pins", () -> mendPins(mender));
         mender.attempt("devices of the node", () -> mendNode(mender));
-        mender.attempt("forwarding", nodeDevices::requireForwarding);
+        mender.attempt("forwarding", nodeDevices::requireWorkable);
         mender.attempt("programs at sockets", () -> sockets.mend(mender));
         places.mend(aroundPlaces(), proxy, mender);
         mender.attempt(

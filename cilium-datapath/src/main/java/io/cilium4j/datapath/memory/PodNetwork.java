@@ -353,7 +353,7 @@ final class PodNetwork implements AutoCloseable {
       if (proxy != null) {
         mended.addAll(proxy.mend());
       }
-      devices.requireForwarding();
+      devices.requireWorkable();
     } catch (RuntimeException e) {
       problems.add(String.valueOf(e.getMessage()));
     }

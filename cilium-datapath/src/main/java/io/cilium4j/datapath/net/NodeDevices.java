@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,8 +27,8 @@ import org.slf4j.LoggerFactory;
  * <p>The first also has the node's own address in the pod network, the pods' next hop. Neither asks
  * for neighbours: each has only one, and the datapath writes the Ethernet addresses.
  *
- * <p>The first carries a text that names the instance and its pods' prefixes, by which others see
- * that these are taken.
+ * <p>The first carries a text that names the instance and its pods' prefixes at the moment, by
+ * which others see that these are taken.
  *
  * <p>Not safe for use by several threads, but for {@link #route} and {@link #unroute}.
  */
@@ -46,7 +47,9 @@ public final class NodeDevices {
   private final InstanceNames names;
   private final List<IpAddress> addresses;
   private final DeviceManifest manifest;
-  private final String alias;
+  private final Config config;
+  private List<IpPrefix> podCidrs;
+  private @Nullable DatapathException inUse;
   private final List<String> forwardedBy = forwarding();
   private volatile Link host;
   private volatile Link net;
@@ -70,7 +73,8 @@ public final class NodeDevices {
     this.names = names;
     this.addresses = config.nodeAddresses();
     this.manifest = manifest;
-    this.alias = PrefixUse.alias(names.instance(), config.podCidrs());
+    this.config = config;
+    this.podCidrs = config.podCidrs();
     Optional<Link> existing = node.linkByName(names.hostDevice());
     this.host = existing.orElseGet(this::create);
     this.net =
@@ -97,7 +101,7 @@ public final class NodeDevices {
   private void settle() {
     node.setNoArp(host.index());
     node.setNoArp(net.index());
-    node.setAlias(host.index(), alias);
+    node.setAlias(host.index(), PrefixUse.alias(names.instance(), podCidrs));
     node.setAlias(net.index(), PrefixUse.alias(names.instance(), List.of()));
   }
 
@@ -269,11 +273,34 @@ public final class NodeDevices {
 
   /**
    * Sees that the node forwards packets if it did when this began, which is its administrator's to
-   * say.
+   * say, and that nothing else uses the pods' prefixes, of which there may be others by now.
    *
-   * @throws DatapathException if it does not
+   * @throws DatapathException if it is not so
    */
-  public void requireForwarding() {
+  public void requireWorkable() {
+    List<IpPrefix> present = config.podCidrs();
+    boolean isChanged = !present.equals(podCidrs);
+    if (isChanged) {
+      podCidrs = present;
+      node.setAlias(host.index(), PrefixUse.alias(names.instance(), present));
+    }
+    inUse = isChanged || inUse != null ? use() : null;
+    if (inUse != null) {
+      throw inUse;
+    }
+    requireForwarding();
+  }
+
+  private @Nullable DatapathException use() {
+    try {
+      PrefixUse.requireFree(node, config, manifest::holds);
+      return null;
+    } catch (DatapathException e) {
+      return e;
+    }
+  }
+
+  private void requireForwarding() {
     List<String> present = forwarding();
     for (String key : forwardedBy) {
       if (!present.contains(key)) {

@@ -8,6 +8,7 @@ import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.Pod;
 import io.cilium4j.core.PodLabels;
+import io.cilium4j.core.PoolNames;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.ResourceKey;
@@ -104,6 +105,7 @@ public final class Manifests {
             namedPorts(spec),
             hostPorts(spec),
             Workloads.of(metadata, labels),
+            pools(metadata),
             isReady(metadata, status)));
   }
 
@@ -234,7 +236,27 @@ public final class Manifests {
     String name = Fields.name(metadata);
     var labels = new LinkedHashMap<>(Fields.labels(metadata));
     labels.put(PodLabels.METADATA_NAME, name);
-    return new Manifest.NamespaceManifest(new Namespace(name, labels));
+    return new Manifest.NamespaceManifest(new Namespace(name, labels, pools(metadata)));
+  }
+
+  /** A pool of one family goes before one of both. */
+  private static PoolNames pools(Map<String, @Nullable Object> metadata) throws ManifestException {
+    Map<String, @Nullable Object> annotations = Fields.object(metadata, "metadata", "annotations");
+    if (annotations.isEmpty()) {
+      return PoolNames.NONE;
+    }
+    String both = pool(annotations, "ip-pool", "");
+    var names =
+        new PoolNames(pool(annotations, "ipv4-pool", both), pool(annotations, "ipv6-pool", both));
+    return names.equals(PoolNames.NONE) ? PoolNames.NONE : names;
+  }
+
+  private static String pool(
+      Map<String, @Nullable Object> annotations, String which, String otherwise)
+      throws ManifestException {
+    return Fields.text(annotations, "metadata.annotations", "ipam.cilium.io/" + which)
+        .filter(name -> !name.isEmpty())
+        .orElse(otherwise);
   }
 
   private static Node node(Object document, Map<String, @Nullable Object> metadata)
@@ -255,10 +277,15 @@ public final class Manifests {
       throws ManifestException {
     Map<String, @Nullable Object> spec = Fields.object(document, "", "spec");
     Map<String, @Nullable Object> ipam = Fields.object(spec, "spec", "ipam");
+    Map<String, @Nullable Object> pools = Fields.object(ipam, "spec.ipam", "pools");
+    var cidrs = new LinkedHashSet<IpPrefix>(prefixes(ipam, "spec.ipam", "podCIDRs"));
+    for (Object pool : Fields.list(pools, "spec.ipam.pools", "allocated")) {
+      cidrs.addAll(prefixes(pool, "spec.ipam.pools.allocated[]", "cidrs"));
+    }
     return new Node(
         Fields.name(metadata),
         nodeAddresses(spec, "spec", "ip"),
-        prefixes(ipam, "spec.ipam", "podCIDRs"),
+        List.copyOf(cidrs),
         Fields.labels(metadata));
   }
 

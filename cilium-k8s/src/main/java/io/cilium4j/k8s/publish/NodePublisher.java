@@ -2,6 +2,8 @@
 package io.cilium4j.k8s.publish;
 
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.NodePool;
+import io.cilium4j.core.PoolClaim;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStore.Stored;
@@ -11,6 +13,7 @@ import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Scheduler;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +28,10 @@ import org.slf4j.LoggerFactory;
  * its CIDRs keeps them: where somebody deleted the object or emptied it, they are written back,
  * since pods use them. Of a node that starts anew not all is known at first: until it is {@link
  * #set}, the addresses and labels stay that an earlier run wrote, since others go by them.
+ *
+ * <p>Of pools the node says what it needs and which prefixes it gives up ({@link #setPools}); the
+ * operator adds prefixes. What the listener is told of these was read from the store itself: a
+ * prefix that an old row has may be another node's by now.
  *
  * <p>All happens on the scheduler's thread; {@link #set} may be called from any.
  */
@@ -47,6 +54,9 @@ public final class NodePublisher implements AutoCloseable {
   /** The CIDRs that it was given last; empty before that. */
   private List<IpPrefix> given;
 
+  /** What the node needs of pools; null while nobody said, and what is stored stays. */
+  private volatile @Nullable Map<String, PoolClaim> claims;
+
   private final Follower follower;
   private @Nullable ClusterNode told;
   private boolean retryIsSet;
@@ -58,8 +68,8 @@ public final class NodePublisher implements AutoCloseable {
    *
    * @param own the node as it is; with the pod CIDRs that its endpoints use already, if it has some
    * @param scheduler its clock and thread; stays the caller's to close
-   * @param listener told the node as it is in the store, whenever its pod CIDRs or the operator's
-   *     error are others than before; on the scheduler's thread
+   * @param listener told the node as it is in the store, whenever its pod CIDRs, its pools or the
+   *     operator's error are others than before; on the scheduler's thread
    */
   public NodePublisher(
       ClusterStore store, ClusterNode own, Scheduler scheduler, Consumer<ClusterNode> listener) {
@@ -91,9 +101,17 @@ public final class NodePublisher implements AutoCloseable {
     follower.wake();
   }
 
+  /** The node needs and does this with pools from now on, by their names. */
+  public void setPools(Map<String, PoolClaim> wantedOfPools) {
+    claims = Map.copyOf(wantedOfPools);
+    follower.wake();
+  }
+
   private void look() {
     Optional<Stored<ClusterNode>> row = nodes.table().get(wanted.name());
-    if (row.isPresent() && row.get().value().equals(merged(row.get().value()))) {
+    if (row.isPresent()
+        && row.get().value().equals(merged(row.get().value()))
+        && isKnown(row.get().value().pools())) {
       tell(row.get().value());
       return;
     }
@@ -110,12 +128,17 @@ public final class NodePublisher implements AutoCloseable {
     }
   }
 
+  private boolean isKnown(Map<String, NodePool> pools) {
+    ClusterNode last = told;
+    return pools.equals(last == null ? Map.of() : last.pools());
+  }
+
   private void write() {
     Optional<Stored<ClusterNode>> now = nodes.read(wanted.name());
     Deadline deadline = Deadline.in(WRITE_TIME);
     Optional<Stored<ClusterNode>> written;
     if (now.isEmpty()) {
-      written = nodes.create(wanted.withPodCidrs(given), deadline);
+      written = nodes.create(withPools(wanted.withPodCidrs(given), Map.of()), deadline);
     } else {
       ClusterNode merged = merged(now.get().value());
       written = merged.equals(now.get().value()) ? now : nodes.replace(now.get(), merged, deadline);
@@ -127,7 +150,13 @@ public final class NodePublisher implements AutoCloseable {
   private ClusterNode merged(ClusterNode stored) {
     List<IpPrefix> cidrs = stored.podCidrs().isEmpty() ? given : stored.podCidrs();
     ClusterNode own = isWhole ? wanted : wanted.over(stored);
-    return own.withPodCidrs(cidrs).withAllocationError(stored.allocationError());
+    return withPools(own.withPodCidrs(cidrs), stored.pools())
+        .withAllocationError(stored.allocationError());
+  }
+
+  private ClusterNode withPools(ClusterNode node, Map<String, NodePool> stored) {
+    Map<String, PoolClaim> present = claims;
+    return node.withPools(present == null ? stored : PoolClaim.apply(present, stored));
   }
 
   private void tell(ClusterNode stored) {
@@ -137,6 +166,7 @@ public final class NodePublisher implements AutoCloseable {
     }
     if (last == null
         || !last.podCidrs().equals(stored.podCidrs())
+        || !last.pools().equals(stored.pools())
         || !last.allocationError().equals(stored.allocationError())) {
       told = stored;
       listener.accept(stored);

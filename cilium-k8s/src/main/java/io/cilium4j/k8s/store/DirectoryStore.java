@@ -8,6 +8,7 @@ import static java.nio.file.StandardWatchEventKinds.ENTRY_MODIFY;
 import io.cilium4j.core.cluster.ClusterIdentity;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.Lease;
+import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStoreException;
@@ -52,6 +53,7 @@ final class DirectoryStore implements ClusterStore {
   private final KindFolder<PublishedEndpoint> endpoints;
   private final KindFolder<ClusterIdentity> identities;
   private final KindFolder<Lease> leases;
+  private final KindFolder<PodIpPool> pools;
   private final List<KindFolder<?>> kinds;
 
   /** Keys of watched folders; one is invalid once its folder was removed or moved away. */
@@ -78,6 +80,7 @@ final class DirectoryStore implements ClusterStore {
     var endpointCodec = new EndpointCodec();
     var identityCodec = new IdentityCodec();
     var leaseCodec = new LeaseCodec();
+    var poolCodec = new PoolCodec();
     this.folder =
         new StoreFolder(
             root,
@@ -85,7 +88,8 @@ final class DirectoryStore implements ClusterStore {
                 nodeCodec.plural(),
                 endpointCodec.plural(),
                 identityCodec.plural(),
-                leaseCodec.plural()));
+                leaseCodec.plural(),
+                poolCodec.plural()));
     if (!folder.isMissing()) {
       folder.require();
     }
@@ -93,7 +97,8 @@ final class DirectoryStore implements ClusterStore {
     this.endpoints = new KindFolder<>(folder, endpointCodec, problems);
     this.identities = new KindFolder<>(folder, identityCodec, problems);
     this.leases = new KindFolder<>(folder, leaseCodec, problems);
-    this.kinds = List.of(leases, identities, nodes, endpoints);
+    this.pools = new KindFolder<>(folder, poolCodec, problems);
+    this.kinds = List.of(leases, identities, pools, nodes, endpoints);
     try {
       this.signs = root.getFileSystem().newWatchService();
     } catch (IOException e) {
@@ -238,6 +243,11 @@ final class DirectoryStore implements ClusterStore {
   @Override
   public Objects<Lease> leases() {
     return leases;
+  }
+
+  @Override
+  public Objects<PodIpPool> pools() {
+    return pools;
   }
 
   @Override

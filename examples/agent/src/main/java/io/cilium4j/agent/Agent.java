@@ -2,20 +2,27 @@
 package io.cilium4j.agent;
 
 import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.agent.feature.NodePools;
+import io.cilium4j.agent.state.PoolStore;
+import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.cni.CniPlugin;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
+import io.cilium4j.core.NodePool;
+import io.cilium4j.core.PoolClaim;
 import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.KubernetesSource;
+import io.cilium4j.core.state.Table;
 import io.cilium4j.datapath.flow.FlowLog;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.policy.RulesSnapshot;
 import io.cilium4j.policy.controller.ApiRules;
 import io.cilium4j.policy.controller.PolicyRevision;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -271,6 +278,34 @@ public final class Agent extends AgentQueries implements AutoCloseable {
   /** The node's addresses. */
   public AddressReservations addresses() {
     return running().addresses().reservations();
+  }
+
+  /**
+   * Takes over what the node has of pools by now, as the cluster's store has it. Addresses in use
+   * stay with their endpoints.
+   *
+   * @param pools by name
+   * @throws AgentException if addresses do not come from pools
+   */
+  public void podPoolsChanged(Map<String, NodePool> pools) {
+    running()
+        .addresses()
+        .pools()
+        .orElseThrow(() -> new AgentException("pools: addresses do not come from pools here"))
+        .changed(pools);
+  }
+
+  /**
+   * What the node needs of pools and does with what it has, by their names, for whoever tells the
+   * cluster; absent where addresses do not come from pools.
+   */
+  public Optional<Table<String, PoolClaim>> poolClaims() {
+    return running().addresses().pools().map(NodePools::claims);
+  }
+
+  /** What an earlier run with this state folder had of pools; empty if it had none. */
+  public static Map<String, NodePool> keptPodPools(Path stateFolder) {
+    return new PoolStore(new StateFolder(stateFolder)).pools();
   }
 
   // ---- the cluster ----

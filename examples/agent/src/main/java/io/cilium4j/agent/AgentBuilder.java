@@ -11,6 +11,7 @@ import io.cilium4j.agent.config.Seams;
 import io.cilium4j.agent.config.ServicesConfig;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -57,6 +58,7 @@ public final class AgentBuilder<A> {
   private final List<Seam<FlowSinkProvider>> flowSinks = new ArrayList<>();
   private String nodeName = "node";
   private List<IpPrefix> podCidrs = List.of();
+  private Map<String, NodePool> podPools = Map.of();
 
   /** The name of a cluster that was given none. */
   private static final String DEFAULT_CLUSTER = "default";
@@ -141,7 +143,8 @@ public final class AgentBuilder<A> {
   /**
    * Where endpoints' addresses come from.
    *
-   * @param name {@code cluster-pool} (the default), {@code static}, or what else is installed
+   * @param name {@code cluster-pool} (the default), {@code multi-pool}, {@code static}, or what
+   *     else is installed
    * @param options the mode's own: {@code cidrs} of {@code static}
    */
   public AgentBuilder<A> ipam(String name, Map<String, String> options) {
@@ -235,6 +238,15 @@ public final class AgentBuilder<A> {
    */
   public AgentBuilder<A> podCidrs(String... prefixes) {
     this.podCidrs = List.of(prefixes).stream().map(PodPrefixes::parse).toList();
+    return this;
+  }
+
+  /**
+   * What the node has of pools when it starts, in place of {@link #podCidrs(IpPrefix...)}, for the
+   * mode {@code multi-pool}; {@link Agent#podPoolsChanged} tells what it has later.
+   */
+  public AgentBuilder<A> podPools(Map<String, NodePool> pools) {
+    this.podPools = pools;
     return this;
   }
 
@@ -458,6 +470,7 @@ public final class AgentBuilder<A> {
             flowSinks,
             nodeName,
             podCidrs,
+            podPools,
             clusterName,
             clusterId,
             mtuBytes,

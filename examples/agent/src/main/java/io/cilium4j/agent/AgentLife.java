@@ -5,6 +5,7 @@ import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.endpoint.EndpointRestorer;
 import io.cilium4j.agent.endpoint.EndpointStore;
+import io.cilium4j.agent.feature.AddressFeature;
 import io.cilium4j.agent.state.InstanceLock;
 import io.cilium4j.agent.state.StateFolder;
 import io.cilium4j.core.Endpoint;
@@ -107,7 +108,9 @@ final class AgentLife {
     if (!config.allowLostEndpoints()) {
       // Once more when the datapath knows; here, since nothing is changed yet.
       EndpointRestorer.requireReachable(
-          new EndpointStore(folder).peek(), config.podCidrs(), AgentLife::hasDevice);
+          new EndpointStore(folder).peek(),
+          AddressFeature.initialPodCidrs(config, folder),
+          AgentLife::hasDevice);
     }
     settleOn(choice);
   }

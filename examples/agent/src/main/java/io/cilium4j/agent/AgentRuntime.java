@@ -119,11 +119,11 @@ final class AgentRuntime implements AutoCloseable {
     var database = new Database();
     var endpointTables = new EndpointTables(database);
     TableWriter<String, Map<IpPrefix, Labels>> prefixes = PolicyFeature.newPrefixes();
-    this.addresses = new AddressFeature(context);
-    this.datapath = new DatapathFeature(context, choice, addresses.routers());
-    this.mtu = new MtuFeature(context, datapath, endpointTables.all());
     this.source = new SourceFeature(context);
+    this.addresses = new AddressFeature(context, source);
+    this.datapath = new DatapathFeature(context, choice, addresses);
     this.host = new HostFeature(context, source, datapath);
+    this.mtu = new MtuFeature(context, datapath, endpointTables.all());
     this.identity = new IdentityFeature(context, database, addresses, source, prefixes.table());
     this.policy =
         new PolicyFeature(
@@ -138,7 +138,7 @@ final class AgentRuntime implements AutoCloseable {
     this.endpoints =
         new EndpointFeature(
             context, endpointTables, source, addresses, identity, datapath, policy, mtu, host);
-    this.services = new ServicesFeature(context, source, identity, datapath);
+    this.services = new ServicesFeature(context, source, addresses, identity, datapath);
     this.recorder = new RecorderFeature(context);
     this.prefilter = new PrefilterFeature(context, datapath);
     this.flows =
@@ -146,9 +146,11 @@ final class AgentRuntime implements AutoCloseable {
     this.proxy = new ProxyFeature(context, endpointTables.all(), datapath, policy, flows);
     this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.nodes =
-        config.store().map(store -> new NodesFeature(context, store, identity, datapath, mtu));
-    this.masquerade = new MasqueradeFeature(context, datapath, nodes);
-    this.nodePorts = new NodePortFeature(context, datapath, services, nodes);
+        config
+            .store()
+            .map(store -> new NodesFeature(context, store, addresses, identity, datapath, mtu));
+    this.masquerade = new MasqueradeFeature(context, addresses, datapath, nodes);
+    this.nodePorts = new NodePortFeature(context, addresses, datapath, services, nodes);
     this.cluster =
         new ClusterFeature(
             context, nodes.map(NodesFeature::nodes).orElseGet(source::ciliumNodes), addresses);

@@ -12,6 +12,7 @@ import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterNode.Address;
 import io.cilium4j.core.cluster.ClusterNode.AddressType;
 import io.cilium4j.core.cluster.Lease;
+import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.Row.NodeRow;
@@ -164,6 +165,11 @@ class StoreReadInPartsTest extends AgentFixture {
     @Override
     public Objects<Lease> leases() {
       return memory.leases();
+    }
+
+    @Override
+    public Objects<PodIpPool> pools() {
+      return memory.pools();
     }
 
     @Override

@@ -6,6 +6,7 @@ import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.identity.IdentityCollector;
 import io.cilium4j.ipam.PodCidrController;
+import io.cilium4j.ipam.PodPoolController;
 import io.cilium4j.k8s.api.PolicyConditions;
 import io.cilium4j.k8s.election.LeaderElection;
 import io.cilium4j.k8s.publish.EndpointCollector;
@@ -23,10 +24,12 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
    * The duties of one term.
    *
    * @param podCidrs absent where somebody else gives them
+   * @param pools absent where there are none
    * @param conditions absent where there is no Kubernetes
    */
   record Duties(
       Optional<PodCidrController> podCidrs,
+      Optional<PodPoolController> pools,
       IdentityCollector identities,
       EndpointCollector endpoints,
       Optional<PolicyConditions> conditions)
@@ -34,6 +37,7 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
     @Override
     public void close() {
       podCidrs.ifPresent(PodCidrController::close);
+      pools.ifPresent(PodPoolController::close);
       identities.close();
       endpoints.close();
       conditions.ifPresent(PolicyConditions::close);
@@ -100,11 +104,13 @@ final class Operator implements LeaderElection.Listener, AutoCloseable {
             config.ranges().isEmpty()
                 ? Optional.empty()
                 : Optional.of(new PodCidrController(store, config.ranges(), term, dutyThread)),
+            config.pools().map(created -> new PodPoolController(store, created, term, dutyThread)),
             new IdentityCollector(store, config.identities(), term, dutyThread),
             new EndpointCollector(store, config.endpointInterval(), term, dutyThread),
             kubernetes.map(each -> each.conditions(term)));
     replaceDuties(begun);
     begun.podCidrs().ifPresent(PodCidrController::start);
+    begun.pools().ifPresent(PodPoolController::start);
     begun.identities().start();
     if (config.endpointInterval().isPositive()) {
       begun.endpoints().start();

@@ -81,8 +81,16 @@ record OperatorOptions(Map<String, String> values) {
           new Option(
               "ipam",
               "cluster-pool",
-              "cluster-pool|kubernetes",
-              "how nodes come by pod CIDRs: from this operator, or from Kubernetes itself"),
+              "cluster-pool|kubernetes|multi-pool",
+              "how nodes come by pod CIDRs: from this operator's ranges, from Kubernetes itself, or"
+                  + " from pools (CiliumPodIPPool)"),
+          new Option(
+              PoolSpecs.OPTION,
+              "",
+              ".*",
+              "pools to create where there are none of their names:"
+                  + " POOL=ipv4-cidrs:CIDR,CIDR;ipv4-mask-size:NUMBER;ipv6-cidrs:…, with a comma"
+                  + " or space between pools"),
           new Option(
               "cluster-pool-ipv4-cidr", "", CIDRS, "IPv4 ranges that pod CIDRs are cut from"),
           new Option(
@@ -275,8 +283,13 @@ record OperatorOptions(Map<String, String> values) {
     } catch (IpamException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
+    boolean arePools = text("ipam").equals("multi-pool");
+    if (!arePools && !text(PoolSpecs.OPTION).isBlank()) {
+      throw new IllegalArgumentException(PoolSpecs.OPTION + ": only with ipam=multi-pool");
+    }
     return new OperatorConfig(
         ranges,
+        arePools ? Optional.of(PoolSpecs.parse(text(PoolSpecs.OPTION))) : Optional.empty(),
         new IdentityCollector.Config(
             number("cluster-id"),
             duration("identity-gc-interval"),

@@ -93,7 +93,7 @@ final class StatusServer implements AutoCloseable {
     long nodes = store.nodes().table().snapshot().size();
     long served =
         store.nodes().table().snapshot().stream()
-            .filter(row -> !row.value().value().podCidrs().isEmpty())
+            .filter(row -> !row.value().value().podPrefixes().isEmpty())
             .count();
     values.put("cilium_operator_ipam_nodes{category=\"total\"}", nodes);
     values.put("cilium_operator_ipam_nodes{category=\"without-pod-cidr\"}", nodes - served);
@@ -101,6 +101,7 @@ final class StatusServer implements AutoCloseable {
     operator
         .duties()
         .ifPresent(duties -> {
+          duties.pools().ifPresent(pools -> values.putAll(pools.counts()));
           values.put("cilium_operator_identity_gc_deleted", duties.identities().deleted());
           values.put("cilium_operator_endpoint_gc_deleted", duties.endpoints().deleted());
         });

@@ -4,6 +4,7 @@ package io.cilium4j.operator;
 import io.cilium4j.core.cluster.ClusterIdentity;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.Lease;
+import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.state.Deadline;
@@ -76,6 +77,11 @@ record StaleList(ClusterStore store) implements ClusterStore {
   @Override
   public Objects<Lease> leases() {
     return store.leases();
+  }
+
+  @Override
+  public Objects<PodIpPool> pools() {
+    return store.pools();
   }
 
   @Override

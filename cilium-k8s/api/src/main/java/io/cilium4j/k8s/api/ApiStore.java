@@ -5,6 +5,7 @@ import io.cilium4j.core.cluster.ClusterIdentity;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterObject;
 import io.cilium4j.core.cluster.Lease;
+import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.state.Table;
@@ -14,6 +15,7 @@ import io.cilium4j.k8s.store.IdentityCodec;
 import io.cilium4j.k8s.store.LeaseCodec;
 import io.cilium4j.k8s.store.NodeCodec;
 import io.cilium4j.k8s.store.ObjectCodec;
+import io.cilium4j.k8s.store.PoolCodec;
 import java.util.List;
 import java.util.Optional;
 
@@ -25,6 +27,7 @@ final class ApiStore implements ClusterStore {
   private final ApiObjects<PublishedEndpoint> endpoints;
   private final ApiObjects<ClusterIdentity> identities;
   private final ApiObjects<Lease> leases;
+  private final ApiObjects<PodIpPool> pools;
 
   /**
    * A store that asks nothing yet.
@@ -55,6 +58,7 @@ final class ApiStore implements ClusterStore {
                 "external-identifiers.pod-name"));
     this.identities = open(new IdentityCodec(), "", false, Optional.empty(), List.of());
     this.leases = open(new LeaseCodec(), client.namespace(), false, Optional.empty(), List.of());
+    this.pools = open(new PoolCodec(), "", false, Optional.empty(), List.of());
   }
 
   private <T extends ClusterObject> ApiObjects<T> open(
@@ -98,13 +102,18 @@ final class ApiStore implements ClusterStore {
   }
 
   @Override
+  public Objects<PodIpPool> pools() {
+    return pools;
+  }
+
+  @Override
   public Table<String, String> problems() {
     return problems.table();
   }
 
   @Override
   public void close() {
-    List<ApiObjects<?>> all = List.of(nodes, endpoints, identities, leases);
+    List<ApiObjects<?>> all = List.of(nodes, endpoints, identities, leases, pools);
     all.forEach(ApiObjects::end);
     client.close();
     all.forEach(ApiObjects::close);

@@ -6,6 +6,8 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.NodePool;
+import io.cilium4j.core.PoolClaim;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.cluster.ClusterNode.Address;
 import io.cilium4j.core.cluster.ClusterNode.AddressType;
@@ -16,6 +18,7 @@ import io.cilium4j.core.spi.ClusterStoreProvider;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.k8s.api.ApiClient;
 import io.cilium4j.k8s.api.ApiException;
@@ -25,6 +28,7 @@ import io.cilium4j.k8s.api.OwnNode;
 import io.cilium4j.k8s.publish.EndpointPublisher;
 import io.cilium4j.k8s.publish.NodePublisher;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,6 +36,7 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -60,10 +65,17 @@ final class ClusterMember implements AutoCloseable {
   private volatile String apiProblem = "";
   private @Nullable EndpointPublisher endpoints;
   private @Nullable Follower labels;
+  private @Nullable Follower claims;
+
+  /** Told what the node has of pools; on the cluster's thread. */
+  private volatile @Nullable Consumer<Map<String, NodePool>> pools;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition told = lock.newCondition();
   private ClusterNode known;
+
+  /** Whether it is as the store has it. */
+  private boolean isRead;
 
   private ClusterMember(Joining joining, ClusterStore store, Optional<OwnApi> kubernetes) {
     this.store = store;
@@ -87,17 +99,44 @@ final class ClusterMember implements AutoCloseable {
    * @param given its pod CIDRs where an option says them; empty where somebody else does
    * @param hasKubernetesCidrs whether its pod CIDRs are those that Kubernetes gave its node, and
    *     not the operator's
+   * @param pools what is asked of pools, where addresses come from such
+   * @param kept what an earlier run had of pools
    */
   record Joining(
       String name,
       List<IpAddress> addresses,
       Set<IpFamily> families,
       List<IpPrefix> given,
-      boolean hasKubernetesCidrs) {
+      boolean hasKubernetesCidrs,
+      Optional<PoolOptions> pools,
+      Map<String, NodePool> kept) {
     Joining {
       given = List.copyOf(given);
       addresses = List.copyOf(addresses);
       families = Set.copyOf(families);
+      kept = NodePool.copyOf(kept);
+    }
+
+    /** Whether the earlier run had what a start needs of pools. */
+    boolean hasKept() {
+      return pools.filter(each -> each.missing(kept).isEmpty()).isPresent();
+    }
+  }
+
+  /**
+   * What a node's pods have addresses of.
+   *
+   * @param podCidrs prefixes, one a family; empty where there are pools
+   * @param pools by name
+   */
+  record Given(List<IpPrefix> podCidrs, Map<String, NodePool> pools) {
+    Given {
+      podCidrs = List.copyOf(podCidrs);
+    }
+
+    /** These prefixes and no pools. */
+    static Given of(List<IpPrefix> podCidrs) {
+      return new Given(podCidrs, Map.of());
     }
   }
 
@@ -160,6 +199,11 @@ final class ClusterMember implements AutoCloseable {
   private void begin(ClusterNode own) {
     var made = new NodePublisher(store, own, thread, this::heard);
     publisher = made;
+    // What an earlier run asked for stays until the allocator says otherwise.
+    joining
+        .pools()
+        .filter(_ -> joining.kept().isEmpty())
+        .ifPresent(asked -> made.setPools(asked.firstClaims()));
     made.start();
   }
 
@@ -193,46 +237,101 @@ final class ClusterMember implements AutoCloseable {
     lock.lock();
     try {
       known = node;
+      isRead = true;
       told.signalAll();
     } finally {
       lock.unlock();
     }
+    tellPools();
+  }
+
+  private void tellPools() {
+    Consumer<Map<String, NodePool>> listener = pools;
+    if (listener == null) {
+      return;
+    }
+    Optional<ClusterNode> node;
+    lock.lock();
+    try {
+      node = isRead ? Optional.of(known) : Optional.empty();
+    } finally {
+      lock.unlock();
+    }
+    node.ifPresent(each -> listener.accept(each.pools()));
+  }
+
+  /**
+   * From now on says in the store what the node needs of pools, and tells what it has.
+   *
+   * @param needs by pool
+   * @param listener told what the node has of pools, at once and when that changes
+   */
+  void followPools(Table<String, PoolClaim> needs, Consumer<Map<String, NodePool>> listener) {
+    Follower made = Follower.of(needs, thread, changes -> publishPools(changes.snapshot()));
+    claims = made;
+    thread.execute(() -> {
+      pools = listener;
+      tellPools();
+      made.start();
+    });
+  }
+
+  private void publishPools(Snapshot<String, PoolClaim> now) {
+    NodePublisher own = publisher;
+    if (own != null) {
+      var all = new HashMap<String, PoolClaim>();
+      now.forEach(row -> all.put(row.key(), row.value()));
+      own.setPools(all);
+    }
   }
 
   /** Waits a while for a pod CIDR of each family that pods are to have. */
-  Optional<List<IpPrefix>> podCidrs(Duration atMost) throws InterruptedException {
+  Optional<Given> given(Duration atMost) throws InterruptedException {
+    if (joining.hasKept()) {
+      return Optional.of(new Given(List.of(), joining.kept()));
+    }
     long nanos = atMost.toNanos();
     lock.lockInterruptibly();
     try {
       while (!missing(known).isEmpty() && nanos > 0) {
         nanos = told.awaitNanos(nanos);
       }
-      return missing(known).isEmpty() ? Optional.of(wanted()) : Optional.empty();
+      return missing(known).isEmpty() ? Optional.of(has()) : Optional.empty();
     } finally {
       lock.unlock();
     }
   }
 
-  private List<IpPrefix> wanted() {
-    return known.podCidrs().stream()
-        .filter(cidr -> joining.families().contains(cidr.family()))
-        .toList();
+  private Given has() {
+    if (joining.pools().isPresent()) {
+      return new Given(List.of(), known.pools());
+    }
+    return Given.of(
+        known.podCidrs().stream()
+            .filter(cidr -> joining.families().contains(cidr.family()))
+            .toList());
   }
 
-  private Set<IpFamily> missing(ClusterNode node) {
+  /** What the node lacks, for people; empty for nothing. */
+  private String missing(ClusterNode node) {
+    if (joining.pools().isPresent()) {
+      return joining.pools().get().missing(node.pools());
+    }
     return joining.families().stream()
         .filter(family -> node.podCidrs().stream().noneMatch(cidr -> cidr.family() == family))
-        .collect(Collectors.toSet());
+        .sorted()
+        .map(family -> family == IpFamily.IPV4 ? "IPv4" : "IPv6")
+        .collect(Collectors.joining(", "));
   }
 
   /** Waits for them however long it takes. */
-  List<IpPrefix> awaitPodCidrs() throws InterruptedException {
+  Given awaitGiven() throws InterruptedException {
     lock.lockInterruptibly();
     try {
       while (!missing(known).isEmpty()) {
         told.await();
       }
-      return wanted();
+      return has();
     } finally {
       lock.unlock();
     }
@@ -250,7 +349,7 @@ final class ClusterMember implements AutoCloseable {
           "node "
               + known.name()
               + " waits for its pod CIDR ("
-              + names(missing(known))
+              + missing(known)
               + ") from "
               + (joining.hasKubernetesCidrs() ? "Kubernetes (Node.spec.podCIDRs)" : "the operator");
       String why = known.allocationError().isEmpty() ? problems : known.allocationError();
@@ -259,13 +358,6 @@ final class ClusterMember implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-  }
-
-  private static String names(Set<IpFamily> families) {
-    return families.stream()
-        .sorted()
-        .map(family -> family == IpFamily.IPV4 ? "IPv4" : "IPv6")
-        .collect(Collectors.joining(", "));
   }
 
   /**
@@ -337,6 +429,10 @@ final class ClusterMember implements AutoCloseable {
     Follower following = labels;
     if (following != null) {
       following.stop();
+    }
+    Follower needs = claims;
+    if (needs != null) {
+      needs.stop();
     }
     EndpointPublisher made = endpoints;
     if (made != null) {

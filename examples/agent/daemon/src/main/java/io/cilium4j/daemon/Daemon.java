@@ -12,9 +12,11 @@ import io.cilium4j.cni.CniFiles;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.core.spi.KubernetesSource;
+import io.cilium4j.daemon.ClusterMember.Given;
 import io.cilium4j.ipam.PodPrefixes;
 import io.cilium4j.k8s.api.ApiSourceProvider;
 import io.cilium4j.policy.EnforcementMode;
@@ -105,7 +107,7 @@ final class Daemon implements AutoCloseable {
     }
     Optional<ClusterMember> member = join(settings);
     member.ifPresent(parts::addFirst);
-    Agent agent = agent(settings, member, podCidrs(settings, member));
+    Agent agent = agent(settings, member, given(settings, member));
     boolean isFirst = !agent.hasState();
     agent.start();
     // What else fails: of a first start nothing is left, what was there before goes on.
@@ -117,6 +119,8 @@ final class Daemon implements AutoCloseable {
             endpoint -> EndpointFacts.of(agent, endpoint),
             routers(agent),
             agent.source().map(KubernetesSource::nodes)));
+    member.ifPresent(each ->
+        agent.poolClaims().ifPresent(claims -> each.followPools(claims, agent::podPoolsChanged)));
     var monitors =
         Monitors.start(
             settings.path("monitor-socket"),
@@ -169,7 +173,13 @@ final class Daemon implements AutoCloseable {
       throw new OptionException(
           "ipam: kubernetes: wanted the options of the Kubernetes API (k8s-…)");
     }
+    boolean hasPools = PoolOptions.areUsed(settings);
     if (kubernetes.isEmpty() && settings.text("cluster-store").isEmpty()) {
+      if (hasPools) {
+        throw new OptionException(
+            "ipam: multi-pool: wanted a cluster: the options of the Kubernetes API (k8s-…), or"
+                + " cluster-store");
+      }
       return Optional.empty();
     }
     var joining =
@@ -177,8 +187,12 @@ final class Daemon implements AutoCloseable {
             nodeName(settings),
             NodeAddressOptions.read(settings),
             families(settings),
-            areCidrsGiven(settings) ? podCidrs(settings) : List.of(),
-            hasKubernetesCidrs);
+            !hasPools && areCidrsGiven(settings) ? podCidrs(settings) : List.of(),
+            hasKubernetesCidrs,
+            hasPools
+                ? Optional.of(PoolOptions.read(settings, families(settings)))
+                : Optional.empty(),
+            hasPools ? Agent.keptPodPools(stateFolder(settings)) : Map.of());
     return Optional.of(
         kubernetes
             .map(options -> ClusterMember.joinKubernetes(options, joining))
@@ -192,26 +206,26 @@ final class Daemon implements AutoCloseable {
   }
 
   /** Those that the options name, or else the operator, who is waited for. */
-  private static List<IpPrefix> podCidrs(DaemonSettings settings, Optional<ClusterMember> member)
+  private static Given given(DaemonSettings settings, Optional<ClusterMember> member)
       throws IOException {
-    if (member.isEmpty() || areCidrsGiven(settings)) {
-      return podCidrs(settings);
+    if (member.isEmpty() || (!PoolOptions.areUsed(settings) && areCidrsGiven(settings))) {
+      return Given.of(podCidrs(settings));
     }
     try {
-      Optional<List<IpPrefix>> known = member.get().podCidrs(SHORT_WAIT);
-      return known.isPresent() ? known.get() : awaitPodCidrs(settings, member.get());
+      Optional<Given> known = member.get().given(SHORT_WAIT);
+      return known.isPresent() ? known.get() : awaitGiven(settings, member.get());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("stopped while it waited for a pod CIDR", e);
     }
   }
 
-  private static List<IpPrefix> awaitPodCidrs(DaemonSettings settings, ClusterMember member)
+  private static Given awaitGiven(DaemonSettings settings, ClusterMember member)
       throws IOException, InterruptedException {
     LOG.info("agent waits reason=\"{}\"", member.waiting());
     try (var _ =
         RestServer.startWaiting(member::waiting, RestConfig.at(settings.path("socket-path")))) {
-      return member.awaitPodCidrs();
+      return member.awaitGiven();
     }
   }
 
@@ -238,6 +252,9 @@ final class Daemon implements AutoCloseable {
           "cidrs",
           podCidrs(settings).stream().map(IpPrefix::toString).collect(Collectors.joining(",")));
     }
+    if (PoolOptions.areUsed(settings)) {
+      ipam.putAll(PoolOptions.read(settings, families(settings)).ofMode());
+    }
     builder
         .ipam(settings.text("ipam"), ipam)
         .identityBackend(
@@ -261,11 +278,18 @@ final class Daemon implements AutoCloseable {
 
   /** The agent that the options ask for, to be removed and not to be started. */
   static Agent agent(DaemonSettings settings) {
-    return agent(settings, Optional.empty(), podCidrs(settings));
+    return agent(settings, Optional.empty(), removed(settings));
   }
 
-  private static Agent agent(
-      DaemonSettings settings, Optional<ClusterMember> member, List<IpPrefix> podCidrs) {
+  private static Given removed(DaemonSettings settings) {
+    return PoolOptions.areUsed(settings)
+        ? new Given(
+            List.of(),
+            Map.of(settings.text("ipam-default-ip-pool"), NodePool.of(podCidrs(settings))))
+        : Given.of(podCidrs(settings));
+  }
+
+  private static Agent agent(DaemonSettings settings, Optional<ClusterMember> member, Given given) {
     AgentBuilder<Agent> builder =
         Agent.builder()
             .instance(settings.text("instance"))
@@ -289,7 +313,8 @@ final class Daemon implements AutoCloseable {
                 NoBackendResponse.valueOf(
                     settings.text("service-no-backend-response").toUpperCase(Locale.ROOT)))
             .allowLostEndpoints(settings.isOn("allow-lost-endpoints"))
-            .podCidrs(podCidrs.toArray(IpPrefix[]::new))
+            .podCidrs(given.podCidrs().toArray(IpPrefix[]::new))
+            .podPools(given.pools())
             .devices(settings.names("devices").toArray(String[]::new))
             .limits(
                 new Limits(
@@ -312,9 +337,7 @@ final class Daemon implements AutoCloseable {
     if (settings.isOn("enable-health-checking")) {
       builder.nodeHealth(health(settings));
     }
-    if (!settings.text("state-dir").isEmpty()) {
-      builder.stateFolder(settings.path("state-dir"));
-    }
+    builder.stateFolder(stateFolder(settings));
     if (!settings.text("static-cnp-path").isEmpty()) {
       Path manifests = settings.path("static-cnp-path");
       // One that may not be looked into is neither missing nor a file: the source tells of it.
@@ -387,6 +410,12 @@ final class Daemon implements AutoCloseable {
     } catch (IllegalArgumentException e) {
       throw new OptionException(key + ": " + e.getMessage());
     }
+  }
+
+  private static Path stateFolder(DaemonSettings settings) {
+    return settings.text("state-dir").isEmpty()
+        ? Path.of("/run", settings.text("instance"))
+        : settings.path("state-dir");
   }
 
   private static String nodeName(DaemonSettings settings) {

@@ -133,7 +133,20 @@ final class DaemonOptions {
         "ipam",
         Kind.TEXT,
         "cluster-pool",
-        "address management mode: cluster-pool, kubernetes, static, or any other that is installed");
+        "address management mode: cluster-pool, kubernetes, multi-pool, static, or any other that is"
+            + " installed");
+    add(
+        group,
+        "ipam-default-ip-pool",
+        Kind.TEXT,
+        "default",
+        "pool of pods that name none, with ipam=multi-pool");
+    add(
+        group,
+        "ipam-multi-pool-pre-allocation",
+        Kind.TEXT,
+        "default=8",
+        "addresses that are asked for before pods need them: POOL=NUMBER,POOL=NUMBER");
     add(
         group,
         "ipam-options",

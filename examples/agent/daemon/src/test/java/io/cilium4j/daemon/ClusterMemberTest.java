@@ -221,7 +221,9 @@ class ClusterMemberTest {
                     List.of(IpAddress.parse("192.0.2.1")),
                     Set.of(IpFamily.IPV4),
                     List.of(),
-                    false))) {
+                    false,
+                    Optional.empty(),
+                    Map.of()))) {
       Stored<ClusterNode> node = await(store, _ -> true);
       assertTrue(
           store
@@ -231,7 +233,7 @@ class ClusterMemberTest {
       long end = System.nanoTime() + PATIENCE.toNanos();
       while (!member.waiting().endsWith(" from the operator: none left")) {
         assertTrue(System.nanoTime() < end, member.waiting());
-        assertEquals(Optional.empty(), member.podCidrs(Duration.ofMillis(20)));
+        assertEquals(Optional.empty(), member.given(Duration.ofMillis(20)));
       }
     }
   }

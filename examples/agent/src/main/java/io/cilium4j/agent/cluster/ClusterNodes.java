@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -24,15 +25,16 @@ import java.util.stream.Stream;
  */
 public final class ClusterNodes {
   private final Table<String, Node> ciliumNodes;
-  private final Node self;
+  private final Supplier<Node> self;
 
   /**
    * Nothing is read yet.
    *
    * @param ciliumNodes those of the source, by name
-   * @param self our own, with the addresses by which it is known as long as the source has none
+   * @param self our own at the moment, with the addresses by which it is known as long as the
+   *     source has none
    */
-  public ClusterNodes(Table<String, Node> ciliumNodes, Node self) {
+  public ClusterNodes(Table<String, Node> ciliumNodes, Supplier<Node> self) {
     this.ciliumNodes = ciliumNodes;
     this.self = self;
   }
@@ -49,16 +51,17 @@ public final class ClusterNodes {
 
   /** Our own node. */
   public Node self() {
+    Node own = self.get();
     return new Node(
-        self.name(),
-        told().orElse(self.addresses()),
-        self.podCidrs(),
-        ciliumNodes.get(self.name()).map(Node::labels).orElse(self.labels()));
+        own.name(),
+        told(own.name()).orElse(own.addresses()),
+        own.podCidrs(),
+        ciliumNodes.get(own.name()).map(Node::labels).orElse(own.labels()));
   }
 
   /** Our own addresses, where the source has them. */
-  private Optional<List<IpAddress>> told() {
-    return ciliumNodes.get(self.name()).map(Node::addresses).filter(each -> !each.isEmpty());
+  private Optional<List<IpAddress>> told(String name) {
+    return ciliumNodes.get(name).map(Node::addresses).filter(each -> !each.isEmpty());
   }
 
   /** Every node by its name, our own included. */
@@ -67,7 +70,8 @@ public final class ClusterNodes {
     for (Row<String, Node> row : ciliumNodes.snapshot()) {
       all.put(row.key(), row.value());
     }
-    all.put(self.name(), self());
+    Node own = self();
+    all.put(own.name(), own);
     return all;
   }
 
@@ -76,7 +80,7 @@ public final class ClusterNodes {
    * address, such as 0.0.0.0, is passed over: it would be listened on.
    */
   List<IpAddress> probedAddresses(Node node) {
-    boolean isOnHearsay = node.name().equals(self.name()) && told().isEmpty();
+    boolean isOnHearsay = node.name().equals(self.get().name()) && told(node.name()).isEmpty();
     return Stream.of(IpFamily.values())
         .flatMap(family -> first(node, family).stream())
         // Until the source has our addresses we go by the pods' next hop, which some datapaths

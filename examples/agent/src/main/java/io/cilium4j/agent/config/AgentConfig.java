@@ -3,6 +3,7 @@ package io.cilium4j.agent.config;
 
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.DatapathProvider.Config;
@@ -35,6 +36,8 @@ import java.util.function.Supplier;
  * @param flowSinks where flows are reported to
  * @param nodeName its node's name in Kubernetes
  * @param podCidrs the prefixes of its endpoints' addresses, at most one a family
+ * @param podPools what the node has of pools at the start, where its endpoints' addresses come from
+ *     pools; empty where they do not
  * @param clusterName its cluster's name, a label of each endpoint
  * @param clusterId its cluster's id, 0 to 255
  * @param mtuBytes largest packet of the network between nodes; 0 for that of the node's devices
@@ -68,6 +71,7 @@ public record AgentConfig(
     List<Seam<FlowSinkProvider>> flowSinks,
     String nodeName,
     List<IpPrefix> podCidrs,
+    Map<String, NodePool> podPools,
     String clusterName,
     int clusterId,
     int mtuBytes,
@@ -103,10 +107,14 @@ public record AgentConfig(
 
   public AgentConfig {
     podCidrs = List.copyOf(podCidrs);
+    podPools = NodePool.copyOf(podPools);
     devices = List.copyOf(devices);
     flowSinks = List.copyOf(flowSinks);
-    if (podCidrs.isEmpty()
-        || podCidrs.stream().map(IpPrefix::family).distinct().count() != podCidrs.size()) {
+    boolean hasOneAFamily =
+        !podCidrs.isEmpty()
+            && podCidrs.stream().map(IpPrefix::family).distinct().count() == podCidrs.size();
+    boolean areFromPools = podCidrs.isEmpty() && !podPools.isEmpty();
+    if (!hasOneAFamily && !areFromPools) {
       throw new IllegalArgumentException(
           "pod CIDRs " + podCidrs + ": wanted one a family, at least one");
     }

@@ -136,7 +136,7 @@ public final class EndpointClaims {
     List<IpAddress> addresses = new ArrayList<>();
     for (IpFamily family : IpFamily.values()) {
       if (ipam.families().contains(family)) {
-        IpAddress address = ipam.allocate(family, pod);
+        IpAddress address = ipam.allocate(family, pod, reservations.poolFor(pod, family));
         undo.ifFailed(() -> ipam.release(address, pod));
         addresses.add(address);
       }

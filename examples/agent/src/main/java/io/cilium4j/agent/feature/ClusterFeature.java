@@ -33,7 +33,10 @@ public final class ClusterFeature implements Feature {
     AgentConfig config = context.config();
     this.nodes =
         new ClusterNodes(
-            nodes, new Node(config.nodeName(), addresses.routers(), config.podCidrs()));
+            nodes,
+            () ->
+                new Node(
+                    config.nodeName(), addresses.routers(), addresses.reservations().podCidrs()));
     this.health =
         config
             .health()

@@ -3,7 +3,6 @@ package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
-import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Mended;
@@ -30,18 +29,18 @@ public final class DatapathFeature implements Feature {
   /**
    * Opens the datapath; where the agent does not come about, that of a first start is destroyed.
    *
-   * @param routers the node's own addresses in the pods' network
+   * @param addresses the node's own in the pods' network, and the prefixes of pods
    */
-  public DatapathFeature(FeatureContext context, DatapathChoice choice, List<IpAddress> routers) {
+  public DatapathFeature(FeatureContext context, DatapathChoice choice, AddressFeature addresses) {
     this.choice = choice;
     AgentConfig config = context.config();
     DatapathProvider.Config.Builder wanted =
         DatapathProvider.Config.builder(config.instance(), context.folder().datapath())
-            .nodeAddresses(routers)
+            .nodeAddresses(addresses.routers())
             .localClusterId(config.clusterId())
             .limits(config.limits())
             .devices(config.devices())
-            .podCidrs(config.podCidrs())
+            .currentPodCidrs(addresses.reservations()::podCidrs)
             .routing(config.routing())
             .listeners(config.listeners())
             .noBackendResponse(config.services().noBackendResponse())

@@ -42,11 +42,13 @@ public final class MasqueradeFeature implements Feature {
   private final AgentConfig config;
   private final String datapath;
   private final boolean isPossible;
+  private final Table<IpPrefix, String> podCidrs;
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<Masquerade> table;
   private final Scheduler thread;
   private final TableUpkeep upkeep;
   private final Optional<Follower> follower;
+  private final Follower cidrFollower;
   private volatile Set<IpFamily> families = Set.of();
   private final Optional<IpMasqFile> exclusions;
 
@@ -57,9 +59,13 @@ public final class MasqueradeFeature implements Feature {
 
   /** Touches nothing yet. */
   public MasqueradeFeature(
-      FeatureContext context, DatapathFeature datapath, Optional<NodesFeature> nodes) {
+      FeatureContext context,
+      AddressFeature addresses,
+      DatapathFeature datapath,
+      Optional<NodesFeature> nodes) {
     this(
         context,
+        addresses.podCidrs(),
         datapath.datapath().name(),
         datapath.datapath().capabilities(),
         nodes.map(NodesFeature::otherNodes),
@@ -69,6 +75,7 @@ public final class MasqueradeFeature implements Feature {
   /**
    * Touches nothing yet.
    *
+   * @param podCidrs the prefixes of this node's pods; they come and go
    * @param datapath its name
    * @param capabilities what it can
    * @param nodes rows of the cluster's other nodes; absent where there are none
@@ -76,11 +83,13 @@ public final class MasqueradeFeature implements Feature {
    */
   MasqueradeFeature(
       FeatureContext context,
+      Table<IpPrefix, String> podCidrs,
       String datapath,
       Set<Capability> capabilities,
       Optional<Table<RowKey, Row>> nodes,
       Supplier<Optional<Nft>> nft) {
     this.config = context.config();
+    this.podCidrs = podCidrs;
     this.datapath = datapath;
     this.isPossible = capabilities.contains(Capability.LEAVES_BY_NODE_STACK);
     this.nodes = nodes;
@@ -95,6 +104,7 @@ public final class MasqueradeFeature implements Feature {
     this.exclusions = config.masquerade().ipMasqAgent().map(IpMasqFile::new);
     this.thread = thread;
     this.follower = nodes.map(each -> Follower.of(each, thread, this::follow));
+    this.cidrFollower = Follower.of(podCidrs, thread, _ -> want());
   }
 
   /** The families whose pods are masqueraded. */
@@ -106,11 +116,12 @@ public final class MasqueradeFeature implements Feature {
   public void join(Lifecycle lifecycle) {
     lifecycle.add("masquerading", TableUpkeep.atStart(this::begin));
     follower.ifPresent(each -> lifecycle.add("masquerading of other nodes", each));
+    lifecycle.add("masquerading of other pod CIDRs", cidrFollower);
   }
 
   private void begin() {
     var able = new TreeSet<IpFamily>();
-    config.podCidrs().forEach(prefix -> able.add(prefix.family()));
+    podCidrs().forEach(prefix -> able.add(prefix.family()));
     able.removeIf(family -> !config.masquerade().asked().getOrDefault(family, true));
     if (able.isEmpty()) {
       // What an earlier start did that was told otherwise.
@@ -174,19 +185,24 @@ public final class MasqueradeFeature implements Feature {
     thread.schedule(LOOK, () -> look(file));
   }
 
+  private List<IpPrefix> podCidrs() {
+    return podCidrs.snapshot().stream().map(each -> each.key()).toList();
+  }
+
   private synchronized void want() {
     List<NodeRow> known = others;
-    if (known != null) {
+    if (known != null && !families.isEmpty()) {
       wanted = scope(families, known);
       upkeep.carryOut(this::write);
     }
   }
 
   private Scope scope(Set<IpFamily> on, List<NodeRow> others) {
-    List<IpPrefix> inside = inside(config.podCidrs(), others);
+    List<IpPrefix> own = podCidrs();
+    List<IpPrefix> inside = inside(own, others);
     inside.addAll(config.masquerade().nativeRouting());
     return new Scope(
-        config.podCidrs().stream().filter(each -> on.contains(each.family())).toList(),
+        own.stream().filter(each -> on.contains(each.family())).toList(),
         inside,
         exclusions.map(IpMasqFile::excluded));
   }

@@ -35,6 +35,7 @@ public final class NodePortFeature implements Feature {
   private static final Duration PACE = Duration.ofMillis(50);
 
   private final AgentConfig config;
+  private final Table<IpPrefix, String> podCidrs;
   private final Table<Long, Frontend> frontends;
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<NodePorts> table;
@@ -48,11 +49,13 @@ public final class NodePortFeature implements Feature {
   /** Touches nothing yet. */
   public NodePortFeature(
       FeatureContext context,
+      AddressFeature addresses,
       DatapathFeature datapath,
       ServicesFeature services,
       Optional<NodesFeature> nodes) {
     this(
         context,
+        addresses.podCidrs(),
         datapath.datapath(),
         services.frontends(),
         nodes.map(NodesFeature::otherNodes),
@@ -62,17 +65,20 @@ public final class NodePortFeature implements Feature {
   /**
    * Touches nothing yet.
    *
+   * @param podCidrs the prefixes of this node's pods; they come and go
    * @param datapath serves nobody outside if its pods' answers do not leave by the node's stack
    * @param nodes rows of the cluster's other nodes; absent where there are none
    * @param nft finds the program
    */
   NodePortFeature(
       FeatureContext context,
+      Table<IpPrefix, String> podCidrs,
       Datapath datapath,
       Table<Long, Frontend> frontends,
       Optional<Table<RowKey, Row>> nodes,
       Supplier<Optional<Nft>> nft) {
     this.config = context.config();
+    this.podCidrs = podCidrs;
     this.frontends = frontends;
     this.nodes = nodes;
     Scheduler thread = context.thread("node-ports");
@@ -88,7 +94,7 @@ public final class NodePortFeature implements Feature {
         isPossible
             ? Optional.empty()
             : Optional.of("the datapath " + datapath.name() + " cannot do it");
-    List<Table<?, ?>> inputs = new ArrayList<>(List.of(frontends));
+    List<Table<?, ?>> inputs = new ArrayList<>(List.of(frontends, podCidrs));
     nodes.ifPresent(inputs::add);
     this.follower = new Follower(thread, PACE, inputs, _ -> look());
   }
@@ -158,10 +164,10 @@ public final class NodePortFeature implements Feature {
     if (served.isEmpty() && !isWritten && !table.orElseThrow().isThere()) {
       return;
     }
+    List<IpPrefix> own = podCidrs.snapshot().stream().map(each -> each.key()).toList();
     List<IpPrefix> inside =
-        MasqueradeFeature.inside(
-            config.podCidrs(), others.map(MasqueradeFeature::nodes).orElse(List.of()));
-    table.orElseThrow().apply(new Scope(served, config.podCidrs(), inside));
+        MasqueradeFeature.inside(own, others.map(MasqueradeFeature::nodes).orElse(List.of()));
+    table.orElseThrow().apply(new Scope(served, own, inside));
     isWritten = true;
     stale.forget(served);
   }

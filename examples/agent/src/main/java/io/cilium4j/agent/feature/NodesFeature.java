@@ -47,6 +47,7 @@ public final class NodesFeature implements Feature {
 
   private final AgentConfig config;
   private final ClusterStore store;
+  private final AddressFeature addresses;
   private final MtuFeature mtu;
   private final ClusterPrefixes prefixes;
   private final TableWriter<String, Node> nodes =
@@ -64,18 +65,21 @@ public final class NodesFeature implements Feature {
 
   private final Reconciler<RowKey, Row> reconciler;
   private final Follower nodeFollower;
+  private final Follower cidrFollower;
   private final Follower endpointFollower;
 
   /** Follows nobody yet. */
   public NodesFeature(
       FeatureContext context,
       ClusterStore store,
+      AddressFeature addresses,
       IdentityFeature identity,
       DatapathFeature datapath,
       MtuFeature mtu) {
     this.config = context.config();
     this.mtu = mtu;
     this.store = store;
+    this.addresses = addresses;
     this.prefixes =
         new ClusterPrefixes(
             identity.ipcache(),
@@ -91,6 +95,7 @@ public final class NodesFeature implements Feature {
     // As large as the packets are that may be sent to them.
     mtu.onChange(() -> thread.execute(this::writeAll));
     this.nodeFollower = Follower.of(store.nodes().table(), thread, this::followNodes);
+    this.cidrFollower = Follower.of(addresses.podCidrs(), thread, _ -> writeAll());
     this.endpointFollower = Follower.of(store.endpoints().table(), thread, this::followEndpoints);
   }
 
@@ -183,7 +188,7 @@ public final class NodesFeature implements Feature {
       }
     }
     for (IpPrefix theirs : row.podCidrs()) {
-      for (IpPrefix ours : config.podCidrs()) {
+      for (IpPrefix ours : addresses.reservations().podCidrs()) {
         if (theirs.contains(ours) || ours.contains(theirs)) {
           return Optional.of(
               what + "pods' prefix " + theirs + " overlaps " + ours + " of this node");
@@ -214,7 +219,7 @@ public final class NodesFeature implements Feature {
   }
 
   private static Node node(ClusterNode node) {
-    return new Node(node.name(), reached(node), node.podCidrs(), node.labels());
+    return new Node(node.name(), reached(node), node.podPrefixes(), node.labels());
   }
 
   /** Where others reach a node, at most one address a family. */
@@ -229,7 +234,7 @@ public final class NodesFeature implements Feature {
     return new NodeRow(
         node.name(),
         reached(node),
-        node.podCidrs(),
+        node.podPrefixes(),
         tunnel.flatMap(each -> node.address(AddressType.INTERNAL_IP, each.underlay())),
         tunnel.isPresent() ? mtu.endpointBytes() : 0);
   }
@@ -239,6 +244,7 @@ public final class NodesFeature implements Feature {
     lifecycle
         .add("node reconciler", reconciler)
         .add("nodes", nodeFollower)
+        .add("own pod CIDRs", cidrFollower)
         .add("endpoints of other nodes", endpointFollower);
   }
 
@@ -254,6 +260,7 @@ public final class NodesFeature implements Feature {
         .table()
         .get(config.nodeName())
         .map(own -> own.value().podCidrs())
+        .filter(_ -> addresses.pools().isEmpty())
         .filter(told -> !told.isEmpty() && !told.containsAll(config.podCidrs()))
         .ifPresent(told ->
             all.put(

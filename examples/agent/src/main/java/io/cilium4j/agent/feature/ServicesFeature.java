@@ -37,6 +37,7 @@ public final class ServicesFeature implements Feature {
   public ServicesFeature(
       FeatureContext context,
       SourceFeature source,
+      AddressFeature addresses,
       IdentityFeature identity,
       DatapathFeature datapath) {
     AgentConfig config = context.config();
@@ -52,7 +53,7 @@ public final class ServicesFeature implements Feature {
                 identity.ipcache().table(),
                 identity.nodeAddresses(),
                 source.nodes(),
-                config.podCidrs(),
+                addresses.podCidrs(),
                 config.nodeName(),
                 config.services().localRedirects(),
                 config.services().topology(),

@@ -8,6 +8,7 @@ import io.cilium4j.api.model.IPAMResponse;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.state.StorageException;
 import io.cilium4j.ipam.AddressInUseException;
@@ -18,6 +19,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -29,9 +31,6 @@ final class IpamOperations {
   private static final int FAMILY_DISABLED = 501;
   private static final int NOT_ALLOCATED = 502;
 
-  /** The one pool of the node. */
-  private static final String POOL = "default";
-
   private final Agent agent;
   private final AddressReservations book;
 
@@ -41,13 +40,15 @@ final class IpamOperations {
   }
 
   Response allocate(Request request) {
-    checkPool(request, NOT_ALLOCATED);
+    Optional<String> pool = request.query("pool").filter(name -> !name.isEmpty());
+    checkPool(pool, NOT_ALLOCATED);
     String owner = request.query("owner").orElse(AddressReservations.NOBODY);
     Term term = request.headerFlag("expiration") ? Term.UNTIL_DEADLINE : Term.PERMANENT;
     Map<IpFamily, Taken> taken = new EnumMap<>(IpFamily.class);
     try {
       for (IpFamily family : wantedFamilies(request)) {
-        taken.put(family, book.allocate(family, owner, term));
+        String of = pool.isPresent() ? pool.get() : book.poolFor(owner, family);
+        taken.put(family, book.allocate(family, owner, of, term));
       }
     } catch (IpamException | StorageException | IllegalArgumentException e) {
       taken.values().forEach(each -> book.release(each.address()));
@@ -66,14 +67,24 @@ final class IpamOperations {
     };
   }
 
-  private static void checkPool(Request request, int status) {
-    request
-        .query("pool")
-        .ifPresent(pool -> {
-          if (!pool.equals(POOL)) {
-            throw new Refusal(status, "pool: there is none but " + POOL);
-          }
-        });
+  /** Where there are no pools there is one for all. */
+  private void checkPool(Optional<String> pool, int status) {
+    if (!book.hasPools() && pool.filter(name -> !name.equals(NodePool.DEFAULT)).isPresent()) {
+      throw new Refusal(status, "pool: there is none but " + NodePool.DEFAULT);
+    }
+  }
+
+  private void checkPool(Request request, IpAddress address) {
+    Optional<String> pool = request.query("pool").filter(name -> !name.isEmpty());
+    checkPool(pool, FAILED);
+    Optional<String> present = book.poolOf(address);
+    if (pool.isPresent() && present.isPresent() && !pool.equals(present)) {
+      throw new Refusal(FAILED, "pool: address " + address + " is of pool " + present.get());
+    }
+  }
+
+  private String pool(Taken taken) {
+    return book.poolOf(taken.address()).orElse(NodePool.DEFAULT);
   }
 
   private IPAMResponse view(Map<IpFamily, Taken> taken) {
@@ -81,10 +92,10 @@ final class IpamOperations {
     Taken v4 = taken.get(IpFamily.IPV4);
     Taken v6 = taken.get(IpFamily.IPV6);
     if (v4 != null) {
-      pair.ipv4(v4.address().toString()).ipv4PoolName(POOL).ipv4ExpirationUuid(reservation(v4));
+      pair.ipv4(v4.address().toString()).ipv4PoolName(pool(v4)).ipv4ExpirationUuid(reservation(v4));
     }
     if (v6 != null) {
-      pair.ipv6(v6.address().toString()).ipv6PoolName(POOL).ipv6ExpirationUuid(reservation(v6));
+      pair.ipv6(v6.address().toString()).ipv6PoolName(pool(v6)).ipv6ExpirationUuid(reservation(v6));
     }
     return new IPAMResponse(pair.build(), view(v4), view(v6), NodeView.addressing(agent));
   }
@@ -110,7 +121,7 @@ final class IpamOperations {
 
   Response claim(Request request) {
     IpAddress address = address(request);
-    checkPool(request, FAILED);
+    checkPool(request, address);
     try {
       book.claim(address, request.query("owner").orElse(AddressReservations.NOBODY));
     } catch (AddressInUseException e) {
@@ -123,7 +134,7 @@ final class IpamOperations {
 
   Response release(Request request) {
     IpAddress address = address(request);
-    checkPool(request, FAILED);
+    checkPool(request, address);
     try {
       if (!book.release(address)) {
         throw Refusal.notFound();

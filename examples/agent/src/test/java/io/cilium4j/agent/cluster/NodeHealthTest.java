@@ -39,7 +39,7 @@ class NodeHealthTest {
   private final NodeHealth health =
       new NodeHealth(
           CONFIG,
-          new ClusterNodes(source.table(), node("self", "127.0.0.1")),
+          new ClusterNodes(source.table(), () -> node("self", "127.0.0.1")),
           scheduler,
           "test-probe-",
           answers);
@@ -141,7 +141,7 @@ class NodeHealthTest {
     var hop =
         new NodeHealth(
             CONFIG,
-            new ClusterNodes(source.table(), node("self", "192.0.2.1")),
+            new ClusterNodes(source.table(), () -> node("self", "192.0.2.1")),
             scheduler,
             "test-probe-",
             answers);

@@ -14,6 +14,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.state.StorageException;
 import io.cilium4j.ipam.AddressInUseException;
@@ -62,7 +63,7 @@ class AddressReservationsTest {
     reservations =
         new AddressReservations(
             ipam,
-            CIDRS,
+            (_, _) -> NodePool.DEFAULT,
             new FileTable<>("addresses", folder, AddressReservations.Held.class),
             EndpointClaims.guard(ownership),
             new AddressReservations.Clocks(

@@ -49,6 +49,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 class MasqueradeFeatureTest {
 
+  private static final List<IpPrefix> PREFIXES =
+      List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/112"));
+
   private static final Set<Capability> ABLE = Set.of(Capability.LEAVES_BY_NODE_STACK);
 
   private static final long PATIENCE_NANOS = Duration.ofSeconds(20).toNanos();
@@ -102,7 +105,8 @@ class MasqueradeFeatureTest {
                 Map.of()),
             List.of(),
             "node",
-            List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/112")),
+            PREFIXES,
+            Map.of(),
             "default",
             0,
             0,
@@ -124,7 +128,10 @@ class MasqueradeFeatureTest {
             false,
             false);
     var context = new FeatureContext(config, new StateFolder(folder), opened, new ArrayList<>());
-    var feature = new MasqueradeFeature(context, "d", capabilities, others, () -> nft);
+    TableWriter<IpPrefix, String> podCidrs = TableWriter.create("pod-cidrs");
+    PREFIXES.forEach(prefix -> podCidrs.put(prefix, "default"));
+    var feature =
+        new MasqueradeFeature(context, podCidrs.table(), "d", capabilities, others, () -> nft);
     feature.join(lifecycle);
     lifecycle.start();
     return feature;

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.ipam;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.Node;
+import io.cilium4j.core.NodePool;
+import io.cilium4j.core.PoolClaim;
+import io.cilium4j.core.spi.IpamException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** The node's side of pools; the store is what the test says it has. */
+class MultiPoolAllocatorTest {
+  private long nanos;
+  private Map<String, NodePool> stored = Map.of();
+  private MultiPoolAllocator allocator = open(Map.of("default", 8));
+
+  private MultiPoolAllocator open(Map<String, Integer> preAllocation, String... routers) {
+    return new MultiPoolAllocator(
+        node(),
+        new MultiPoolAllocator.Config("default", preAllocation, Set.of(IpFamily.IPV4)),
+        Stream.of(routers).map(IpAddress::parse).toList(),
+        () -> nanos);
+  }
+
+  private Node node() {
+    return new Node("n", List.of(), List.of(), stored, Map.of());
+  }
+
+  /** The publisher writes what is claimed, and the allocator is told of it. */
+  private void publish() {
+    stored = PoolClaim.apply(claims(), stored);
+    allocator.nodeChanged(node());
+  }
+
+  private Map<String, PoolClaim> claims() {
+    var all = new TreeMap<String, PoolClaim>();
+    allocator.claims().orElseThrow().snapshot().forEach(row -> all.put(row.key(), row.value()));
+    return all;
+  }
+
+  /** The operator gives the node a prefix. */
+  private void give(String pool, String... cidrs) {
+    var pools = new TreeMap<>(stored);
+    NodePool has = pools.getOrDefault(pool, NodePool.of(List.of()));
+    var all = new ArrayList<>(has.cidrs());
+    Stream.of(cidrs).map(IpPrefix::parse).forEach(all::add);
+    pools.put(pool, has.withCidrs(all));
+    stored = pools;
+    allocator.nodeChanged(node());
+  }
+
+  private IpAddress allocate(String pool, String owner) {
+    return allocator.allocate(IpFamily.IPV4, owner, pool);
+  }
+
+  private NodePool pool(String name) {
+    return stored.getOrDefault(name, NodePool.of(List.of()));
+  }
+
+  private List<String> cidrs(String pool) {
+    return pool(pool).cidrs().stream().map(IpPrefix::toString).toList();
+  }
+
+  private void trim(int times) {
+    for (int i = 0; i < times; i++) {
+      allocator.trim();
+    }
+  }
+
+  @Test
+  void open_nothingThere_needsOneLotAndItsOwnAddress() {
+    publish();
+    assertEquals(16, pool("default").neededIpv4());
+    assertEquals(Optional.empty(), allocator.router(IpFamily.IPV4));
+    give("default", "10.1.0.0/27");
+    assertEquals(Optional.of(IpAddress.parse("10.1.0.1")), allocator.router(IpFamily.IPV4));
+    publish();
+    assertEquals(16, pool("default").neededIpv4(), "its own address is one in use");
+  }
+
+  @Test
+  void allocate_poolHasNothing_isRefusedAndAskedForUntilThereIs() {
+    give("default", "10.1.0.0/27");
+    var e = assertThrows(IpamException.class, () -> allocate("blue", "a/b"));
+    assertEquals(
+        "no IPV4 address for a/b of pool blue: node n has no CIDR of it; the operator is asked for"
+            + " one",
+        e.getMessage());
+    assertThrows(IpamException.class, () -> allocate("blue", "a/b"), "again");
+    assertThrows(IpamException.class, () -> allocate("blue", "a/c"));
+    publish();
+    assertEquals(2, pool("blue").neededIpv4(), "each owner once");
+    give("blue", "10.9.0.0/28");
+    assertEquals(IpAddress.parse("10.9.0.1"), allocate("blue", "a/b"));
+    trim(1);
+    publish();
+    assertEquals(2, pool("blue").neededIpv4(), "one in use, one waited for");
+    nanos += Duration.ofMinutes(6).toNanos();
+    trim(1);
+    publish();
+    assertEquals(1, pool("blue").neededIpv4(), "who asks no more is not waited for");
+  }
+
+  @Test
+  void allocate_firstAndLastOfAPool_areGivenWhereThePoolSaysSo() {
+    stored =
+        Map.of(
+            "blue",
+            new NodePool(0, 0, List.of(IpPrefix.parse("10.9.0.0/30")), true, true),
+            "host",
+            NodePool.of(List.of(IpPrefix.parse("10.8.0.7/32"))));
+    allocator.nodeChanged(node());
+    assertEquals(IpAddress.parse("10.9.0.0"), allocate("blue", "a/0"));
+    for (int i = 1; i < 4; i++) {
+      assertEquals(IpAddress.parse("10.9.0." + i), allocate("blue", "a/" + i));
+    }
+    assertThrows(IpamException.class, () -> allocate("blue", "a/4"));
+    assertEquals(
+        IpAddress.parse("10.8.0.7"), allocate("host", "a/5"), "too small to keep any back");
+  }
+
+  @Test
+  void trim_prefixNotNeeded_isGivenUpAfterTwoLooksAndNotTakenAgainByAnOldRow() {
+    give("default", "10.1.0.0/27");
+    give("blue", "10.9.0.0/28");
+    IpAddress address = allocate("blue", "a/b");
+    trim(5);
+    publish();
+    assertEquals(List.of("10.9.0.0/28"), cidrs("blue"), "in use");
+    assertTrue(allocator.release(address, "a/b"));
+    trim(1);
+    publish();
+    assertEquals(List.of("10.9.0.0/28"), cidrs("blue"), "peers may hold connections yet");
+    trim(1);
+    List<String> old = cidrs("blue");
+    allocator.nodeChanged(node());
+    assertThrows(IpamException.class, () -> allocate("blue", "a/c"), "given up is given up");
+    publish();
+    assertEquals(List.of(), cidrs("blue"));
+    assertEquals(List.of("10.1.0.0/27"), cidrs("default"), "one lot is kept in stock");
+    assertEquals(List.of("10.9.0.0/28"), old, "the row that it was told again had it");
+    give("blue", "10.9.0.0/28");
+    assertEquals(IpAddress.parse("10.9.0.1"), allocate("blue", "a/c"), "given anew");
+  }
+
+  @Test
+  void trim_moreThanALotIsFree_theLastPrefixesGo() {
+    give("default", "10.1.0.0/28", "10.1.1.0/28", "10.1.2.0/28");
+    trim(3);
+    publish();
+    // 14 addresses of a prefix; 16 are needed.
+    assertEquals(List.of("10.1.0.0/28", "10.1.1.0/28"), cidrs("default"));
+  }
+
+  @Test
+  void nodeChanged_prefixIsGoneFromTheStore_isWrittenBackWhileInUse() {
+    give("default", "10.1.0.0/27");
+    give("blue", "10.9.0.0/28", "10.9.0.16/28");
+    trim(1);
+    IpAddress address = allocate("blue", "a/b");
+    stored = Map.of();
+    allocator.nodeChanged(node());
+    publish();
+    assertEquals(List.of("10.9.0.0/28"), cidrs("blue"), "the other one was not in use");
+    assertEquals(List.of("10.1.0.0/27"), cidrs("default"), "the node's own address is of it");
+    assertEquals(Optional.of("a/b"), allocator.allocations().get(address));
+  }
+
+  @Test
+  void nodeChanged_beforeThoseOfAnEarlierRunAreBack_nothingIsGivenUp() {
+    stored =
+        Map.of(
+            "default", NodePool.of(List.of(IpPrefix.parse("10.1.0.0/27"))),
+            "blue", NodePool.of(List.of(IpPrefix.parse("10.9.0.0/28"))));
+    allocator = open(Map.of("default", 8), "10.1.0.5");
+    stored = Map.of();
+    allocator.nodeChanged(node());
+    allocator.claim(IpAddress.parse("10.9.0.3"), "a/b");
+    assertEquals(Optional.of(IpAddress.parse("10.1.0.5")), allocator.router(IpFamily.IPV4));
+    assertThrows(
+        IpamException.class, () -> allocator.claim(IpAddress.parse("10.1.0.5"), "a/b"), "its own");
+    trim(3);
+    publish();
+    assertEquals(List.of("10.9.0.0/28"), cidrs("blue"));
+    assertEquals(List.of("10.1.0.0/27"), cidrs("default"));
+  }
+
+  @Test
+  void nodeChanged_overlapsWhatItHas_isNotUsed() {
+    give("default", "10.1.0.0/27");
+    give("blue", "10.1.0.0/28");
+    assertThrows(IpamException.class, () -> allocate("blue", "a/b"));
+    assertFalse(allocator.prefixes().snapshot().contains(IpPrefix.parse("10.1.0.0/28")));
+  }
+
+  @Test
+  void allocate_manyPoolsThatNobodyKnows_areBounded() {
+    give("default", "10.1.0.0/27");
+    for (int i = 0; i < 1_000; i++) {
+      String pool = "pool-" + i;
+      assertThrows(IpamException.class, () -> allocate(pool, "a/b"));
+    }
+    publish();
+    assertEquals(256, stored.size());
+  }
+}
