@@ -378,6 +378,11 @@ final class TestCluster implements AutoCloseable {
   /** As above, with more options of both agents. */
   void start(Map<String, String> more) throws IOException, InterruptedException {
     launchOperator();
+    startAgents(more);
+  }
+
+  /** Starts agents, and waits until they serve. */
+  void startAgents(Map<String, String> more) throws IOException, InterruptedException {
     for (Node node : nodes()) {
       node.launch(more);
     }
@@ -387,17 +392,22 @@ final class TestCluster implements AutoCloseable {
   }
 
   void launchOperator() throws IOException {
+    launchOperator("--cluster-pool-ipv4-cidr=10.97.0.0/16", "--cluster-pool-ipv6-cidr=fd97::/104");
+  }
+
+  /** Starts an operator that gets its addresses by these options. */
+  void launchOperator(String... addresses) throws IOException {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "operator",
+                "--cluster-store=" + store(),
+                "--operator-api-serve-addr=localhost:0"));
+    arguments.addAll(List.of(addresses));
     operator =
         Optional.of(
             Program.launch(
-                Optional.empty(),
-                "io.cilium4j.operator/io.cilium4j.operator.Main",
-                List.of(
-                    "operator",
-                    "--cluster-store=" + store(),
-                    "--cluster-pool-ipv4-cidr=10.97.0.0/16",
-                    "--cluster-pool-ipv6-cidr=fd97::/104",
-                    "--operator-api-serve-addr=localhost:0")));
+                Optional.empty(), "io.cilium4j.operator/io.cilium4j.operator.Main", arguments));
   }
 
   void killOperator() {
@@ -440,6 +450,11 @@ final class TestCluster implements AutoCloseable {
   Pod pod(Node node, String... labels) {
     int number = ++lastPod;
     return pod(node, netns("pod" + number), number, labels);
+  }
+
+  /** The number of the pod that is made next. */
+  int nextPod() {
+    return lastPod + 1;
   }
 
   /** Makes a pod that the world has no route to. */
