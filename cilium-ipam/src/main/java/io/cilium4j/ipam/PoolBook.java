@@ -65,10 +65,20 @@ final class PoolBook {
       PodIpPool wanted = before == null ? pool : settled(before.definition(), pool, problems);
       var parts = new ArrayList<Parts>();
       Set<IpFamily> unusable = new HashSet<>();
+      if (!wanted.unsupported().isEmpty()) {
+        problems.add(
+            "pool "
+                + wanted.name()
+                + ": not used, since this is not supported: "
+                + String.join(", ", wanted.unsupported()));
+      }
       for (IpFamily family : IpFamily.values()) {
         Optional<Blocks> blocks = wanted.blocks(family);
         if (blocks.isPresent()) {
-          List<Parts> made = parts(wanted.name(), blocks.get(), problems);
+          List<Parts> made =
+              wanted.unsupported().isEmpty()
+                  ? parts(wanted.name(), blocks.get(), problems)
+                  : List.of();
           parts.addAll(made);
           if (made.isEmpty()) {
             unusable.add(family);
@@ -294,9 +304,20 @@ final class PoolBook {
       var errors = new ArrayList<String>();
       stored.forEach((name, has) -> {
         Pool pool = pools.get(name);
+        boolean isAsked = has.neededIpv4() > 0 || has.neededIpv6() > 0;
         if (pool == null) {
-          if (has.neededIpv4() > 0 || has.neededIpv6() > 0) {
+          if (isAsked) {
             errors.add("pool " + name + ": there is no such CiliumPodIPPool");
+          }
+          return;
+        }
+        if (!pool.definition().unsupported().isEmpty()) {
+          if (isAsked) {
+            errors.add(
+                "pool "
+                    + name
+                    + ": not used, since this is not supported: "
+                    + String.join(", ", pool.definition().unsupported()));
           }
           return;
         }

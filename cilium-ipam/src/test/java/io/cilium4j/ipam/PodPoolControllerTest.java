@@ -222,6 +222,19 @@ class PodPoolControllerTest {
   }
 
   @Test
+  void work_poolSaysWhatIsNotSupported_isNotUsedAndThatIsSaid() {
+    PodIpPool blue = pool("blue", 28, "10.9.0.0/24");
+    create(
+        new PodIpPool("blue", blue.ipv4(), blue.ipv6(), false, false, List.of("spec.podSelector")));
+    var _ = start();
+    join("a", "blue", wants(1, 0));
+    assertEquals(
+        "pool blue: not used, since this is not supported: spec.podSelector",
+        node("a").allocationError());
+    assertEquals(List.of(), cidrs("a", "blue"));
+  }
+
+  @Test
   void work_termIsOver_nothingIsGiven() {
     create(pool("blue", 28, "10.9.0.0/24"));
     var _ = start();

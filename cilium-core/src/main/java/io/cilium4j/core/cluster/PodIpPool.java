@@ -14,9 +14,15 @@ import java.util.Optional;
  * @param ipv6 its IPv6 addresses; absent where it has none
  * @param hasFirst whether the first address of each node's prefix is given to pods, too
  * @param hasLast whether the last one is
+ * @param unsupported fields that it has and that nobody here carries out; such a pool is not used
  */
 public record PodIpPool(
-    String name, Optional<Blocks> ipv4, Optional<Blocks> ipv6, boolean hasFirst, boolean hasLast)
+    String name,
+    Optional<Blocks> ipv4,
+    Optional<Blocks> ipv6,
+    boolean hasFirst,
+    boolean hasLast,
+    List<String> unsupported)
     implements ClusterObject {
 
   /**
@@ -49,6 +55,17 @@ public record PodIpPool(
     Names.require("pool", name);
     ipv4 = checked(name, ipv4, IpFamily.IPV4);
     ipv6 = checked(name, ipv6, IpFamily.IPV6);
+    unsupported = List.copyOf(unsupported);
+  }
+
+  /** A pool of which everything is carried out. */
+  public PodIpPool(
+      String name,
+      Optional<Blocks> ipv4,
+      Optional<Blocks> ipv6,
+      boolean hasFirst,
+      boolean hasLast) {
+    this(name, ipv4, ipv6, hasFirst, hasLast, List.of());
   }
 
   private static Optional<Blocks> checked(String pool, Optional<Blocks> blocks, IpFamily family) {

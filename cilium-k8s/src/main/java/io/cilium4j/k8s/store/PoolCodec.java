@@ -4,12 +4,17 @@ package io.cilium4j.k8s.store;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.cluster.PodIpPool;
 import io.cilium4j.core.cluster.PodIpPool.Blocks;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code CiliumPodIPPool}. */
 public final class PoolCodec implements ObjectCodec<PodIpPool> {
+
+  /** Leaves the addresses of a pool's pods as they are outside the cluster. */
+  private static final String SKIP = "ipam.cilium.io/skip-masquerade";
 
   @Override
   public String kind() {
@@ -39,7 +44,22 @@ public final class PoolCodec implements ObjectCodec<PodIpPool> {
         blocks(document, "spec.ipv4"),
         blocks(document, "spec.ipv6"),
         Json.flag(document, "spec.allowFirstIP"),
-        Json.flag(document, "spec.allowLastIP"));
+        Json.flag(document, "spec.allowLastIP"),
+        unsupported(document));
+  }
+
+  /** What would give pods other addresses, or other masquerading, than they get here. */
+  private static List<String> unsupported(JsonNode document) {
+    var fields = new ArrayList<String>();
+    for (String selector : List.of("podSelector", "namespaceSelector")) {
+      if (Json.at(document, "spec." + selector).isObject()) {
+        fields.add("spec." + selector);
+      }
+    }
+    if (Json.map(document, "metadata.annotations").getOrDefault(SKIP, "").equals("true")) {
+      fields.add("annotation " + SKIP);
+    }
+    return fields;
   }
 
   private static Optional<Blocks> blocks(JsonNode document, String path) {

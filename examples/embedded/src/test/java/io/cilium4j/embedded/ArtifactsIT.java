@@ -44,7 +44,7 @@ class ArtifactsIT {
       """
       datapath [ebpf, memory]
       flow-sink [file, log]
-      ipam [cluster-pool, kubernetes, static]
+      ipam [cluster-pool, kubernetes, multi-pool, static]
       identity-backend [crd, memory]
       source [directory]
       running on memory

@@ -199,12 +199,13 @@ class PodPoolsKernelIT {
       for (Node node : cluster.nodes()) {
         pods.add(pod(cluster, node, "blue"));
       }
-      pods.subList(2, 4).forEach(pod ->
-          assertTrue(
-              Stream.of("10.98.0.0/24", "fd98::/112")
-                  .map(IpPrefix::parse)
-                  .allMatch(range -> pod.addresses().stream().anyMatch(range::contains)),
-              () -> pod.addresses().toString()));
+      pods.subList(2, 4)
+          .forEach(pod ->
+              assertTrue(
+                  Stream.of("10.98.0.0/24", "fd98::/112")
+                      .map(IpPrefix::parse)
+                      .allMatch(range -> pod.addresses().stream().anyMatch(range::contains)),
+                  () -> pod.addresses().toString()));
       assertAllReach(cluster, pods);
 
       // More than a prefix has: others come.
@@ -221,8 +222,7 @@ class PodPoolsKernelIT {
       restartWithoutStore(cluster, pods);
 
       // What is not used any more goes, here and there.
-      IpPrefix gone =
-          IpPrefix.parse(many.getLast().address(IpFamily.IPV4) + "/29");
+      IpPrefix gone = IpPrefix.parse(many.getLast().address(IpFamily.IPV4) + "/29");
       assertTrue(isRouted(cluster.second, gone), () -> gone + " is routed");
       many.forEach(pod -> cluster.first.runtime.delete(pod.number()));
       pods.removeLast();

@@ -400,9 +400,7 @@ final class TestCluster implements AutoCloseable {
     List<String> arguments =
         new ArrayList<>(
             List.of(
-                "operator",
-                "--cluster-store=" + store(),
-                "--operator-api-serve-addr=localhost:0"));
+                "operator", "--cluster-store=" + store(), "--operator-api-serve-addr=localhost:0"));
     arguments.addAll(List.of(addresses));
     operator =
         Optional.of(

@@ -62,8 +62,7 @@ class OperatorOptionsTest {
                     blocks(120, "fd00::/104"),
                     false,
                     false),
-                new PodIpPool(
-                    "green.1", Optional.empty(), blocks(80, "fd01::/64"), false, false))),
+                new PodIpPool("green.1", Optional.empty(), blocks(80, "fd01::/64"), false, false))),
         config.pools());
     assertEquals(Optional.of(List.of()), config("--ipam=multi-pool").pools());
   }

@@ -50,7 +50,8 @@ final class PoolModel extends OperatorWorld<PodPoolController> {
       this.name = name;
       this.allocator =
           new MultiPoolMode()
-              .open(node(name, Map.of()), Map.of("families", "ipv4", "pre-allocation", "default=2"));
+              .open(
+                  node(name, Map.of()), Map.of("families", "ipv4", "pre-allocation", "default=2"));
     }
 
     private static Node node(String name, Map<String, NodePool> pools) {
@@ -194,10 +195,7 @@ final class PoolModel extends OperatorWorld<PodPoolController> {
               .value()
               .withPools(PoolClaim.apply(agent.claims(), before.value().pools()))
               .withAllocationError(before.value().allocationError());
-      world
-          .nodes()
-          .replace(before, wanted, now())
-          .ifPresent(stored -> agent.tell(stored.value()));
+      world.nodes().replace(before, wanted, now()).ifPresent(stored -> agent.tell(stored.value()));
     }
   }
 

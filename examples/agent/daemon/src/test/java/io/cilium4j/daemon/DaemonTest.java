@@ -257,7 +257,7 @@ class DaemonTest {
     for (Map.Entry<String, String> wrong :
         Map.of(
                 "--ipam=eni",
-                "there are cluster-pool, kubernetes, static",
+                "there are cluster-pool, kubernetes, multi-pool, static",
                 "--identity-allocation-mode=kvstore",
                 "there are crd, memory",
                 "--flow-sink=hubble",

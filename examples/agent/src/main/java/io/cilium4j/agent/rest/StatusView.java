@@ -30,6 +30,7 @@ import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.NodePool;
 import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
@@ -44,6 +45,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * The agent's health as the API shows it. What the agent does not do is {@code Disabled}, so that
@@ -231,8 +233,34 @@ final class StatusView {
   private static IPAMStatus ipam(AddressReservations book) {
     Map<String, String> allocations = new TreeMap<>();
     for (Row<IpAddress, String> row : book.allocations().snapshot()) {
-      allocations.put(row.key().toString(), row.value());
+      String pool =
+          book.poolOf(row.key()).filter(name -> !name.equals(NodePool.DEFAULT)).orElse("");
+      allocations.put((pool.isEmpty() ? "" : pool + "/") + row.key(), row.value());
     }
+    return new IPAMStatus(
+        allocations,
+        addresses(book, IpFamily.IPV4),
+        addresses(book, IpFamily.IPV6),
+        String.join(", ", book.hasPools() ? pools(book) : prefixes(book)));
+  }
+
+  /** As the field counts them. */
+  private static List<String> pools(AddressReservations book) {
+    List<String> parts = new ArrayList<>();
+    for (IpFamily family : new TreeSet<>(book.families())) {
+      long pools =
+          book.podCidrs().stream()
+              .filter(prefix -> prefix.family() == family)
+              .flatMap(prefix -> book.poolOf(prefix.address()).stream())
+              .distinct()
+              .count();
+      parts.add(
+          (family == IpFamily.IPV4 ? "IPv4: " : "IPv6: ") + pools + " IPAM pool(s) available");
+    }
+    return parts;
+  }
+
+  private static List<String> prefixes(AddressReservations book) {
     List<String> parts = new ArrayList<>();
     for (IpPrefix prefix : book.podCidrs()) {
       long used = addresses(book, prefix.family()).size();
@@ -241,11 +269,7 @@ final class StatusView {
       String family = prefix.family() == IpFamily.IPV4 ? "IPv4" : "IPv6";
       parts.add(family + ": " + used + "/" + all + " allocated from " + prefix);
     }
-    return new IPAMStatus(
-        allocations,
-        addresses(book, IpFamily.IPV4),
-        addresses(book, IpFamily.IPV6),
-        String.join(", ", parts));
+    return parts;
   }
 
   private static List<String> addresses(AddressReservations book, IpFamily family) {
