@@ -182,7 +182,8 @@ class PodPoolsOverApiIT extends ApiCluster {
       this.own = new ApiStoreProvider().open(options);
       this.allocator =
           new MultiPoolMode()
-              .open(node(name, Map.of()), Map.of("families", "ipv4", "pre-allocation", "default=8"));
+              .open(
+                  node(name, Map.of()), Map.of("families", "ipv4", "pre-allocation", "default=8"));
       this.publisher =
           new NodePublisher(
               own,
