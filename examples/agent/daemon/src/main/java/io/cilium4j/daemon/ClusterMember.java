@@ -257,7 +257,12 @@ final class ClusterMember implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    node.ifPresent(each -> listener.accept(each.pools()));
+    try {
+      node.ifPresent(each -> listener.accept(each.pools()));
+    } catch (RuntimeException e) {
+      // The agent may have ended before this.
+      LOG.warn("pools not taken over error=\"{}\"", e.getMessage());
+    }
   }
 
   /**

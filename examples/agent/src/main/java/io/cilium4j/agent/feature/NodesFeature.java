@@ -271,6 +271,14 @@ public final class NodesFeature implements Feature {
                     + told
                     + ", and its pods have addresses of "
                     + config.podCidrs()));
+    store
+        .nodes()
+        .table()
+        .get(config.nodeName())
+        .map(own -> own.value().allocationError())
+        .filter(error -> !error.isEmpty() && addresses.pools().isPresent())
+        .ifPresent(error ->
+            all.put("pools of " + config.nodeName(), "node " + config.nodeName() + ": " + error));
     refused.forEach((name, line) -> all.put(new NodeKey(name).toString(), line));
     for (var row : reconciler.statuses().snapshot()) {
       if (row.value() instanceof RowStatus.Failed failed) {

@@ -31,8 +31,10 @@ final class PodPools implements AddressReservations.PoolChoice {
     }
     KubernetesSource from = source.source().get();
     String namespace = owner.substring(0, slash);
-    Optional<Pod> pod =
-        from.pods().get(new ResourceKey("Pod", namespace, owner.substring(slash + 1)));
+    // Of a pod's second device the owner has the device's name behind a colon.
+    int colon = owner.indexOf(':', slash);
+    String name = owner.substring(slash + 1, colon < 0 ? owner.length() : colon);
+    Optional<Pod> pod = from.pods().get(new ResourceKey("Pod", namespace, name));
     Optional<Namespace> around = from.namespaces().get(namespace);
     // An address of another pool than the pod's would stay with it.
     if (from.hasEveryPod() && (pod.isEmpty() || around.isEmpty())) {
