@@ -126,7 +126,7 @@ class PodPoolsKernelIT {
       for (Pod from : pods) {
         for (Pod to : pods) {
           for (IpFamily family : IpFamily.values()) {
-            if (from != to) {
+            if (!from.equals(to)) {
               IpAddress address = to.address(family);
               cluster.await(
                   from.number() + " reaches " + to.number() + " at " + address,
