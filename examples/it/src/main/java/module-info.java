@@ -14,6 +14,7 @@ module io.cilium4j.it {
   // What the tests drive part by part.
   requires io.cilium4j.datapath;
   requires io.cilium4j.documents;
+  requires io.cilium4j.k8s.api;
   requires io.cilium4j.policy;
 
   // A pod's server.

@@ -187,16 +187,27 @@ public final class SourceTables {
 
   /** Puts what is wrong now in place of what was wrong before, by where it is wrong. */
   public void publishProblems(Map<String, String> now) {
+    publishProblems(now, Set.of());
+  }
+
+  /**
+   * As above.
+   *
+   * @param quiet where the log need not say what is wrong, since it says so of another place
+   */
+  public void publishProblems(Map<String, String> now, Set<String> quiet) {
     problems.write(batch -> {
       for (Row<String, String> row : batch.snapshot()) {
         if (!now.containsKey(row.key())) {
           batch.remove(row.key());
-          LOG.info("manifest mended where=\"{}\"", row.key());
+          LOG.info("objects read again where=\"{}\"", row.key());
         }
       }
       now.forEach((where, what) -> {
         if (batch.get(where).filter(what::equals).isEmpty()) {
-          LOG.warn("manifest wrong where=\"{}\" what=\"{}\"", where, what);
+          if (!quiet.contains(where)) {
+            LOG.warn("objects not read where=\"{}\" error=\"{}\"", where, what);
+          }
           batch.put(where, what);
         }
       });

@@ -162,6 +162,14 @@ public final class NodePublisher implements AutoCloseable {
   private void tell(ClusterNode stored) {
     ClusterNode last = told;
     if (!stored.podCidrs().isEmpty()) {
+      if (!given.isEmpty() && !given.equals(stored.podCidrs())) {
+        LOG.warn(
+            "pod CIDRs were changed, the agent goes on with those that it started with node={}"
+                + " were={} are={}",
+            stored.name(),
+            given,
+            stored.podCidrs());
+      }
       given = stored.podCidrs();
     }
     if (last == null

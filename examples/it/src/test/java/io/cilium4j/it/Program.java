@@ -65,13 +65,20 @@ final class Program implements AutoCloseable {
     return new Program(main, builder.start());
   }
 
-  /** The modules of this program, and the one that none can require. */
+  /**
+   * The modules of this program without the tests' kit, which would be a store of the program's,
+   * and the one that none can require.
+   */
   private static String modules() {
     String epoll =
         Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
             .filter(each -> each.contains("netty-transport-native-epoll"))
             .collect(Collectors.joining(File.pathSeparator));
-    return System.getProperty("jdk.module.path") + File.pathSeparator + epoll;
+    return Stream.of(System.getProperty("jdk.module.path").split(File.pathSeparator))
+            .filter(each -> !each.contains("conformance"))
+            .collect(Collectors.joining(File.pathSeparator))
+        + File.pathSeparator
+        + epoll;
   }
 
   private void readLog() {

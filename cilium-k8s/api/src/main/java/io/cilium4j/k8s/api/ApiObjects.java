@@ -163,8 +163,17 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
           LOG.info("objects followed again resource={}", where);
         }
       } else if (!last.equals(Optional.of(what))) {
-        LOG.warn("objects not followed resource={} error=\"{}\"", where, what);
-        problems.put(where, what);
+        // One line where all kinds have the same; they share the table.
+        String reason = what.substring(what.indexOf(':') + 1);
+        boolean isTold;
+        synchronized (problems) {
+          isTold =
+              problems.table().snapshot().stream().anyMatch(row -> row.value().endsWith(reason));
+          problems.put(where, what);
+        }
+        if (!isTold) {
+          LOG.warn("objects not followed error=\"{}\"", what);
+        }
       }
     }
   }

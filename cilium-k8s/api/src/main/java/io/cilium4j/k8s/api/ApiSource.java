@@ -224,9 +224,19 @@ final class ApiSource implements KubernetesSource {
       boolean changed =
           what.isEmpty() ? problems.remove(where) != null : !what.equals(problems.put(where, what));
       if (changed) {
-        tables.publishProblems(new TreeMap<>(problems));
+        tables.publishProblems(new TreeMap<>(problems), repeated());
       }
     }
+  }
+
+  /** Kinds of which is told what is told of another, as while the server is away. */
+  private Set<String> repeated() {
+    Set<String> reasons = new HashSet<>();
+    return problems.entrySet().stream()
+        .filter(each -> each.getValue().startsWith(each.getKey() + ": "))
+        .filter(each -> !reasons.add(each.getValue().substring(each.getKey().length())))
+        .map(Map.Entry::getKey)
+        .collect(Collectors.toSet());
   }
 
   @Override

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,6 +25,9 @@ public final class CustomResourceInstaller {
   private static final Duration TIME = Duration.ofSeconds(10);
 
   private final ApiClient client;
+
+  /** The versions of those that are newer, by name. */
+  private final Map<String, String> newer = new TreeMap<>();
 
   /** An installer that asks nothing yet. */
   public CustomResourceInstaller(ApiClient client) {
@@ -38,8 +42,15 @@ public final class CustomResourceInstaller {
    */
   public int install() throws ApiException {
     int written = 0;
+    newer.clear();
     for (Map.Entry<String, Map<String, Object>> each : CustomResources.all().entrySet()) {
       written += install(each.getKey() + ".cilium.io", each.getValue()) ? 1 : 0;
+    }
+    if (!newer.isEmpty()) {
+      LOG.warn(
+          "definitions newer than this program's stay own={} there={}",
+          CustomResources.VERSION,
+          newer);
     }
     return written;
   }
@@ -72,7 +83,11 @@ public final class CustomResourceInstaller {
       }
       Object there = read(found.get());
       String version = Trees.text(there, "metadata", "labels", CustomResources.VERSION_LABEL);
-      if (compare(version, CustomResources.VERSION) >= 0) {
+      int difference = compare(version, CustomResources.VERSION);
+      if (difference > 0) {
+        newer.put(name, version);
+      }
+      if (difference >= 0) {
         LOG.debug("definition kept name={} version={}", name, version);
         return false;
       }
