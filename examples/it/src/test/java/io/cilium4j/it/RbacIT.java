@@ -11,6 +11,9 @@ import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
 import io.cilium4j.it.RbacRoles.Right;
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -19,6 +22,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -278,6 +283,8 @@ class RbacIT {
     private static final String DEFINITIONS =
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/";
 
+    private static final Pattern ADDRESS = Pattern.compile("status served address=/([0-9.:]+)");
+
     private final int number;
     private final Right without;
     private final Program operator;
@@ -355,6 +362,9 @@ class RbacIT {
               lab.admin
                   .get(CILIUM + "/namespaces/default/ciliumendpoints/e" + number, ApiLab.soon())
                   .isEmpty());
+      // Who asks for the metrics has the operator follow what it counts.
+      ApiLab.await(
+          "it counts the identities", () -> metrics().contains("cilium_operator_identities "));
       // Its deletion takes a second look, a minute after that.
       String identity = CILIUM + "/ciliumidentities/" + (1_000 + number);
       boolean isDeletionAwaited = isSlow(without);
@@ -364,6 +374,17 @@ class RbacIT {
               isDeletionAwaited
                   ? lab.admin.get(identity, ApiLab.soon()).isEmpty()
                   : lab.has(identity, MARK));
+    }
+
+    private String metrics() throws IOException {
+      Matcher address = ADDRESS.matcher(operator.log());
+      if (!address.find()) {
+        return "";
+      }
+      URI metrics = URI.create("http://" + address.group(1) + "/metrics");
+      try (InputStream in = metrics.toURL().openStream()) {
+        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      }
     }
 
     @Override
