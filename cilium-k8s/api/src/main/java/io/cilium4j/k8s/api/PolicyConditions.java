@@ -5,11 +5,15 @@ import io.cilium4j.core.RawResource;
 import io.cilium4j.core.cluster.Term;
 import io.cilium4j.k8s.manifest.Manifest;
 import io.cilium4j.k8s.store.Json;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,12 +26,16 @@ import tools.jackson.databind.node.ObjectNode;
  * {@code Valid}, which {@code kubectl get cnp} shows, with what is wrong as its message. Agents say
  * the same of a policy in their status; here its author sees it.
  *
- * <p>A condition that is right is not written again. Works on two threads of its own.
+ * <p>A condition that is right is not written again; one that could not be written is tried again.
+ * Works on threads of its own.
  */
 public final class PolicyConditions implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PolicyConditions.class);
 
   private static final String VALID = "Valid";
+
+  /** How soon a condition is written again that could not be. */
+  private static final Duration RETRY = Duration.ofSeconds(5);
 
   /** What the field says of a policy that is right. */
   private static final String SUCCESS = "Policy validation succeeded";
@@ -95,6 +103,12 @@ public final class PolicyConditions implements AutoCloseable {
   private final class Follower implements Reflector.Target<Policy> {
     private final Resource resource;
 
+    /** Policies whose condition could not be written, by key. */
+    private final Map<String, Reflector.Item<Policy>> failed = new ConcurrentHashMap<>();
+
+    private final AtomicBoolean retryIsSet = new AtomicBoolean();
+    private volatile boolean isFailing;
+
     Follower(Resource resource) {
       this.resource = resource;
     }
@@ -106,6 +120,11 @@ public final class PolicyConditions implements AutoCloseable {
 
     @Override
     public void put(Reflector.Item<Policy> item) {
+      failed.remove(item.key());
+      tell(item);
+    }
+
+    private void tell(Reflector.Item<Policy> item) {
       if (closed || term.isOver() || item.value().isEmpty()) {
         return;
       }
@@ -118,13 +137,37 @@ public final class PolicyConditions implements AutoCloseable {
       try {
         write(item, isValid, message);
         written.incrementAndGet();
+        isFailing = false;
         if (!isValid) {
           LOG.info("policy wrong policy={} error=\"{}\"", item.key(), message);
         }
       } catch (ApiException e) {
         // One that was changed or deleted meanwhile comes again by itself.
         if (!e.isConflict() && !e.isNotFound()) {
-          LOG.warn("condition not written policy={} error=\"{}\"", item.key(), e.getMessage());
+          failed(item, e);
+        }
+      }
+    }
+
+    /** One line for all that fail, and not at each try. */
+    private void failed(Reflector.Item<Policy> item, ApiException e) {
+      if (!isFailing) {
+        isFailing = true;
+        LOG.warn("condition not written policy={} error=\"{}\"", item.key(), e.getMessage());
+      }
+      failed.put(item.key(), item);
+      if (retryIsSet.compareAndSet(false, true)) {
+        Thread.ofVirtual().name("policy-conditions").start(this::retry);
+      }
+    }
+
+    /** What changed since is refused by the server, and comes again by itself. */
+    private void retry() {
+      LockSupport.parkNanos(RETRY.toNanos());
+      retryIsSet.set(false);
+      for (Reflector.Item<Policy> item : List.copyOf(failed.values())) {
+        if (failed.remove(item.key(), item)) {
+          tell(item);
         }
       }
     }
@@ -154,7 +197,7 @@ public final class PolicyConditions implements AutoCloseable {
 
     @Override
     public void remove(String key, long version) {
-      // Its status went with it.
+      failed.remove(key); // Its status went with it.
     }
 
     @Override
