@@ -80,6 +80,9 @@ final class ClusterIdentityBackend implements IdentityBackend {
 
   private boolean retryIsSet;
 
+  /** Whether the last look at what is held failed; on the scheduler's thread. */
+  private boolean isFailing;
+
   ClusterIdentityBackend(int clusterId, Scheduler scheduler, ClusterStore store) {
     this.clusterId = clusterId;
     this.scheduler = scheduler;
@@ -271,12 +274,18 @@ final class ClusterIdentityBackend implements IdentityBackend {
 
   /** Sees to it that the store has what this node holds. */
   private void retry() {
+    boolean wasFailing = isFailing;
+    isFailing = false;
     for (Identity identity : takeDoubtful()) {
       boolean done = false;
       try {
         done = search.keep(identity, Deadline.in(RETRY));
       } catch (ClusterStoreException e) {
-        LOG.debug("identity not confirmed id={} reason=\"{}\"", identity.id(), e.getMessage());
+        // One line for all that fail, and not at each try.
+        if (!wasFailing && !isFailing) {
+          LOG.warn("identity not confirmed id={} error=\"{}\"", identity.id(), e.getMessage());
+        }
+        isFailing = true;
       }
       if (!done) {
         lock.lock();

@@ -11,9 +11,6 @@ import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
 import io.cilium4j.it.RbacRoles.Right;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -22,8 +19,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,10 +38,29 @@ class RbacIT {
   /** How long a right is missed, at least, before nobody is said to miss it. */
   private static final long PATIENCE_NANOS = 8_000_000_000L;
 
-  private static final String CILIUM = "/apis/cilium.io/v2";
+  static final String CILIUM = "/apis/cilium.io/v2";
 
   /** What an identity has that nobody uses. */
-  private static final String MARK = "io.cilium.heartbeat";
+  static final String MARK = "io.cilium.heartbeat";
+
+  /** A kind that not every cluster has; only where it is served somebody watches it. */
+  private static final String CLUSTER_NETWORK_POLICIES =
+      """
+      apiVersion: apiextensions.k8s.io/v1
+      kind: CustomResourceDefinition
+      metadata:
+        name: clusternetworkpolicies.policy.networking.k8s.io
+        annotations: {api-approved.kubernetes.io: "unapproved, of a test"}
+      spec:
+        group: policy.networking.k8s.io
+        scope: Cluster
+        names: {plural: clusternetworkpolicies, singular: clusternetworkpolicy, kind: ClusterNetworkPolicy}
+        versions:
+        - name: v1alpha2
+          served: true
+          storage: true
+          schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+      """;
 
   @TempDir private Path folder;
   private ApiLab lab;
@@ -72,6 +86,14 @@ class RbacIT {
   void start() throws Exception {
     lab = ApiLab.start(folder);
     lab.define();
+    lab.create(CLUSTER_NETWORK_POLICIES);
+    ApiLab.await(
+        "the kind is served",
+        () ->
+            lab.admin
+                .get(
+                    "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies", ApiLab.soon())
+                .isPresent());
     roles = new RbacRoles(lab);
   }
 
@@ -152,12 +174,12 @@ class RbacIT {
   /**
    * Identities are collected once a minute, and one is deleted in the third round after a failure.
    */
-  private static boolean isSlow(Right right) {
+  static boolean isSlow(Right right) {
     return right.resource().equals("ciliumidentities") && right.verb().equals("delete");
   }
 
   /** What a line quotes stands in quotes itself. */
-  private static String unquoted(String log) {
+  static String unquoted(String log) {
     return log.replace("\\\"", "\"");
   }
 
@@ -273,126 +295,6 @@ class RbacIT {
   @Test
   void operator_withoutARight_saysSoAndGoesOn() throws Exception {
     Path kubeconfig = lab.kubeconfigOf("cilium-operator");
-    takeEach("cilium-operator", (i, without) -> new OperatorScene(kubeconfig, i, without));
-  }
-
-  /** An operator that finds something to do of each kind. */
-  private final class OperatorScene implements Scene {
-    private static final String LEASES =
-        "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/cilium-operator-resource-lock";
-    private static final String DEFINITIONS =
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/";
-
-    private static final Pattern ADDRESS = Pattern.compile("status served address=/([0-9.:]+)");
-
-    private final int number;
-    private final Right without;
-    private final Program operator;
-
-    OperatorScene(Path kubeconfig, int number, Right without) throws IOException {
-      this.number = number;
-      this.without = without;
-      lab.delete(LEASES);
-      lab.delete(DEFINITIONS + "ciliumpodippools.cilium.io");
-      lab.patch(
-          DEFINITIONS + "ciliumlocalredirectpolicies.cilium.io",
-          Map.of(
-              "metadata", Map.of("labels", Map.of("io.cilium.k8s.crd.schema.version", "0.0.1"))));
-      for (int i = 0; i < 3; i++) {
-        lab.create(
-            "{apiVersion: cilium.io/v2, kind: CiliumNode, metadata: {name: n%d-%d}, spec: {}}"
-                .formatted(number, i));
-      }
-      lab.create(
-          """
-          {apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: p%1$d, namespace: default}, spec: {}}
-          ---
-          {apiVersion: cilium.io/v2, kind: CiliumClusterwideNetworkPolicy, metadata: {name: p%1$d}, spec: {}}
-          ---
-          {apiVersion: cilium.io/v2, kind: CiliumIdentity, metadata: {name: "%2$d"}, security-labels: {"k8s:app": a%1$d}}
-          ---
-          {apiVersion: cilium.io/v2, kind: CiliumEndpoint, metadata: {name: e%1$d, namespace: default},
-            status: {id: 7, networking: {node: 192.0.2.77, addressing: [{ipv4: 10.97.9.9}]}, state: ready}}
-          """
-              .formatted(number, 1_000 + number));
-      operator =
-          lab.operator(
-              kubeconfig,
-              "--cluster-pool-ipv4-cidr=10.97.0.0/23",
-              "--identity-gc-interval=1m",
-              "--identity-heartbeat-timeout=0s",
-              "--cilium-endpoint-gc-interval=1s",
-              "--leader-election-lease-duration=4s",
-              "--leader-election-renew-deadline=3s",
-              "--leader-election-retry-period=1s");
-    }
-
-    @Override
-    public String log() {
-      return unquoted(operator.log());
-    }
-
-    @Override
-    public void play() {
-      ApiLab.await(
-          "the definitions are whole",
-          () ->
-              lab.has(DEFINITIONS + "ciliumpodippools.cilium.io", "Established")
-                  && !lab.has(DEFINITIONS + "ciliumlocalredirectpolicies.cilium.io", "0.0.1"));
-      ApiLab.await(
-          "two nodes have CIDRs, one has none",
-          () -> {
-            int served = 0;
-            int told = 0;
-            for (int i = 0; i < 3; i++) {
-              String node = CILIUM + "/ciliumnodes/n" + number + "-" + i;
-              served += lab.has(node, "podCIDRs") ? 1 : 0;
-              told += lab.has(node, "operator-status") ? 1 : 0;
-            }
-            return served == 2 && told == 1;
-          });
-      for (String policy :
-          List.of(
-              "/namespaces/default/ciliumnetworkpolicies/", "/ciliumclusterwidenetworkpolicies/")) {
-        ApiLab.await(policy, () -> lab.has(CILIUM + policy + "p" + number, "wanted one of them"));
-      }
-      ApiLab.await(
-          "the lost endpoint is gone",
-          () ->
-              lab.admin
-                  .get(CILIUM + "/namespaces/default/ciliumendpoints/e" + number, ApiLab.soon())
-                  .isEmpty());
-      // Who asks for the metrics has the operator follow what it counts.
-      ApiLab.await(
-          "it counts the identities", () -> metrics().contains("cilium_operator_identities "));
-      // Its deletion takes a second look, a minute after that.
-      String identity = CILIUM + "/ciliumidentities/" + (1_000 + number);
-      boolean isDeletionAwaited = isSlow(without);
-      ApiLab.await(
-          "the unused identity is marked or gone",
-          () ->
-              isDeletionAwaited
-                  ? lab.admin.get(identity, ApiLab.soon()).isEmpty()
-                  : lab.has(identity, MARK));
-    }
-
-    private String metrics() throws IOException {
-      Matcher address = ADDRESS.matcher(operator.log());
-      if (!address.find()) {
-        return "";
-      }
-      URI metrics = URI.create("http://" + address.group(1) + "/metrics");
-      try (InputStream in = metrics.toURL().openStream()) {
-        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      }
-    }
-
-    @Override
-    public void end() throws IOException {
-      operator.kill();
-      for (int i = 0; i < 3; i++) {
-        lab.delete(CILIUM + "/ciliumnodes/n" + number + "-" + i);
-      }
-    }
+    takeEach("cilium-operator", (i, without) -> new RbacOperator(lab, kubeconfig, i, without));
   }
 }
