@@ -196,6 +196,9 @@ class RbacIT {
     private final Netns netns;
     private final AgentProcess agent;
 
+    /** What the agent answered who asked for the pod to be joined; empty if it was. */
+    private volatile String answer = "";
+
     AgentScene(Path kubeconfig, int number) throws Exception {
       node = "itrb" + number;
       pod = number;
@@ -228,7 +231,7 @@ class RbacIT {
 
     @Override
     public String log() {
-      return unquoted(agent.log());
+      return unquoted(agent.log() + "\n" + answer);
     }
 
     @Override
@@ -269,6 +272,7 @@ class RbacIT {
         var _ = runtime.add(pod, CniPlugin.podName(pod), netns);
         return true;
       } catch (ApiException e) {
+        answer = String.valueOf(e.getMessage()).replaceAll("\\s+", " ");
         runtime.delete(pod);
         return false;
       }

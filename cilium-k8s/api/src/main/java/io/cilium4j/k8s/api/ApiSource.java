@@ -221,22 +221,17 @@ final class ApiSource implements KubernetesSource {
   /** Writes down what is wrong somewhere, or that nothing is any more. */
   private void tell(String where, String what) {
     synchronized (problems) {
+      // All kinds have the same while the server is away: the log says so of the first.
+      String reason = what.substring(what.indexOf(':') + 1);
+      boolean isRepeated =
+          what.startsWith(where + ": ")
+              && problems.values().stream().anyMatch(each -> each.endsWith(reason));
       boolean changed =
           what.isEmpty() ? problems.remove(where) != null : !what.equals(problems.put(where, what));
       if (changed) {
-        tables.publishProblems(new TreeMap<>(problems), repeated());
+        tables.publishProblems(new TreeMap<>(problems), isRepeated ? Set.of(where) : Set.of());
       }
     }
-  }
-
-  /** Kinds of which is told what is told of another, as while the server is away. */
-  private Set<String> repeated() {
-    Set<String> reasons = new HashSet<>();
-    return problems.entrySet().stream()
-        .filter(each -> each.getValue().startsWith(each.getKey() + ": "))
-        .filter(each -> !reasons.add(each.getValue().substring(each.getKey().length())))
-        .map(Map.Entry::getKey)
-        .collect(Collectors.toSet());
   }
 
   @Override
