@@ -13,6 +13,7 @@ module io.cilium4j.it {
   requires io.cilium4j.operator;
   // What the tests drive part by part.
   requires io.cilium4j.datapath;
+  requires io.cilium4j.datapath.observer;
   requires io.cilium4j.documents;
   requires io.cilium4j.k8s.api;
   requires io.cilium4j.policy;

@@ -3,11 +3,15 @@ package io.cilium4j.it;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.AgentBuilder;
+import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.EndpointRequest;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.RuleOrigin;
+import io.cilium4j.datapath.flow.FlowEvent;
+import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Link;
 import io.cilium4j.datapath.net.Netlink;
@@ -229,8 +233,34 @@ final class Lab implements AutoCloseable {
     return owned;
   }
 
+  /** Every packet that policy denied says which rule does, or that none allows it. */
+  private void assertDenialsExplained() {
+    List<ReportedFlow> flows;
+    try {
+      flows = agent.flows();
+    } catch (AgentException _) {
+      return; // It is closed, and so they are gone.
+    }
+    for (ReportedFlow flow : flows) {
+      boolean isDenied = flow.event() == FlowEvent.VERDICT && flow.isDropped();
+      Assertions.assertTrue(
+          !isDenied
+              || flow.rule().equals(RuleOrigin.DEFAULT_DENY)
+              || !flow.rule().resource().isEmpty(),
+          () -> "denied by nobody: " + flow);
+    }
+  }
+
   @Override
   public void close() throws IOException {
+    try {
+      assertDenialsExplained();
+    } finally {
+      clear();
+    }
+  }
+
+  private void clear() throws IOException {
     agent.destroy();
     for (Netns netns : List.copyOf(namespaces.values())) {
       netns.close();
