@@ -267,6 +267,7 @@ static __always_inline int guard(struct __sk_buff *skb, __u32 origin)
 		ct_touch(entry, p, sender, s->now);
 		return let_pass(skb, p, origin);
 	}
+	look_at_frame(skb);
 	s->no_entry = !entry || entry->expires <= s->now;
 	s->service = 0;
 	s->loops = false;
