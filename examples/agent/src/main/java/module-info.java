@@ -11,7 +11,7 @@ module io.cilium4j.agent {
   requires transitive io.cilium4j.policy;
   requires transitive io.cilium4j.service;
   requires io.cilium4j.documents;
-  requires io.cilium4j.identity;
+  requires transitive io.cilium4j.identity;
   requires io.netty.buffer;
   requires io.netty.codec;
   requires io.netty.codec.http;

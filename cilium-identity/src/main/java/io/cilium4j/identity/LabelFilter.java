@@ -34,6 +34,9 @@ public final class LabelFilter {
 
   private static final Pattern SOURCE = Pattern.compile("[A-Za-z0-9._-]*");
 
+  /** Without which nothing works, whatever list a user has. */
+  private static final List<String> OURS = List.of("reserved:.*", "gen:.*");
+
   /** What counts in any case, and what Kubernetes changes too often for it to count. */
   private static final List<String> DEFAULTS =
       List.of(
@@ -61,11 +64,39 @@ public final class LabelFilter {
           "!etcd_node",
           "!topology\\.kubernetes\\.io");
 
+  /**
+   * An entry of a user's own list, which stands in the place of the built-in one.
+   *
+   * @param ignores whether such labels do not count
+   * @param source of which labels; {@code any} for all
+   * @param prefix with which the label's key begins, letter by letter
+   */
+  public record Prefix(boolean ignores, String source, String prefix) {
+    private Rule rule() {
+      if (prefix.isEmpty() || source.isEmpty()) {
+        throw new IllegalArgumentException(
+            "label prefix \"" + source + ":" + prefix + "\": an empty " + empty());
+      }
+      if (!SOURCE.matcher(source).matches() || prefix.length() > MAX_PATTERN_CHARS) {
+        throw new IllegalArgumentException(
+            "label prefix of source \"" + source + "\": no source, or too long a prefix");
+      }
+      return new Rule(
+          ignores,
+          source.equals(LabelSource.ANY) ? "" : source,
+          Pattern.compile(Pattern.quote(prefix)));
+    }
+
+    private String empty() {
+      return prefix.isEmpty() ? "prefix" : "source";
+    }
+  }
+
   /** The filter of a user who asked for nothing. */
-  public static final LabelFilter DEFAULT = new LabelFilter(DEFAULTS, List.of());
+  public static final LabelFilter DEFAULT = new LabelFilter(DEFAULTS, List.of(), List.of());
 
   /** Of nodes every label counts. */
-  public static final LabelFilter OF_NODES = new LabelFilter(List.of(), List.of());
+  public static final LabelFilter OF_NODES = new LabelFilter(List.of(), List.of(), List.of());
 
   /**
    * One pattern.
@@ -89,14 +120,15 @@ public final class LabelFilter {
   /** Whether only what some pattern includes counts. */
   private final boolean includesOnly;
 
-  private LabelFilter(List<String> defaults, List<String> userPatterns) {
-    if (userPatterns.size() > MAX_PATTERNS) {
-      throw new IllegalArgumentException(
-          userPatterns.size() + " label patterns: at most " + MAX_PATTERNS);
+  private LabelFilter(List<String> defaults, List<Prefix> prefixes, List<String> patterns) {
+    int count = prefixes.size() + patterns.size();
+    if (count > MAX_PATTERNS) {
+      throw new IllegalArgumentException(count + " label patterns: at most " + MAX_PATTERNS);
     }
     var parsed = new ArrayList<Rule>();
     defaults.forEach(text -> parsed.add(parse(text)));
-    userPatterns.forEach(text -> parsed.add(parse(text)));
+    prefixes.forEach(prefix -> parsed.add(prefix.rule()));
+    patterns.forEach(text -> parsed.add(parse(text)));
     this.rules = List.copyOf(parsed);
     this.includesOnly = rules.stream().skip(defaults.size()).anyMatch(rule -> !rule.ignores());
   }
@@ -107,7 +139,16 @@ public final class LabelFilter {
    * @throws IllegalArgumentException if a pattern is wrong
    */
   public static LabelFilter of(List<String> userPatterns) {
-    return userPatterns.isEmpty() ? DEFAULT : new LabelFilter(DEFAULTS, userPatterns);
+    return userPatterns.isEmpty() ? DEFAULT : new LabelFilter(DEFAULTS, List.of(), userPatterns);
+  }
+
+  /**
+   * A user's own list in the place of the default one, with patterns added.
+   *
+   * @throws IllegalArgumentException if something in it is wrong
+   */
+  public static LabelFilter of(List<Prefix> list, List<String> userPatterns) {
+    return new LabelFilter(OURS, list, userPatterns);
   }
 
   /**
@@ -116,7 +157,7 @@ public final class LabelFilter {
    * @throws IllegalArgumentException if a pattern is wrong
    */
   public static LabelFilter ofNodes(List<String> userPatterns) {
-    return userPatterns.isEmpty() ? OF_NODES : new LabelFilter(List.of(), userPatterns);
+    return userPatterns.isEmpty() ? OF_NODES : new LabelFilter(List.of(), List.of(), userPatterns);
   }
 
   private static Rule parse(String text) {

@@ -170,4 +170,48 @@ class LabelFilterTest {
           }
         });
   }
+
+  @Test
+  void relevant_ofAnOwnList_knowsNoDefaultsButReserved() {
+    var list =
+        List.of(
+            new LabelFilter.Prefix(false, "k8s", "org.unit"),
+            new LabelFilter.Prefix(true, "any", "org.unit.build"));
+    Labels labels =
+        Labels.parse(
+            "k8s:org.unit=1",
+            "k8s:org.unit.build=2",
+            "k8s:orgXunit=3",
+            "container:org.units=4",
+            "k8s:io.kubernetes.pod.namespace=default",
+            "reserved:host");
+
+    assertEquals(
+        Labels.parse("k8s:org.unit=1", "reserved:host"),
+        LabelFilter.of(list, List.of()).relevant(labels));
+    assertEquals(
+        Labels.parse("k8s:org.unit=1", "k8s:io.kubernetes.pod.namespace=default", "reserved:host"),
+        LabelFilter.of(list, List.of("io\\.kubernetes")).relevant(labels));
+  }
+
+  @Test
+  void relevant_ofAnOwnListThatOnlyIgnores_keepsTheRest() {
+    var list = List.of(new LabelFilter.Prefix(true, "k8s", "build"));
+
+    assertEquals(
+        Labels.parse("k8s:app=a", "k8s:pod-template-hash=1"),
+        LabelFilter.of(list, List.of())
+            .relevant(Labels.parse("k8s:app=a", "k8s:build=2", "k8s:pod-template-hash=1")));
+  }
+
+  @Test
+  void of_ownListWithoutPrefixOrSource_isRefused() {
+    for (LabelFilter.Prefix wrong :
+        List.of(
+            new LabelFilter.Prefix(false, "k8s", ""),
+            new LabelFilter.Prefix(false, "", "app"),
+            new LabelFilter.Prefix(false, "k8s:", "app"))) {
+      assertThrows(IllegalArgumentException.class, () -> LabelFilter.of(List.of(wrong), List.of()));
+    }
+  }
 }

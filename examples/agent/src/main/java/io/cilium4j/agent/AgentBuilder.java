@@ -166,7 +166,12 @@ public final class AgentBuilder<A> {
    * @throws IllegalArgumentException if one is wrong
    */
   public AgentBuilder<A> identityLabels(List<String> patterns) {
-    this.labels = new LabelsConfig(LabelFilter.of(patterns), labels.nodes());
+    return identityLabels(LabelFilter.of(patterns));
+  }
+
+  /** Which of endpoints' labels make their identities; {@link LabelFilter#DEFAULT} by default. */
+  public AgentBuilder<A> identityLabels(LabelFilter filter) {
+    this.labels = new LabelsConfig(filter, labels.nodes());
     return this;
   }
 

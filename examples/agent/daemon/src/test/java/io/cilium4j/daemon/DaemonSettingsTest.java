@@ -172,6 +172,35 @@ class DaemonSettingsTest {
   }
 
   @Test
+  void agent_ofLabelPrefixFile_isReadOrNamed() throws IOException {
+    Path file = folder.resolve("prefixes.json");
+    Files.writeString(
+        file,
+        """
+        {"version": 1, "valid-prefixes": [
+          {"prefix": "app", "source": "k8s"}, {"invert": true, "prefix": "app.build", "source": "any"}]}
+        """);
+    Daemon.agent(read("--label-prefix-file", file.toString()));
+    for (String wrong :
+        List.of(
+            "",
+            "[",
+            "{}",
+            "{\"version\": 2, \"valid-prefixes\": []}",
+            "{\"version\": 1, \"valid-prefixes\": {}}",
+            "{\"version\": 1, \"valid-prefixes\": [{\"prefix\": \"app\"}]}",
+            "{\"version\": 1, \"valid-prefixes\": [{\"source\": \"k8s\"}]}")) {
+      Files.writeString(file, wrong);
+      var settings = read("--label-prefix-file", file.toString());
+      var refused = assertThrows(OptionException.class, () -> Daemon.agent(settings), wrong);
+      assertTrue(refused.getMessage().startsWith("label-prefix-file: "), refused.getMessage());
+      assertEquals(1, refused.getMessage().lines().count());
+    }
+    var missing = read("--label-prefix-file", folder.resolve("none").toString());
+    assertThrows(OptionException.class, () -> Daemon.agent(missing));
+  }
+
+  @Test
   void read_ofWhatIsNotBuilt_isRefused() {
     for (String later : List.of("enable-egress-gateway", "enable-srv6", "enable-wireguard")) {
       var refused = assertThrows(OptionException.class, () -> read("--" + later), later);
