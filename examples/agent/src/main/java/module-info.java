@@ -30,6 +30,10 @@ module io.cilium4j.agent {
   exports io.cilium4j.agent.cluster;
   exports io.cilium4j.agent.rest;
 
+  // Records that stand in files of its state.
+  opens io.cilium4j.agent.state to
+      tools.jackson.databind;
+
   uses io.cilium4j.core.spi.DatapathProvider;
   uses io.cilium4j.core.spi.FlowSinkProvider;
   uses io.cilium4j.core.spi.IdentityBackendProvider;
