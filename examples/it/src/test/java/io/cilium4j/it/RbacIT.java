@@ -245,6 +245,9 @@ class RbacIT {
       agent.awaitReady();
       String own = CILIUM + "/ciliumnodes/" + node;
       ApiLab.await("the node is told", () -> lab.has(own, "InternalIP", "CiliumInternalIP"));
+      // Somebody edits it by hand.
+      lab.patch(own, Map.of("spec", Map.of("addresses", List.of())));
+      ApiLab.await("the node is told again", () -> lab.has(own, "InternalIP", "CiliumInternalIP"));
       var runtime = new CniPlugin(agent::client, Netlink::open, "rb" + pod + "_");
       String name = CniPlugin.podName(pod);
       ApiLab.await("the pod is joined", () -> join(runtime));
