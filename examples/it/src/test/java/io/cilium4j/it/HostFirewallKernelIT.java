@@ -195,8 +195,8 @@ class HostFirewallKernelIT {
       cluster.start(ON);
       Pod near = cluster.hiddenPod(cluster.first, "app=web");
       cluster.awaitKnown(List.of(near));
-      NodePortServices.serve(cluster, near);
-      try (var _ = new Mirror(near.netns(), NodePortServices.TARGET);
+      NodePortKernelIT.serve(cluster, "type: NodePort", near);
+      try (var _ = new Mirror(near.netns(), NodePortKernelIT.TARGET);
           var _ = new EchoServer(cluster.world, PORT);
           var _ = new EchoServer(cluster.first.netns, PORT)) {
         for (IpFamily family : IpFamily.values()) {
@@ -207,7 +207,7 @@ class HostFirewallKernelIT {
                   "asked at " + address,
                   () ->
                       IpAddress.tryParse(
-                              Mirror.seen(cluster.world, address, NodePortServices.PORT, way))
+                              Mirror.seen(cluster.world, address, NodePortKernelIT.NODE_PORT, way))
                           .isPresent());
             }
           }
@@ -229,7 +229,7 @@ class HostFirewallKernelIT {
             assertReaches(cluster, true, near.netns(), world(family), PORT, way);
             for (Node node : cluster.nodes()) {
               IpAddress address = TestCluster.onWorldLink(node, family);
-              String seen = Mirror.seen(cluster.world, address, NodePortServices.PORT, way);
+              String seen = Mirror.seen(cluster.world, address, NodePortKernelIT.NODE_PORT, way);
               assertTrue(
                   IpAddress.tryParse(seen).isPresent(),
                   () -> way + " at " + address + ": " + seen + "\n" + cluster.logs());
