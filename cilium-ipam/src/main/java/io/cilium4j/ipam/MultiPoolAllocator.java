@@ -364,6 +364,7 @@ final class MultiPoolAllocator implements IpamAllocator {
           block.idleLooks = 0;
           owners.put(address, owner);
           pending.satisfied(pool, family, owner);
+          tell(); // The last of a lot asks for the next one before somebody goes without.
           return address;
         }
       }

@@ -94,6 +94,18 @@ class MultiPoolAllocatorTest {
   }
 
   @Test
+  void allocate_lastOfALot_asksForTheNextLotAtOnce() {
+    give("default", "10.1.0.0/27");
+    for (int i = 0; i < 8; i++) {
+      allocate("default", "a/" + i);
+    }
+
+    publish();
+
+    assertEquals(24, pool("default").neededIpv4(), "9 in use with its own address, lots of 8");
+  }
+
+  @Test
   void allocate_poolHasNothing_isRefusedAndAskedForUntilThereIs() {
     give("default", "10.1.0.0/27");
     var e = assertThrows(IpamException.class, () -> allocate("blue", "a/b"));
