@@ -252,11 +252,10 @@ final class NodePair implements AutoCloseable {
     command.addAll(List.of(arguments.split(" ")));
     try {
       Process process =
-          netns.call(() ->
-              new ProcessBuilder(command)
-                  .redirectErrorStream(true)
-                  .redirectOutput(Redirect.INHERIT)
-                  .start());
+          Traffic.inside(netns, command)
+              .redirectErrorStream(true)
+              .redirectOutput(Redirect.INHERIT)
+              .start();
       if (process.waitFor() != 0) {
         throw new IllegalStateException("failed: " + String.join(" ", command));
       }

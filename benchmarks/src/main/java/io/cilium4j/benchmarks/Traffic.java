@@ -143,9 +143,19 @@ final class Traffic {
     return Double.parseDouble(firstLine(client));
   }
 
+  /**
+   * A program inside a namespace. Not by a thread inside: what the JDK starts to wait for a process
+   * would live there as well.
+   */
+  static ProcessBuilder inside(Netns where, List<String> command) {
+    List<String> words = new ArrayList<>(List.of("nsenter", "--net=" + where.path(), "--"));
+    words.addAll(command);
+    return new ProcessBuilder(words);
+  }
+
   private static Process start(Netns where, String... command) {
     try {
-      return where.call(() -> new ProcessBuilder(command).redirectError(Redirect.INHERIT).start());
+      return inside(where, List.of(command)).redirectError(Redirect.INHERIT).start();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

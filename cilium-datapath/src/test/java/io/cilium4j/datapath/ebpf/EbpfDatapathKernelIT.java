@@ -26,7 +26,6 @@ import java.net.SocketTimeoutException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -247,12 +246,7 @@ class EbpfDatapathKernelIT {
     }
   }
 
-  static boolean ping(Netns from, IpAddress address) throws Exception {
-    return from.call(() ->
-        new ProcessBuilder(List.of("ping", "-c", "1", "-W", "1", address.toString()))
-                .redirectErrorStream(true)
-                .start()
-                .waitFor()
-            == 0);
+  static boolean ping(Netns from, IpAddress address) throws IOException {
+    return KernelTests.run(from, "ping", "-c", "1", "-W", "1", address.toString()).code() == 0;
   }
 }

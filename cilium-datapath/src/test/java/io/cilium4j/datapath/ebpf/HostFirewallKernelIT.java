@@ -34,14 +34,12 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -441,21 +439,13 @@ class HostFirewallKernelIT {
   }
 
   private static boolean pings(Netns from, IpAddress address) throws Exception {
-    return run(from, "ping", "-c", "1", "-W", "1", address.toString()) == 0;
+    return EbpfDatapathKernelIT.ping(from, address);
   }
 
   private void nft(String rules) throws Exception {
     Path file = folder.resolve("rules.nft");
     Files.writeString(file, rules);
-    assertEquals(0, run(node.node(), "nft", "-f", file.toString()));
-  }
-
-  private static int run(Netns netns, String... command) throws Exception {
-    Process process =
-        netns.call(() -> new ProcessBuilder(command).redirectErrorStream(true).start());
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertTrue(process.waitFor(20, TimeUnit.SECONDS), output);
-    return process.exitValue();
+    KernelTests.run(node.node(), "nft", "-f", file.toString()).well();
   }
 
   private static void await(BooleanSupplier wanted) {

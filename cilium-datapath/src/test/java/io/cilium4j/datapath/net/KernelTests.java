@@ -6,7 +6,10 @@ import io.cilium4j.datapath.bpf.Errno;
 import io.cilium4j.datapath.bpf.SystemCallException;
 import java.io.IOException;
 import java.net.BindException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
@@ -53,6 +56,29 @@ public final class KernelTests {
         }
         Thread.onSpinWait();
       }
+    }
+  }
+
+  /**
+   * Runs a program inside a namespace, to its end. Not by {@link Netns#call}: the threads that the
+   * JDK starts to wait for a process would be born inside, and serve others later.
+   *
+   * @return its exit code and what it said, errors included
+   */
+  public static Ended run(Netns netns, String... command) throws IOException {
+    List<String> words = new ArrayList<>(List.of("nsenter", "--net=" + netns.path(), "--"));
+    words.addAll(List.of(command));
+    Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
+    String said = process.inputReader(StandardCharsets.UTF_8).readAllAsString();
+    return new Ended(process.onExit().join().exitValue(), said);
+  }
+
+  /** How a program ended. */
+  public record Ended(int code, String said) {
+    /** What it said; fails if that was of a failure. */
+    public String well() {
+      Assertions.assertEquals(0, code, said);
+      return said;
     }
   }
 

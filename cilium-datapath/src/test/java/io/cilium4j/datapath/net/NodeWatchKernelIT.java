@@ -9,7 +9,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.MacAddress;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -225,18 +225,11 @@ class NodeWatchKernelIT {
 
   /** Runs {@code ip} in the namespace. */
   private void ip(String arguments) {
-    netns.call(() -> {
-      try {
-        var command = new ArrayList<>(List.of("ip"));
-        command.addAll(List.of(arguments.split(" ", -1)));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, process.waitFor(), said);
-        return true;
-      } catch (IOException | InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
-    });
+    try {
+      KernelTests.run(netns, ("ip " + arguments).split(" ", -1)).well();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test

@@ -11,8 +11,8 @@ import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.FlowSource.Traffic;
 import io.cilium4j.datapath.memory.Frames;
+import io.cilium4j.datapath.net.KernelTests;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -169,14 +169,7 @@ class NeighboursKernelIT extends PacketTests {
 
   /** How many neighbours the node has, of both families. */
   private int neighbours() throws Exception {
-    return node.netns()
-        .call(() -> {
-          Process process = new ProcessBuilder("ip", "neigh", "show").start();
-          try (var out = process.getInputStream()) {
-            String all = new String(out.readAllBytes(), StandardCharsets.UTF_8);
-            assertEquals(0, process.waitFor());
-            return Math.toIntExact(all.lines().count());
-          }
-        });
+    String all = KernelTests.run(node.netns(), "ip", "neigh", "show").well();
+    return Math.toIntExact(all.lines().count());
   }
 }

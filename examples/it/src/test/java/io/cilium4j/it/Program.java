@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.it;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import io.cilium4j.datapath.net.Netns;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -63,6 +66,22 @@ final class Program implements AutoCloseable {
     var builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(variable -> variable.startsWith("CILIUM_"));
     return new Program(main, builder.start());
+  }
+
+  /**
+   * Runs another program inside a namespace, to its end, which must be well. Not by {@link
+   * Netns#call}: the threads that the JDK starts to wait for a process would be born inside, and
+   * serve others later.
+   *
+   * @return what it said, errors included
+   */
+  static String run(Netns netns, List<String> command) throws IOException {
+    List<String> words = new ArrayList<>(List.of("nsenter", "--net=" + netns.path(), "--"));
+    words.addAll(command);
+    Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
+    String said = process.inputReader(StandardCharsets.UTF_8).readAllAsString();
+    assertEquals(0, process.onExit().join().exitValue(), said);
+    return said;
   }
 
   /**

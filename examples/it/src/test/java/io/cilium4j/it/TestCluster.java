@@ -25,8 +25,8 @@ import io.cilium4j.datapath.net.Route;
 import io.cilium4j.datapath.net.Sysctl;
 import io.cilium4j.datapath.net.VethPair;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -195,14 +195,9 @@ final class TestCluster implements AutoCloseable {
 
     /** What the program nft answers on this node. */
     String nft(String... arguments) throws IOException {
-      return netns.call(() -> {
-        List<String> command = new ArrayList<>(List.of("nft"));
-        command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String text = process.inputReader(StandardCharsets.UTF_8).readAllAsString();
-        assertEquals(0, process.onExit().join().exitValue(), text);
-        return text;
-      });
+      List<String> command = new ArrayList<>(List.of("nft"));
+      command.addAll(List.of(arguments));
+      return Program.run(netns, command);
     }
 
     ApiClient client() {
@@ -538,6 +533,28 @@ final class TestCluster implements AutoCloseable {
     });
   }
 
+  /**
+   * Sees that no thread that the JDK keeps for everybody was born in a namespace of the test, where
+   * a later test would find nobody.
+   */
+  private static void checkSharedThreads() throws IOException {
+    try (Stream<Path> threads = Files.list(Path.of("/proc/self/task"))) {
+      for (Path thread : threads.toList()) {
+        try {
+          String name = Files.readString(thread.resolve("comm")).strip();
+          if (name.startsWith("process reaper") || name.startsWith("ForkJoinPool")) {
+            assertEquals(
+                Netns.currentId(),
+                Files.readSymbolicLink(thread.resolve("ns/net")).toString(),
+                () -> "a thread of the JDK's lives in a network of the test: " + name);
+          }
+        } catch (NoSuchFileException _) {
+          // It has ended.
+        }
+      }
+    }
+  }
+
   @Override
   public void close() throws IOException {
     killOperator();
@@ -552,5 +569,6 @@ final class TestCluster implements AutoCloseable {
         Files.delete(file);
       }
     }
+    checkSharedThreads();
   }
 }
