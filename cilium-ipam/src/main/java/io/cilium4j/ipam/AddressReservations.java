@@ -10,10 +10,13 @@ import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.StorageException;
 import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.UndoStack;
 import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +45,12 @@ public final class AddressReservations {
 
   /** How long an address waits for its endpoint: a plugin is given up after a few minutes. */
   public static final Duration RESERVATION = Duration.ofMinutes(10);
+
+  /**
+   * How long somebody waits for addresses of a pool that has none here. An operator that runs
+   * answers in a fraction of a second; a runtime that is refused comes again after ten seconds.
+   */
+  public static final Duration PATIENCE = Duration.ofSeconds(5);
 
   /** The owner of an address that was taken for nobody in particular. */
   public static final String NOBODY = "(nobody)";
@@ -248,12 +257,14 @@ public final class AddressReservations {
   }
 
   /**
-   * The pool of which somebody gets addresses who names none.
+   * The pools of which somebody gets addresses who names none.
    *
-   * @throws IpamException if that is not known yet
+   * @throws IpamException if that is not known, and was not within a few seconds
    */
-  public String poolFor(String owner, IpFamily family) {
-    return choice.pool(owner, family);
+  public Map<IpFamily, String> poolsFor(String owner, Collection<IpFamily> families) {
+    var pools = new EnumMap<IpFamily, String>(IpFamily.class);
+    families.forEach(family -> pools.put(family, choice.pool(owner, family)));
+    return pools;
   }
 
   /** Whether there are pools, and not one for all. */
@@ -284,16 +295,36 @@ public final class AddressReservations {
    * @throws StorageException if that cannot be kept; then none is taken
    */
   public Taken allocate(IpFamily family, String owner, Term term) {
-    return allocate(family, owner, choice.pool(owner, family), term);
+    return Objects.requireNonNull(
+        allocate(poolsFor(owner, List.of(family)), owner, term).get(family));
   }
 
-  /** As {@link #allocate(IpFamily, String, Term)}, of this very pool. */
-  public Taken allocate(IpFamily family, String owner, String pool, Term term) {
-    IpAddress address = ipam.allocate(family, owner, pool);
-    Optional<UUID> reservation =
-        term == Term.PERMANENT ? Optional.empty() : Optional.of(UUID.randomUUID());
-    holdOrRelease(address, owner, reservation);
-    return new Taken(address, reservation);
+  /**
+   * Takes some free address of each of these families: all or none. Where a pool has none here, the
+   * operator is asked for more and waited for, no longer than {@link #PATIENCE}.
+   *
+   * @param pools the pool of each family
+   * @throws IpamException if one is not to be had, or not in time
+   * @throws StorageException if that cannot be kept; then none is taken
+   */
+  public Map<IpFamily, Taken> allocate(Map<IpFamily, String> pools, String owner, Term term) {
+    Map<IpFamily, IpAddress> addresses = ipam.allocate(pools, owner, PATIENCE);
+    var undo = new UndoStack();
+    addresses.values().forEach(address -> undo.ifFailed(() -> ipam.release(address, owner)));
+    var taken = new EnumMap<IpFamily, Taken>(IpFamily.class);
+    try {
+      addresses.forEach((family, address) -> {
+        Optional<UUID> reservation =
+            term == Term.PERMANENT ? Optional.empty() : Optional.of(UUID.randomUUID());
+        hold(address, owner, reservation);
+        undo.ifFailed(() -> drop(address));
+        taken.put(family, new Taken(address, reservation));
+      });
+      return taken;
+    } catch (RuntimeException e) {
+      undo.undo(e);
+      throw e;
+    }
   }
 
   /**
@@ -310,11 +341,16 @@ public final class AddressReservations {
         throw new AddressInUseException("address " + address + " is that of " + holder.get());
       }
       ipam.claim(address, owner);
-      holdOrRelease(address, owner, Optional.empty());
+      try {
+        hold(address, owner, Optional.empty());
+      } catch (RuntimeException e) {
+        ipam.release(address, owner);
+        throw e;
+      }
     }
   }
 
-  private void holdOrRelease(IpAddress address, String owner, Optional<UUID> reservation) {
+  private void hold(IpAddress address, String owner, Optional<UUID> reservation) {
     lock.lock();
     try {
       Instant end = clocks.wall().instant().plus(RESERVATION);
@@ -322,9 +358,6 @@ public final class AddressReservations {
       if (reservation.isPresent()) {
         ends.put(address, clocks.nanoTime().getAsLong() + RESERVATION.toNanos());
       }
-    } catch (RuntimeException e) {
-      ipam.release(address, owner);
-      throw e;
     } finally {
       lock.unlock();
     }

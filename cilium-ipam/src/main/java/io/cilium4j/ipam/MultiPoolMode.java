@@ -8,6 +8,7 @@ import io.cilium4j.core.NodePool;
 import io.cilium4j.core.spi.IpamAllocator;
 import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.spi.IpamMode;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -37,6 +38,11 @@ public final class MultiPoolMode implements IpamMode {
   /** Most addresses that are asked for beforehand: of 16 bits, more than a node has pods. */
   private static final int MAX_PRE_ALLOCATION = 65_536;
 
+  /**
+   * Enough for an operator to hear of a pool that was applied just before the pods that name it.
+   */
+  private static final Duration GRACE = Duration.ofSeconds(1);
+
   /** For {@link java.util.ServiceLoader}. */
   public MultiPoolMode() {}
 
@@ -58,7 +64,8 @@ public final class MultiPoolMode implements IpamMode {
           new MultiPoolAllocator.Config(
               options.getOrDefault(DEFAULT_POOL, NodePool.DEFAULT),
               preAllocation(options.getOrDefault(PRE_ALLOCATION, NodePool.DEFAULT + "=8")),
-              families(options.getOrDefault(FAMILIES, "ipv4,ipv6"))),
+              families(options.getOrDefault(FAMILIES, "ipv4,ipv6")),
+              GRACE),
           routers(options.getOrDefault(ROUTERS, "")),
           System::nanoTime);
     } catch (IllegalArgumentException e) {

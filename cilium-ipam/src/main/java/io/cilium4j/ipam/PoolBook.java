@@ -307,17 +307,17 @@ final class PoolBook {
         boolean isAsked = has.neededIpv4() > 0 || has.neededIpv6() > 0;
         if (pool == null) {
           if (isAsked) {
-            errors.add("pool " + name + ": there is no such CiliumPodIPPool");
+            errors.add(PoolProblems.line(name, "there is no such CiliumPodIPPool"));
           }
           return;
         }
         if (!pool.definition().unsupported().isEmpty()) {
           if (isAsked) {
             errors.add(
-                "pool "
-                    + name
-                    + ": not used, since this is not supported: "
-                    + String.join(", ", pool.definition().unsupported()));
+                PoolProblems.line(
+                    name,
+                    "not used, since this is not supported: "
+                        + String.join(", ", pool.definition().unsupported())));
           }
           return;
         }
@@ -355,25 +355,26 @@ final class PoolBook {
             .sum();
     long needed = has.needed(family);
     if (needed > available && definition.blocks(family).isEmpty()) {
-      return Optional.of("pool " + name + ": it has no " + family + " addresses");
+      return Optional.of(PoolProblems.line(name, "it has no " + family + " addresses"));
     }
     while (available < needed) {
       Optional<IpPrefix> next = pool.parts().next(family);
       if (next.isEmpty()) {
         return Optional.of(
-            pool.unusable().contains(family)
-                ? "pool " + name + ": its " + family + " CIDRs cannot be used"
-                : "pool "
-                    + name
-                    + ": no "
-                    + family
-                    + " CIDR is left of "
-                    + definition.blocks(family).orElseThrow().cidrs()
-                    + " by /"
-                    + definition.blocks(family).orElseThrow().maskSize());
+            PoolProblems.line(
+                name,
+                pool.unusable().contains(family)
+                    ? "its " + family + " CIDRs cannot be used"
+                    : "no "
+                        + family
+                        + " CIDR is left of "
+                        + definition.blocks(family).orElseThrow().cidrs()
+                        + " by /"
+                        + definition.blocks(family).orElseThrow().maskSize()));
       }
       if (cidrs.size() >= MAX_CIDRS) {
-        return Optional.of("pool " + name + ": the node has " + MAX_CIDRS + " CIDRs, the most");
+        return Optional.of(
+            PoolProblems.line(name, "the node has " + MAX_CIDRS + " CIDRs, the most"));
       }
       take(node, nodes.computeIfAbsent(node, _ -> new TreeMap<>()), name, next.get());
       cidrs.add(next.get());

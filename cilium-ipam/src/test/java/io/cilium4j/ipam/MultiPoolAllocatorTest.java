@@ -3,6 +3,7 @@ package io.cilium4j.ipam;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +13,7 @@ import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Node;
 import io.cilium4j.core.NodePool;
 import io.cilium4j.core.PoolClaim;
+import io.cilium4j.core.spi.IpamAllocator.PoolUsage;
 import io.cilium4j.core.spi.IpamException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,11 +22,21 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** The node's side of pools; the store is what the test says it has. */
 class MultiPoolAllocatorTest {
+  /** More than any test takes. */
+  private static final Duration LONG = Duration.ofMinutes(1);
+
+  private static final Duration GRACE = Duration.ofMillis(20);
+
+  private Set<IpFamily> families = Set.of(IpFamily.IPV4);
   private long nanos;
   private Map<String, NodePool> stored = Map.of();
   private MultiPoolAllocator allocator = open(Map.of("default", 8));
@@ -32,7 +44,7 @@ class MultiPoolAllocatorTest {
   private MultiPoolAllocator open(Map<String, Integer> preAllocation, String... routers) {
     return new MultiPoolAllocator(
         node(),
-        new MultiPoolAllocator.Config("default", preAllocation, Set.of(IpFamily.IPV4)),
+        new MultiPoolAllocator.Config("default", preAllocation, families, GRACE),
         Stream.of(routers).map(IpAddress::parse).toList(),
         () -> nanos);
   }
@@ -229,5 +241,153 @@ class MultiPoolAllocatorTest {
     }
     publish();
     assertEquals(256, stored.size());
+  }
+
+  // ---- waiting ----
+
+  /** Somebody who waits for addresses, once the need of it is told. */
+  private CompletableFuture<Map<IpFamily, IpAddress>> waiting(String pool, String owner) {
+    var pools = new TreeMap<IpFamily, String>();
+    families.forEach(family -> pools.put(family, pool));
+    int before = need(pool);
+    var future = new CompletableFuture<Map<IpFamily, IpAddress>>();
+    Thread.startVirtualThread(() -> {
+      try {
+        future.complete(allocator.allocate(pools, owner, LONG));
+      } catch (IpamException e) {
+        future.completeExceptionally(e);
+      }
+    });
+    await(() -> need(pool) > before || future.isDone());
+    return future;
+  }
+
+  private int need(String pool) {
+    PoolClaim claim = claims().get(pool);
+    return claim == null ? 0 : claim.neededIpv4();
+  }
+
+  private static void await(BooleanSupplier condition) {
+    long end = System.nanoTime() + LONG.toNanos();
+    while (!condition.getAsBoolean()) {
+      assertTrue(System.nanoTime() < end, "in time");
+      Thread.onSpinWait();
+    }
+  }
+
+  private static String refusal(CompletableFuture<?> future) {
+    var e = assertThrows(ExecutionException.class, () -> future.get(60, TimeUnit.SECONDS));
+    return String.valueOf(assertInstanceOf(IpamException.class, e.getCause()).getMessage());
+  }
+
+  @Test
+  void allocate_waiting_getsWhatTheOperatorGivesMeanwhile() throws Exception {
+    give("default", "10.1.0.0/27");
+    var first = waiting("blue", "a/b");
+    var second = waiting("blue", "a/c");
+    publish();
+    assertEquals(2, pool("blue").neededIpv4());
+    assertFalse(first.isDone() || second.isDone());
+    give("blue", "10.9.0.0/29");
+    assertEquals(
+        Set.of("10.9.0.1", "10.9.0.2"),
+        Set.of(
+            String.valueOf(first.get().get(IpFamily.IPV4)),
+            String.valueOf(second.get().get(IpFamily.IPV4))));
+    publish();
+    assertEquals(2, pool("blue").neededIpv4(), "both in use and nobody waits");
+  }
+
+  @Test
+  void allocate_waitingForAFullPool_getsWhatIsGivenBack() throws Exception {
+    give("blue", "10.9.0.7/32");
+    IpAddress only = allocate("blue", "a/b");
+    var next = waiting("blue", "a/c");
+    assertTrue(allocator.release(only, "a/b"));
+    assertEquals(Map.of(IpFamily.IPV4, only), next.get());
+  }
+
+  @Test
+  void allocate_waitingForBothFamilies_areAskedForAtOnceAndGivenTogether() throws Exception {
+    families = Set.of(IpFamily.IPV4, IpFamily.IPV6);
+    allocator = open(Map.of());
+    var pod = waiting("blue", "a/b");
+    publish();
+    assertEquals(1, pool("blue").neededIpv4());
+    assertEquals(1, pool("blue").neededIpv6());
+    give("blue", "10.9.0.0/29");
+    assertTrue(allocator.allocations().snapshot().isEmpty(), "not one without the other");
+    publish();
+    assertEquals(1, pool("blue").neededIpv4(), "waited for still");
+    give("blue", "fd09::/125");
+    assertEquals(
+        Map.of(
+            IpFamily.IPV4, IpAddress.parse("10.9.0.1"), IpFamily.IPV6, IpAddress.parse("fd09::1")),
+        pod.get());
+  }
+
+  @Test
+  void allocate_notInTime_isRefusedAndStillAskedFor() {
+    families = Set.of(IpFamily.IPV4, IpFamily.IPV6);
+    allocator = open(Map.of());
+    give("blue", "10.9.0.0/29");
+    var both = Map.of(IpFamily.IPV4, "blue", IpFamily.IPV6, "blue");
+    var e =
+        assertThrows(
+            IpamException.class, () -> allocator.allocate(both, "a/b", Duration.ofMillis(1)));
+    assertEquals(
+        "no IPV6 address for a/b of pool blue: node n has no CIDR of it; the operator is asked for"
+            + " one",
+        e.getMessage());
+    assertTrue(allocator.allocations().snapshot().isEmpty(), "none of the other family");
+    publish();
+    assertEquals(1, pool("blue").neededIpv4());
+    assertEquals(1, pool("blue").neededIpv6());
+  }
+
+  @Test
+  void allocate_operatorHasNone_isRefusedInItsWordsWithoutWaitingOn() throws Exception {
+    var absent = waiting("blue", "a/b");
+    allocator.problemsChanged("CIDR x; pool blue: there is no such CiliumPodIPPool");
+    assertEquals(
+        "no IPV4 address for a/b of pool blue: there is no such CiliumPodIPPool", refusal(absent));
+    assertEquals(
+        "no IPV4 address for a/c of pool blue: there is no such CiliumPodIPPool",
+        refusal(waiting("blue", "a/c")),
+        "known before");
+    var other = waiting("bluer", "a/d");
+    allocator.problemsChanged("pool bluer: no IPV6 CIDR is left of [fd00::/64] by /64");
+    give("bluer", "10.9.0.0/29");
+    assertEquals(IpAddress.parse("10.9.0.1"), other.get().get(IpFamily.IPV4), "of its family none");
+    give("blue", "10.8.0.0/29");
+    allocator.problemsChanged("pool blue: no IPV4 CIDR is left of [10.8.0.0/29] by /29");
+    assertEquals(IpAddress.parse("10.8.0.1"), allocate("blue", "a/b"), "what it has it gives");
+  }
+
+  @Test
+  void allocate_manyWait_othersAreRefusedAtOnce() {
+    var all = new ArrayList<CompletableFuture<?>>();
+    for (int i = 0; i < 32; i++) {
+      all.add(waiting("blue", "a/" + i));
+    }
+    assertTrue(refusal(waiting("blue", "a/more")).contains("the operator is asked for one"));
+    assertTrue(all.stream().noneMatch(CompletableFuture::isDone));
+    give("blue", "10.9.0.0/24");
+    await(() -> all.stream().allMatch(CompletableFuture::isDone));
+    assertTrue(all.stream().noneMatch(CompletableFuture::isCompletedExceptionally));
+  }
+
+  @Test
+  void poolUsage_ofEachPool_countsWhatItHasAndNeeds() {
+    give("default", "10.1.0.0/27");
+    give("blue", "10.9.0.0/29", "10.9.0.8/29");
+    allocate("blue", "a/b");
+    assertThrows(IpamException.class, () -> allocate("red", "a/c"));
+    assertEquals(
+        List.of(
+            new PoolUsage("blue", IpFamily.IPV4, 12, 1, 1, 2),
+            new PoolUsage("default", IpFamily.IPV4, 30, 1, 16, 1),
+            new PoolUsage("red", IpFamily.IPV4, 0, 0, 1, 0)),
+        allocator.poolUsage());
   }
 }

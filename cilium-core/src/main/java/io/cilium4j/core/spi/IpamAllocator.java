@@ -8,6 +8,10 @@ import io.cilium4j.core.Node;
 import io.cilium4j.core.NodePool;
 import io.cilium4j.core.PoolClaim;
 import io.cilium4j.core.state.Table;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -18,6 +22,18 @@ import java.util.Set;
  * <p>Safe for use by several threads.
  */
 public interface IpamAllocator {
+
+  /**
+   * How full a pool is on this node.
+   *
+   * @param pool its name
+   * @param available addresses in use and free together; Long.MAX_VALUE for "more than that"
+   * @param used addresses in use, the node's own included
+   * @param needed addresses that the operator is asked for
+   * @param blocks prefixes
+   */
+  record PoolUsage(
+      String pool, IpFamily family, long available, long used, long needed, int blocks) {}
 
   /** The families it has addresses of. */
   Set<IpFamily> families();
@@ -49,6 +65,26 @@ public interface IpamAllocator {
     return allocate(family, owner);
   }
 
+  /**
+   * A free address of each of these families: all or none.
+   *
+   * @param pools the pool of each family
+   * @param patience how long it may wait for more where a pool has none here; somebody else's call
+   *     of {@link #nodeChanged} ends that
+   * @throws IpamException if one is not to be had, or not in time
+   */
+  default Map<IpFamily, IpAddress> allocate(
+      Map<IpFamily, String> pools, String owner, Duration patience) {
+    var taken = new EnumMap<IpFamily, IpAddress>(IpFamily.class);
+    try {
+      pools.forEach((family, pool) -> taken.put(family, allocate(family, owner, pool)));
+      return taken;
+    } catch (RuntimeException e) {
+      taken.values().forEach(address -> release(address, owner));
+      throw e;
+    }
+  }
+
   /** The pool of those that name none. */
   default String defaultPool() {
     return NodePool.DEFAULT;
@@ -78,6 +114,18 @@ public interface IpamAllocator {
   default Optional<Table<String, PoolClaim>> claims() {
     return Optional.empty();
   }
+
+  /** How full each pool is; empty where there are no pools. */
+  default List<PoolUsage> poolUsage() {
+    return List.of();
+  }
+
+  /**
+   * Takes over what the operator says that it could not give the node of pools.
+   *
+   * @param operatorProblems in the operator's words; empty for nothing
+   */
+  default void problemsChanged(String operatorProblems) {}
 
   /**
    * Gives up what is not needed any more. Called now and then, and never before those who had

@@ -285,14 +285,16 @@ public final class Agent extends AgentQueries implements AutoCloseable {
    * stay with their endpoints.
    *
    * @param pools by name
+   * @param problems what the operator could not give, as it writes it into the node's status; those
+   *     that wait for addresses are refused with that. Empty for nothing
    * @throws AgentException if addresses do not come from pools
    */
-  public void podPoolsChanged(Map<String, NodePool> pools) {
+  public void podPoolsChanged(Map<String, NodePool> pools, String problems) {
     running()
         .addresses()
         .pools()
         .orElseThrow(() -> new AgentException("pools: addresses do not come from pools here"))
-        .changed(pools);
+        .changed(pools, problems);
   }
 
   /**

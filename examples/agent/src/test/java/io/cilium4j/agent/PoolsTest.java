@@ -11,12 +11,18 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.NodePool;
 import io.cilium4j.core.PoolClaim;
+import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.spi.DatapathProvider;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -54,7 +60,7 @@ class PoolsTest extends AgentFixture {
             .formatted(pod, pool));
     long end = System.nanoTime() + PATIENCE.toNanos();
     String owner = "default/" + pod;
-    while (!agent.addresses().poolFor(owner, IpFamily.IPV4).equals(pool)) {
+    while (!agent.addresses().poolsFor(owner, Set.of(IpFamily.IPV4)).containsValue(pool)) {
       assertTrue(System.nanoTime() < end, "the manifest is read");
       Thread.onSpinWait();
     }
@@ -80,24 +86,72 @@ class PoolsTest extends AgentFixture {
   }
 
   @Test
-  void create_podOfAPoolThatTheNodeHasNothingOf_isAskedForAndMadeOnceThereIs() throws Exception {
+  void create_podOfAPoolThatTheNodeHasNothingOf_waitsForAPrefix() throws Exception {
     Endpoint plain = create("plain");
     assertEquals(List.of(IpAddress.parse("10.1.0.2")), plain.addresses());
     annotate("painter", "blue");
-    assertThrows(AgentException.class, () -> create("painter"));
+    Future<Endpoint> painter = creating("painter");
     awaitClaim("blue", needs(1));
-    agent.podPoolsChanged(Map.of("default", pool("10.1.0.0/28"), "blue", pool("10.9.0.0/29")));
+    agent.podPoolsChanged(Map.of("default", pool("10.1.0.0/28"), "blue", pool("10.9.0.0/29")), "");
+    assertEquals(List.of(IpAddress.parse("10.9.0.1")), painter.get().addresses());
     assertEquals(Optional.of("blue"), agent.addresses().poolOf(IpAddress.parse("10.9.0.1")));
-    Endpoint painter =
-        agent.createEndpoint(
-            new EndpointRequest(
-                "default", "painter", Map.of(), temp.resolve("netns-painter").toString()));
-    assertEquals(List.of(IpAddress.parse("10.9.0.1")), painter.addresses());
+  }
+
+  @Test
+  void create_podOfAPoolThatDoesNotExist_isRefusedInTheOperatorsWords() throws Exception {
+    annotate("painter", "blue");
+    Future<Endpoint> painter = creating("painter");
+    awaitClaim("blue", needs(1));
+    agent.podPoolsChanged(atStart, "pool blue: there is no such CiliumPodIPPool");
+    var e = assertThrows(ExecutionException.class, painter::get);
+    assertEquals(
+        "endpoint default/painter: no IPV4 address for default/painter of pool blue: there is no"
+            + " such CiliumPodIPPool",
+        Objects.requireNonNull(e.getCause()).getMessage());
+    assertEquals(0, agent.endpoints().snapshot().size(), "nothing is left of it");
+  }
+
+  private Future<Endpoint> creating(String pod) {
+    var task = new FutureTask<>(() -> create(pod));
+    Thread.startVirtualThread(task);
+    return task;
+  }
+
+  @Test
+  void metrics_ofPools_sayHowFullEachIs() throws Exception {
+    agent.podPoolsChanged(Map.of("default", pool("10.1.0.0/28"), "blue", pool("10.9.0.0/29")), "");
+    annotate("painter", "blue");
+    var _ = create("painter");
+    Map<String, Long> metrics = new TreeMap<>();
+    for (MetricFamily family : agent.metrics().read()) {
+      if (family.name().startsWith("cilium_ipam_multipool_")
+          || family.name().equals("cilium_ipam_capacity")) {
+        family
+            .samples()
+            .forEach(sample ->
+                metrics.put(
+                    family.name().substring("cilium_ipam_".length())
+                        + new TreeMap<>(sample.labels()).values(),
+                    (long) ((MetricFamily.Sample.Value) sample).value()));
+      }
+    }
+    assertEquals(
+        Map.of(
+            "capacity[ipv4]", 19L,
+            "multipool_available_ips[ipv4, blue]", 6L,
+            "multipool_available_ips[ipv4, default]", 14L,
+            "multipool_used_ips[ipv4, blue]", 1L,
+            "multipool_used_ips[ipv4, default]", 1L,
+            "multipool_needed_ips[ipv4, blue]", 1L,
+            "multipool_needed_ips[ipv4, default]", 16L,
+            "multipool_allocated_blocks[ipv4, blue]", 1L,
+            "multipool_allocated_blocks[ipv4, default]", 1L),
+        metrics);
   }
 
   @Test
   void restart_beforeAnybodyTellsOfPools_endpointsHaveTheirAddresses() throws Exception {
-    agent.podPoolsChanged(Map.of("default", pool("10.1.0.0/28"), "blue", pool("10.9.0.0/29")));
+    agent.podPoolsChanged(Map.of("default", pool("10.1.0.0/28"), "blue", pool("10.9.0.0/29")), "");
     annotate("painter", "blue");
     Endpoint painter = create("painter");
     atStart = Agent.keptPodPools(temp.resolve("state"));
@@ -112,10 +166,10 @@ class PoolsTest extends AgentFixture {
 
   @Test
   void podPoolsChanged_storeLostWhatIsInUse_isClaimedAgain() throws Exception {
-    agent.podPoolsChanged(Map.of("default", pool("10.1.0.0/28"), "blue", pool("10.9.0.0/29")));
+    agent.podPoolsChanged(Map.of("default", pool("10.1.0.0/28"), "blue", pool("10.9.0.0/29")), "");
     annotate("painter", "blue");
     var _ = create("painter");
-    agent.podPoolsChanged(Map.of());
+    agent.podPoolsChanged(Map.of(), "");
     awaitClaim("blue", needs(1, "10.9.0.0/29"));
     awaitClaim("default", needs(16, "10.1.0.0/28"));
   }

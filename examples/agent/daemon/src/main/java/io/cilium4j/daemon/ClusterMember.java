@@ -36,7 +36,7 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -67,8 +67,8 @@ final class ClusterMember implements AutoCloseable {
   private @Nullable Follower labels;
   private @Nullable Follower claims;
 
-  /** Told what the node has of pools; on the cluster's thread. */
-  private volatile @Nullable Consumer<Map<String, NodePool>> pools;
+  /** Told what the node has of pools, and the operator's error; on the cluster's thread. */
+  private volatile @Nullable BiConsumer<Map<String, NodePool>, String> pools;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition told = lock.newCondition();
@@ -246,7 +246,7 @@ final class ClusterMember implements AutoCloseable {
   }
 
   private void tellPools() {
-    Consumer<Map<String, NodePool>> listener = pools;
+    BiConsumer<Map<String, NodePool>, String> listener = pools;
     if (listener == null) {
       return;
     }
@@ -258,7 +258,7 @@ final class ClusterMember implements AutoCloseable {
       lock.unlock();
     }
     try {
-      node.ifPresent(each -> listener.accept(each.pools()));
+      node.ifPresent(each -> listener.accept(each.pools(), each.allocationError()));
     } catch (RuntimeException e) {
       // The agent may have ended before this.
       LOG.warn("pools not taken over error=\"{}\"", e.getMessage());
@@ -269,9 +269,11 @@ final class ClusterMember implements AutoCloseable {
    * From now on says in the store what the node needs of pools, and tells what it has.
    *
    * @param needs by pool
-   * @param listener told what the node has of pools, at once and when that changes
+   * @param listener told what the node has of pools and what the operator could not give, at once
+   *     and when that changes
    */
-  void followPools(Table<String, PoolClaim> needs, Consumer<Map<String, NodePool>> listener) {
+  void followPools(
+      Table<String, PoolClaim> needs, BiConsumer<Map<String, NodePool>, String> listener) {
     Follower made = Follower.of(needs, thread, changes -> publishPools(changes.snapshot()));
     claims = made;
     thread.execute(() -> {

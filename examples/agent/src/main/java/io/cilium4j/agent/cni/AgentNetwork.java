@@ -10,6 +10,7 @@ import io.cilium4j.agent.EndpointDetails.Names;
 import io.cilium4j.agent.Wait;
 import io.cilium4j.agent.endpoint.Sandbox;
 import io.cilium4j.agent.feature.EndpointFeature;
+import io.cilium4j.agent.state.Tables;
 import io.cilium4j.agent.task.KeyedLocks;
 import io.cilium4j.cni.CniAttachment;
 import io.cilium4j.cni.CniException;

@@ -2,6 +2,7 @@
 package io.cilium4j.agent.cni;
 
 import io.cilium4j.agent.feature.EndpointFeature;
+import io.cilium4j.agent.state.Tables;
 import io.cilium4j.core.spi.KubernetesSource;
 import java.time.Duration;
 import java.util.Optional;

@@ -12,7 +12,6 @@ import io.cilium4j.agent.endpoint.Ownership.Holding;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.IpamAllocator;
@@ -24,7 +23,6 @@ import io.cilium4j.identity.LabelFilter;
 import io.cilium4j.ipam.AddressInUseException;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.ipam.UnusablePrefixes;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -133,14 +131,16 @@ public final class EndpointClaims {
     undo.ifFailed(() -> forget(holding));
     Identity identity = claimIdentity(details);
     undo.ifFailed(() -> releasePresent(holding.id(), identity));
-    List<IpAddress> addresses = new ArrayList<>();
-    for (IpFamily family : IpFamily.values()) {
-      if (ipam.families().contains(family)) {
-        IpAddress address = ipam.allocate(family, pod, reservations.poolFor(pod, family));
-        undo.ifFailed(() -> ipam.release(address, pod));
-        addresses.add(address);
-      }
-    }
+    List<IpAddress> addresses =
+        ipam
+            .allocate(
+                reservations.poolsFor(pod, ipam.families()), pod, AddressReservations.PATIENCE)
+            .entrySet()
+            .stream()
+            .sorted(Map.Entry.comparingByKey())
+            .map(Map.Entry::getValue)
+            .toList();
+    addresses.forEach(address -> undo.ifFailed(() -> ipam.release(address, pod)));
     holding.add(addresses.stream().map(Address::new).toList());
     return new Claim(holding.id(), identity, addresses);
   }

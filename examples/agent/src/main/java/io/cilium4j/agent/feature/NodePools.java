@@ -100,13 +100,16 @@ public final class NodePools {
    * Takes over what the cluster's store has of the node.
    *
    * @param pools by name
+   * @param problems what the operator could not give, in its words; empty for nothing
    */
-  public void changed(Map<String, NodePool> pools) {
+  public void changed(Map<String, NodePool> pools, String problems) {
     lock.lock();
     try {
       known.putAll(pools);
       keep(initial(pools, present()));
+      // The prefixes first: who waits for one of these is not refused.
       allocator.nodeChanged(new Node(nodeName, List.of(), List.of(), pools, Map.of()));
+      allocator.problemsChanged(problems);
     } finally {
       lock.unlock();
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.feature;
 
+import io.cilium4j.agent.state.Tables;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Namespace;
 import io.cilium4j.core.Pod;
@@ -8,6 +9,7 @@ import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.spi.KubernetesSource;
 import io.cilium4j.ipam.AddressReservations;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -15,6 +17,10 @@ import java.util.Optional;
  * namespace names, else the default. Who is no pod gets those of the default one.
  */
 final class PodPools implements AddressReservations.PoolChoice {
+
+  /** Runtimes know of a pod before the agent does; a watch that is later than that is broken. */
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
+
   private final SourceFeature source;
   private final String defaultPool;
 
@@ -34,7 +40,14 @@ final class PodPools implements AddressReservations.PoolChoice {
     // Of a pod's second device the owner has the device's name behind a colon.
     int colon = owner.indexOf(':', slash);
     String name = owner.substring(slash + 1, colon < 0 ? owner.length() : colon);
-    Optional<Pod> pod = from.pods().get(new ResourceKey("Pod", namespace, name));
+    var key = new ResourceKey("Pod", namespace, name);
+    if (from.hasEveryPod()) {
+      var _ =
+          Tables.await(from.pods(), () -> from.pods().get(key).isPresent(), PATIENCE)
+              && Tables.await(
+                  from.namespaces(), () -> from.namespaces().get(namespace).isPresent(), PATIENCE);
+    }
+    Optional<Pod> pod = from.pods().get(key);
     Optional<Namespace> around = from.namespaces().get(namespace);
     // An address of another pool than the pod's would stay with it.
     if (from.hasEveryPod() && (pod.isEmpty() || around.isEmpty())) {

@@ -15,12 +15,13 @@ import io.cilium4j.ipam.AddressInUseException;
 import io.cilium4j.ipam.AddressReservations;
 import io.cilium4j.ipam.AddressReservations.Taken;
 import io.cilium4j.ipam.AddressReservations.Term;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** {@code /ipam}: addresses for who has no endpoint yet. */
@@ -44,17 +45,16 @@ final class IpamOperations {
     checkPool(pool, NOT_ALLOCATED);
     String owner = request.query("owner").orElse(AddressReservations.NOBODY);
     Term term = request.headerFlag("expiration") ? Term.UNTIL_DEADLINE : Term.PERMANENT;
-    Map<IpFamily, Taken> taken = new EnumMap<>(IpFamily.class);
+    List<IpFamily> families = wantedFamilies(request);
     try {
-      for (IpFamily family : wantedFamilies(request)) {
-        String of = pool.isPresent() ? pool.get() : book.poolFor(owner, family);
-        taken.put(family, book.allocate(family, owner, of, term));
-      }
+      Map<IpFamily, String> pools =
+          pool.isPresent()
+              ? families.stream().collect(Collectors.toMap(Function.identity(), _ -> pool.get()))
+              : book.poolsFor(owner, families);
+      return Response.json(Response.CREATED, view(book.allocate(pools, owner, term)));
     } catch (IpamException | StorageException | IllegalArgumentException e) {
-      taken.values().forEach(each -> book.release(each.address()));
       throw new Refusal(NOT_ALLOCATED, String.valueOf(e.getMessage()));
     }
-    return Response.json(Response.CREATED, view(taken));
   }
 
   private List<IpFamily> wantedFamilies(Request request) {

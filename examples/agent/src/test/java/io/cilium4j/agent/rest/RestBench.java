@@ -2,6 +2,7 @@
 package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
+import io.cilium4j.agent.AgentBuilder;
 import io.cilium4j.agent.RecordingDatapath;
 import io.cilium4j.api.ApiClient;
 import io.cilium4j.api.ApiResponse;
@@ -15,6 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** An agent on a datapath that remembers, with its API on a socket of its own. */
@@ -28,16 +30,22 @@ final class RestBench implements AutoCloseable {
   final ApiClient client;
 
   RestBench(Path folder, RestConfig.Limits limits, String... podCidrs) throws IOException {
+    this(folder, limits, builder -> builder.podCidrs(podCidrs));
+  }
+
+  /** An agent that is configured further. */
+  RestBench(Path folder, RestConfig.Limits limits, UnaryOperator<AgentBuilder<Agent>> more)
+      throws IOException {
     Files.createDirectories(folder.resolve("manifests"));
     agent =
-        Agent.builder()
-            .instance("t")
-            .datapath(datapath)
-            .stateFolder(folder.resolve("state"))
-            .manifests(folder.resolve("manifests"))
-            .nodeName("node-1")
-            .podCidrs(podCidrs)
-            .prefilter(true)
+        more.apply(
+                Agent.builder()
+                    .instance("t")
+                    .datapath(datapath)
+                    .stateFolder(folder.resolve("state"))
+                    .manifests(folder.resolve("manifests"))
+                    .nodeName("node-1")
+                    .prefilter(true))
             .build();
     agent.start();
     Path socket = folder.resolve("api.sock");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cilium4j.agent.cni;
+package io.cilium4j.agent.state;
 
 import io.cilium4j.agent.AgentException;
 import io.cilium4j.core.state.Table;
@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /** Waiting for what tables are to hold. */
-final class Tables {
+public final class Tables {
   private Tables() {}
 
   /**
@@ -16,7 +16,8 @@ final class Tables {
    *
    * @return false if it is not by the end of {@code atMost}
    */
-  static <K, V> boolean await(Table<K, V> table, BooleanSupplier condition, Duration atMost) {
+  public static <K, V> boolean await(
+      Table<K, V> table, BooleanSupplier condition, Duration atMost) {
     if (condition.getAsBoolean()) {
       return true;
     }
