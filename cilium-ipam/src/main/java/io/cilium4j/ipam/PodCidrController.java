@@ -13,10 +13,7 @@ import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.Watch;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -42,16 +39,10 @@ import org.slf4j.LoggerFactory;
 public final class PodCidrController implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PodCidrController.class);
 
-  /** How long to wait before what failed is tried again. */
-  private static final Duration RETRY = Duration.ofSeconds(2);
-
   private final ClusterStore.WithStatus<ClusterNode> nodes;
   private final ClusterPool pool;
   private final Term term;
-  private final Scheduler scheduler;
-
-  /** Names of nodes to look at. */
-  private final Set<String> due = new LinkedHashSet<>();
+  private final NodeLoop loop;
 
   /** Names of nodes whose rows were too old to write to. */
   private final Set<String> outdated = new HashSet<>();
@@ -60,11 +51,7 @@ public final class PodCidrController implements AutoCloseable {
   private final Set<String> unserved = new TreeSet<>();
 
   private @Nullable Watch<String, Stored<ClusterNode>> watch;
-  private boolean isListed;
   private boolean hasFollowed;
-  private boolean retryIsSet;
-  private boolean isFailing;
-  private volatile boolean closed;
 
   /**
    * A controller that is not started.
@@ -78,12 +65,16 @@ public final class PodCidrController implements AutoCloseable {
     this.nodes = store.nodes();
     this.pool = new ClusterPool(ranges);
     this.term = term;
-    this.scheduler = scheduler;
+    this.loop =
+        new NodeLoop(
+            new NodeLoop.Duty(this::list, this::follow, this::look, PodCidrController::failed),
+            term,
+            scheduler);
   }
 
   /** Begins. */
   public void start() {
-    scheduler.execute(this::work);
+    loop.start();
   }
 
   /** The nodes and what they have, as far as was found and given. */
@@ -91,36 +82,9 @@ public final class PodCidrController implements AutoCloseable {
     return pool.nodes();
   }
 
-  private boolean isDone() {
-    return closed || term.isOver();
-  }
-
-  private void work() {
-    try {
-      if (!isListed && !isDone()) {
-        list();
-      }
-      follow();
-      // A copy: those that fail are due again, later.
-      var now = new ArrayList<>(due);
-      due.clear();
-      boolean isWell = true;
-      for (int i = 0; i < now.size() && !isDone(); i++) {
-        isWell &= look(now.get(i));
-      }
-      isFailing = !isWell;
-    } catch (ClusterStoreException e) {
-      failed("", e);
-      retryLater();
-    }
-    if (!due.isEmpty()) {
-      retryLater();
-    }
-  }
-
   private void list() {
     if (watch == null) {
-      watch = nodes.table().watch(() -> scheduler.execute(this::work));
+      watch = loop.watch(nodes.table());
     }
     List<Stored<ClusterNode>> all = nodes.list();
     for (Stored<ClusterNode> each : all) {
@@ -130,52 +94,39 @@ public final class PodCidrController implements AutoCloseable {
       } catch (IpamException e) {
         LOG.warn("pod CIDR of two nodes node={} error=\"{}\"", node.name(), e.getMessage());
       }
-      due.add(node.name());
+      loop.due(node.name());
     }
-    isListed = true;
   }
 
   private void follow() {
-    if (watch == null || !isListed) {
+    if (watch == null) {
       return;
     }
     Changes<String, Stored<ClusterNode>> changes = watch.poll();
     if (!hasFollowed) {
       hasFollowed = true;
       // A node of the list may be gone by now: no look tells of a row that the table never had.
-      pool.nodes().snapshot().forEach(row -> due.add(row.key()));
+      pool.nodes().snapshot().forEach(row -> loop.due(row.key()));
     }
     for (Change<String, Stored<ClusterNode>> change : changes.list()) {
-      due.add(change.key());
+      loop.due(change.key());
     }
   }
 
-  /** One line for all that fail, and not at each try. */
-  private void failed(String node, ClusterStoreException e) {
-    if (!isFailing) {
-      isFailing = true;
-      LOG.warn("pod CIDRs not given node={} error=\"{}\"", node, e.getMessage());
-    }
+  private static void failed(String node, ClusterStoreException e) {
+    LOG.warn("pod CIDRs not given node={} error=\"{}\"", node, e.getMessage());
   }
 
-  /** Returns whether the store answered. */
-  private boolean look(String name) {
-    try {
-      Optional<Stored<ClusterNode>> stored =
-          nodes.table().get(name).filter(row -> row.value().podCidrs().isEmpty());
-      if (outdated.remove(name) || stored.isEmpty()) {
-        stored = nodes.read(name);
-      }
-      if (stored.isEmpty()) {
-        release(name);
-      } else {
-        give(stored.get());
-      }
-      return true;
-    } catch (ClusterStoreException e) {
-      failed(name, e);
-      due.add(name);
-      return false;
+  private void look(String name) {
+    Optional<Stored<ClusterNode>> stored =
+        nodes.table().get(name).filter(row -> row.value().podCidrs().isEmpty());
+    if (outdated.remove(name) || stored.isEmpty()) {
+      stored = nodes.read(name);
+    }
+    if (stored.isEmpty()) {
+      release(name);
+    } else {
+      give(stored.get());
     }
   }
 
@@ -185,7 +136,7 @@ public final class PodCidrController implements AutoCloseable {
     if (pool.nodes().get(name).isPresent()) {
       pool.release(name);
       LOG.info("pod CIDRs taken back node={}", name);
-      due.addAll(unserved);
+      loop.due(unserved);
     }
   }
 
@@ -208,7 +159,7 @@ public final class PodCidrController implements AutoCloseable {
     if (nodes.replace(stored, changed, term.deadline()).isPresent()) {
       LOG.info("pod CIDRs given node={} cidrs={}", node.name(), given.podCidrs());
     } else {
-      due.add(node.name()); // Its agent wrote meanwhile.
+      loop.due(node.name()); // Its agent wrote meanwhile.
       outdated.add(node.name());
     }
   }
@@ -226,25 +177,9 @@ public final class PodCidrController implements AutoCloseable {
     return new Node(node.name(), List.of(), node.podCidrs());
   }
 
-  private void retryLater() {
-    if (!retryIsSet && !isDone()) {
-      retryIsSet = true;
-      scheduler.schedule(
-          RETRY,
-          () -> {
-            retryIsSet = false;
-            work();
-          });
-    }
-  }
-
   /** Ends; what was given stays. */
   @Override
   public void close() {
-    closed = true;
-    Watch<String, Stored<ClusterNode>> mine = watch;
-    if (mine != null) {
-      mine.close();
-    }
+    loop.close();
   }
 }

@@ -12,11 +12,9 @@ import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Watch;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -45,18 +43,12 @@ import org.slf4j.LoggerFactory;
 public final class PodPoolController implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PodPoolController.class);
 
-  /** How long to wait before what failed is tried again. */
-  private static final Duration RETRY = Duration.ofSeconds(2);
-
   private final ClusterStore store;
   private final ClusterStore.WithStatus<ClusterNode> nodes;
   private final List<PodIpPool> created;
   private final Term term;
-  private final Scheduler scheduler;
+  private final NodeLoop loop;
   private final PoolBook book = new PoolBook();
-
-  /** Names of nodes to look at. */
-  private final Set<String> due = new LinkedHashSet<>();
 
   /** Names of nodes whose rows are not to be believed. */
   private final Set<String> outdated = new HashSet<>();
@@ -72,10 +64,6 @@ public final class PodPoolController implements AutoCloseable {
 
   private @Nullable Watch<String, Stored<ClusterNode>> watch;
   private @Nullable Watch<String, Stored<PodIpPool>> poolWatch;
-  private boolean isListed;
-  private boolean retryIsSet;
-  private boolean isFailing;
-  private volatile boolean closed;
 
   /**
    * A controller that is not started.
@@ -89,12 +77,16 @@ public final class PodPoolController implements AutoCloseable {
     this.nodes = store.nodes();
     this.created = List.copyOf(created);
     this.term = term;
-    this.scheduler = scheduler;
+    this.loop =
+        new NodeLoop(
+            new NodeLoop.Duty(this::list, this::follow, this::look, PodPoolController::failed),
+            term,
+            scheduler);
   }
 
   /** Begins. */
   public void start() {
-    scheduler.execute(this::work);
+    loop.start();
   }
 
   /** What is counted of pools, by the metric's name and labels. May be called by any thread. */
@@ -114,40 +106,12 @@ public final class PodPoolController implements AutoCloseable {
     return counts;
   }
 
-  private boolean isDone() {
-    return closed || term.isOver();
-  }
-
-  private void work() {
-    try {
-      if (!isListed && !isDone()) {
-        list();
-      }
-      follow();
-      // A copy: those that fail are due again, later.
-      var now = new ArrayList<>(due);
-      due.clear();
-      boolean isWell = true;
-      for (int i = 0; i < now.size() && !isDone(); i++) {
-        isWell &= look(now.get(i));
-      }
-      isFailing = !isWell;
-    } catch (ClusterStoreException e) {
-      failed("", e);
-      retryLater();
-    }
-    if (!due.isEmpty()) {
-      retryLater();
-    }
-  }
-
   private void list() {
-    Runnable wake = () -> scheduler.execute(this::work);
     if (watch == null) {
-      watch = nodes.table().watch(wake);
+      watch = loop.watch(nodes.table());
     }
     if (poolWatch == null) {
-      poolWatch = store.pools().table().watch(wake);
+      poolWatch = loop.watch(store.pools().table());
     }
     Set<String> present = new HashSet<>();
     for (Stored<PodIpPool> pool : store.pools().list()) {
@@ -166,9 +130,8 @@ public final class PodPoolController implements AutoCloseable {
       for (String conflict : book.enter(node.name(), node.pools())) {
         LOG.warn("pod CIDR of two nodes node={} error=\"{}\"", node.name(), conflict);
       }
-      due.add(node.name());
+      loop.due(node.name());
     }
-    isListed = true;
   }
 
   private void put(PodIpPool pool) {
@@ -185,7 +148,7 @@ public final class PodPoolController implements AutoCloseable {
   private void follow() {
     Watch<String, Stored<ClusterNode>> ofNodes = watch;
     Watch<String, Stored<PodIpPool>> ofPools = poolWatch;
-    if (ofNodes == null || ofPools == null || !isListed) {
+    if (ofNodes == null || ofPools == null) {
       return;
     }
     List<Change<String, Stored<PodIpPool>>> pools = ofPools.poll().list();
@@ -197,27 +160,22 @@ public final class PodPoolController implements AutoCloseable {
       }
     }
     if (!pools.isEmpty()) {
-      nodes.table().snapshot().forEach(row -> due.add(row.key()));
+      nodes.table().snapshot().forEach(row -> loop.due(row.key()));
     }
     for (Change<String, Stored<ClusterNode>> change : ofNodes.poll().list()) {
-      due.add(change.key());
+      loop.due(change.key());
     }
   }
 
-  /** One line for all that fail, and not at each try. */
-  private void failed(String node, ClusterStoreException e) {
-    if (!isFailing) {
-      isFailing = true;
-      LOG.warn("pools not given node={} error=\"{}\"", node, e.getMessage());
-    }
+  private static void failed(String node, ClusterStoreException e) {
+    LOG.warn("pools not given node={} error=\"{}\"", node, e.getMessage());
   }
 
-  /** Returns whether the store answered. */
-  private boolean look(String name) {
+  private void look(String name) {
     Deadline mayCome = unsure.get(name);
     if (mayCome != null && !mayCome.isOver()) {
-      due.add(name);
-      return true;
+      loop.due(name);
+      return;
     }
     if (mayCome != null) {
       unsure.remove(name);
@@ -231,7 +189,7 @@ public final class PodPoolController implements AutoCloseable {
         stored = nodes.read(name);
         outdated.remove(name);
         if (stored.isPresent() && !isInTable) {
-          due.add(name); // No change tells of a row that comes and goes between two looks.
+          loop.due(name); // No change tells of a row that comes and goes between two looks.
         }
       }
       if (stored.isEmpty()) {
@@ -239,12 +197,9 @@ public final class PodPoolController implements AutoCloseable {
       } else {
         give(stored.get());
       }
-      return true;
     } catch (ClusterStoreException e) {
-      failed(name, e);
       outdated.add(name);
-      due.add(name);
-      return false;
+      throw e;
     }
   }
 
@@ -253,7 +208,7 @@ public final class PodPoolController implements AutoCloseable {
     setUnserved(name, false);
     if (book.release(name)) {
       LOG.info("pod CIDRs taken back node={}", name);
-      due.addAll(unserved);
+      loop.due(unserved);
     }
   }
 
@@ -265,9 +220,9 @@ public final class PodPoolController implements AutoCloseable {
     errors.addAll(assigned.errors());
     setUnserved(node.name(), !errors.isEmpty());
     if (isShorter) {
-      unserved.stream().filter(other -> !other.equals(node.name())).forEach(due::add);
+      unserved.stream().filter(other -> !other.equals(node.name())).forEach(loop::due);
     }
-    String error = String.join("; ", errors);
+    String error = PoolProblems.join(errors);
     if (assigned.pools().equals(node.pools())) {
       tell(node, error);
       return;
@@ -278,7 +233,7 @@ public final class PodPoolController implements AutoCloseable {
       if (nodes.replace(stored, changed, deadline).isPresent()) {
         LOG.info("pod CIDRs given node={} pools={}", node.name(), shown(assigned.pools()));
       } else {
-        due.add(node.name()); // Its agent wrote meanwhile.
+        loop.due(node.name()); // Its agent wrote meanwhile.
         outdated.add(node.name());
       }
     } catch (ClusterStoreException e) {
@@ -314,29 +269,9 @@ public final class PodPoolController implements AutoCloseable {
     }
   }
 
-  private void retryLater() {
-    if (!retryIsSet && !isDone()) {
-      retryIsSet = true;
-      scheduler.schedule(
-          RETRY,
-          () -> {
-            retryIsSet = false;
-            work();
-          });
-    }
-  }
-
   /** Ends; what was given stays. */
   @Override
   public void close() {
-    closed = true;
-    Watch<String, Stored<ClusterNode>> ofNodes = watch;
-    if (ofNodes != null) {
-      ofNodes.close();
-    }
-    Watch<String, Stored<PodIpPool>> ofPools = poolWatch;
-    if (ofPools != null) {
-      ofPools.close();
-    }
+    loop.close();
   }
 }
