@@ -66,91 +66,122 @@ public record Pod(
     hostPorts = List.copyOf(hostPorts);
   }
 
-  /** A pod that wants addresses of no pool in particular. */
-  public Pod(
-      String namespace,
-      String name,
-      String uid,
-      Optional<String> nodeName,
-      Map<String, String> labels,
-      String serviceAccount,
-      List<IpAddress> addresses,
-      boolean hostNetwork,
-      Map<String, Endpoint.NamedPort> namedPorts,
-      List<HostPort> hostPorts,
-      Optional<Workload> workload,
-      boolean isReady) {
-    this(
-        namespace,
-        name,
-        uid,
-        nodeName,
-        labels,
-        serviceAccount,
-        addresses,
-        hostNetwork,
-        namedPorts,
-        hostPorts,
-        workload,
-        PoolNames.NONE,
-        isReady);
-  }
-
-  /** A pod that is ready. */
-  public Pod(
-      String namespace,
-      String name,
-      String uid,
-      Optional<String> nodeName,
-      Map<String, String> labels,
-      String serviceAccount,
-      List<IpAddress> addresses,
-      boolean hostNetwork,
-      Map<String, Endpoint.NamedPort> namedPorts,
-      List<HostPort> hostPorts,
-      Optional<Workload> workload) {
-    this(
-        namespace,
-        name,
-        uid,
-        nodeName,
-        labels,
-        serviceAccount,
-        addresses,
-        hostNetwork,
-        namedPorts,
-        hostPorts,
-        workload,
-        true);
-  }
-
-  /** A pod of its own, whose node is not asked for it. */
-  public Pod(
-      String namespace,
-      String name,
-      String uid,
-      Optional<String> nodeName,
-      Map<String, String> labels,
-      String serviceAccount,
-      List<IpAddress> addresses,
-      boolean hostNetwork,
-      Map<String, Endpoint.NamedPort> namedPorts) {
-    this(
-        namespace,
-        name,
-        uid,
-        nodeName,
-        labels,
-        serviceAccount,
-        addresses,
-        hostNetwork,
-        namedPorts,
-        List.of(),
-        Optional.empty());
+  /** A pod of which no more is known than its name; more may be said of it. */
+  public static Builder builder(String namespace, String name) {
+    return new Builder(namespace, name);
   }
 
   /** The object it is. */
   public ResourceKey key() {
     return new ResourceKey("Pod", namespace, name);
+  }
+
+  /**
+   * What is said of a pod. Without more it is of its own, ready, wants addresses of no pool in
+   * particular, runs under the default account, and its node is not asked for it. For one thread.
+   */
+  public static final class Builder {
+    private final String namespace;
+    private final String name;
+    private String uid = "";
+    private Optional<String> nodeName = Optional.empty();
+    private Map<String, String> labels = Map.of();
+    private String serviceAccount = DEFAULT_SERVICE_ACCOUNT;
+    private List<IpAddress> addresses = List.of();
+    private boolean hostNetwork;
+    private Map<String, Endpoint.NamedPort> namedPorts = Map.of();
+    private List<HostPort> hostPorts = List.of();
+    private Optional<Workload> workload = Optional.empty();
+    private PoolNames pools = PoolNames.NONE;
+    private boolean isReady = true;
+
+    private Builder(String namespace, String name) {
+      this.namespace = namespace;
+      this.name = name;
+    }
+
+    /** As {@link Pod#uid}. */
+    public Builder uid(String value) {
+      uid = value;
+      return this;
+    }
+
+    /** The node it was scheduled to. */
+    public Builder nodeName(String value) {
+      nodeName = Optional.of(value);
+      return this;
+    }
+
+    /** Its own labels. */
+    public Builder labels(Map<String, String> value) {
+      labels = value;
+      return this;
+    }
+
+    /** The account it runs under. */
+    public Builder serviceAccount(String value) {
+      serviceAccount = value;
+      return this;
+    }
+
+    /** Where it is reached. */
+    public Builder addresses(List<IpAddress> value) {
+      addresses = value;
+      return this;
+    }
+
+    /** Whether it shares the node's network. */
+    public Builder hostNetwork(boolean value) {
+      hostNetwork = value;
+      return this;
+    }
+
+    /** The container ports that have a name. */
+    public Builder namedPorts(Map<String, Endpoint.NamedPort> value) {
+      namedPorts = value;
+      return this;
+    }
+
+    /** The container ports that its node is asked at. */
+    public Builder hostPorts(List<HostPort> value) {
+      hostPorts = value;
+      return this;
+    }
+
+    /** Who keeps it running. */
+    public Builder workload(Workload value) {
+      workload = Optional.of(value);
+      return this;
+    }
+
+    /** The pools that it wants its addresses of. */
+    public Builder pools(PoolNames value) {
+      pools = value;
+      return this;
+    }
+
+    /** Whether it is to be sent requests. */
+    public Builder isReady(boolean value) {
+      isReady = value;
+      return this;
+    }
+
+    /** The pod. */
+    public Pod build() {
+      return new Pod(
+          namespace,
+          name,
+          uid,
+          nodeName,
+          labels,
+          serviceAccount,
+          addresses,
+          hostNetwork,
+          namedPorts,
+          hostPorts,
+          workload,
+          pools,
+          isReady);
+    }
   }
 }

@@ -60,19 +60,12 @@ class RedirectsTest {
 
   private static Pod pod(
       String name, String node, String app, boolean isReady, String... addresses) {
-    return new Pod(
-        "default",
-        name,
-        "",
-        Optional.of(node),
-        Map.of("app", app),
-        "default",
-        Stream.of(addresses).map(IpAddress::parse).toList(),
-        false,
-        Map.of(),
-        List.of(),
-        Optional.empty(),
-        isReady);
+    return Pod.builder("default", name)
+        .nodeName(node)
+        .labels(Map.of("app", app))
+        .addresses(Stream.of(addresses).map(IpAddress::parse).toList())
+        .isReady(isReady)
+        .build();
   }
 
   private static Pod cache(boolean isReady) {
@@ -165,16 +158,11 @@ class RedirectsTest {
     put(pod("web", TestServices.NODE, "web", true, "10.1.0.2"));
     Pod other = cache(true);
     services.owners.putPod(
-        new Pod(
-            "other",
-            "cache",
-            "",
-            other.nodeName(),
-            other.labels(),
-            "default",
-            other.addresses(),
-            false,
-            Map.of()));
+        Pod.builder("other", "cache")
+            .nodeName(TestServices.NODE)
+            .labels(other.labels())
+            .addresses(other.addresses())
+            .build());
     assertEquals(ITS_OWN, services.look().texts());
     // A pod that loses its labels answers no more.
     assertEquals(REDIRECTED, put(cache(true)));
@@ -209,7 +197,8 @@ class RedirectsTest {
   void service_twoPolicies_theOlderHasIt() {
     put(cache(true));
     String matcher =
-        "serviceMatcher: {serviceName: dns, namespace: default, toPorts: [{port: '53', protocol: UDP}]}";
+        "serviceMatcher: {serviceName: dns, namespace: default, toPorts: [{port: '53', protocol:"
+            + " UDP}]}";
     RawResource older =
         policy("z", "2026-01-01T00:00:00Z", matcher, "[{port: '1', protocol: UDP}]");
     RawResource newer =
@@ -255,8 +244,8 @@ class RedirectsTest {
     assertEquals(
         Set.of(
             "CiliumLocalRedirectPolicy/default/vip: 10.96.0.10 is Service/default/dns's ClusterIP",
-            "CiliumLocalRedirectPolicy/default/node: LocalRedirect 192.0.2.1 is the own address of a"
-                + " node, a pod or the API server",
+            "CiliumLocalRedirectPolicy/default/node: LocalRedirect 192.0.2.1 is the own address of"
+                + " a node, a pod or the API server",
             "CiliumLocalRedirectPolicy/default/a: frontend 169.254.169.254 80/TCP is"
                 + " CiliumLocalRedirectPolicy/default/z's, which comes first"),
         Set.copyOf(problems().values()));

@@ -90,23 +90,22 @@ public final class Manifests {
     String phase = Fields.text(status, "status", "phase").orElse("");
     Map<String, String> labels = Fields.labels(metadata);
     boolean ended = phase.equals("Succeeded") || phase.equals("Failed");
-    return new Manifest.PodManifest(
-        new Pod(
-            Fields.namespace(metadata),
-            Fields.name(metadata),
-            uid(metadata),
-            Fields.text(spec, "spec", "nodeName").filter(name -> !name.isEmpty()),
-            labels,
-            Fields.text(spec, "spec", "serviceAccountName")
-                .filter(name -> !name.isEmpty())
-                .orElse(Pod.DEFAULT_SERVICE_ACCOUNT),
-            ended ? List.of() : podAddresses(status),
-            Fields.flag(spec, "spec", "hostNetwork"),
-            namedPorts(spec),
-            hostPorts(spec),
-            Workloads.of(metadata, labels),
-            pools(metadata),
-            isReady(metadata, status)));
+    Pod.Builder pod =
+        Pod.builder(Fields.namespace(metadata), Fields.name(metadata))
+            .uid(uid(metadata))
+            .labels(labels)
+            .addresses(ended ? List.of() : podAddresses(status))
+            .hostNetwork(Fields.flag(spec, "spec", "hostNetwork"))
+            .namedPorts(namedPorts(spec))
+            .hostPorts(hostPorts(spec))
+            .pools(pools(metadata))
+            .isReady(isReady(metadata, status));
+    Fields.text(spec, "spec", "nodeName").filter(name -> !name.isEmpty()).ifPresent(pod::nodeName);
+    Fields.text(spec, "spec", "serviceAccountName")
+        .filter(name -> !name.isEmpty())
+        .ifPresent(pod::serviceAccount);
+    Workloads.of(metadata, labels).ifPresent(pod::workload);
+    return new Manifest.PodManifest(pod.build());
   }
 
   /** A pod that is on its way out is not, nor is one that Kubernetes says is not. */

@@ -3,9 +3,7 @@ package io.cilium4j.agent;
 
 import io.cilium4j.core.Endpoint.NamedPort;
 import io.cilium4j.core.Pod;
-import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -55,16 +53,11 @@ public record EndpointRequest(
 
   /** The pod that it is, without what Kubernetes alone knows. */
   public Pod pod() {
-    return new Pod(
-        namespace,
-        name,
-        "",
-        Optional.empty(),
-        labels,
-        serviceAccount,
-        List.of(),
-        false,
-        namedPorts);
+    return Pod.builder(namespace, name)
+        .labels(labels)
+        .serviceAccount(serviceAccount)
+        .namedPorts(namedPorts)
+        .build();
   }
 
   private static void checkName(String what, String name) {
