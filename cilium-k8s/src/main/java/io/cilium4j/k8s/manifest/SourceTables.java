@@ -61,7 +61,10 @@ public final class SourceTables {
     this.pods = table("pods", isOne ? kinds : Set.of("Pod"));
     this.namespaces = table("namespaces", isOne ? kinds : Set.of("Namespace"));
     this.nodes = table("nodes", isOne ? kinds : Set.of("Node"));
-    this.ciliumNodes = table("cilium-nodes", isOne ? kinds : Set.of("CiliumNode"));
+    this.ciliumNodes =
+        table(
+            "cilium-nodes",
+            isOne ? kinds : kinds.contains("CiliumNode") ? Set.of("CiliumNode") : Set.of());
     this.resources =
         table(
             "resources",

@@ -52,10 +52,12 @@ final class ApiSource implements KubernetesSource {
    *
    * @param client ends with the source
    * @param node the node whose pods are read; empty for all
+   * @param leftOut kinds that are not read
    */
-  ApiSource(ApiClient client, String node) {
+  ApiSource(ApiClient client, String node, Set<String> leftOut) {
     this.client = client;
-    List<Read> kinds = kinds(node);
+    List<Read> kinds =
+        kinds(node).stream().filter(each -> !leftOut.contains(each.resource().kind())).toList();
     this.tables =
         new SourceTables(
             kinds.stream().map(each -> each.resource().kind()).collect(Collectors.toSet()));

@@ -17,6 +17,13 @@ public final class ApiSourceProvider implements KubernetesSourceProvider {
   /** The node whose pods are read. */
   public static final String NODE = "node";
 
+  /**
+   * {@code false}: the objects {@code CiliumNode} are not read, and their table is empty. For those
+   * who have them of a {@link ApiStoreProvider store} already: of each node of the cluster once is
+   * enough.
+   */
+  public static final String CILIUM_NODES = "cilium-nodes";
+
   /** For {@link java.util.ServiceLoader}. */
   public ApiSourceProvider() {}
 
@@ -28,7 +35,10 @@ public final class ApiSourceProvider implements KubernetesSourceProvider {
   @Override
   public KubernetesSource open(Config config) {
     return new ApiSource(
-        ApiOptions.read(config.options(), Set.of(NODE)).connect(),
-        config.options().getOrDefault(NODE, ""));
+        ApiOptions.read(config.options(), Set.of(NODE, CILIUM_NODES)).connect(),
+        config.options().getOrDefault(NODE, ""),
+        config.options().getOrDefault(CILIUM_NODES, "true").equals("false")
+            ? Set.of("CiliumNode")
+            : Set.of());
   }
 }

@@ -272,6 +272,7 @@ final class Daemon implements AutoCloseable {
         .ifPresent(options -> {
           Map<String, String> all = new TreeMap<>(options);
           all.put(ApiSourceProvider.NODE, nodeName(settings));
+          all.put(ApiSourceProvider.CILIUM_NODES, "false"); // The member's store has them.
           builder.source(ApiSourceProvider.NAME, all);
         });
   }
