@@ -181,12 +181,14 @@ final class MultiPoolAllocator extends PrefixAllocator {
     var wanted = new TreeMap<>(pools);
     lock.lock();
     try {
-      if (lacking(wanted).isPresent() && ask(wanted, owner) && waiting < MAX_WAITING) {
+      boolean isAskedFor = lacking(wanted).isPresent() && ask(wanted, owner);
+      if (isAskedFor && waiting < MAX_WAITING) {
         await(wanted, owner, patience);
       }
       Optional<IpFamily> lacking = lacking(wanted);
       if (lacking.isPresent()) {
-        throw none(lacking.get(), Objects.requireNonNull(wanted.get(lacking.get())), owner);
+        String pool = Objects.requireNonNull(wanted.get(lacking.get()));
+        throw none(lacking.get(), pool, owner, isAskedFor);
       }
       return take(wanted, owner);
     } finally {
@@ -249,13 +251,13 @@ final class MultiPoolAllocator extends PrefixAllocator {
     return taken;
   }
 
-  private IpamException none(IpFamily family, String pool, String owner) {
+  private IpamException none(IpFamily family, String pool, String owner, boolean isAskedFor) {
     List<IpPrefix> full = blocks.of(pool, family).stream().map(AddressPool::prefix).toList();
     String here =
         "node "
             + nodeName
             + (full.isEmpty() ? " has no CIDR of it" : " has used up " + full)
-            + "; the operator is asked for one";
+            + (isAskedFor ? "; the operator is asked for one" : ", nor asks for one");
     return new IpamException(
         "no "
             + family

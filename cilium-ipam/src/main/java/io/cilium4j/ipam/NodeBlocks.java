@@ -40,7 +40,7 @@ final class NodeBlocks {
   private static final Logger LOG = LoggerFactory.getLogger(NodeBlocks.class);
 
   /** Most pools of a node, those included that somebody only asked for. */
-  static final int MAX_POOLS = 256;
+  private static final int MAX_POOLS = 256;
 
   /** How often a prefix is found idle before it is given up: peers may hold connections to it. */
   private static final int IDLE_LOOKS = 2;

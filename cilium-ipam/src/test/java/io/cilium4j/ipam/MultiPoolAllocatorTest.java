@@ -241,6 +241,10 @@ class MultiPoolAllocatorTest {
     }
     publish();
     assertEquals(256, stored.size());
+    var e = assertThrows(IpamException.class, () -> allocate("pool-more", "a/b"));
+    assertTrue(
+        String.valueOf(e.getMessage()).endsWith("node n has no CIDR of it, nor asks for one"),
+        e.getMessage());
   }
 
   // ---- waiting ----
