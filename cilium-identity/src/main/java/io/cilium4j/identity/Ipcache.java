@@ -14,6 +14,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -43,11 +44,22 @@ public final class Ipcache {
   /**
    * An identity that was told, by its number or by its labels.
    *
+   * @param owner who told it
    * @param identity its number; 0 where {@code labels} say it
    * @param labels empty where the number says it
    */
   private record Told(
-      IpcacheSource source, int identity, Labels labels, Optional<IpAddress> tunnelEndpoint) {}
+      String owner,
+      IpcacheSource source,
+      int identity,
+      Labels labels,
+      Optional<IpAddress> tunnelEndpoint) {
+
+    /** Whether the owner is a node, of whose addresses this is one. */
+    boolean isNodes() {
+      return Scope.has(labels, ReservedIdentity.REMOTE_NODE);
+    }
+  }
 
   /** Everything that is known of one prefix. */
   private static final class Known {
@@ -77,6 +89,9 @@ public final class Ipcache {
 
   /** How many labels did not count, of prefixes with more than an identity can have. */
   private final TreeMap<IpPrefix, Integer> crowded = new TreeMap<>();
+
+  /** Of each node all its addresses, by owner. */
+  private final Map<String, Set<IpPrefix>> nodeAddresses = new HashMap<>();
 
   /** Addresses of this node at which the API server is asked. */
   private final Set<IpPrefix> apiServerHere = new HashSet<>();
@@ -205,7 +220,7 @@ public final class Ipcache {
         IpcacheSource source,
         int identity,
         Optional<IpAddress> tunnelEndpoint) {
-      put(prefix, owner, new Told(source, identity, Labels.EMPTY, tunnelEndpoint));
+      put(prefix, new Told(owner, source, identity, Labels.EMPTY, tunnelEndpoint));
     }
 
     /** As the other, of the identity that these labels have on this node. */
@@ -215,20 +230,35 @@ public final class Ipcache {
         IpcacheSource source,
         Labels labels,
         Optional<IpAddress> tunnelEndpoint) {
-      put(prefix, owner, new Told(source, 0, labels, tunnelEndpoint));
+      put(prefix, new Told(owner, source, 0, labels, tunnelEndpoint));
     }
 
-    private void put(IpPrefix prefix, String owner, Told told) {
-      entryOf(prefix).told.put(owner, told);
+    private void put(IpPrefix prefix, Told told) {
+      entryOf(prefix).told.put(told.owner(), told);
+      if (told.isNodes()) {
+        nodeAddresses.computeIfAbsent(told.owner(), _ -> new HashSet<>()).add(prefix);
+      }
       touched.add(prefix);
     }
 
     /** See {@link Ipcache#removeIdentity}. */
     public void removeIdentity(IpPrefix prefix, String owner) {
       Known entry = known.get(prefix);
-      if (entry != null && entry.told.remove(owner) != null) {
-        touched.add(prefix);
+      Told told = entry == null ? null : entry.told.remove(owner);
+      if (told == null) {
+        return;
       }
+      if (told.isNodes()) {
+        // The API server may have been asked there, and then the others are plain by now.
+        touched.addAll(nodeAddresses.getOrDefault(owner, Set.of()));
+        nodeAddresses.computeIfPresent(
+            owner,
+            (_, prefixes) -> {
+              prefixes.remove(prefix);
+              return prefixes.isEmpty() ? null : prefixes;
+            });
+      }
+      touched.add(prefix);
     }
 
     /** See {@link Ipcache#putLabels}. */
@@ -299,6 +329,7 @@ public final class Ipcache {
   private void publish() {
     var outcome = new TreeMap<IpPrefix, Optional<IpcacheEntry>>();
     var taken = new HashMap<IpPrefix, Integer>();
+    touchNodes();
     try {
       for (IpPrefix prefix : touched) {
         outcome.put(prefix, resolve(prefix, taken));
@@ -328,6 +359,21 @@ public final class Ipcache {
     touched.clear();
   }
 
+  /** What becomes of one address of a node matters to the node's others. */
+  private void touchNodes() {
+    if (nodeAddresses.isEmpty()) {
+      return;
+    }
+    for (IpPrefix prefix : List.copyOf(touched)) {
+      Known entry = known.get(prefix);
+      if (entry != null) {
+        entry.told.values().stream()
+            .filter(Told::isNodes)
+            .forEach(told -> touched.addAll(nodeAddresses.getOrDefault(told.owner(), Set.of())));
+      }
+    }
+  }
+
   private Optional<IpcacheEntry> resolve(IpPrefix prefix, Map<IpPrefix, Integer> taken) {
     crowded.remove(prefix);
     Known entry = known.get(prefix);
@@ -352,15 +398,22 @@ public final class Ipcache {
     return identity.id();
   }
 
-  /** Another node is another identity where the API server is; this one has its label then. */
+  /**
+   * Another node is another identity where the API server is; this one has its label then. All of
+   * its addresses are, as all of this one's: what it sends through a tunnel has its address in the
+   * pods' network, at which nobody asks the API server.
+   */
   private int numberOf(IpPrefix prefix, Told told, Known entry, Map<IpPrefix, Integer> taken) {
-    boolean isApiServer = isApiServer(entry);
     if (!told.labels().isEmpty()) {
       Labels labels = told.labels();
-      boolean isOther = isApiServer && Scope.has(labels, ReservedIdentity.REMOTE_NODE);
-      return take(prefix, isOther ? labels.with(Scope.API_SERVER) : labels, taken);
+      boolean isApiServer =
+          told.isNodes()
+              && nodeAddresses.getOrDefault(told.owner(), Set.of()).stream()
+                  .map(known::get)
+                  .anyMatch(each -> each != null && isApiServer(each));
+      return take(prefix, isApiServer ? labels.with(Scope.API_SERVER) : labels, taken);
     }
-    return isApiServer && told.identity() == ReservedIdentity.REMOTE_NODE.id()
+    return isApiServer(entry) && told.identity() == ReservedIdentity.REMOTE_NODE.id()
         ? ReservedIdentity.KUBE_APISERVER.id()
         : told.identity();
   }

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class ClusterPrefixesTest {
@@ -47,19 +48,15 @@ class ClusterPrefixesTest {
   }
 
   private void put(int number, Map<String, String> labels) {
+    put(number, labels, new Address(AddressType.INTERNAL_IP, IpAddress.parse("192.0.2." + number)));
+  }
+
+  private void put(int number, Map<String, String> labels, Address... addresses) {
     String name = "node-" + number;
     nodes.put(
         name,
         new Stored<>(
-            new ClusterNode(
-                name,
-                List.of(new Address(AddressType.INTERNAL_IP, IpAddress.parse("192.0.2." + number))),
-                List.of(),
-                List.of(),
-                labels,
-                "",
-                ""),
-            "1"));
+            new ClusterNode(name, List.of(addresses), List.of(), List.of(), labels, "", ""), "1"));
   }
 
   private IpcacheEntry row(IpPrefix prefix) {
@@ -109,6 +106,96 @@ class ClusterPrefixesTest {
     assertEquals(zoneA, row(NODE_2).identity());
 
     // Gone: numbers are given back, of whoever had them last.
+    nodes.remove("node-2");
+    nodes.remove("node-3");
+    prefixes.followNodes(watch.poll());
+    time.advance(REST);
+    assertEquals(Set.of(), remoteNodes());
+  }
+
+  private static final IpPrefix ROUTER_2 = IpPrefix.parse("10.2.0.1/32");
+  private static final IpPrefix ROUTER_2_OF_IPV6 = IpPrefix.parse("fd00:2::1/128");
+  private static final Labels API_SERVER = Labels.parse("reserved:kube-apiserver");
+
+  private static Address address(AddressType type, IpPrefix prefix) {
+    return new Address(type, prefix.address());
+  }
+
+  /** Node 2, with its addresses in the pods' network. */
+  private void putWithRouters(IpPrefix reached, Map<String, String> labels) {
+    put(
+        2,
+        labels,
+        address(AddressType.INTERNAL_IP, reached),
+        address(AddressType.CILIUM_INTERNAL_IP, ROUTER_2),
+        address(AddressType.CILIUM_INTERNAL_IP, ROUTER_2_OF_IPV6));
+  }
+
+  private List<Integer> identities(IpPrefix... prefixes) {
+    return Stream.of(prefixes).map(each -> row(each).identity()).toList();
+  }
+
+  /** Through a tunnel a node's processes send from the node's address in the pods' network. */
+  @Test
+  void followNodes_apiServerIsAtOneAddress_isMeantByAllOfThatNode() {
+    int node = ReservedIdentity.REMOTE_NODE.id();
+    int server = ReservedIdentity.KUBE_APISERVER.id();
+    ClusterPrefixes prefixes = prefixes(Optional.empty());
+    putWithRouters(NODE_2, Map.of());
+    put(3, Map.of());
+    prefixes.followNodes(watch.poll());
+    assertEquals(
+        List.of(node, node, node, node), identities(NODE_2, ROUTER_2, ROUTER_2_OF_IPV6, NODE_3));
+    ipcache.putLabels(NODE_2, "api", API_SERVER);
+    assertEquals(
+        List.of(server, server, server, node),
+        identities(NODE_2, ROUTER_2, ROUTER_2_OF_IPV6, NODE_3));
+
+    // It moves to the other node.
+    ipcache.replaceLabels("api", Map.of(NODE_3, API_SERVER));
+    assertEquals(
+        List.of(node, node, node, server), identities(NODE_2, ROUTER_2, ROUTER_2_OF_IPV6, NODE_3));
+    ipcache.removeLabels(NODE_3, "api");
+    assertEquals(
+        List.of(node, node, node, node), identities(NODE_2, ROUTER_2, ROUTER_2_OF_IPV6, NODE_3));
+  }
+
+  @Test
+  void followNodes_nodeComesToOrLeavesTheApiServersAddress_isAnother() {
+    int node = ReservedIdentity.REMOTE_NODE.id();
+    int server = ReservedIdentity.KUBE_APISERVER.id();
+    ClusterPrefixes prefixes = prefixes(Optional.empty());
+    ipcache.putLabels(NODE_2, "api", API_SERVER);
+    putWithRouters(NODE_2, Map.of());
+    prefixes.followNodes(watch.poll());
+    assertEquals(List.of(server, server, server), identities(NODE_2, ROUTER_2, ROUTER_2_OF_IPV6));
+    putWithRouters(NODE_3, Map.of());
+    prefixes.followNodes(watch.poll());
+    assertEquals(List.of(node, node, node), identities(NODE_3, ROUTER_2, ROUTER_2_OF_IPV6));
+    putWithRouters(NODE_2, Map.of());
+    prefixes.followNodes(watch.poll());
+    assertEquals(List.of(server, server, server), identities(NODE_2, ROUTER_2, ROUTER_2_OF_IPV6));
+    nodes.remove("node-2");
+    prefixes.followNodes(watch.poll());
+    assertEquals(Optional.empty(), ipcache.table().get(ROUTER_2));
+  }
+
+  @Test
+  void followNodes_labelsCountWhereTheApiServerIs_isOneIdentityOfTheNode() {
+    ClusterPrefixes prefixes = prefixes(Optional.of(LabelFilter.ofNodes(List.of("zone"))));
+    putWithRouters(NODE_2, Map.of("zone", "a"));
+    put(3, Map.of("zone", "a"));
+    prefixes.followNodes(watch.poll());
+    ipcache.putLabels(NODE_2, "api", API_SERVER);
+    assertEquals(
+        Labels.parse(
+            "reserved:remote-node",
+            "reserved:kube-apiserver",
+            "node:zone=a",
+            "k8s:io.cilium.k8s.policy.cluster=default"),
+        labelsOf(ROUTER_2));
+    assertEquals(row(NODE_2).identity(), row(ROUTER_2).identity());
+    assertNotEquals(row(NODE_3).identity(), row(ROUTER_2).identity());
     nodes.remove("node-2");
     nodes.remove("node-3");
     prefixes.followNodes(watch.poll());
