@@ -17,7 +17,8 @@ import java.util.TreeSet;
  * @param families of which it is asked at nodes' addresses, by its ports' node ports
  * @param loadBalancer addresses that a load balancer leads to nodes
  * @param addresses its external IPs, which somebody else leads to nodes
- * @param sources prefixes whose addresses a load balancer's are served to; empty for everybody
+ * @param sources prefixes to whose addresses a load balancer's and external IPs are served; empty
+ *     for everybody
  * @param healthPort where a load balancer asks a node whether it has backends of the service; 0
  *     where it does not
  */
@@ -70,10 +71,11 @@ public record ExternalAccess(
     external.removeAll(balanced);
     List<?> ranges = Trees.items(object, "spec", "loadBalancerSourceRanges");
     List<IpPrefix> sources = sources(ranges, problems);
+    boolean isNobodys = sources.isEmpty() && !ranges.isEmpty();
     return new ExternalAccess(
         hasNodePorts ? families : Set.of(),
-        sources.isEmpty() && !ranges.isEmpty() ? List.of() : balanced,
-        external,
+        isNobodys ? List.of() : balanced,
+        isNobodys ? List.of() : external,
         sources,
         isBalanced ? healthPort(object, problems) : 0);
   }

@@ -90,7 +90,7 @@ public record Frontend(
     return Optional.of(
         new Outside(
             rowOf(key, served),
-            type == FrontendType.LOAD_BALANCER ? service.external().sources() : List.of(),
+            type.hasSources() ? service.external().sources() : List.of(),
             isLocal));
   }
 

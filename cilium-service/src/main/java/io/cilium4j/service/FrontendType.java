@@ -27,6 +27,11 @@ public enum FrontendType {
     return this != CLUSTER_IP && this != LOCAL_REDIRECT;
   }
 
+  /** Whether a service says which clients outside may ask it ({@code loadBalancerSourceRanges}). */
+  boolean hasSources() {
+    return this == LOAD_BALANCER || this == EXTERNAL_IPS;
+  }
+
   /** The API's word for it. */
   public String text() {
     return text;

@@ -34,10 +34,10 @@ class ExternalFrontendsTest {
     return TestServices.raw(
         """
         {apiVersion: v1, kind: Service, metadata: {name: web},
-         spec: {type: LoadBalancer, clusterIP: 10.96.0.1, ports: [{port: 80}], %s},
+         spec: {type: LoadBalancer, clusterIP: 10.96.0.1, %s %s},
          status: {loadBalancer: {ingress: [%s]}}}
         """
-            .formatted(spec, ingress));
+            .formatted(spec.contains("ports:") ? "" : "ports: [{port: 80}],", spec, ingress));
   }
 
   /** Who asks each frontend, by frontend. */
@@ -255,6 +255,25 @@ class ExternalFrontendsTest {
         problems().get("Service/default/web"));
     services.put(balanced("loadBalancerSourceRanges: [nonsense]", "{ip: 198.51.100.1}"));
     assertEquals(Map.of("10.96.0.1 80/TCP", "ClusterIP"), types());
+  }
+
+  /** What leads to the same nodes must not be a way around the balancer's ranges. */
+  @Test
+  void sources_areThoseOfExternalIpsTooAndNotOfNodePorts() {
+    services.owners.nodeAddressChanged(NODE, true);
+    String rest = "externalIPs: [198.51.100.9], ports: [{port: 80, nodePort: 30080}], ";
+    String ingress = "{ip: 198.51.100.1}";
+    services.put(balanced(rest + "loadBalancerSourceRanges: [10.0.0.0/8]", ingress), SLICE);
+    assertEquals("[10.0.0.0/8]", external("198.51.100.1 80/TCP").orElseThrow().sources());
+    assertEquals("[10.0.0.0/8]", external("198.51.100.9 80/TCP").orElseThrow().sources());
+    assertEquals("[]", external("192.0.2.1 30080/TCP").orElseThrow().sources());
+    services.put(balanced(rest + "loadBalancerSourceRanges: [10.1.0.0/16]", ingress));
+    assertEquals("[10.1.0.0/16]", external("198.51.100.9 80/TCP").orElseThrow().sources());
+    services.put(balanced(rest + "loadBalancerSourceRanges: [nonsense]", ingress));
+    assertEquals(
+        Map.of("10.96.0.1 80/TCP", "ClusterIP", "192.0.2.1 30080/TCP", "NodePort"), types());
+    services.put(balanced(rest + "loadBalancerSourceRanges: []", ingress));
+    assertEquals("[]", external("198.51.100.9 80/TCP").orElseThrow().sources());
   }
 
   @ParameterizedTest
