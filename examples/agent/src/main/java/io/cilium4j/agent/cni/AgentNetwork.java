@@ -25,7 +25,6 @@ import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
 import io.cilium4j.core.IpAddress;
-import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.Labels;
 import io.cilium4j.core.spi.EndpointDevices;
 import io.cilium4j.core.spi.EndpointDevices.ConnectRequest;
@@ -297,14 +296,13 @@ public final class AgentNetwork implements CniNetwork {
     }
   }
 
+  /**
+   * Whoever is called serves. That addresses are used up is told to the pod that gets none: of a
+   * network that is not available a kubelet makes a node that is not ready, whose pods are evicted,
+   * and where addresses come from pools the next pod may want those of another one.
+   */
   @Override
-  public void status() {
-    for (IpFamily family : addresses.families()) {
-      if (addresses.free(family) == 0) {
-        throw new CniException(Code.NOT_AVAILABLE, "no free " + family + " address is left");
-      }
-    }
-  }
+  public void status() {}
 
   // ---- what there is ----
 
