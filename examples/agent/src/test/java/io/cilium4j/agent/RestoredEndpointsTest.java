@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointState;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.ipam.AddressReservations.Term;
 import io.cilium4j.policy.controller.ApiRules.Replaced;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -201,6 +203,45 @@ class RestoredEndpointsTest extends AgentFixture {
     datapath.devices.add(alice.id());
     await(alice.id(), EndpointState.READY);
     assertEquals(Map.of(), agent.problems());
+  }
+
+  @Test
+  void device_staysAway_endpointGoesAndGivesItsAddressesBack() throws Exception {
+    Endpoint alice = create("alice");
+    Endpoint bob = create("bob");
+    AgentRuntime running = agent.running();
+    datapath.loseDevice(alice.id());
+    for (int look = 0; look < 50; look++) {
+      running.endpoints().manager().lookAtDevices();
+    }
+    assertTrue(agent.endpoints().get(alice.id()).isPresent(), "its device may come back");
+    for (int look = 0; look < 50; look++) {
+      running.endpoints().manager().lookAtDevices();
+    }
+    assertEquals(Optional.empty(), agent.endpoints().get(alice.id()));
+    assertTrue(agent.endpoints().get(bob.id()).isPresent());
+    assertEquals(Set.of(bob.id()), datapath.endpoints.keySet());
+    assertEquals(Set.of(bob.id() + ".json"), files("endpoints"));
+    for (IpAddress address : alice.addresses()) {
+      assertEquals(Optional.empty(), running.addresses().allocator().allocations().get(address));
+    }
+    assertEquals(Map.of(), agent.problems());
+  }
+
+  /** Only looks in a row count. */
+  @Test
+  void device_comesBackNowAndThen_endpointStays() throws Exception {
+    Endpoint alice = create("alice");
+    AgentRuntime running = agent.running();
+    for (int time = 0; time < 3; time++) {
+      datapath.loseDevice(alice.id());
+      for (int look = 0; look < 50; look++) {
+        running.endpoints().manager().lookAtDevices();
+      }
+      datapath.devices.add(alice.id());
+      running.endpoints().manager().lookAtDevices();
+    }
+    await(alice.id(), EndpointState.READY);
   }
 
   private void await(int id, EndpointState state) throws Exception {

@@ -55,6 +55,12 @@ import org.slf4j.LoggerFactory;
 public final class EndpointManager {
   private static final Logger LOG = LoggerFactory.getLogger(EndpointManager.class);
 
+  /**
+   * How many looks in a row may miss an endpoint's device before the endpoint goes. A look is every
+   * three seconds, which makes five minutes.
+   */
+  static final int MISSED_LOOKS = 100;
+
   /** How long a datapath may take for one endpoint before the caller is told that it failed. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -384,12 +390,21 @@ public final class EndpointManager {
     endpoints.restored();
   }
 
-  /** Sees which endpoints have lost their device, which nobody tells the agent of. */
+  /**
+   * Sees which endpoints have lost their device, which nobody tells the agent of. One that does not
+   * get it back goes, and gives back its addresses: a container runtime that has lost a container
+   * does not come to delete it.
+   */
   public void lookAtDevices() {
     for (Row<Integer, Endpoint> row : endpoints.table().snapshot()) {
       EndpointInterface device = row.value().device();
       boolean leaves = row.value().state() == EndpointState.DISCONNECTING;
-      endpoints.deviceIs(row.key(), leaves || datapath.holds(device), device.hostName());
+      boolean there = leaves || datapath.holds(device);
+      if (endpoints.deviceIs(row.key(), there, device.hostName()) >= MISSED_LOOKS) {
+        LOG.info(
+            "endpoint whose device is gone removed id={} pod={}", row.key(), row.value().podName());
+        var _ = delete(row.key());
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.RowStatus;
 import io.cilium4j.core.state.Table;
 import java.util.ArrayList;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -30,8 +31,11 @@ public final class EndpointStates {
   private final EndpointTables endpoints;
   private final EndpointLog log;
 
-  /** Endpoints whose device is gone: they are not ready, whatever policy is enforced. */
-  private final Set<Integer> withoutDevice = ConcurrentHashMap.newKeySet();
+  /**
+   * Endpoints whose device is gone, with how often it was looked for since: they are not ready,
+   * whatever policy is enforced.
+   */
+  private final Map<Integer, Integer> withoutDevice = new ConcurrentHashMap<>();
 
   /**
    * @param log told of each step
@@ -91,26 +95,33 @@ public final class EndpointStates {
    * Notes that an endpoint's device is gone, or is there again; no change if that is known.
    *
    * @param device the device, for people
+   * @return how many looks in a row have not found it, this one included
    */
-  void deviceIs(int id, boolean there, String device) {
-    if (there && withoutDevice.remove(id)) {
-      reach(id, EndpointState.READY, Outcome.OK, device + " is there again");
-    } else if (!there && withoutDevice.add(id)) {
+  int deviceIs(int id, boolean there, String device) {
+    if (there) {
+      if (withoutDevice.remove(id) != null) {
+        reach(id, EndpointState.READY, Outcome.OK, device + " is there again");
+      }
+      return 0;
+    }
+    int looks = withoutDevice.merge(id, 1, Integer::sum);
+    if (looks == 1) {
       // By way of what its life has: what is ready regenerates before it is not.
       become(id, EndpointState.REGENERATING);
       reach(id, EndpointState.NOT_READY, Outcome.FAILED, device + " is gone");
       LOG.info("endpoint without device id={} device=\"{}\"", id, device);
     }
+    return looks;
   }
 
   /** The endpoints whose device is gone. */
   public Set<Integer> withoutDevice() {
-    return Set.copyOf(withoutDevice);
+    return Set.copyOf(withoutDevice.keySet());
   }
 
   /** Takes an endpoint to another state and notes it; a failure is noted without a step too. */
   void reach(int id, EndpointState next, Outcome outcome, String message) {
-    if (next == EndpointState.READY && withoutDevice.contains(id)) {
+    if (next == EndpointState.READY && withoutDevice.containsKey(id)) {
       reach(id, EndpointState.NOT_READY, Outcome.FAILED, "its device is gone");
       return;
     }
