@@ -194,14 +194,17 @@ final class Observer {
       long next = query.begin(ring);
       long last = ring.added();
       long sent = 0;
+      boolean isBegun = false;
       while (!to.isOver()) {
         Ring.Batch<T> batch = ring.read(next, EventQuery.STEP);
-        if (batch.lost() > 0 && next > 1) {
+        // What is not kept any more when the first is read is too old, and no loss.
+        if (batch.lost() > 0 && isBegun) {
           Optional<M> told = lost.apply(batch.lost());
           if (told.isPresent() && !to.send(told.get())) {
             return;
           }
         }
+        isBegun = true;
         next += batch.lost();
         for (T event : batch.items()) {
           if (query.isBeyond(event) || (!query.follow() && event.number() > last)) {
