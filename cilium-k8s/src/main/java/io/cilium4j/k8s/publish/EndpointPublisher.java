@@ -17,6 +17,7 @@ import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,9 +36,11 @@ import org.slf4j.LoggerFactory;
  *
  * <p>An endpoint is published once it has an identity, under its pod's name; of several of one pod
  * it is the one with the highest id. One that is gone is deleted, if it is still this node's: a pod
- * of the same name may run elsewhere by now. What an earlier run left is deleted once the table of
- * endpoints is initialised. However fast an endpoint changes, it is written again only when the
- * write before has ended.
+ * of the same name may run elsewhere by now. So an endpoint whose pod Kubernetes does not have any
+ * more is not published, though it may live on, and what is published of another endpoint of that
+ * name is deleted first: it may be owned by a pod that is gone, with which it would go. What an
+ * earlier run left is deleted once the table of endpoints is initialised. However fast an endpoint
+ * changes, it is written again only when the write before has ended.
  *
  * <p>All happens on the scheduler's thread.
  */
@@ -54,13 +58,16 @@ public final class EndpointPublisher implements AutoCloseable {
   private final ClusterStore.WithStatus<PublishedEndpoint> store;
   private final Table<Integer, Endpoint> endpoints;
   private final IpAddress node;
-  private final Function<Endpoint, Details> details;
+  private final Function<Endpoint, Optional<Details>> details;
   private final Scheduler scheduler;
 
   /** By key, and of one key by id. */
   private final Map<String, TreeMap<Integer, PublishedEndpoint>> wanted = new TreeMap<>();
 
   private final Map<Integer, String> keys = new TreeMap<>();
+
+  /** Ids of endpoints that are not to be published now. */
+  private final Set<Integer> withheld = new HashSet<>();
 
   /** Keys to look at. */
   private final Set<String> due = new LinkedHashSet<>();
@@ -75,14 +82,15 @@ public final class EndpointPublisher implements AutoCloseable {
    *
    * @param endpoints those of this node
    * @param node where others reach this node
-   * @param details what else is told of an endpoint; asked again now and then
+   * @param details what else is told of an endpoint; absent where nothing is to be told of it at
+   *     all; asked again now and then
    * @param scheduler its clock and thread; stays the caller's to close
    */
   public EndpointPublisher(
       ClusterStore store,
       Table<Integer, Endpoint> endpoints,
       IpAddress node,
-      Function<Endpoint, Details> details,
+      Function<Endpoint, Optional<Details>> details,
       Scheduler scheduler) {
     this.details = details;
     this.store = store.endpoints();
@@ -108,7 +116,9 @@ public final class EndpointPublisher implements AutoCloseable {
         .snapshot()
         .forEach(row -> {
           PublishedEndpoint known = published(row.key());
-          if (known != null && !known.details().equals(details.apply(row.value()))) {
+          boolean isKnown = known != null || withheld.contains(row.key());
+          Optional<Details> before = Optional.ofNullable(known).map(PublishedEndpoint::details);
+          if (isKnown && !before.equals(details.apply(row.value()))) {
             forget(row.key());
             want(row.value());
           }
@@ -167,6 +177,11 @@ public final class EndpointPublisher implements AutoCloseable {
     if (endpoint.identity() == 0) {
       return; // Nobody can say yet who it is.
     }
+    Optional<Details> told = details.apply(endpoint);
+    if (told.isEmpty()) {
+      withheld.add(endpoint.id());
+      return;
+    }
     try {
       var published =
           new PublishedEndpoint(
@@ -178,7 +193,7 @@ public final class EndpointPublisher implements AutoCloseable {
               Optional.of(node),
               endpoint.namedPorts(),
               endpoint.state(),
-              details.apply(endpoint));
+              told.get());
       keys.put(endpoint.id(), published.key());
       wanted.computeIfAbsent(published.key(), _ -> new TreeMap<>()).put(endpoint.id(), published);
       due.add(published.key());
@@ -189,6 +204,7 @@ public final class EndpointPublisher implements AutoCloseable {
   }
 
   private void forget(int id) {
+    withheld.remove(id);
     String key = keys.remove(id);
     if (key != null) {
       wanted.computeIfPresent(
@@ -223,13 +239,16 @@ public final class EndpointPublisher implements AutoCloseable {
     Optional<Stored<PublishedEndpoint>> row = store.table().get(key);
     if (byId == null) {
       if (row.isPresent() && isOurs(row.get().value())) {
-        delete(key);
+        delete(key, this::isOurs);
       }
       return;
     }
     PublishedEndpoint value = byId.lastEntry().getValue();
     if (row.isPresent() && row.get().value().equals(value)) {
       return;
+    }
+    if (row.isPresent() && isAnother(row.get().value(), value)) {
+      delete(key, each -> isAnother(each, value));
     }
     boolean done =
         store.patchStatus(value, deadline()).isPresent()
@@ -239,10 +258,16 @@ public final class EndpointPublisher implements AutoCloseable {
     }
   }
 
+  private boolean isAnother(PublishedEndpoint there, PublishedEndpoint wanted) {
+    return there.id() != wanted.id() || !isOurs(there);
+  }
+
   /** The row may be old: what is deleted is what the store has. */
-  private void delete(String key) {
+  private void delete(String key, Predicate<PublishedEndpoint> condition) {
     Optional<Stored<PublishedEndpoint>> now = store.read(key);
-    if (now.isPresent() && isOurs(now.get().value()) && !store.delete(now.get(), deadline())) {
+    if (now.isPresent()
+        && condition.test(now.get().value())
+        && !store.delete(now.get(), deadline())) {
       due.add(key);
     }
   }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.conformance.MemoryClusterStore.Cluster;
+import io.cilium4j.conformance.MemoryClusterStore.Faults;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.EndpointState;
@@ -20,6 +21,7 @@ import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.ManualScheduler;
 import io.cilium4j.core.state.TableWriter;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +29,8 @@ import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class EndpointPublisherTest {
   private static final IpAddress NODE = IpAddress.parse("192.0.2.1");
@@ -39,7 +43,10 @@ class EndpointPublisherTest {
   private final TableWriter<Integer, Endpoint> endpoints =
       TableWriter.create("endpoints", Comparator.naturalOrder(), Set.of("restored"));
 
-  private Details details = Details.NONE;
+  private Optional<Details> details = Optional.of(Details.NONE);
+
+  /** All that was published, one after the other, by what the publisher wrote. */
+  private final List<List<PublishedEndpoint>> written = new ArrayList<>();
 
   private static Deadline soon() {
     return Deadline.in(Duration.ofSeconds(10));
@@ -47,7 +54,17 @@ class EndpointPublisherTest {
 
   @BeforeEach
   void startPublisher() {
-    new EndpointPublisher(cluster.open(), endpoints.table(), NODE, _ -> details, time).start();
+    var noted =
+        new Faults() {
+          @Override
+          public void write(Deadline deadline, Runnable write) {
+            write.run();
+            if (written.isEmpty() || !written.getLast().equals(all())) {
+              written.add(all());
+            }
+          }
+        };
+    new EndpointPublisher(cluster.open(noted), endpoints.table(), NODE, _ -> details, time).start();
     time.runDue();
   }
 
@@ -113,9 +130,10 @@ class EndpointPublisherTest {
     restored();
     put(7, "ship", 1_000, EndpointState.READY);
     assertEquals(Details.NONE, all().getFirst().details());
-    details = new Details(true, false, "pilot", Map.of("container-id", "c1"));
+    var other = new Details(true, false, "pilot", Map.of("container-id", "c1"));
+    details = Optional.of(other);
     time.advance(Duration.ofSeconds(5));
-    assertEquals(details, all().getFirst().details());
+    assertEquals(other, all().getFirst().details());
     assertEquals(1_000, all().getFirst().identity().orElseThrow().id());
   }
 
@@ -152,6 +170,44 @@ class EndpointPublisherTest {
     endpoints.remove(9);
     time.runDue();
     assertEquals(List.of(published(8, "ship", 1_000, NODE, EndpointState.READY)), all());
+  }
+
+  /** A pod that was deleted by force lives on here while its successor runs elsewhere. */
+  @Test
+  void follow_podIsNotKubernetesAnyMore_isLeftToItsSuccessor() {
+    restored();
+    put(7, "ship", 1_000, EndpointState.READY);
+    details = Optional.empty();
+    time.advance(Duration.ofSeconds(5));
+    assertEquals(List.of(), all());
+    var successor = published(9, "ship", 1_002, OTHER, EndpointState.READY);
+    assertTrue(store.endpoints().create(successor, soon()).isPresent());
+    put(7, "ship", 1_003, EndpointState.READY);
+    time.advance(Duration.ofSeconds(5));
+    assertEquals(List.of(successor), all());
+    // Where it was too early to know of the pod it is published once that is known.
+    put(8, "shuttle", 1_000, EndpointState.READY);
+    assertEquals(List.of(successor), all());
+    endpoints.remove(7);
+    details = Optional.of(Details.NONE);
+    time.advance(Duration.ofSeconds(5));
+    assertEquals(
+        List.of(successor, published(8, "shuttle", 1_000, NODE, EndpointState.READY)), all());
+  }
+
+  /** What stands for another pod of the name belongs to that pod, and would go with it. */
+  @ParameterizedTest
+  @CsvSource({"7, 192.0.2.2", "3, 192.0.2.1"})
+  void follow_anotherEndpointOfThatNameIsPublished_isReplacedByAnObjectOfItsOwn(
+      int id, String node) {
+    var left = published(id, "ship", 1_000, IpAddress.parse(node), EndpointState.READY);
+    var own = published(7, "ship", 1_001, NODE, EndpointState.NOT_READY);
+    var ready = published(7, "ship", 1_001, NODE, EndpointState.READY);
+    assertTrue(store.endpoints().create(left, soon()).isPresent());
+    endpoints.synced("restored");
+    put(7, "ship", 1_001, EndpointState.NOT_READY);
+    put(7, "ship", 1_001, EndpointState.READY);
+    assertEquals(List.of(List.of(), List.of(own), List.of(ready)), written);
   }
 
   @Test

@@ -371,11 +371,12 @@ final class ClusterMember implements AutoCloseable {
    * Tells the others of these endpoints from now on, of the node's own addresses in the pods'
    * network, and of the labels that Kubernetes says the node has.
    *
+   * @param details what is told of an endpoint; absent for nothing
    * @param nodes of Kubernetes; absent where there is none, and the node has no labels
    */
   void publish(
       Table<Integer, Endpoint> table,
-      Function<Endpoint, Details> details,
+      Function<Endpoint, Optional<Details>> details,
       List<IpAddress> routers,
       Optional<Table<String, Node>> nodes) {
     List<Address> all =

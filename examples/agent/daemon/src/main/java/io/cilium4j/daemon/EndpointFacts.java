@@ -10,6 +10,7 @@ import io.cilium4j.core.cluster.PublishedEndpoint.Details;
 import io.cilium4j.policy.controller.EnforcementStatus;
 import io.cilium4j.policy.controller.PolicyProgress;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** What the cluster is told of an endpoint for people: its policy, its names, its account. */
@@ -17,7 +18,8 @@ final class EndpointFacts {
 
   private EndpointFacts() {}
 
-  static Details of(Agent agent, Endpoint endpoint) {
+  /** Absent where Kubernetes does not have the endpoint's pod any more. */
+  static Optional<Details> of(Agent agent, Endpoint endpoint) {
     EnforcementStatus enforcement =
         agent
             .policyProgress(endpoint)
@@ -25,14 +27,31 @@ final class EndpointFacts {
             .orElse(EnforcementStatus.NONE);
     Names names =
         agent.endpointDetails().get(endpoint.id()).map(EndpointDetails::names).orElse(Names.NONE);
-    return new Details(
-        isIngress(enforcement),
-        isEgress(enforcement),
+    Optional<Pod> pod =
         agent
             .pod(endpoint.namespace(), Endpoint.kubernetesName(endpoint.name()))
-            .map(Pod::serviceAccount)
-            .orElse(""),
-        ids(endpoint, names));
+            .filter(each -> isOf(names.podUid(), each));
+    if (pod.isEmpty() && !names.podUid().isEmpty() && knowsEveryPod(agent)) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new Details(
+            isIngress(enforcement),
+            isEgress(enforcement),
+            pod.map(Pod::serviceAccount).orElse(""),
+            ids(endpoint, names)));
+  }
+
+  /** Whether it is this pod and not an earlier or later one of its name. */
+  private static boolean isOf(String uid, Pod pod) {
+    return uid.isEmpty() || pod.uid().isEmpty() || uid.equals(pod.uid());
+  }
+
+  private static boolean knowsEveryPod(Agent agent) {
+    return agent
+        .source()
+        .filter(source -> source.hasEveryPod() && source.pods().isInitialised())
+        .isPresent();
   }
 
   private static boolean isIngress(EnforcementStatus status) {
