@@ -36,6 +36,11 @@ import java.util.stream.Stream;
  *   }
  * </pre>
  *
+ * <p>What is still for a frontend's address when it is forwarded is none of the frontend's: at the
+ * node's own addresses it is the node's, and at others the node would send it back to the network,
+ * which would send it here again. It is refused, unless a pod of the node sends it, which the
+ * network may lead to somebody else.
+ *
  * <p>A client outside keeps its address where the backend is a pod of this node. Else it appears
  * under the node's, so that answers come back by this node; so does a client in the cluster, whose
  * answers would take a shorter way.
@@ -48,6 +53,10 @@ public final class NodePorts {
 
   /** Of which hash of an address a client's backend follows, over restarts and on all nodes. */
   private static final int SEED = 0x6369;
+
+  /** Who asks in vain is told so: TCP's way, and everybody else's. */
+  private static final List<String> REFUSALS =
+      List.of("meta l4proto tcp reject with tcp reset", "reject");
 
   /**
    * What is served to the outside.
@@ -186,6 +195,9 @@ public final class NodePorts {
     inside.addAll(scope.inside());
     inside.addAll(InsideSets.LINK_LOCAL);
     lines.addAll(InsideSets.lines(owner, inside));
+    for (IpFamily family : IpFamily.values()) {
+      lines.addAll(InsideSets.setLines(owner + " " + own(family), family, scope.pods()));
+    }
     scope.frontends().stream()
         .filter(each -> !each.isRefused())
         .forEach(each -> lines.addAll(chain(owner, each)));
@@ -203,13 +215,33 @@ public final class NodePorts {
         lines.add(
             "add rule %s %s %s vmap @frontends%s".formatted(owner, hook, asked, family.digit));
       }
-      for (String answer : List.of("meta l4proto tcp reject with tcp reset", "reject")) {
+      for (String answer : REFUSALS) {
         lines.add(
             "add rule %s forward %s @refused%s %s".formatted(owner, asked, family.digit, answer));
       }
+      lines.addAll(rest(owner, family));
       lines.addAll(source(owner, family, asked, scope));
     }
     return String.join("\n", lines) + "\n";
+  }
+
+  /**
+   * What becomes of packets that are for no frontend, but for the address of one. Those that belong
+   * to no connection any more are no reason to end it.
+   */
+  private static List<String> rest(String owner, Family family) {
+    String rule =
+        "add rule %s forward %s daddr @addresses%s %s saddr != @%s "
+            .formatted(owner, family.ip, family.digit, family.ip, own(family.family));
+    List<String> lines = new ArrayList<>();
+    lines.add(rule + "ct state invalid drop");
+    REFUSALS.forEach(answer -> lines.add(rule + answer));
+    return lines;
+  }
+
+  /** The set of the node's own pods. */
+  private static String own(IpFamily family) {
+    return family == IpFamily.IPV4 ? "own4" : "own6";
   }
 
   /** How one family is written. */

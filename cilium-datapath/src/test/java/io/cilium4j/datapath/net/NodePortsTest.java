@@ -46,6 +46,11 @@ class NodePortsTest {
         add set inet t inside6 { type ipv6_addr; flags interval; }
         flush set inet t inside6
         add element inet t inside6 { fe80::/10, ff00::/8 }
+        add set inet t own4 { type ipv4_addr; flags interval; }
+        flush set inet t own4
+        add element inet t own4 { 10.0.1.0/24 }
+        add set inet t own6 { type ipv6_addr; flags interval; }
+        flush set inet t own6
         add chain inet t f7
         flush chain inet t f7
         add rule inet t f7 meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.0.1.5 . 8080, 1 : 10.0.2.5 . 8080 }
@@ -80,6 +85,9 @@ class NodePortsTest {
         add rule inet t output ip daddr . meta l4proto . th dport vmap @frontends4
         add rule inet t forward ip daddr . meta l4proto . th dport @refused4 meta l4proto tcp reject with tcp reset
         add rule inet t forward ip daddr . meta l4proto . th dport @refused4 reject
+        add rule inet t forward ip daddr @addresses4 ip saddr != @own4 ct state invalid drop
+        add rule inet t forward ip daddr @addresses4 ip saddr != @own4 meta l4proto tcp reject with tcp reset
+        add rule inet t forward ip daddr @addresses4 ip saddr != @own4 reject
         add rule inet t postrouting ct status dnat ct original ip daddr @addresses4 ip daddr . meta l4proto . th dport @backends4 ip saddr @inside4 masquerade
         add rule inet t postrouting ct status dnat ct original ip daddr @addresses4 ip daddr . meta l4proto . th dport @backends4 ip daddr 10.0.1.0/24 return
         add rule inet t postrouting ct status dnat ct original ip daddr @addresses4 ip daddr . meta l4proto . th dport @backends4 masquerade
@@ -87,6 +95,9 @@ class NodePortsTest {
         add rule inet t output ip6 daddr . meta l4proto . th dport vmap @frontends6
         add rule inet t forward ip6 daddr . meta l4proto . th dport @refused6 meta l4proto tcp reject with tcp reset
         add rule inet t forward ip6 daddr . meta l4proto . th dport @refused6 reject
+        add rule inet t forward ip6 daddr @addresses6 ip6 saddr != @own6 ct state invalid drop
+        add rule inet t forward ip6 daddr @addresses6 ip6 saddr != @own6 meta l4proto tcp reject with tcp reset
+        add rule inet t forward ip6 daddr @addresses6 ip6 saddr != @own6 reject
         add rule inet t postrouting ct status dnat ct original ip6 daddr @addresses6 ip6 daddr . meta l4proto . th dport @backends6 ip6 saddr @inside6 masquerade
         add rule inet t postrouting ct status dnat ct original ip6 daddr @addresses6 ip6 daddr . meta l4proto . th dport @backends6 masquerade
         """,

@@ -337,6 +337,7 @@ class NodePortKernelIT {
       cluster.awaitKnown(List.of(web));
       for (IpFamily family : IpFamily.values()) {
         cluster.routeFromWorld(external(family), cluster.first);
+        cluster.routeToWorld(external(family), cluster.first);
       }
       try (var _ = new Mirror(web.netns(), TARGET)) {
         Map<IpFamily, String> balanced =
@@ -352,6 +353,9 @@ class NodePortKernelIT {
           String world = Objects.requireNonNull(TestCluster.WORLD.get(family)).toString();
           awaitSeen(cluster, cluster.world, external(family), PORT, Way.TCP, world);
           awaitSeen(cluster, cluster.world, external(family), PORT, Way.UDP, world);
+          // At another port nobody serves, and it does not go back to where it came from.
+          String other = seen(cluster.world, external(family), PORT + 1, Way.TCP);
+          assertTrue(other.contains("Connection refused"), other);
         }
         serve(
             cluster,

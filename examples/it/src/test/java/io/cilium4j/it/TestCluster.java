@@ -361,6 +361,15 @@ final class TestCluster implements AutoCloseable {
     }
   }
 
+  /** Has a node send packets for an address to the world, as by a default route. */
+  void routeToWorld(IpAddress address, Node from) {
+    try (Netlink near = from.network()) {
+      int device = near.linkByName("eth1").orElseThrow().index();
+      IpAddress own = onWorldLink(from, address.family());
+      near.replaceRoute(Route.to(IpPrefix.host(address), device).via(own.plus(1)));
+    }
+  }
+
   List<Node> nodes() {
     return List.of(first, second);
   }
