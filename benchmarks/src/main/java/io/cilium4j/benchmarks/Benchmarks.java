@@ -21,6 +21,7 @@ public final class Benchmarks {
         case "events" -> EventsBenchmark.run(System.out);
         case "requests" -> RequestsBenchmark.run(System.out);
         case "services" -> ServicesBenchmark.run(System.out);
+        case "maglev" -> MaglevBenchmark.run(System.out);
         case "edge" -> EdgeBenchmark.run(System.out);
         case "policy-maps" -> PolicyMapBenchmark.run(System.out);
         case "endpoints" -> EndpointBenchmark.run(System.out);

@@ -8,6 +8,8 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
+import io.cilium4j.core.service.LoadBalancerAlgorithm;
+import io.cilium4j.core.service.MaglevParameters;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.datapath.net.DuplicateCheck;
 import io.cilium4j.datapath.net.InstanceNames;
@@ -74,10 +76,11 @@ final class EdgeBenchmark implements AutoCloseable {
                     List.of(Backend.active(behind.address(address.family()), BenchNode.PORT)),
                     false,
                     List.of(),
-                    false))
+                    false,
+                    LoadBalancerAlgorithm.RANDOM))
             .toList();
     nodePorts.apply(
-        new NodePorts.Scope(frontends, hostPrefixes(BenchNode.addresses(3)), List.of()));
+        new NodePorts.Scope(frontends, hostPrefixes(BenchNode.addresses(3)), List.of(), MaglevParameters.DEFAULT));
     Traffic.compare(
         table,
         "from outside by a node port, ",

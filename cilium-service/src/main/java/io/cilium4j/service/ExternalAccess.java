@@ -4,9 +4,11 @@ package io.cilium4j.service;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.service.LoadBalancerAlgorithm;
 import io.cilium4j.documents.Trees;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -21,19 +23,24 @@ import java.util.TreeSet;
  *     for everybody
  * @param healthPort where a load balancer asks a node whether it has backends of the service; 0
  *     where it does not
+ * @param algorithm how the service itself wants backends to be chosen; absent where it does not say
  */
 public record ExternalAccess(
     Set<IpFamily> families,
     List<IpAddress> loadBalancer,
     List<IpAddress> addresses,
     List<IpPrefix> sources,
-    int healthPort) {
+    int healthPort,
+    Optional<LoadBalancerAlgorithm> algorithm) {
+
+  /** Says how backends are chosen, where the agent heeds it. */
+  private static final String ALGORITHM = "service.cilium.io/lb-algorithm";
 
   private static final int MAX_PORT = 65_535;
 
   /** For nobody. */
   static final ExternalAccess NONE =
-      new ExternalAccess(Set.of(), List.of(), List.of(), List.of(), 0);
+      new ExternalAccess(Set.of(), List.of(), List.of(), List.of(), 0, Optional.empty());
 
   public ExternalAccess {
     families = Set.copyOf(families);
@@ -77,7 +84,21 @@ public record ExternalAccess(
         isNobodys ? List.of() : balanced,
         isNobodys ? List.of() : external,
         sources,
-        isBalanced ? healthPort(object, problems) : 0);
+        isBalanced ? healthPort(object, problems) : 0,
+        algorithm(object, problems));
+  }
+
+  private static Optional<LoadBalancerAlgorithm> algorithm(Object object, ObjectProblems problems) {
+    Object given = Trees.at(object, "metadata", "annotations", ALGORITHM);
+    if (given == null) {
+      return Optional.empty();
+    }
+    Optional<LoadBalancerAlgorithm> algorithm =
+        LoadBalancerAlgorithm.tryParse(String.valueOf(given).toLowerCase(Locale.ROOT));
+    if (algorithm.isEmpty()) {
+      problems.add("annotation " + ALGORITHM + " " + given + ": wanted random or maglev");
+    }
+    return algorithm;
   }
 
   /** Kubernetes gives one to a service whose traffic stays at the node that it comes to. */

@@ -3,6 +3,7 @@ package io.cilium4j.service;
 
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.ResourceKey;
+import io.cilium4j.core.service.LoadBalancerAlgorithm;
 import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import java.util.List;
@@ -49,8 +50,13 @@ public record Frontend(
    * @param row the frontend with the backends that they are led to
    * @param sources prefixes whose addresses are served; empty for everybody
    * @param isLocal whether they are led to backends of this node only
+   * @param algorithm how the service wants them to be chosen; absent where it does not say
    */
-  public record Outside(FrontendRow row, List<IpPrefix> sources, boolean isLocal) {
+  public record Outside(
+      FrontendRow row,
+      List<IpPrefix> sources,
+      boolean isLocal,
+      Optional<LoadBalancerAlgorithm> algorithm) {
     public Outside {
       sources = List.copyOf(sources);
     }
@@ -91,7 +97,8 @@ public record Frontend(
         new Outside(
             rowOf(key, served),
             type.hasSources() ? service.external().sources() : List.of(),
-            isLocal));
+            isLocal,
+            service.external().algorithm()));
   }
 
   private FrontendRow rowOf(FrontendKey asked, List<PlacedBackend> some) {

@@ -10,6 +10,7 @@ import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.service.Backends.FrontendBackends;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -39,7 +40,7 @@ final class HostPorts {
         0,
         "Cluster",
         false,
-        new ExternalAccess(families, List.of(), List.of(), List.of(), 0));
+        new ExternalAccess(families, List.of(), List.of(), List.of(), 0, Optional.empty()));
   }
 
   /** The frontends of a pod. */

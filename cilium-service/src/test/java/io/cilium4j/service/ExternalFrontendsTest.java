@@ -10,6 +10,7 @@ import io.cilium4j.core.Pod.HostPort;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RawResource;
 import io.cilium4j.core.service.Backend;
+import io.cilium4j.core.service.LoadBalancerAlgorithm;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -293,6 +294,38 @@ class ExternalFrontendsTest {
     KubernetesService owner =
         (KubernetesService) services.frontends.values().iterator().next().owner();
     assertEquals(port, owner.external().healthPort());
+    assertEquals(
+        problem.isEmpty()
+            ? Map.of()
+            : Map.of("Service/default/web", "Service/default/web: " + problem),
+        problems());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          service.cilium.io/lb-algorithm: maglev | maglev | ''
+          service.cilium.io/lb-algorithm: Random | random | ''
+          a: b | '' | ''
+          service.cilium.io/lb-algorithm: least-conn | '' | annotation service.cilium.io/lb-algorithm least-conn: wanted random or maglev
+          service.cilium.io/lb-algorithm: 7 | '' | annotation service.cilium.io/lb-algorithm 7: wanted random or maglev
+          """)
+  void algorithm_isThatOfTheAnnotation(String annotation, String algorithm, String problem) {
+    services.owners.nodeAddressChanged(NODE, true);
+    services.put(service("type: NodePort, ports: [{port: 80, nodePort: 30080}]"), SLICE);
+    assertEquals(Optional.empty(), external("192.0.2.1 30080/TCP").orElseThrow().algorithm());
+    services.put(
+        TestServices.raw(
+            """
+            {apiVersion: v1, kind: Service, metadata: {name: web, annotations: {%s}},
+             spec: {clusterIP: 10.96.0.1, type: NodePort, ports: [{port: 80, nodePort: 30080}]}}
+            """
+                .formatted(annotation)));
+    assertEquals(
+        LoadBalancerAlgorithm.tryParse(algorithm),
+        external("192.0.2.1 30080/TCP").orElseThrow().algorithm());
     assertEquals(
         problem.isEmpty()
             ? Map.of()

@@ -5,9 +5,12 @@ import io.cilium4j.core.IpAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 
 /**
  * The attributes of a message from the kernel, by type; the last of a type counts. Lengths are
@@ -24,6 +27,18 @@ final class NetlinkAttributes {
   /** Reads all from the buffer's position to its limit. */
   static NetlinkAttributes read(ByteBuffer buffer) {
     var attributes = new NetlinkAttributes();
+    each(buffer, attributes.values::put);
+    return attributes;
+  }
+
+  /** The values of a list, all of whose attributes are of one type. */
+  static List<ByteBuffer> list(ByteBuffer buffer) {
+    List<ByteBuffer> list = new ArrayList<>();
+    each(buffer, (_, value) -> list.add(value));
+    return list;
+  }
+
+  private static void each(ByteBuffer buffer, BiConsumer<Integer, ByteBuffer> consumer) {
     int position = buffer.position();
     while (buffer.limit() - position >= 4) {
       int length = Short.toUnsignedInt(buffer.getShort(position));
@@ -32,11 +47,10 @@ final class NetlinkAttributes {
         throw new IllegalArgumentException(
             "netlink attribute " + type + " of " + length + " bytes at " + position);
       }
-      attributes.values.put(
+      consumer.accept(
           type, buffer.slice(position + 4, length - 4).order(ByteOrder.nativeOrder()));
       position += align(length);
     }
-    return attributes;
   }
 
   /** The next multiple of four. */

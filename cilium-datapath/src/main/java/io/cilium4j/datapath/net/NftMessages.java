@@ -5,8 +5,9 @@ package io.cilium4j.datapath.net;
  * Codec of nftables messages: {@code nfgenmsg} (family u8, version u8, resource u16) and the
  * attributes of linux/netfilter/nf_tables.h, whose numbers are in the byte order of the network.
  *
- * <p>Only tables of the family {@code netdev} and their base chains at a device's ingress: the
- * first place at which the kernel may drop a frame, right behind the packet sockets.
+ * <p>Changes are only of tables of the family {@code netdev} and their base chains at a device's
+ * ingress: the first place at which the kernel may drop a frame, right behind the packet sockets.
+ * What is listed is of the family {@code inet}.
  */
 final class NftMessages {
 
@@ -17,8 +18,10 @@ final class NftMessages {
   private static final int NEWCHAIN = 3;
   private static final int DELCHAIN = 5;
 
-  /** {@code NFPROTO_NETDEV}. */
+  /** {@code NFPROTO_NETDEV}, {@code NFPROTO_INET}. */
   private static final int FAMILY = 5;
+
+  private static final int INET = 1;
 
   private static final int TABLE_NAME = 1;
   private static final int CHAIN_TABLE = 1;
@@ -54,6 +57,11 @@ final class NftMessages {
   /** Removes a table with its chains. */
   static NetlinkRequest deleteTable(String table) {
     return change(DELTABLE, 0, "NFT_MSG_DELTABLE", "table " + table).text(TABLE_NAME, table);
+  }
+
+  /** Asks for something of the family {@code inet}, by its number {@code NFT_MSG_GET…}. */
+  static NetlinkRequest list(int message, String name, String object) {
+    return new NetlinkRequest(SUBSYSTEM << 8 | message, 0, name, object).u8(INET).u8(0).u16(0);
   }
 
   /** Makes a chain that drops all that comes in by a device; EEXIST if there is one. */

@@ -6,13 +6,17 @@ import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
+import io.cilium4j.core.service.LoadBalancerAlgorithm;
+import io.cilium4j.core.service.MaglevParameters;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.datapath.net.NftTable.Script;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.SortedMap;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -45,7 +49,13 @@ import java.util.stream.Stream;
  * under the node's, so that answers come back by this node; so does a client in the cluster, whose
  * answers would take a shorter way.
  *
- * <p>A look-up of a frontend costs the same however many there are; a change writes all of them.
+ * <p>With Maglev a hash of the client's address and port leads into a constant map of backends
+ * ({@link MaglevMaps}): {@code jhash ip saddr . th sport mod 1021 seed … map @m…}. The frontend's
+ * own address is no part of it: whichever address of whichever node a client asks, its flow gets the
+ * same backend.
+ *
+ * <p>A look-up of a frontend costs the same however many there are; a change writes all of them, but
+ * for the constant maps.
  *
  * <p>Safe for use by several threads, in the network namespace of the thread that calls.
  */
@@ -64,11 +74,13 @@ public final class NodePorts {
    * @param frontends each key once
    * @param pods prefixes of the node's own pods
    * @param inside prefixes of the cluster's pods, and addresses of other nodes; may overlap
+   * @param maglev the shape of Maglev tables
    */
   public record Scope(
       Collection<ExternalFrontend> frontends,
       Collection<IpPrefix> pods,
-      Collection<IpPrefix> inside) {
+      Collection<IpPrefix> inside,
+      MaglevParameters maglev) {
     public Scope {
       frontends =
           frontends.stream().sorted(Comparator.comparingInt(ExternalFrontend::number)).toList();
@@ -86,6 +98,7 @@ public final class NodePorts {
    * @param sources prefixes whose addresses are served, others are dropped; empty for everybody
    * @param isLocal whether it has backends of this node only: without one it is silent, and others
    *     are asked
+   * @param algorithm how a client's backend is chosen
    */
   public record ExternalFrontend(
       int number,
@@ -93,7 +106,8 @@ public final class NodePorts {
       List<Backend> backends,
       boolean hasAffinity,
       List<IpPrefix> sources,
-      boolean isLocal) {
+      boolean isLocal,
+      LoadBalancerAlgorithm algorithm) {
     public ExternalFrontend {
       backends = backends.stream().sorted().toList();
       sources = List.copyOf(sources);
@@ -117,7 +131,7 @@ public final class NodePorts {
     }
 
     private String protocol() {
-      return key.protocol().name().toLowerCase(Locale.ROOT);
+      return text(key.protocol());
     }
   }
 
@@ -125,15 +139,18 @@ public final class NodePorts {
 
   /** Touches nothing yet. */
   public NodePorts(InstanceNames names, Nft nft) {
-    this.table = new NftTable(nft, "cilium4j_" + names.instance() + "_nodeport");
+    this.table =
+        new NftTable(
+            nft, "cilium4j_" + names.instance() + "_nodeport", NftContents::read);
   }
 
   /**
    * Sees whether it can be done here, and what an earlier process left; changes nothing.
    *
+   * @param algorithm the one that takes more of the kernel, of those that frontends will have
    * @throws DatapathException if not, with what the kernel or the program said
    */
-  public void check() {
+  public void check(LoadBalancerAlgorithm algorithm) {
     Scope some =
         new Scope(
             Stream.of("192.0.2.1", "2001:db8::1")
@@ -143,13 +160,16 @@ public final class NodePorts {
                         address.isV4() ? 4 : 6,
                         new FrontendKey(address, 1, Protocol.TCP),
                         List.of(Backend.active(address, 1), Backend.active(address, 2)),
-                        true,
+                        // What it takes to choose by the port as well is more.
+                        algorithm == LoadBalancerAlgorithm.RANDOM,
                         List.of(IpPrefix.host(address)),
-                        false))
+                        false,
+                        algorithm))
                 .toList(),
             List.of(),
-            List.of());
-    table.check(name -> script(name, some));
+            List.of(),
+            MaglevParameters.DEFAULT);
+    table.checkScript(name -> script(name, some, maps(some)));
     table.takeOver();
   }
 
@@ -161,10 +181,25 @@ public final class NodePorts {
   /**
    * Has this be served from now on; leaves alone what is so already. Not after {@link #remove}.
    *
+   * @return what is not as it is wanted though all is served, in a line for people; empty if all is
    * @throws DatapathException if it cannot; what was served before is still
    */
-  public void apply(Scope scope) {
-    table.apply(name -> script(name, scope));
+  public String apply(Scope scope) {
+    MaglevMaps maps = maps(scope);
+    table.applyScript(name -> script(name, scope, maps));
+    return maps.problem();
+  }
+
+  private static MaglevMaps maps(Scope scope) {
+    return new MaglevMaps(scope.frontends(), scope.maglev());
+  }
+
+  /**
+   * The Maglev tables that the kernel has: the backend of each slot, by the number of a frontend. It
+   * takes a second for 100,000 slots.
+   */
+  public SortedMap<Integer, List<Backend>> maglevTables() {
+    return MaglevListing.read(table.text().orElse(""));
   }
 
   /**
@@ -187,7 +222,7 @@ public final class NodePorts {
   }
 
   /** What brings the table about, whether or not it is there. */
-  static String script(String table, Scope scope) {
+  static Script script(String table, Scope scope, MaglevMaps maps) {
     String owner = NftTable.FAMILY + " " + table;
     List<String> lines = new ArrayList<>();
     lines.add("add table " + owner);
@@ -200,7 +235,7 @@ public final class NodePorts {
     }
     scope.frontends().stream()
         .filter(each -> !each.isRefused())
-        .forEach(each -> lines.addAll(chain(owner, each)));
+        .forEach(each -> lines.addAll(chain(owner, each, maps)));
     for (IpFamily family : IpFamily.values()) {
       lines.addAll(sets(owner, Family.of(family), scope));
     }
@@ -222,7 +257,7 @@ public final class NodePorts {
       lines.addAll(rest(owner, family));
       lines.addAll(source(owner, family, asked, scope));
     }
-    return String.join("\n", lines) + "\n";
+    return new Script(String.join("\n", lines) + "\n", maps.definitions(owner));
   }
 
   /**
@@ -266,7 +301,7 @@ public final class NodePorts {
   }
 
   /** The chain of a frontend. */
-  private static List<String> chain(String owner, ExternalFrontend frontend) {
+  private static List<String> chain(String owner, ExternalFrontend frontend, MaglevMaps maps) {
     Family family = Family.of(frontend.key().address().family());
     String chain = owner + " " + frontend.chain();
     List<String> lines = new ArrayList<>();
@@ -286,24 +321,43 @@ public final class NodePorts {
     lines.add(
         rule
             + "meta l4proto %s dnat %s to %s"
-                .formatted(frontend.protocol(), family.ip, target(frontend, family)));
+                .formatted(frontend.protocol(), family.ip, target(frontend, family, maps)));
     return lines;
   }
 
-  private static String target(ExternalFrontend frontend, Family family) {
+  private static String target(ExternalFrontend frontend, Family family, MaglevMaps maps) {
     List<Backend> backends = frontend.backends();
-    if (backends.size() == 1) {
+    int count = backends.size();
+    if (count == 1) {
       return backends.getFirst().toString();
     }
-    String choice =
-        frontend.hasAffinity()
-            ? "jhash %s saddr mod %d seed %d".formatted(family.ip, backends.size(), SEED)
-            : "numgen random mod " + backends.size();
-    String all =
-        joined(
-            IntStream.range(0, backends.size()).boxed(),
-            i -> "%d : %s . %d".formatted(i, backends.get(i).address(), backends.get(i).port()));
-    return choice + " map { " + all + " }";
+    String address = family.ip + " saddr";
+    if (frontend.algorithm() == LoadBalancerAlgorithm.MAGLEV) {
+      String client = frontend.hasAffinity() ? address : address + " . th sport";
+      return maps.name(frontend)
+          .map(map -> maps.choice(client, maps.tableSize()) + " map @" + map)
+          .orElseGet(() -> maps.choice(client, count) + among(backends));
+    }
+    return frontend.hasAffinity()
+        ? "jhash %s mod %d seed %d".formatted(address, count, SEED) + among(backends)
+        : "numgen random mod " + count + among(backends);
+  }
+
+  /** Each backend by its place. */
+  private static String among(List<Backend> backends) {
+    return " map { "
+        + joined(IntStream.range(0, backends.size()).boxed(), i -> mapping(i, backends.get(i)))
+        + " }";
+  }
+
+  /** The program's word for a protocol. */
+  static String text(Protocol protocol) {
+    return protocol.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** An element of a map that leads to a backend. */
+  static String mapping(int key, Backend backend) {
+    return "%d : %s . %d".formatted(key, backend.address(), backend.port());
   }
 
   /** Frontends that lead somewhere, those that do not, their addresses, and where they lead. */

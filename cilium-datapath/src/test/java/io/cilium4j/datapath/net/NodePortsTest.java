@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.net;
 
+import static io.cilium4j.core.service.LoadBalancerAlgorithm.MAGLEV;
+import static io.cilium4j.core.service.LoadBalancerAlgorithm.RANDOM;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -9,10 +11,18 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.service.Backend;
+import io.cilium4j.core.service.MaglevParameters;
 import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.datapath.lb.MaglevTable;
+import io.cilium4j.datapath.net.NftTable.Script;
 import io.cilium4j.datapath.net.NodePorts.ExternalFrontend;
 import io.cilium4j.datapath.net.NodePorts.Scope;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -30,9 +40,18 @@ class NodePortsTest {
     return Stream.of(texts).map(IpPrefix::parse).toList();
   }
 
-  private static String script(ExternalFrontend... frontends) {
+  private static final MaglevParameters SMALL = new MaglevParameters(251, "JLfvgnHc2kaSUFaI");
+
+  private static Script whole(MaglevParameters maglev, ExternalFrontend... frontends) {
+    List<ExternalFrontend> all = List.of(frontends);
     return NodePorts.script(
-        "t", new Scope(List.of(frontends), prefixes("10.0.1.0/24"), prefixes("10.0.2.0/24")));
+        "t",
+        new Scope(all, prefixes("10.0.1.0/24"), prefixes("10.0.2.0/24"), maglev),
+        new MaglevMaps(all, maglev));
+  }
+
+  private static String script(ExternalFrontend... frontends) {
+    return whole(SMALL, frontends).text();
   }
 
   @Test
@@ -108,7 +127,8 @@ class NodePortsTest {
                 backends("10.0.2.5", "10.0.1.5"),
                 false,
                 List.of(),
-                false)));
+                false,
+                RANDOM)));
   }
 
   @Test
@@ -116,7 +136,7 @@ class NodePortsTest {
     String script =
         script(
             new ExternalFrontend(
-                1, key("fd00::1", 80), backends("fd00:1::5", "fd00:1::6"), true, List.of(), false));
+                1, key("fd00::1", 80), backends("fd00:1::5", "fd00:1::6"), true, List.of(), false, RANDOM));
     assertTrue(script.contains("dnat ip6 to jhash ip6 saddr mod 2 seed "), script);
   }
 
@@ -124,13 +144,13 @@ class NodePortsTest {
   void script_ofSources_dropsOthers() {
     List<Backend> one = backends("10.0.1.5");
     var given = prefixes("192.0.2.0/24", "fd00::/8");
-    String v4 = script(new ExternalFrontend(1, key("198.51.100.1", 80), one, false, given, false));
+    String v4 = script(new ExternalFrontend(1, key("198.51.100.1", 80), one, false, given, false, RANDOM));
     assertTrue(v4.contains("f1 ip saddr != { 192.0.2.0/24 } drop\n"), v4);
     // None of its family: nobody.
     String other =
         script(
             new ExternalFrontend(
-                1, key("198.51.100.1", 80), one, false, prefixes("fd00::/8"), false));
+                1, key("198.51.100.1", 80), one, false, prefixes("fd00::/8"), false, RANDOM));
     assertTrue(other.contains("f1 drop\n"), other);
     assertFalse(other.contains("f1 meta"), other);
   }
@@ -138,11 +158,142 @@ class NodePortsTest {
   @Test
   void script_withoutBackends_refusesOrIsSilent() {
     FrontendKey key = key("198.51.100.1", 80);
-    String nobody = script(new ExternalFrontend(1, key, List.of(), false, List.of(), false));
+    String nobody = script(new ExternalFrontend(1, key, List.of(), false, List.of(), false, RANDOM));
     assertTrue(nobody.contains("refused4 { 198.51.100.1 . tcp . 80 }\n"), nobody);
     assertFalse(nobody.contains("goto"), nobody);
-    String elsewhere = script(new ExternalFrontend(1, key, List.of(), false, List.of(), true));
+    String elsewhere = script(new ExternalFrontend(1, key, List.of(), false, List.of(), true, RANDOM));
     assertTrue(elsewhere.contains("f1 drop\n"), elsewhere);
     assertTrue(elsewhere.contains("goto f1"), elsewhere);
+  }
+
+  private static ExternalFrontend maglev(int number, String address, List<Backend> backends) {
+    return new ExternalFrontend(
+        number, key(address, 80), backends, false, List.of(), false, MAGLEV);
+  }
+
+  @Test
+  void script_ofMaglev_leadsIntoAMapThatFrontendsShare() {
+    List<Backend> two = backends("10.0.1.5", "10.0.2.5");
+    Script script =
+        whole(
+            SMALL,
+            maglev(1, "192.0.2.1", two),
+            maglev(2, "198.51.100.1", two.reversed()),
+            maglev(3, "fd00::1", backends("fd00:1::5", "fd00:1::6", "fd00:1::7")),
+            maglev(4, "192.0.2.4", backends("10.0.1.5")),
+            new ExternalFrontend(
+                5, key("192.0.2.5", 80), two, true, List.of(), false, MAGLEV));
+    assertEquals(2, script.constants().size(), () -> script.constants().keySet().toString());
+    String map = "m" + new MaglevTable(two, SMALL).digest() + "_tcp";
+    String rule = "meta l4proto tcp dnat ip to jhash ip saddr . th sport mod 251 seed 616034178 map @";
+    assertTrue(script.text().contains("f1 " + rule + map + "\n"), script::text);
+    assertTrue(script.text().contains("f2 " + rule + map + "\n"), script::text);
+    assertTrue(
+        script.text().contains("f3 meta l4proto tcp dnat ip6 to jhash ip6 saddr . th sport mod 251"),
+        script::text);
+    // Nothing to choose from; and a client with affinity is its address alone.
+    assertTrue(script.text().contains("f4 meta l4proto tcp dnat ip to 10.0.1.5:8080\n"));
+    assertTrue(script.text().contains("jhash ip saddr mod 251 seed 616034178 map @" + map + "\n"));
+    String made = script.constants().get(map).get();
+    assertTrue(
+        made.startsWith(
+            "add map inet t "
+                + map
+                + " { typeof numgen inc mod 2 : ip daddr . tcp dport; flags constant; elements = { 0 : "),
+        made);
+    assertTrue(made.endsWith(", 250 : " + place(new MaglevTable(two, SMALL).slots()) + " } }\n"), made);
+  }
+
+  private static String place(List<Backend> slots) {
+    return slots.getLast().address() + " . " + slots.getLast().port();
+  }
+
+  @Test
+  void maglev_moreTablesThanThereIsRoomFor_leavesOutTheSameOnEachNode() {
+    MaglevParameters largest = new MaglevParameters(131_071, SMALL.hashSeed());
+    List<ExternalFrontend> frontends =
+        new ArrayList<>(
+            IntStream.rangeClosed(1, 10)
+                .mapToObj(i -> maglev(i, "192.0.2." + i, backends("10.0.1." + i, "10.0.2." + i)))
+                .toList());
+    var maps = new MaglevMaps(frontends, largest);
+    List<ExternalFrontend> without =
+        frontends.stream().filter(each -> maps.name(each).isEmpty()).toList();
+    assertEquals(2, without.size());
+    assertEquals(8, maps.definitions("inet t").size());
+    assertEquals(
+        "2 of 10 Maglev tables are not made: there is room for 8 of 131,071 slots, and a slot for"
+            + " each backend; the clients of these services move when backends change",
+        maps.problem());
+    Collections.reverse(frontends);
+    var others = new MaglevMaps(frontends, largest);
+    assertEquals(
+        new HashSet<>(without),
+        new HashSet<>(frontends.stream().filter(each -> others.name(each).isEmpty()).toList()));
+    // Without a table it is the client that chooses still, alike on all nodes.
+    String text = whole(largest, frontends.toArray(ExternalFrontend[]::new)).text();
+    ExternalFrontend one = without.getFirst();
+    assertTrue(
+        text.contains(
+            "f%1$d meta l4proto tcp dnat ip to jhash ip saddr . th sport mod 2 seed 616034178 map {"
+                    .formatted(one.number())
+                + " 0 : 10.0.1.%1$d . 8080, 1 : 10.0.2.%1$d . 8080 }".formatted(one.number())),
+        text);
+  }
+
+  @Test
+  void maglev_moreBackendsThanSlots_hasNoTable() {
+    List<Backend> many =
+        IntStream.range(0, 252)
+            .mapToObj(i -> Backend.active(IpAddress.parse("10.0.1.0").plus(i), 8080))
+            .toList();
+    var maps = new MaglevMaps(List.of(maglev(1, "192.0.2.1", many)), SMALL);
+    assertTrue(maps.definitions("inet t").isEmpty());
+    assertTrue(maps.problem().startsWith("1 of 1 Maglev tables are not made: "), maps::problem);
+    // The same set in other states is no other table.
+    List<Backend> two = backends("10.0.1.5", "10.0.2.5");
+    List<Backend> ending =
+        two.stream()
+            .map(each -> new Backend(each.address(), each.port(), Backend.State.TERMINATING))
+            .toList();
+    var same =
+        new MaglevMaps(
+            List.of(maglev(1, "192.0.2.1", two), maglev(2, "192.0.2.2", ending)), SMALL);
+    assertEquals("", same.problem());
+    assertEquals(1, same.definitions("inet t").size());
+  }
+
+  @Test
+  void maglevListing_ofTheProgramsText_isTheTable() {
+    String text =
+        """
+        table inet t {
+        	map frontends4 {
+        		type ipv4_addr . inet_proto . inet_service : verdict
+        		elements = { 192.0.2.1 . tcp . 30080 : goto f7 }
+        	}
+
+        	map m0123456789abcdef_tcp {
+        		typeof numgen inc mod 2 : ip6 daddr . tcp dport
+        		flags constant
+        		elements = { 0 : fd00:1::5 . 8080, 1 : fd00:1::6 . 8080,
+        			     2 : fd00:1::5 . 8080 }
+        	}
+
+        	chain f7 {
+        		ip6 saddr != { fd00::/8 } drop
+        		dnat ip6 to jhash ip6 saddr . tcp sport mod 3 seed 0x1 map @m0123456789abcdef_tcp
+        	}
+
+        	chain f8 {
+        		dnat ip6 to jhash ip6 saddr mod 2 seed 0x1 map { 0 : fd00::1 . 80, 1 : fd00::2 . 80 }
+        	}
+        }
+        """;
+    List<Backend> two = backends("fd00:1::5", "fd00:1::6");
+    assertEquals(
+        Map.of(7, List.of(two.getFirst(), two.getLast(), two.getFirst())),
+        MaglevListing.read(text));
+    assertEquals(Map.of(), MaglevListing.read(""));
   }
 }

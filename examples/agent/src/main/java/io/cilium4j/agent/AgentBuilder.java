@@ -386,6 +386,15 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * How backends are chosen for clients outside of the cluster; at random by default. With Maglev,
+   * agents that have the same parameters choose alike.
+   */
+  public AgentBuilder<A> loadBalancing(LoadBalancing wanted) {
+    this.services = services.withBalancing(wanted);
+    return this;
+  }
+
+  /**
    * Which of the packets that pass are reported. By default those with which a flow begins, is
    * answered and ends.
    */

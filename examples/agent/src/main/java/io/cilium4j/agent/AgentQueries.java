@@ -188,6 +188,11 @@ abstract class AgentQueries {
     return running().nodePorts().isOn();
   }
 
+  /** How backends are chosen for clients outside of the cluster. */
+  public LoadBalancing loadBalancing() {
+    return running().nodePorts().balancing();
+  }
+
   // ---- the agent itself ----
 
   /**

@@ -307,6 +307,7 @@ final class Daemon implements AutoCloseable {
             .l7Proxy(settings.isOn("enable-l7-proxy"))
             .localRedirects(settings.isOn("enable-local-redirect-policy"))
             .serviceTopology(settings.isOn("enable-service-topology"))
+            .loadBalancing(LoadBalancerOptions.read(settings))
             .redaction(HubbleOptions.redaction(settings))
             .prefilter(settings.isOn("enable-xdp-prefilter"))
             .hostFirewall(settings.isOn("enable-host-firewall"))

@@ -236,6 +236,7 @@ final class DaemonOptions {
         Kind.TRUTH_OR_AUTO,
         "auto",
         "serve node ports, external IPs and load balancers; auto: true if nft is usable");
+    LoadBalancerOptions.addTo(DaemonOptions::add);
     add(
         group,
         "cgroup-root",

@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.LoadBalancing;
+import io.cilium4j.core.service.LoadBalancerAlgorithm;
+import io.cilium4j.core.service.MaglevParameters;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +16,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class DaemonSettingsTest {
   @TempDir Path folder;
@@ -238,5 +243,41 @@ class DaemonSettingsTest {
     DaemonSettings settings = DaemonSettings.read(List.of(), Map.of());
     assertEquals("false", settings.text("enable-ip-masq-agent"));
     assertEquals("/etc/config/ip-masq-agent", settings.text("ip-masq-agent-config-path"));
+  }
+
+  @Test
+  void loadBalancing_asSaid_isRead() {
+    assertEquals(
+        LoadBalancing.DEFAULT, LoadBalancerOptions.read(DaemonSettings.read(List.of(), Map.of())));
+    assertEquals(
+        new LoadBalancing(
+            LoadBalancerAlgorithm.MAGLEV, true, new MaglevParameters(16_381, "AAAAAAAAAAAAAAAA")),
+        LoadBalancerOptions.read(
+            DaemonSettings.read(
+                List.of(
+                    "--bpf-lb-algorithm=maglev",
+                    "--bpf-lb-algorithm-annotation",
+                    "--bpf-lb-maglev-table-size=16381",
+                    "--bpf-lb-maglev-hash-seed=AAAAAAAAAAAAAAAA"),
+                Map.of())));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          bpf-lb-algorithm=least-conn | bpf-lb-algorithm: "least-conn" from --bpf-lb-algorithm: wanted random or maglev
+          bpf-lb-maglev-table-size=1000 | bpf-lb-maglev-table-size: "1000" from --bpf-lb-maglev-table-size: wanted 251 or 509 or 1021 or 2039 or 4093 or 8191 or 16381 or 32749 or 65521 or 131071
+          bpf-lb-maglev-table-size=many | bpf-lb-maglev-table-size: "many" from --bpf-lb-maglev-table-size: wanted a number from 0 on
+          bpf-lb-maglev-hash-seed=short | bpf-lb-maglev-hash-seed: "short": wanted 12 bytes in base64
+          bpf-lb-maglev-hash-seed=AAAA | bpf-lb-maglev-hash-seed: "AAAA": wanted 12 bytes in base64
+          """)
+  void loadBalancing_thatCannotBe_isOneLine(String option, String line) {
+    var wrong =
+        assertThrows(
+            OptionException.class,
+            () -> LoadBalancerOptions.read(DaemonSettings.read(List.of("--" + option), Map.of())));
+    assertEquals(line, wrong.getMessage());
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.config;
 
+import io.cilium4j.agent.LoadBalancing;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -14,43 +15,56 @@ import java.util.Optional;
  * @param noBackendResponse what becomes of packets to services that cannot serve
  * @param localRedirects whether CiliumLocalRedirectPolicies are carried out
  * @param topology whether clients are led to the endpoints meant for their zone or node
+ * @param balancing how backends are chosen for clients outside of the cluster
  */
 public record ServicesConfig(
     Optional<Boolean> external,
     Optional<Path> cgroupRoot,
     NoBackendResponse noBackendResponse,
     boolean localRedirects,
-    boolean topology) {
+    boolean topology,
+    LoadBalancing balancing) {
 
   /** Whoever can be; the others are told. */
   public static final ServicesConfig DEFAULT =
       new ServicesConfig(
-          Optional.empty(), Optional.empty(), NoBackendResponse.REJECT, false, false);
+          Optional.empty(),
+          Optional.empty(),
+          NoBackendResponse.REJECT,
+          false,
+          false,
+          LoadBalancing.DEFAULT);
 
   /** The same, but for clients outside of the cluster. */
   public ServicesConfig withExternal(boolean on) {
     return new ServicesConfig(
-        Optional.of(on), cgroupRoot, noBackendResponse, localRedirects, topology);
+        Optional.of(on), cgroupRoot, noBackendResponse, localRedirects, topology, balancing);
   }
 
   /** The same with this control group. */
   public ServicesConfig withCgroupRoot(Path folder) {
     return new ServicesConfig(
-        external, Optional.of(folder), noBackendResponse, localRedirects, topology);
+        external, Optional.of(folder), noBackendResponse, localRedirects, topology, balancing);
   }
 
   /** The same with this response. */
   public ServicesConfig withNoBackendResponse(NoBackendResponse response) {
-    return new ServicesConfig(external, cgroupRoot, response, localRedirects, topology);
+    return new ServicesConfig(external, cgroupRoot, response, localRedirects, topology, balancing);
   }
 
   /** The same, with or without local redirects. */
   public ServicesConfig withLocalRedirects(boolean on) {
-    return new ServicesConfig(external, cgroupRoot, noBackendResponse, on, topology);
+    return new ServicesConfig(external, cgroupRoot, noBackendResponse, on, topology, balancing);
   }
 
   /** The same, with or without regard to what is near. */
   public ServicesConfig withTopology(boolean on) {
-    return new ServicesConfig(external, cgroupRoot, noBackendResponse, localRedirects, on);
+    return new ServicesConfig(external, cgroupRoot, noBackendResponse, localRedirects, on, balancing);
+  }
+
+  /** The same with this choice of backends. */
+  public ServicesConfig withBalancing(LoadBalancing wanted) {
+    return new ServicesConfig(
+        external, cgroupRoot, noBackendResponse, localRedirects, topology, wanted);
   }
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.feature;
 
+import static io.cilium4j.core.service.LoadBalancerAlgorithm.MAGLEV;
+import static io.cilium4j.core.service.LoadBalancerAlgorithm.RANDOM;
+
 import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.agent.LoadBalancing;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Capability;
@@ -26,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 
 /** Lets clients outside of the cluster reach services at this node. */
@@ -43,7 +48,9 @@ public final class NodePortFeature implements Feature {
   private final TableUpkeep upkeep;
   private final StaleDatagrams stale = new StaleDatagrams(KernelConntrack::open);
   private final Follower follower;
+  private final LoadBalancing balancing;
   private volatile boolean isOn;
+  private volatile String shortfall = "";
   private boolean isWritten;
 
   /** Touches nothing yet. */
@@ -81,6 +88,7 @@ public final class NodePortFeature implements Feature {
     this.podCidrs = podCidrs;
     this.frontends = frontends;
     this.nodes = nodes;
+    this.balancing = config.services().balancing();
     Scheduler thread = context.thread("node-ports");
     this.upkeep =
         new TableUpkeep(
@@ -110,7 +118,7 @@ public final class NodePortFeature implements Feature {
       return Optional.of(MasqueradeFeature.MISSING);
     }
     try {
-      table.get().check();
+      table.get().check(balancing.mayUseMaglev() ? MAGLEV : RANDOM);
       return Optional.empty();
     } catch (DatapathException e) {
       return Optional.of(String.valueOf(e.getMessage()));
@@ -120,6 +128,11 @@ public final class NodePortFeature implements Feature {
   /** Whether clients outside of the cluster reach services here. */
   public boolean isOn() {
     return isOn;
+  }
+
+  /** How backends are chosen for them. */
+  public LoadBalancing balancing() {
+    return balancing;
   }
 
   @Override
@@ -159,7 +172,7 @@ public final class NodePortFeature implements Feature {
     }
     List<ExternalFrontend> served = new ArrayList<>();
     for (var row : services) {
-      row.value().outside(config.nodeName()).map(NodePortFeature::external).ifPresent(served::add);
+      row.value().outside(config.nodeName()).map(this::external).ifPresent(served::add);
     }
     if (served.isEmpty() && !isWritten && !table.orElseThrow().isThere()) {
       return;
@@ -167,12 +180,12 @@ public final class NodePortFeature implements Feature {
     List<IpPrefix> own = podCidrs.snapshot().stream().map(each -> each.key()).toList();
     List<IpPrefix> inside =
         MasqueradeFeature.inside(own, others.map(MasqueradeFeature::nodes).orElse(List.of()));
-    table.orElseThrow().apply(new Scope(served, own, inside));
+    shortfall = table.orElseThrow().apply(new Scope(served, own, inside, balancing.maglev()));
     isWritten = true;
     stale.forget(served);
   }
 
-  private static ExternalFrontend external(Frontend.Outside outside) {
+  private ExternalFrontend external(Frontend.Outside outside) {
     FrontendRow row = outside.row();
     return new ExternalFrontend(
         row.service(),
@@ -180,7 +193,8 @@ public final class NodePortFeature implements Feature {
         row.candidates(),
         row.affinitySeconds() > 0,
         outside.sources(),
-        outside.isLocal());
+        outside.isLocal(),
+        balancing.of(outside.algorithm()));
   }
 
   /** Removes what this or an earlier run of the instance did; to be called when all has stopped. */
@@ -190,6 +204,11 @@ public final class NodePortFeature implements Feature {
 
   @Override
   public Map<String, String> problems() {
-    return upkeep.problems();
+    String line = shortfall;
+    Map<String, String> all = new TreeMap<>(upkeep.problems());
+    if (!line.isEmpty()) {
+      all.put("Maglev tables", line);
+    }
+    return all;
   }
 }

@@ -5,6 +5,7 @@ import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.ControllerState;
 import io.cilium4j.agent.NodeFacts;
 import io.cilium4j.agent.cluster.NodeHealth;
+import io.cilium4j.agent.LoadBalancing;
 import io.cilium4j.api.model.BandwidthManager;
 import io.cilium4j.api.model.CNIChainingStatus;
 import io.cilium4j.api.model.ClockSource;
@@ -31,6 +32,7 @@ import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.NodePool;
+import io.cilium4j.core.service.LoadBalancerAlgorithm;
 import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.state.Row;
 import io.cilium4j.core.state.RowStatus;
@@ -73,7 +75,7 @@ final class StatusView {
     boolean hasNodePorts = hasServices && agent.servesExternalClients();
     var features =
         new Features(
-            nodePort(hasNodePorts),
+            nodePort(hasNodePorts, agent.loadBalancing()),
             new Features.HostPort(hasNodePorts),
             new Features.ExternalIPs(hasNodePorts),
             new Features.HostReachableServices(
@@ -94,9 +96,18 @@ final class StatusView {
   }
 
   /** Kubernetes' own range; a port outside of it is served as well. */
-  private static Features.NodePort nodePort(boolean on) {
+  private static Features.NodePort nodePort(boolean on, LoadBalancing balancing) {
+    boolean isMaglev = balancing.algorithm() == LoadBalancerAlgorithm.MAGLEV;
     return on
-        ? new Features.NodePort(true, "SNAT", "", "Random", "None", 30_000, 32_767, 0)
+        ? new Features.NodePort(
+            true,
+            "SNAT",
+            "",
+            isMaglev ? "Maglev" : "Random",
+            "None",
+            30_000,
+            32_767,
+            isMaglev ? balancing.maglev().tableSize() : 0)
         : new Features.NodePort(false, "", "", "", "", 0, 0, 0);
   }
 

@@ -24,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -62,7 +63,7 @@ class HealthPortsTest {
             0,
             "Local",
             false,
-            new ExternalAccess(Set.of(), List.of(), List.of(), List.of(), healthPort));
+            new ExternalAccess(Set.of(), List.of(), List.of(), List.of(), healthPort, Optional.empty()));
     frontends.write(batch ->
         batch.put(
             number,

@@ -39,8 +39,6 @@ public final class BpfCommands implements CommandGroup {
           Map.entry("auth flush", "cilium_auth_map"),
           Map.entry("bandwidth list", "cilium_throttle"),
           Map.entry("egress list", "cilium_egress_gw_policy_v4"),
-          Map.entry("lb maglev get", "cilium_lb4_maglev"),
-          Map.entry("lb maglev list", "cilium_lb4_maglev"),
           Map.entry("nat flush", "cilium_snat_v4_external"),
           Map.entry("recorder list", "cilium_capture4_rules"));
 
@@ -126,6 +124,15 @@ public final class BpfCommands implements CommandGroup {
     specs.add(new CommandSpec("tunnel list", "list the tunnels to other nodes", INSTANCE, OUTPUT));
     specs.add(
         new CommandSpec("lb list", "", 0, 0, "list the services and their backends", LB_LIST));
+    specs.add(
+        new CommandSpec(
+            "lb maglev list",
+            "list the Maglev tables: the backend of each slot, by frontend",
+            INSTANCE,
+            OUTPUT));
+    specs.add(
+        new CommandSpec(
+            "lb maglev get", "ID", "show the Maglev table of a frontend", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("sha list", "list the programs by checksum", INSTANCE, OUTPUT));
     specs.add(new CommandSpec("sha get", "SHA", "show a program by checksum", INSTANCE, OUTPUT));
     WITHOUT_MAP.keySet().stream()
@@ -179,6 +186,9 @@ public final class BpfCommands implements CommandGroup {
       }
       if (command.equals("ipmasq list")) {
         return new NatTables(instance, arguments, session).exclusions();
+      }
+      if (command.startsWith("lb maglev ")) {
+        return new NatTables(instance, arguments, session).maglev(command);
       }
       if (command.equals("nat list")) {
         return new NatTables(instance, arguments, session).translations();

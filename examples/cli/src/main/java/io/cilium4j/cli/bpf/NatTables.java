@@ -8,13 +8,18 @@ import io.cilium4j.cli.command.TextTable;
 import io.cilium4j.cli.json.Json;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.IpPrefix;
+import io.cilium4j.core.service.Backend;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.KernelConntrack;
 import io.cilium4j.datapath.net.KernelConntrack.Connection;
 import io.cilium4j.datapath.net.Masquerade;
 import io.cilium4j.datapath.net.Nft;
+import io.cilium4j.datapath.net.NodePorts;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
 
 /** What the kernel's own NAT has of an instance. */
 final class NatTables {
@@ -30,14 +35,8 @@ final class NatTables {
 
   /** Where pods keep their addresses, as the configuration of an ip-masq-agent says. */
   int exclusions() {
-    Nft nft =
-        Nft.find()
-            .orElseThrow(() ->
-                new CommandException(
-                    "bpf ipmasq list: the program nft is not installed (Debian's package"
-                        + " nftables)"));
     List<IpPrefix> prefixes =
-        new Masquerade(new InstanceNames(instance), nft)
+        new Masquerade(new InstanceNames(instance), nft("ipmasq list"))
             .excluded()
             .orElseThrow(() ->
                 new CommandException(
@@ -52,6 +51,39 @@ final class NatTables {
           prefixes.forEach(table::row);
           return table.toString();
         });
+  }
+
+  /**
+   * Maglev tables: of all frontends that have one, or of the one that is asked for.
+   *
+   * @param command {@code lb maglev list} or {@code lb maglev get}
+   */
+  int maglev(String command) {
+    SortedMap<Integer, List<Backend>> tables =
+        new NodePorts(new InstanceNames(instance), nft(command)).maglevTables();
+    if (!arguments.operands().isEmpty()) {
+      String id = arguments.operands().getFirst();
+      tables.keySet().removeIf(number -> !String.valueOf(number).equals(id));
+      if (tables.isEmpty()) {
+        throw new CommandException("bpf " + command + ": " + id + ": no frontend with a Maglev table");
+      }
+    }
+    var text = new TextTable("SVC ID", "LOOKUP TABLE");
+    Map<String, Json> rows = new LinkedHashMap<>();
+    tables.forEach((number, slots) -> {
+      String key = "[" + number + "]/" + (slots.getFirst().address().isV4() ? "v4" : "v6");
+      List<String> backends = slots.stream().map(Backend::toString).toList();
+      text.row(key, "[" + String.join(", ", backends) + "]");
+      rows.put(key, Json.ofTexts(backends));
+    });
+    return session.show(arguments, new Json.Obj(rows), text::toString);
+  }
+
+  private static Nft nft(String command) {
+    return Nft.find()
+        .orElseThrow(() ->
+            new CommandException(
+                "bpf " + command + ": the program nft is not installed (Debian's package nftables)"));
   }
 
   /**

@@ -134,6 +134,14 @@ final class StatusReport {
     out.append("KubeProxyReplacement Details:\n");
     detail("Status:", status.get("kube-proxy-replacement", "mode").text());
     detail("Socket LB:", enabled(features, "socketLB"));
+    Json nodePort = features.get("nodePort");
+    if (!nodePort.get("algorithm").text().isEmpty()) {
+      detail("Mode:", nodePort.get("mode").text());
+      long slots = nodePort.get("lutSize").number();
+      detail(
+          "Backend Selection:",
+          nodePort.get("algorithm").text() + (slots > 0 ? " (Table Size: " + slots + ")" : ""));
+    }
     detail("Session Affinity:", enabled(features, "sessionAffinity"));
     detail("Graceful Termination:", enabled(features, "gracefulTermination"));
     detail("NAT46/64 Support:", enabled(features, "nat46X64"));
