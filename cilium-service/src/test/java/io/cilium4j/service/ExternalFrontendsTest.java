@@ -315,7 +315,7 @@ class ExternalFrontendsTest {
   void algorithm_isThatOfTheAnnotation(String annotation, String algorithm, String problem) {
     services.owners.nodeAddressChanged(NODE, true);
     services.put(service("type: NodePort, ports: [{port: 80, nodePort: 30080}]"), SLICE);
-    assertEquals(Optional.empty(), external("192.0.2.1 30080/TCP").orElseThrow().algorithm());
+    assertEquals(Optional.empty(), algorithm("192.0.2.1 30080/TCP"));
     services.put(
         TestServices.raw(
             """
@@ -324,13 +324,21 @@ class ExternalFrontendsTest {
             """
                 .formatted(annotation)));
     assertEquals(
-        LoadBalancerAlgorithm.tryParse(algorithm),
-        external("192.0.2.1 30080/TCP").orElseThrow().algorithm());
+        LoadBalancerAlgorithm.tryParse(algorithm), algorithm("192.0.2.1 30080/TCP"));
     assertEquals(
         problem.isEmpty()
             ? Map.of()
             : Map.of("Service/default/web", "Service/default/web: " + problem),
         problems());
+  }
+
+  private Optional<LoadBalancerAlgorithm> algorithm(String frontend) {
+    return services.frontends.values().stream()
+        .filter(each -> TestServices.text(each.key()).equals(frontend))
+        .flatMap(each -> each.outside(TestServices.NODE).stream())
+        .findFirst()
+        .orElseThrow()
+        .algorithm();
   }
 
   private static Pod pod(String node, HostPort... ports) {

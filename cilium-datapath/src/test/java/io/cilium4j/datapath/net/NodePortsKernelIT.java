@@ -106,7 +106,7 @@ class NodePortsKernelIT {
       var scope =
           new Scope(
               List.of(frontends),
-              List.of(IpPrefix.parse("127.0.0.0/8"), IpPrefix.parse("fd00:7::/64")),
+              List.of(IpPrefix.parse("127.0.0.48/28"), IpPrefix.parse("fd00:7::30/124")),
               List.of(),
               MaglevParameters.DEFAULT);
       return netns.call(() -> ports.apply(scope));
@@ -128,7 +128,7 @@ class NodePortsKernelIT {
     }
 
     /** The backend of each client, by the client's port. */
-    Map<Integer, IpAddress> led(IpAddress from, IpAddress to) {
+    Map<Integer, IpAddress> led(IpAddress from, IpAddress to) throws IOException {
       return netns.call(() -> {
         try (KernelConntrack connections = KernelConntrack.open()) {
           connections.delete(to.family(), _ -> true);
