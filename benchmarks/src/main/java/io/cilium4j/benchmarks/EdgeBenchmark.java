@@ -80,7 +80,8 @@ final class EdgeBenchmark implements AutoCloseable {
                     LoadBalancerAlgorithm.RANDOM))
             .toList();
     nodePorts.apply(
-        new NodePorts.Scope(frontends, hostPrefixes(BenchNode.addresses(3)), List.of(), MaglevParameters.DEFAULT));
+        new NodePorts.Scope(
+            frontends, hostPrefixes(BenchNode.addresses(3)), List.of(), MaglevParameters.DEFAULT));
     Traffic.compare(
         table,
         "from outside by a node port, ",

@@ -323,8 +323,7 @@ class ExternalFrontendsTest {
              spec: {clusterIP: 10.96.0.1, type: NodePort, ports: [{port: 80, nodePort: 30080}]}}
             """
                 .formatted(annotation)));
-    assertEquals(
-        LoadBalancerAlgorithm.tryParse(algorithm), algorithm("192.0.2.1 30080/TCP"));
+    assertEquals(LoadBalancerAlgorithm.tryParse(algorithm), algorithm("192.0.2.1 30080/TCP"));
     assertEquals(
         problem.isEmpty()
             ? Map.of()

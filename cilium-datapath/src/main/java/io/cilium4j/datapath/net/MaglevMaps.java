@@ -21,8 +21,8 @@ import java.util.stream.IntStream;
 
 /**
  * The Maglev tables of frontends as constant maps of nftables, from a slot to a backend. Frontends
- * of one protocol with the same backends share one: those of a service's port at each address of the
- * node, its external IPs and its load balancer's.
+ * of one protocol with the same backends share one: those of a service's port at each address of
+ * the node, its external IPs and its load balancer's.
  *
  * <p>The kernel's memory and the time to write them are bounded: beyond {@link #MAX_SLOTS} slots
  * there is no table. Which ones these are follows from the tables' content, so that nodes with the
@@ -99,8 +99,7 @@ final class MaglevMaps {
   /** What makes each map, a line, by the map's name. */
   Map<String, Supplier<String>> definitions(String owner) {
     Map<String, Supplier<String>> all = new TreeMap<>();
-    tables.forEach((name, content) ->
-        all.put(name, () -> definition(owner + " " + name, content)));
+    tables.forEach((name, content) -> all.put(name, () -> definition(owner + " " + name, content)));
     return all;
   }
 
@@ -122,9 +121,8 @@ final class MaglevMaps {
     int lacking = wanted - tables.size();
     return lacking == 0
         ? ""
-        : ("%,d of %,d Maglev tables are not made: there is room for %,d of %,d slots, and a slot for"
-                + " each backend; the clients of these services move when backends change")
-            .formatted(
-                lacking, wanted, MAX_SLOTS / parameters.tableSize(), parameters.tableSize());
+        : ("%,d of %,d Maglev tables are not made: there is room for %,d of %,d slots, and a slot"
+                + " for each backend; the clients of these services move when backends change")
+            .formatted(lacking, wanted, MAX_SLOTS / parameters.tableSize(), parameters.tableSize());
   }
 }

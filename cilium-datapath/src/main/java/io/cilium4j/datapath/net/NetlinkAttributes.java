@@ -47,8 +47,7 @@ final class NetlinkAttributes {
         throw new IllegalArgumentException(
             "netlink attribute " + type + " of " + length + " bytes at " + position);
       }
-      consumer.accept(
-          type, buffer.slice(position + 4, length - 4).order(ByteOrder.nativeOrder()));
+      consumer.accept(type, buffer.slice(position + 4, length - 4).order(ByteOrder.nativeOrder()));
       position += align(length);
     }
   }

@@ -148,7 +148,10 @@ final class NftContents {
   private Part elements(String set, ByteBuffer payload) {
     payload.position(payload.position() + HEADER_BYTES);
     List<ByteBuffer> list =
-        NetlinkAttributes.read(payload).get(ELEMENTS).map(NetlinkAttributes::list).orElse(List.of());
+        NetlinkAttributes.read(payload)
+            .get(ELEMENTS)
+            .map(NetlinkAttributes::list)
+            .orElse(List.of());
     return new Part(set, 0, list.stream().mapToLong(each -> hash(set, each)).sum());
   }
 

@@ -10,12 +10,14 @@ import io.cilium4j.core.service.LoadBalancerAlgorithm;
 import io.cilium4j.core.service.MaglevParameters;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row.FrontendKey;
+import io.cilium4j.datapath.net.NftTable.Contents;
 import io.cilium4j.datapath.net.NftTable.Script;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -50,12 +52,11 @@ import java.util.stream.Stream;
  * answers would take a shorter way.
  *
  * <p>With Maglev a hash of the client's address and port leads into a constant map of backends
- * ({@link MaglevMaps}): {@code jhash ip saddr . th sport mod 1021 seed … map @m…}. The frontend's
- * own address is no part of it: whichever address of whichever node a client asks, its flow gets the
- * same backend.
+ * ({@link MaglevMaps}). The frontend's own address is no part of it: whichever address of whichever
+ * node a client asks, its flow gets the same backend.
  *
- * <p>A look-up of a frontend costs the same however many there are; a change writes all of them, but
- * for the constant maps.
+ * <p>A look-up of a frontend costs the same however many there are; a change writes all of them,
+ * but for the constant maps.
  *
  * <p>Safe for use by several threads, in the network namespace of the thread that calls.
  */
@@ -139,9 +140,12 @@ public final class NodePorts {
 
   /** Touches nothing yet. */
   public NodePorts(InstanceNames names, Nft nft) {
-    this.table =
-        new NftTable(
-            nft, "cilium4j_" + names.instance() + "_nodeport", NftContents::read);
+    this(names, nft, NftContents::read);
+  }
+
+  /** One that another than the kernel of this thread's namespace is asked about. */
+  NodePorts(InstanceNames names, Nft nft, Function<String, Optional<Contents>> reader) {
+    this.table = new NftTable(nft, "cilium4j_" + names.instance() + "_nodeport", reader);
   }
 
   /**
@@ -194,10 +198,7 @@ public final class NodePorts {
     return new MaglevMaps(scope.frontends(), scope.maglev());
   }
 
-  /**
-   * The Maglev tables that the kernel has: the backend of each slot, by the number of a frontend. It
-   * takes a second for 100,000 slots.
-   */
+  /** The Maglev tables that the kernel has: each slot's backend, by the number of a frontend. */
   public SortedMap<Integer, List<Backend>> maglevTables() {
     return MaglevListing.read(table.text().orElse(""));
   }

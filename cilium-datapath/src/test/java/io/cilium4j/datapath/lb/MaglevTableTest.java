@@ -51,8 +51,7 @@ class MaglevTableTest {
       List<Backend> slots = table(backends, size).slots();
       assertEquals(size, slots.size());
       Map<Backend, Long> shares =
-          slots.stream()
-              .collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
+          slots.stream().collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
       assertEquals(new HashSet<>(backends), shares.keySet());
       assertTrue(
           Collections.max(shares.values()) - Collections.min(shares.values()) <= 1,
@@ -119,9 +118,7 @@ class MaglevTableTest {
             table(v4(4), 1021).digest(),
             table(v4(3), 2039).digest(),
             new MaglevTable(v4(3), other).digest(),
-            table(
-                    v4(3).stream().map(each -> Backend.active(each.address(), 8081)).toList(),
-                    1021)
+            table(v4(3).stream().map(each -> Backend.active(each.address(), 8081)).toList(), 1021)
                 .digest());
     assertEquals(digests.size(), new HashSet<>(digests).size(), digests::toString);
     assertNotEquals(table(v4(3), 1021).slots(), new MaglevTable(v4(3), other).slots());

@@ -26,6 +26,7 @@ import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -52,12 +53,10 @@ class NodePortsKernelIT {
 
   @TempDir private Path folder;
   private final List<Node> nodes = new ArrayList<>();
-  private Nft nft;
 
   @BeforeEach
-  void findProgram() {
+  void requireProgram() {
     assumeTrue(Nft.find().isPresent());
-    nft = Nft.find().orElseThrow();
   }
 
   @AfterEach
@@ -75,11 +74,20 @@ class NodePortsKernelIT {
   /** A node that has all addresses itself, so that its own processes are its clients. */
   private final class Node {
     private final Netns netns;
-    private NodePorts ports = new NodePorts(NAMES, nft);
+    private final Path program;
+    private final Nft nft;
+    private NodePorts ports;
 
     Node(String name) throws IOException {
       netns = KernelTests.netns(Files.createDirectory(folder.resolve(name)));
       nodes.add(this);
+      // Programs go there by themselves: what the JDK keeps to wait for them is to stay here.
+      program = folder.resolve(name + ".sh");
+      Files.writeString(
+          program, "#!/bin/sh\nexec nsenter --net=%s nft \"$@\"\n".formatted(netns.path()));
+      Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
+      nft = new Nft(program);
+      ports = begun();
       try (Netlink netlink = Netlink.open(netns)) {
         netlink.setUp(LO);
         for (int i = 1; i <= 100; i++) {
@@ -87,19 +95,17 @@ class NodePortsKernelIT {
               LO, new InterfaceAddress(address(IpFamily.IPV6, i), 128), DuplicateCheck.SKIP);
         }
       }
-      netns.call(() -> {
-        ports.check(LoadBalancerAlgorithm.MAGLEV);
-        return true;
-      });
+    }
+
+    private NodePorts begun() {
+      var begun = new NodePorts(NAMES, nft, table -> netns.call(() -> NftContents.read(table)));
+      begun.check(LoadBalancerAlgorithm.MAGLEV);
+      return begun;
     }
 
     /** As when the agent has died and starts again. */
     void restart() {
-      ports = new NodePorts(NAMES, nft);
-      netns.call(() -> {
-        ports.check(LoadBalancerAlgorithm.MAGLEV);
-        return true;
-      });
+      ports = begun();
     }
 
     String serve(ExternalFrontend... frontends) {
@@ -109,22 +115,19 @@ class NodePortsKernelIT {
               List.of(IpPrefix.parse("127.0.0.48/28"), IpPrefix.parse("fd00:7::30/124")),
               List.of(),
               MaglevParameters.DEFAULT);
-      return netns.call(() -> ports.apply(scope));
+      return ports.apply(scope);
     }
 
     boolean mend() {
-      return netns.call(() -> ports.mend());
+      return ports.mend();
     }
 
     void nft(String script) {
-      netns.call(() -> {
-        nft.apply(script);
-        return true;
-      });
+      nft.apply(script);
     }
 
     String listed() {
-      return netns.call(() -> nft.list("inet", TABLE).orElseThrow());
+      return nft.list("inet", TABLE).orElseThrow();
     }
 
     /** The backend of each client, by the client's port. */
@@ -209,8 +212,7 @@ class NodePortsKernelIT {
 
   @ParameterizedTest
   @EnumSource
-  void maglev_withAffinity_leadsAClientToOneBackendOnBothNodes(IpFamily family)
-      throws IOException {
+  void maglev_withAffinity_leadsAClientToOneBackendOnBothNodes(IpFamily family) throws IOException {
     List<Backend> all = backends(family, BACKENDS);
     var first = new Node("first");
     var second = new Node("second");
@@ -221,8 +223,7 @@ class NodePortsKernelIT {
       Set<IpAddress> led =
           new HashSet<>(first.led(address(family, i), address(family, 2)).values());
       assertEquals(1, led.size(), led::toString);
-      assertEquals(
-          led, new HashSet<>(second.led(address(family, i), address(family, 3)).values()));
+      assertEquals(led, new HashSet<>(second.led(address(family, i), address(family, 3)).values()));
       chosen.addAll(led);
     }
     assertTrue(chosen.size() > 3, chosen::toString);
@@ -234,25 +235,25 @@ class NodePortsKernelIT {
     List<Backend> some = backends(IpFamily.IPV4, 3);
     IpAddress asked = address(IpFamily.IPV4, 2);
     node.serve(frontend(4, asked, some, false), frontend(5, asked.plus(1), some, false));
-    var tables = node.netns.call(() -> node.ports.maglevTables());
+    var tables = node.ports.maglevTables();
     assertEquals(Set.of(4, 5), tables.keySet());
     assertEquals(MaglevParameters.DEFAULT.tableSize(), tables.get(4).size());
     assertEquals(new HashSet<>(some), new HashSet<>(tables.get(4)));
-    assertEquals(
-        new MaglevTable(some, MaglevParameters.DEFAULT).slots(),
-        tables.get(5));
+    assertEquals(new MaglevTable(some, MaglevParameters.DEFAULT).slots(), tables.get(5));
     assertEquals(1, constants(node).size());
     // The program leads where its table says: of one backend there is nothing to choose.
     node.serve(frontend(4, asked, some.subList(0, 1), false));
     assertEquals(Set.of(), constants(node));
-    assertEquals(Map.of(), node.netns.call(() -> node.ports.maglevTables()));
+    assertEquals(Map.of(), node.ports.maglevTables());
   }
 
   private static Set<String> constants(Node node) {
     return node.netns.call(() -> NftContents.read(TABLE).orElseThrow().constants());
   }
 
-  /** Whatever somebody did to the table is seen and undone; a map with slots is never written anew. */
+  /**
+   * Whatever somebody did to the table is seen and undone; a map with slots is never written anew.
+   */
   @Test
   void table_changedByOthers_isMended() throws IOException {
     var node = new Node("first");
@@ -320,9 +321,7 @@ class NodePortsKernelIT {
   /** The lines that say by which number the kernel knows maps. */
   private static String handles(Node node, Set<String> maps) throws IOException {
     Process program =
-        new ProcessBuilder(
-                "nsenter", "--net=" + node.netns.path(), "nft", "-a", "list", "table", "inet", TABLE)
-            .start();
+        new ProcessBuilder(node.program.toString(), "-a", "list", "table", "inet", TABLE).start();
     try (var text = program.inputReader()) {
       return String.join(
           "\n",

@@ -136,7 +136,13 @@ class NodePortsTest {
     String script =
         script(
             new ExternalFrontend(
-                1, key("fd00::1", 80), backends("fd00:1::5", "fd00:1::6"), true, List.of(), false, RANDOM));
+                1,
+                key("fd00::1", 80),
+                backends("fd00:1::5", "fd00:1::6"),
+                true,
+                List.of(),
+                false,
+                RANDOM));
     assertTrue(script.contains("dnat ip6 to jhash ip6 saddr mod 2 seed "), script);
   }
 
@@ -144,7 +150,8 @@ class NodePortsTest {
   void script_ofSources_dropsOthers() {
     List<Backend> one = backends("10.0.1.5");
     var given = prefixes("192.0.2.0/24", "fd00::/8");
-    String v4 = script(new ExternalFrontend(1, key("198.51.100.1", 80), one, false, given, false, RANDOM));
+    String v4 =
+        script(new ExternalFrontend(1, key("198.51.100.1", 80), one, false, given, false, RANDOM));
     assertTrue(v4.contains("f1 ip saddr != { 192.0.2.0/24 } drop\n"), v4);
     // None of its family: nobody.
     String other =
@@ -158,10 +165,12 @@ class NodePortsTest {
   @Test
   void script_withoutBackends_refusesOrIsSilent() {
     FrontendKey key = key("198.51.100.1", 80);
-    String nobody = script(new ExternalFrontend(1, key, List.of(), false, List.of(), false, RANDOM));
+    String nobody =
+        script(new ExternalFrontend(1, key, List.of(), false, List.of(), false, RANDOM));
     assertTrue(nobody.contains("refused4 { 198.51.100.1 . tcp . 80 }\n"), nobody);
     assertFalse(nobody.contains("goto"), nobody);
-    String elsewhere = script(new ExternalFrontend(1, key, List.of(), false, List.of(), true, RANDOM));
+    String elsewhere =
+        script(new ExternalFrontend(1, key, List.of(), false, List.of(), true, RANDOM));
     assertTrue(elsewhere.contains("f1 drop\n"), elsewhere);
     assertTrue(elsewhere.contains("goto f1"), elsewhere);
   }
@@ -181,15 +190,17 @@ class NodePortsTest {
             maglev(2, "198.51.100.1", two.reversed()),
             maglev(3, "fd00::1", backends("fd00:1::5", "fd00:1::6", "fd00:1::7")),
             maglev(4, "192.0.2.4", backends("10.0.1.5")),
-            new ExternalFrontend(
-                5, key("192.0.2.5", 80), two, true, List.of(), false, MAGLEV));
+            new ExternalFrontend(5, key("192.0.2.5", 80), two, true, List.of(), false, MAGLEV));
     assertEquals(2, script.constants().size(), () -> script.constants().keySet().toString());
     String map = "m" + new MaglevTable(two, SMALL).digest() + "_tcp";
-    String rule = "meta l4proto tcp dnat ip to jhash ip saddr . th sport mod 251 seed 616034178 map @";
+    String rule =
+        "meta l4proto tcp dnat ip to jhash ip saddr . th sport mod 251 seed 616034178 map @";
     assertTrue(script.text().contains("f1 " + rule + map + "\n"), script::text);
     assertTrue(script.text().contains("f2 " + rule + map + "\n"), script::text);
     assertTrue(
-        script.text().contains("f3 meta l4proto tcp dnat ip6 to jhash ip6 saddr . th sport mod 251"),
+        script
+            .text()
+            .contains("f3 meta l4proto tcp dnat ip6 to jhash ip6 saddr . th sport mod 251"),
         script::text);
     // Nothing to choose from; and a client with affinity is its address alone.
     assertTrue(script.text().contains("f4 meta l4proto tcp dnat ip to 10.0.1.5:8080\n"));
@@ -199,9 +210,11 @@ class NodePortsTest {
         made.startsWith(
             "add map inet t "
                 + map
-                + " { typeof numgen inc mod 2 : ip daddr . tcp dport; flags constant; elements = { 0 : "),
+                + " { typeof numgen inc mod 2 : ip daddr . tcp dport; flags constant; elements = {"
+                + " 0 : "),
         made);
-    assertTrue(made.endsWith(", 250 : " + place(new MaglevTable(two, SMALL).slots()) + " } }\n"), made);
+    assertTrue(
+        made.endsWith(", 250 : " + place(new MaglevTable(two, SMALL).slots()) + " } }\n"), made);
   }
 
   private static String place(List<Backend> slots) {
@@ -257,8 +270,7 @@ class NodePortsTest {
             .map(each -> new Backend(each.address(), each.port(), Backend.State.TERMINATING))
             .toList();
     var same =
-        new MaglevMaps(
-            List.of(maglev(1, "192.0.2.1", two), maglev(2, "192.0.2.2", ending)), SMALL);
+        new MaglevMaps(List.of(maglev(1, "192.0.2.1", two), maglev(2, "192.0.2.2", ending)), SMALL);
     assertEquals("", same.problem());
     assertEquals(1, same.definitions("inet t").size());
   }

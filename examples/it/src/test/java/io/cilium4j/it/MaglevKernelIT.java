@@ -135,8 +135,7 @@ class MaglevKernelIT {
         () -> {
           forget(by, family);
           for (DatagramSocket client : clients) {
-            client.send(
-                new DatagramPacket(new byte[1], 1, external(family).toInetAddress(), PORT));
+            client.send(new DatagramPacket(new byte[1], 1, external(family).toInetAddress(), PORT));
           }
           Map<Integer, IpAddress> led = flows(by, family);
           if (led.size() < FLOWS || !wanted.containsAll(led.values())) {
@@ -201,8 +200,7 @@ class MaglevKernelIT {
     String listed = node.cilium("bpf", "lb", "maglev", "list", "--instance", node.instance());
     for (IpFamily family : IpFamily.values()) {
       String end = family == IpFamily.IPV4 ? "/v4" : "/v6";
-      String line =
-          listed.lines().filter(each -> each.contains(end)).findFirst().orElseThrow();
+      String line = listed.lines().filter(each -> each.contains(end)).findFirst().orElseThrow();
       for (Pod pod : pods) {
         assertTrue(line.contains(pod.address(family).toString()), line);
       }
@@ -226,10 +224,11 @@ class MaglevKernelIT {
       String table = "cilium4j_" + cluster.first.instance() + "_nodeport";
       serve(cluster, "service.cilium.io/lb-algorithm: maglev", pods);
       cluster.await(
+          "the table is there", () -> cluster.first.nft("list", "tables").contains(table));
+      cluster.await(
           "chosen by a table",
           () -> cluster.first.nft("list", "table", "inet", table).contains("map @m"));
-      assertFalse(
-          cluster.first.cilium("status", "--verbose").contains("Maglev"), cluster::logs);
+      assertFalse(cluster.first.cilium("status", "--verbose").contains("Maglev"), cluster::logs);
       serve(cluster, "service.cilium.io/lb-algorithm: least-conn", pods);
       cluster.await(
           "chosen at random, and told why",

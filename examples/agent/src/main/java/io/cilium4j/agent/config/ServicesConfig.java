@@ -59,7 +59,8 @@ public record ServicesConfig(
 
   /** The same, with or without regard to what is near. */
   public ServicesConfig withTopology(boolean on) {
-    return new ServicesConfig(external, cgroupRoot, noBackendResponse, localRedirects, on, balancing);
+    return new ServicesConfig(
+        external, cgroupRoot, noBackendResponse, localRedirects, on, balancing);
   }
 
   /** The same with this choice of backends. */

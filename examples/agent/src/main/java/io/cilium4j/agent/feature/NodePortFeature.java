@@ -4,8 +4,8 @@ package io.cilium4j.agent.feature;
 import static io.cilium4j.core.service.LoadBalancerAlgorithm.MAGLEV;
 import static io.cilium4j.core.service.LoadBalancerAlgorithm.RANDOM;
 
-import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.LoadBalancing;
+import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Capability;

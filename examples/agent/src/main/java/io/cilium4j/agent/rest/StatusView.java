@@ -3,9 +3,9 @@ package io.cilium4j.agent.rest;
 
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.ControllerState;
+import io.cilium4j.agent.LoadBalancing;
 import io.cilium4j.agent.NodeFacts;
 import io.cilium4j.agent.cluster.NodeHealth;
-import io.cilium4j.agent.LoadBalancing;
 import io.cilium4j.api.model.BandwidthManager;
 import io.cilium4j.api.model.CNIChainingStatus;
 import io.cilium4j.api.model.ClockSource;

@@ -63,7 +63,8 @@ class HealthPortsTest {
             0,
             "Local",
             false,
-            new ExternalAccess(Set.of(), List.of(), List.of(), List.of(), healthPort, Optional.empty()));
+            new ExternalAccess(
+                Set.of(), List.of(), List.of(), List.of(), healthPort, Optional.empty()));
     frontends.write(batch ->
         batch.put(
             number,

@@ -65,7 +65,8 @@ final class NatTables {
       String id = arguments.operands().getFirst();
       tables.keySet().removeIf(number -> !String.valueOf(number).equals(id));
       if (tables.isEmpty()) {
-        throw new CommandException("bpf " + command + ": " + id + ": no frontend with a Maglev table");
+        throw new CommandException(
+            "bpf " + command + ": " + id + ": no frontend with a Maglev table");
       }
     }
     var text = new TextTable("SVC ID", "LOOKUP TABLE");
@@ -83,7 +84,9 @@ final class NatTables {
     return Nft.find()
         .orElseThrow(() ->
             new CommandException(
-                "bpf " + command + ": the program nft is not installed (Debian's package nftables)"));
+                "bpf "
+                    + command
+                    + ": the program nft is not installed (Debian's package nftables)"));
   }
 
   /**
