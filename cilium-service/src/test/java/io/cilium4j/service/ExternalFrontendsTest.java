@@ -185,8 +185,7 @@ class ExternalFrontendsTest {
         "externalIPs: [224.0.0.1]      | spec.externalIPs 224.0.0.1: an address of many receivers",
         "externalIPs: [0.0.0.0]        | spec.externalIPs 0.0.0.0: an unspecified address",
         "externalIPs: [here]           | spec.externalIPs here: no address",
-        "externalIPs: ['2001:db8::1']  | spec.externalIPs 2001:db8::1: the service has no ClusterIP"
-            + " of this family",
+        "externalIPs: ['2001:db8::1']  | spec.externalIPs 2001:db8::1: the service has no ClusterIP of this family",
       })
   void externalIp_unfit_isToldAndTheRestWorks(String more, String told) {
     services.put(service(more + ", ports: [{port: 80}]"), SLICE);
@@ -226,8 +225,8 @@ class ExternalFrontendsTest {
         TestServices.slice(
             "web",
             "web",
-            "addressType: IPv4, ports: [{port: 8080}], endpoints: [{addresses: [10.1.0.1],"
-                + " nodeName: node-1}, {addresses: [10.1.0.2], nodeName: node-2}]");
+            "addressType: IPv4, ports: [{port: 8080}], endpoints: [{addresses: [10.1.0.1], nodeName:"
+                + " node-1}, {addresses: [10.1.0.2], nodeName: node-2}]");
     String ports = "type: NodePort, ports: [{port: 80, nodePort: 30080}]";
     services.put(service(ports), slice);
     String frontend = "192.0.2.1 30080/TCP";

@@ -22,7 +22,6 @@ import java.util.SortedMap;
 import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -34,7 +33,7 @@ import java.util.stream.Stream;
  *   table inet cilium4j_INSTANCE_nodeport {
  *     map frontends4 { type ipv4_addr . inet_proto . inet_service : verdict
  *                      elements = { 192.0.2.1 . tcp . 30080 : goto f7 } }
- *     chain f7 { meta l4proto tcp dnat ip to numgen random mod 2 map { 0 : 10.0.1.5 . 8080, … } }
+ *     chain f7 { meta l4proto tcp dnat ip to numgen random mod 2 map @b… }
  *     chain prerouting { ip daddr . meta l4proto . th dport vmap @frontends4 … }
  *     chain output     { the same, for processes of the node }
  *     chain postrouting { under the node's address where the answer would not come back else }
@@ -52,8 +51,8 @@ import java.util.stream.Stream;
  * answers would take a shorter way.
  *
  * <p>With Maglev a hash of the client's address and port leads into a constant map of backends
- * ({@link MaglevMaps}). The frontend's own address is no part of it: whichever address of whichever
- * node a client asks, its flow gets the same backend.
+ * ({@link BackendMaps}). The frontend's own address is no part of it: whichever address of
+ * whichever node a client asks, its flow gets the same backend.
  *
  * <p>A look-up of a frontend costs the same however many there are; a change writes all of them,
  * but for the constant maps.
@@ -61,9 +60,6 @@ import java.util.stream.Stream;
  * <p>Safe for use by several threads, in the network namespace of the thread that calls.
  */
 public final class NodePorts {
-
-  /** Of which hash of an address a client's backend follows, over restarts and on all nodes. */
-  private static final int SEED = 0x6369;
 
   /** Who asks in vain is told so: TCP's way, and everybody else's. */
   private static final List<String> REFUSALS =
@@ -189,13 +185,13 @@ public final class NodePorts {
    * @throws DatapathException if it cannot; what was served before is still
    */
   public String apply(Scope scope) {
-    MaglevMaps maps = maps(scope);
+    BackendMaps maps = maps(scope);
     table.applyScript(name -> script(name, scope, maps));
     return maps.problem();
   }
 
-  private static MaglevMaps maps(Scope scope) {
-    return new MaglevMaps(scope.frontends(), scope.maglev());
+  private static BackendMaps maps(Scope scope) {
+    return new BackendMaps(scope.frontends(), scope.maglev());
   }
 
   /** The Maglev tables that the kernel has: each slot's backend, by the number of a frontend. */
@@ -223,7 +219,7 @@ public final class NodePorts {
   }
 
   /** What brings the table about, whether or not it is there. */
-  static Script script(String table, Scope scope, MaglevMaps maps) {
+  static Script script(String table, Scope scope, BackendMaps maps) {
     String owner = NftTable.FAMILY + " " + table;
     List<String> lines = new ArrayList<>();
     lines.add("add table " + owner);
@@ -302,7 +298,7 @@ public final class NodePorts {
   }
 
   /** The chain of a frontend. */
-  private static List<String> chain(String owner, ExternalFrontend frontend, MaglevMaps maps) {
+  private static List<String> chain(String owner, ExternalFrontend frontend, BackendMaps maps) {
     Family family = Family.of(frontend.key().address().family());
     String chain = owner + " " + frontend.chain();
     List<String> lines = new ArrayList<>();
@@ -326,39 +322,16 @@ public final class NodePorts {
     return lines;
   }
 
-  private static String target(ExternalFrontend frontend, Family family, MaglevMaps maps) {
+  private static String target(ExternalFrontend frontend, Family family, BackendMaps maps) {
     List<Backend> backends = frontend.backends();
-    int count = backends.size();
-    if (count == 1) {
-      return backends.getFirst().toString();
-    }
-    String address = family.ip + " saddr";
-    if (frontend.algorithm() == LoadBalancerAlgorithm.MAGLEV) {
-      String client = frontend.hasAffinity() ? address : address + " . th sport";
-      return maps.name(frontend)
-          .map(map -> maps.choice(client, maps.tableSize()) + " map @" + map)
-          .orElseGet(() -> maps.choice(client, count) + among(backends));
-    }
-    return frontend.hasAffinity()
-        ? "jhash %s mod %d seed %d".formatted(address, count, SEED) + among(backends)
-        : "numgen random mod " + count + among(backends);
-  }
-
-  /** Each backend by its place. */
-  private static String among(List<Backend> backends) {
-    return " map { "
-        + joined(IntStream.range(0, backends.size()).boxed(), i -> mapping(i, backends.get(i)))
-        + " }";
+    return backends.size() == 1
+        ? backends.getFirst().toString()
+        : maps.choice(frontend, family.ip + " saddr");
   }
 
   /** The program's word for a protocol. */
   static String text(Protocol protocol) {
     return protocol.name().toLowerCase(Locale.ROOT);
-  }
-
-  /** An element of a map that leads to a backend. */
-  static String mapping(int key, Backend backend) {
-    return "%d : %s . %d".formatted(key, backend.address(), backend.port());
   }
 
   /** Frontends that lead somewhere, those that do not, their addresses, and where they lead. */

@@ -128,8 +128,7 @@ class DaemonSettingsTest {
             "enable-host-port: no such option, in " + folder,
             "enable-node-port: no such option, in " + folder,
             "enable-session-affinity: no such option, in " + folder,
-            "enable-endpoint-health-checking: not built: the nodes' own addresses are probed"
-                + " alone"),
+            "enable-endpoint-health-checking: not built: the nodes' own addresses are probed alone"),
         settings.unknown());
   }
 
