@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/** The HTTP proxy that decides each request of a redirected connection. */
+/** The proxies that decide each HTTP request and each question to DNS of a redirected flow. */
 @org.jspecify.annotations.NullMarked
 module io.cilium4j.datapath.proxy {
   requires static transitive org.jspecify;

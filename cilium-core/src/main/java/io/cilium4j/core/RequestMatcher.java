@@ -38,6 +38,7 @@ public final class RequestMatcher {
   private final Decision withoutRequest;
   private final NameStep[] queries;
   private final Decision otherQueries;
+  private final boolean asksQueries;
   private final NameStep[] serverNames;
   private final Decision otherServerNames;
 
@@ -56,6 +57,7 @@ public final class RequestMatcher {
     this.withoutRequest = opaque == null ? otherwise : opaque;
     this.queries = builder.queries.toArray(NameStep[]::new);
     this.otherQueries = builder.otherQueries;
+    this.asksQueries = builder.asksQueries;
     this.serverNames = builder.serverNames.toArray(NameStep[]::new);
     this.otherServerNames =
         serverNames.length == 0 ? withoutRequest : Decision.deny(serverNames[0].passed.rule);
@@ -167,6 +169,11 @@ public final class RequestMatcher {
     return name.isEmpty() ? otherServerNames : first(serverNames, name, otherServerNames);
   }
 
+  /** Whether rules name DNS names, so that nothing but DNS passes. */
+  public boolean asksQueries() {
+    return asksQueries;
+  }
+
   /**
    * Decides a DNS question. Only rules of the very port count: a plain allow of the server on all
    * ports does not let every name through.
@@ -204,6 +211,7 @@ public final class RequestMatcher {
     private final List<NameStep> serverNames = new ArrayList<>();
     private Decision otherRequests = Decision.deny(RuleOrigin.DEFAULT_DENY);
     private Decision otherQueries = otherRequests;
+    private boolean asksQueries;
 
     private Builder() {}
 
@@ -237,6 +245,7 @@ public final class RequestMatcher {
 
     /** A rule that lets the questions for these names through. */
     public Builder queries(RuleOrigin rule, L7Rules.Dns dns) {
+      asksQueries = true;
       for (int i = 0; i < dns.rules().size(); i++) {
         var item = item(rule, "dns", i);
         queries.add(new NameStep(DnsPattern.of(dns.rules().get(i)), Decision.allow(item)));

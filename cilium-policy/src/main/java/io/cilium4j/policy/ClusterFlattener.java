@@ -150,7 +150,7 @@ final class ClusterFlattener {
   }
 
   /** In that API a leading star stands for any number of labels; in ours two stars do. */
-  private static String domainPattern(String name) {
+  static String domainPattern(String name) {
     return name.startsWith("*") && !name.startsWith("**") ? "*" + name : name;
   }
 }

@@ -10,6 +10,7 @@ import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.state.PersistentMap;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -144,6 +145,35 @@ public final class RulesSnapshot {
 
   private static Labels cidr(IpPrefix prefix) {
     return Labels.of(CidrLabels.of(prefix).stream().toList());
+  }
+
+  /**
+   * The DNS names and patterns by which rules name their peers. An address that was told for one of
+   * them has its text as a label ({@code fqdn}).
+   */
+  public Set<Peers.Fqdn> names() {
+    var names = new LinkedHashSet<Peers.Fqdn>();
+    for (PolicyResource resource : resources()) {
+      switch (resource) {
+        case CiliumPolicy policy ->
+            policy.rules().stream()
+                .flatMap(rule -> rule.egress().stream())
+                .flatMap(item -> item.peers().stream())
+                .filter(Peers.Fqdns.class::isInstance)
+                .forEach(peers -> names.addAll(((Peers.Fqdns) peers).items()));
+        case ClusterNetworkPolicy policy ->
+            policy.egress().stream()
+                .flatMap(rule -> rule.peers().stream())
+                .filter(ClusterNetworkPolicy.Peer.DomainNames.class::isInstance)
+                .flatMap(peer -> ((ClusterNetworkPolicy.Peer.DomainNames) peer).names().stream())
+                .map(ClusterFlattener::domainPattern)
+                .forEach(text -> names.add(new Peers.Fqdn(text, text.contains("*"))));
+        default -> {
+          // Others name no names.
+        }
+      }
+    }
+    return names;
   }
 
   /** The selectors by which rules name their peers, and whom each selects among these. */

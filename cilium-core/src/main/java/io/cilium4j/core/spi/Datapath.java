@@ -85,6 +85,22 @@ public interface Datapath extends EndpointDevices, FlowSource, AutoCloseable {
   }
 
   /**
+   * Those of these addresses with which an endpoint of this node has a connection that is open, or
+   * had a flow of another protocol lately; none by default. Takes as long as there are flows.
+   */
+  default Set<Peer> connected(Set<IpAddress> addresses) {
+    return Set.of();
+  }
+
+  /**
+   * Whom an endpoint speaks to.
+   *
+   * @param endpointId the endpoint
+   * @param address the other end's
+   */
+  record Peer(int endpointId, IpAddress address) {}
+
+  /**
    * How full the tables are, and who fills them, as far as the implementation knows. What is
    * counted by walking a table is as of the last walk.
    */

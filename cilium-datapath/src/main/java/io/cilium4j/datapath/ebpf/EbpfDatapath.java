@@ -504,6 +504,11 @@ final class EbpfDatapath implements Datapath {
     return new Pressure(tables, flows, collector.collections());
   }
 
+  @Override
+  public Set<Peer> connected(Set<IpAddress> addresses) {
+    return collector.connected(addresses);
+  }
+
   /** {@code malformed_events}: what came from the kernel and could not be read. */
   @Override
   public Map<String, Long> counters() {

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.ebpf;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.Datapath.Collection;
+import io.cilium4j.core.spi.Datapath.Peer;
 import io.cilium4j.core.spi.Datapath.Table;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.datapath.bpf.BpfMap;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.bpf.Rcu;
+import io.cilium4j.datapath.ebpf.ConntrackRecord.Side;
 import io.cilium4j.datapath.ebpf.KernelMaps.FlowTable;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -283,6 +287,35 @@ final class FlowCollector {
     return isExpired(record, seconds)
         || (record.has(ConntrackRecord.CLOSING)
             && idle(key, record, seconds) >= CLOSING_IDLE_TIGHT);
+  }
+
+  /** As {@link io.cilium4j.core.spi.Datapath#connected}: of TCP what nobody closed. */
+  Set<Peer> connected(Set<IpAddress> addresses) {
+    Set<Peer> found = new HashSet<>();
+    for (FlowTable table : KernelMaps.FLOW_TABLES) {
+      if (addresses.stream().anyMatch(each -> each.family() == table.family())) {
+        try (var map = table.open(folder)) {
+          int seconds = now.getAsInt();
+          map.forEach((key, record) -> {
+            boolean isOver =
+                isExpired(record, seconds)
+                    || record.has(ConntrackRecord.CLOSING)
+                    || record.has(ConntrackRecord.REVOKED);
+            if (!isOver) {
+              add(record.low(), key.high(), addresses, found);
+              add(record.high(), key.low(), addresses, found);
+            }
+          });
+        }
+      }
+    }
+    return found;
+  }
+
+  private static void add(Side own, IpAddress peer, Set<IpAddress> addresses, Set<Peer> to) {
+    if (own.endpoint() != 0 && addresses.contains(peer)) {
+      to.add(new Peer(own.endpoint(), peer));
+    }
   }
 
   // ---- what endpoints are charged with

@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.spi.DatapathException;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
@@ -15,6 +16,7 @@ import io.cilium4j.datapath.bpf.BpfProgram;
 import io.cilium4j.datapath.bpf.Codec;
 import io.cilium4j.datapath.ebpf.ConntrackRecord.Side;
 import io.cilium4j.datapath.net.FirstRedirect;
+import io.cilium4j.datapath.net.ProxyDatagrams;
 import io.cilium4j.datapath.net.ProxyNamespace;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,12 +33,14 @@ import java.util.function.Supplier;
  */
 final class ProxyGate implements ProxyPlace, AutoCloseable {
 
-  private static final int TCP = 6;
-
   /** Indices of {@code cilium_listeners}. */
   private static final int TCP4 = 0;
 
   private static final int TCP6 = 1;
+
+  private static final int UDP4 = 2;
+
+  private static final int UDP6 = 3;
 
   private final ProxyNamespace namespace;
   private final BpfProgram steer;
@@ -95,6 +99,19 @@ final class ProxyGate implements ProxyPlace, AutoCloseable {
   }
 
   @Override
+  public Subscription receive(IpFamily family, DatagramReceiver receiver) {
+    ProxyDatagrams datagrams = inside(() -> ProxyDatagrams.open(family));
+    try {
+      listeners.put(family == IpFamily.IPV4 ? UDP4 : UDP6, (long) datagrams.descriptor());
+    } catch (BpfException e) {
+      datagrams.close();
+      throw new DatapathException("the proxy's socket for datagrams: " + e, e);
+    }
+    datagrams.start(receiver);
+    return datagrams;
+  }
+
+  @Override
   public void beforeFirstRedirect(Runnable action) {
     first.set(action);
   }
@@ -107,11 +124,11 @@ final class ProxyGate implements ProxyPlace, AutoCloseable {
   }
 
   @Override
-  public Optional<Proxied> find(Address client, Address server) {
+  public Optional<Proxied> find(int protocol, Address client, Address server) {
     boolean clientIsLow = compare(client, server) <= 0;
     Address low = clientIsLow ? client : server;
     Address high = clientIsLow ? server : client;
-    var key = new ConntrackKey(low.address(), low.port(), high.address(), high.port(), TCP, 0);
+    var key = new ConntrackKey(low.address(), low.port(), high.address(), high.port(), protocol, 0);
     for (int i = 0; i < KernelMaps.FLOW_TABLES.size(); i++) {
       if (KernelMaps.FLOW_TABLES.get(i).family() == client.address().family()) {
         Optional<ConntrackRecord> record = flows.get(i).lookup(key);

@@ -141,7 +141,30 @@ public final class FlowLog implements FlowSink {
     add(FlowEvent.RESPONSE, flow, rule, http);
   }
 
+  /** Takes a question to DNS inside of a flow, as a proxy decided it. */
+  public void acceptRequest(Flow flow, RuleOrigin rule, DnsAccess dns) {
+    add(FlowEvent.REQUEST, flow, rule, null, dns);
+  }
+
+  /**
+   * Takes the answer to a question to DNS.
+   *
+   * @param flow from the server to the client, with the verdict about the question
+   */
+  public void acceptResponse(Flow flow, RuleOrigin rule, DnsAccess dns) {
+    add(FlowEvent.RESPONSE, flow, rule, null, dns);
+  }
+
   private void add(FlowEvent event, Flow flow, RuleOrigin rule, @Nullable HttpAccess http) {
+    add(event, flow, rule, http, null);
+  }
+
+  private void add(
+      FlowEvent event,
+      Flow flow,
+      RuleOrigin rule,
+      @Nullable HttpAccess http,
+      @Nullable DnsAccess dns) {
     Instant time = clock.at(flow.timeNanos());
     boolean isSource = ReportedFlow.isSource(event, flow);
     int id = flow.endpointId();
@@ -175,7 +198,8 @@ public final class FlowLog implements FlowSink {
                 match,
                 source,
                 destination,
-                Optional.ofNullable(http)));
+                Optional.ofNullable(http),
+                Optional.ofNullable(dns)));
     for (Consumer<? super ReportedFlow> listener : listeners) {
       try {
         listener.accept(reported);

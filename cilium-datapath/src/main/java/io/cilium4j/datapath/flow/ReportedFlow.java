@@ -23,7 +23,8 @@ import java.util.Optional;
  * @param match how closely that rule names the packet, of a verdict; else {@code NONE}
  * @param source who sent
  * @param destination who was to receive
- * @param http the request; empty where the whole flow is meant
+ * @param http the request over HTTP or TLS; empty where the whole flow is meant, or one of DNS
+ * @param dns the question to DNS; empty likewise
  */
 public record ReportedFlow(
     long number,
@@ -35,8 +36,35 @@ public record ReportedFlow(
     PolicyMatch match,
     FlowParty source,
     FlowParty destination,
-    Optional<HttpAccess> http)
+    Optional<HttpAccess> http,
+    Optional<DnsAccess> dns)
     implements Numbered {
+
+  /** One that is not about DNS. */
+  public ReportedFlow(
+      long number,
+      Instant time,
+      FlowEvent event,
+      Flow flow,
+      RuleOrigin rule,
+      long revision,
+      PolicyMatch match,
+      FlowParty source,
+      FlowParty destination,
+      Optional<HttpAccess> http) {
+    this(
+        number,
+        time,
+        event,
+        flow,
+        rule,
+        revision,
+        match,
+        source,
+        destination,
+        http,
+        Optional.empty());
+  }
 
   /** Whether it answers: a verdict is about a flow's first packet, and of a drop nobody knows. */
   public boolean isReply() {

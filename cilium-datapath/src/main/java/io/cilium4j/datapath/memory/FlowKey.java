@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.datapath.memory;
 
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import java.security.SecureRandom;
 
 /**
@@ -89,6 +91,11 @@ class FlowKey {
 
   final int hash() {
     return hash;
+  }
+
+  /** The address of an end. */
+  final IpAddress address(IpFamily family, boolean endA) {
+    return new IpAddress(family, endA ? highA : highB, endA ? lowA : lowB);
   }
 
   final int protocol() {

@@ -343,6 +343,11 @@ public final class MemoryDatapath implements Datapath {
         List.of());
   }
 
+  @Override
+  public Set<Peer> connected(Set<IpAddress> addresses) {
+    return decider.connected(addresses);
+  }
+
   /**
    * {@code lost_events}; with devices also {@code undeliverable} (the receiver's device did not
    * take the frame) and {@code unproxied} (there is no way to a proxy).

@@ -2,6 +2,8 @@
 package io.cilium4j.datapath.memory;
 
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.Protocol;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.RowKey;
@@ -9,6 +11,7 @@ import io.cilium4j.core.state.Change;
 import io.cilium4j.datapath.bpf.LibC;
 import io.cilium4j.datapath.net.FirstRedirect;
 import io.cilium4j.datapath.net.Nft;
+import io.cilium4j.datapath.net.ProxyDatagrams;
 import io.cilium4j.datapath.net.ProxyNamespace;
 import io.cilium4j.datapath.net.ProxySteering;
 import java.util.List;
@@ -58,7 +61,20 @@ final class MemoryProxy implements ProxyPlace {
 
   @Override
   public void listen(IpFamily family, int descriptor) {
-    room().steering.lead(family, LibC.boundPort(descriptor));
+    room().steering.lead(Protocol.TCP, family, LibC.boundPort(descriptor));
+  }
+
+  @Override
+  public Subscription receive(IpFamily family, DatagramReceiver receiver) {
+    ProxyDatagrams datagrams = inside(() -> ProxyDatagrams.open(family));
+    try {
+      room().steering.lead(Protocol.UDP, family, LibC.boundPort(datagrams.descriptor()));
+    } catch (RuntimeException e) {
+      datagrams.close();
+      throw e;
+    }
+    datagrams.start(receiver);
+    return datagrams;
   }
 
   @Override
@@ -78,7 +94,7 @@ final class MemoryProxy implements ProxyPlace {
   }
 
   @Override
-  public Optional<Proxied> find(Address client, Address server) {
-    return decider.proxied(client, server);
+  public Optional<Proxied> find(int protocol, Address client, Address server) {
+    return decider.proxied(protocol, client, server);
   }
 }

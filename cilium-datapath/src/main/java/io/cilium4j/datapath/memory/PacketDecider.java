@@ -5,8 +5,11 @@ import io.cilium4j.core.DropReason;
 import io.cilium4j.core.FlowTrace;
 import io.cilium4j.core.FlowTrace.Life;
 import io.cilium4j.core.FlowTrace.Point;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.spi.Datapath.EndpointFlows;
+import io.cilium4j.core.spi.Datapath.Peer;
 import io.cilium4j.core.spi.DatapathProvider.NoBackendResponse;
 import io.cilium4j.core.spi.DatapathProvider.Tracing;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
@@ -18,9 +21,11 @@ import io.cilium4j.datapath.memory.EndRewriter.Checksum;
 import io.cilium4j.datapath.memory.Origin.Tunnelled;
 import io.cilium4j.datapath.net.FrameKind;
 import java.nio.ByteBuffer;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -376,10 +381,10 @@ final class PacketDecider {
   }
 
   /** Whose a connection through the proxy is; empty where there is none. */
-  synchronized Optional<Proxied> proxied(Address client, Address server) {
+  synchronized Optional<Proxied> proxied(int protocol, Address client, Address server) {
     var packet = new Packet();
     packet.family = client.address().family();
-    packet.protocol = Packet.TCP;
+    packet.protocol = protocol;
     packet.setSource(End.of(client.address(), client.port()));
     packet.setDestination(End.of(server.address(), server.port()));
     Conntrack conntrack = packet.isIpv6() ? conntrackV6 : conntrackV4;
@@ -401,6 +406,26 @@ final class PacketDecider {
    */
   synchronized long sweep() {
     return sweep.step(clockNanos.getAsLong());
+  }
+
+  /** As {@link io.cilium4j.core.spi.Datapath#connected}: of TCP what nobody closed. */
+  synchronized Set<Peer> connected(Set<IpAddress> addresses) {
+    Set<Peer> found = new HashSet<>();
+    long now = clockNanos.getAsLong();
+    for (IpFamily family : IpFamily.values()) {
+      Conntrack conntrack = family == IpFamily.IPV6 ? conntrackV6 : conntrackV4;
+      conntrack.forEach(flow -> {
+        if (!flow.isExpired(now) && !flow.mayBeginAnew()) {
+          for (boolean endA : new boolean[] {true, false}) {
+            IpAddress peer = flow.address(family, !endA);
+            if (flow.endpoint(endA) != 0 && addresses.contains(peer)) {
+              found.add(new Peer(flow.endpoint(endA), peer));
+            }
+          }
+        }
+      });
+    }
+    return found;
   }
 
   /** The flows that endpoints are charged with, by endpoint id. */

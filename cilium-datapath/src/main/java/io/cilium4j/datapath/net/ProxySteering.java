@@ -2,14 +2,17 @@
 package io.cilium4j.datapath.net;
 
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.spi.DatapathException;
-import java.util.EnumMap;
+import java.util.Comparator;
+import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Leads what comes into a {@link ProxyNamespace} to the sockets of the proxy, without eBPF: a table
- * of nftables inside gives each packet to the connection that it is of, and a new connection to the
- * listener of its family (TPROXY). Where none listens the namespace refuses.
+ * of nftables inside gives each packet to the connection that it is of, and a new connection or a
+ * datagram to the socket of its family (TPROXY). Where none listens the namespace refuses.
  *
  * <p>Safe for use by several threads.
  */
@@ -21,7 +24,18 @@ public final class ProxySteering {
   private final ProxyNamespace namespace;
 
   /** The listeners' ports; guarded by this. */
-  private final Map<IpFamily, Integer> ports = new EnumMap<>(IpFamily.class);
+  private final Map<Kind, Integer> ports = new TreeMap<>();
+
+  /** What one socket takes. */
+  record Kind(Protocol protocol, IpFamily family) implements Comparable<Kind> {
+    private static final Comparator<Kind> ORDER =
+        Comparator.comparing(Kind::protocol).thenComparing(Kind::family);
+
+    @Override
+    public int compareTo(Kind other) {
+      return ORDER.compare(this, other);
+    }
+  }
 
   public ProxySteering(Nft nft, ProxyNamespace namespace) {
     this.nft = nft;
@@ -29,12 +43,13 @@ public final class ProxySteering {
   }
 
   /**
-   * Leads new connections to a port from now on.
+   * Leads new connections, or datagrams, to a port from now on.
    *
+   * @param protocol TCP or UDP
    * @throws DatapathException if the kernel cannot
    */
-  public synchronized void lead(IpFamily family, int port) {
-    ports.put(family, port);
+  public synchronized void lead(Protocol protocol, IpFamily family, int port) {
+    ports.put(new Kind(protocol, family), port);
     String script = script(ports);
     namespace
         .netns()
@@ -50,22 +65,32 @@ public final class ProxySteering {
    * @throws DatapathException if not
    */
   public static void check(Nft nft) {
-    nft.check(script(Map.of(IpFamily.IPV4, 1, IpFamily.IPV6, 1)));
+    Map<Kind, Integer> all = new TreeMap<>();
+    for (IpFamily family : IpFamily.values()) {
+      all.put(new Kind(Protocol.TCP, family), 1);
+      all.put(new Kind(Protocol.UDP, family), 1);
+    }
+    nft.check(script(all));
   }
 
-  static String script(Map<IpFamily, Integer> ports) {
+  static String script(Map<Kind, Integer> ports) {
     String chain = NftTable.FAMILY + " " + TABLE + " steer";
     var lines = new StringBuilder();
     lines.append("add table %s %s%n".formatted(NftTable.FAMILY, TABLE));
     lines.append(
         "add chain %s { type filter hook prerouting priority mangle; }%n".formatted(chain));
     lines.append("flush chain %s%n".formatted(chain));
-    ports.forEach((family, port) -> {
-      boolean v4 = family == IpFamily.IPV4;
+    ports.forEach((kind, port) -> {
+      boolean v4 = kind.family() == IpFamily.IPV4;
       lines.append(
-          "add rule %s iifname \"%s\" meta nfproto %s meta l4proto tcp tproxy %s to :%d%n"
+          "add rule %s iifname \"%s\" meta nfproto %s meta l4proto %s tproxy %s to :%d%n"
               .formatted(
-                  chain, ProxyNamespace.INSIDE, v4 ? "ipv4" : "ipv6", v4 ? "ip" : "ip6", port));
+                  chain,
+                  ProxyNamespace.INSIDE,
+                  v4 ? "ipv4" : "ipv6",
+                  kind.protocol().toString().toLowerCase(Locale.ROOT),
+                  v4 ? "ip" : "ip6",
+                  port));
     });
     return lines.toString();
   }

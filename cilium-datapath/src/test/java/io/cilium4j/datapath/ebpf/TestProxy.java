@@ -56,7 +56,7 @@ final class TestProxy implements AutoCloseable {
     }
   }
 
-  private static StandardProtocolFamily java(IpFamily family) {
+  static StandardProtocolFamily java(IpFamily family) {
     return family == IpFamily.IPV4 ? StandardProtocolFamily.INET : StandardProtocolFamily.INET6;
   }
 
@@ -87,7 +87,7 @@ final class TestProxy implements AutoCloseable {
     return IpAddress.parse(family == IpFamily.IPV4 ? "0.0.0.0" : "::");
   }
 
-  private static void makeTransparent(Object channel, IpFamily family) {
+  static void makeTransparent(Object channel, IpFamily family) {
     if (family == IpFamily.IPV4) {
       LibC.setsockopt(descriptor(channel), SOL_IP, IP_TRANSPARENT, 1);
     } else {
@@ -123,7 +123,7 @@ final class TestProxy implements AutoCloseable {
       connections.add(server);
       var from = (InetSocketAddress) client.getRemoteAddress();
       var to = (InetSocketAddress) client.getLocalAddress();
-      accepted.add(place.find(address(from), address(to)));
+      accepted.add(place.find(6, address(from), address(to)));
       makeTransparent(server, family);
       server.setOption(StandardSocketOptions.SO_REUSEADDR, true);
       server.bind(from);

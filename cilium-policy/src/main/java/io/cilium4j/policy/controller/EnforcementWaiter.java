@@ -57,6 +57,20 @@ public final class EnforcementWaiter {
     }
   }
 
+  /**
+   * Waits until the datapath has what followed from a change of the ipcache.
+   *
+   * @param revision of the table of the ipcache
+   * @return whether it has
+   */
+  public boolean awaitAddresses(long revision, Duration atMost) throws InterruptedException {
+    long end = System.nanoTime() + atMost.toNanos();
+    Optional<Long> desired = controller.awaitAddresses(revision, atMost);
+    return desired.isPresent()
+        && reconciler.awaitRealised(
+            desired.get(), Duration.ofNanos(Math.max(0, end - System.nanoTime())));
+  }
+
   private String lateness(Duration atMost) {
     var inputs = controller.desired().snapshot().pendingInputs();
     return inputs.isEmpty()

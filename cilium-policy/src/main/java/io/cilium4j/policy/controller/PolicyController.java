@@ -93,7 +93,13 @@ public final class PolicyController implements Lifecycle.Part {
 
   /** Revisions of the inputs that the last round had seen, and of what followed from them. */
   private record Progress(
-      long endpoints, long resources, long apiRules, long program, long rules, long desired) {
+      long endpoints,
+      long ipcache,
+      long resources,
+      long apiRules,
+      long program,
+      long rules,
+      long desired) {
 
     /** How far an input of policies is. */
     long of(PolicyRevision.Input input) {
@@ -129,7 +135,7 @@ public final class PolicyController implements Lifecycle.Part {
 
   private final ReentrantLock progressLock = new ReentrantLock();
   private final Condition progressed = progressLock.newCondition();
-  private Progress progress = new Progress(-1, -1, -1, -1, 0, 0);
+  private Progress progress = new Progress(-1, -1, -1, -1, -1, 0, 0);
 
   /**
    * Nothing is looked at before the start.
@@ -299,6 +305,7 @@ public final class PolicyController implements Lifecycle.Part {
     report(
         new Progress(
             endpointChanges.snapshot().revision(),
+            ipcache.snapshot().revision(),
             taken.resources(),
             taken.apiRules(),
             taken.program(),
@@ -349,6 +356,11 @@ public final class PolicyController implements Lifecycle.Part {
   /** As {@link #awaitSeen}, of a change of the policies. */
   Optional<Long> awaitSeen(PolicyRevision revision, Duration atMost) throws InterruptedException {
     return awaitProgress(made -> made.of(revision.input()) >= revision.number(), atMost);
+  }
+
+  /** As {@link #awaitSeen}, of a change of the ipcache. */
+  Optional<Long> awaitAddresses(long ipcacheRevision, Duration atMost) throws InterruptedException {
+    return awaitProgress(made -> made.ipcache() >= ipcacheRevision, atMost);
   }
 
   private Optional<Long> awaitProgress(Predicate<Progress> enough, Duration atMost)

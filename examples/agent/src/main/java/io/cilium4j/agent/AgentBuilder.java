@@ -67,6 +67,7 @@ public final class AgentBuilder<A> {
   private int clusterId;
   private int mtuBytes;
   private Redaction redaction = Redaction.CREDENTIALS;
+  private DnsConfig dns = DnsConfig.DEFAULT;
   private int flowsKept = FlowLog.DEFAULT_CAPACITY;
   private Tracing tracing = Tracing.CHANGES;
   private Limits limits = Limits.DEFAULT;
@@ -342,6 +343,14 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * How questions to DNS are served, and how long their answers count; as Cilium has it by default.
+   */
+  public AgentBuilder<A> dns(DnsConfig wanted) {
+    this.dns = wanted;
+    return this;
+  }
+
+  /**
    * Whether pods reach the outside of the cluster under the node's address. By default they do
    * where that is possible: with the eBPF datapath, and the program {@code nft} installed. Where it
    * is asked for and not possible, {@link Agent#problems} says so.
@@ -500,6 +509,7 @@ public final class AgentBuilder<A> {
             routing,
             l7Proxy,
             redaction,
+            dns,
             masquerade,
             services,
             labels,

@@ -19,6 +19,7 @@ import io.cilium4j.agent.feature.IdentityFeature;
 import io.cilium4j.agent.feature.LostStateFeature;
 import io.cilium4j.agent.feature.MasqueradeFeature;
 import io.cilium4j.agent.feature.MtuFeature;
+import io.cilium4j.agent.feature.NamesFeature;
 import io.cilium4j.agent.feature.NatCapacityFeature;
 import io.cilium4j.agent.feature.NodePortFeature;
 import io.cilium4j.agent.feature.NodesFeature;
@@ -86,6 +87,7 @@ final class AgentRuntime implements AutoCloseable {
   private final CniFeature cni;
   private final ProxyFeature proxy;
   private final ServicesFeature services;
+  private final NamesFeature names;
   private final DnsCache dnsCache = new DnsCache();
   private final RecorderFeature recorder;
   private final PrefilterFeature prefilter;
@@ -143,7 +145,9 @@ final class AgentRuntime implements AutoCloseable {
     this.prefilter = new PrefilterFeature(context, datapath);
     this.flows =
         new FlowFeature(context, datapath, identity, policy, endpoints, source, services, dnsCache);
-    this.proxy = new ProxyFeature(context, endpointTables.all(), datapath, policy, flows);
+    this.names =
+        new NamesFeature(context, endpointTables.all(), dnsCache, identity, policy, datapath);
+    this.proxy = new ProxyFeature(context, endpointTables.all(), datapath, policy, flows, names);
     this.cni = new CniFeature(source, addresses, datapath, endpoints, mtu);
     this.nodes =
         config
@@ -159,7 +163,7 @@ final class AgentRuntime implements AutoCloseable {
         Stream.of(
                 Stream.of(
                     addresses, datapath, flows, endpoints, mtu, host, identity, tasks, policy,
-                    proxy),
+                    names, proxy),
                 Stream.of(services, prefilter, recorder, new LostStateFeature(folder)),
                 nodes.stream(),
                 Stream.of(

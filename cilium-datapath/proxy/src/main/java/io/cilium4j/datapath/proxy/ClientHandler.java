@@ -41,8 +41,13 @@ final class ClientHandler extends ChannelInboundHandlerAdapter {
                 && channel.localAddress() instanceof InetSocketAddress server
             ? proxy.flows().resolve(client, server)
             : Optional.empty();
+    DnsService dns = proxy.dns();
     if (flow.isEmpty()) {
       Channels.reset(channel);
+    } else if (dns != null && dns.isAsked(flow.get())) {
+      DnsStreamHandler.install(channel.pipeline(), proxy, dns, flow.get());
+      channel.pipeline().remove(this);
+      channel.read();
     } else {
       deadline = new Deadline(channel.eventLoop());
       deadline.set(proxy.limits().idleTime(), ctx::close);

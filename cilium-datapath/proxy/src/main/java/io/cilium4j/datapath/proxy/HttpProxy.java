@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +41,7 @@ import org.slf4j.LoggerFactory;
  *       or {@code CONNECT} that passed and was granted, bytes pass.
  *   <li>HTTP/2 with prior knowledge: one decision a stream.
  *   <li>TLS: a decision by the server name of the client's hello; then bytes pass.
+ *   <li>DNS, where rules name names: a decision a question, as of {@link DnsProxy}.
  * </ul>
  *
  * <p>Works on its own event-loop threads, and needs Linux (epoll). Safe for any number of threads.
@@ -51,6 +53,7 @@ public final class HttpProxy implements AutoCloseable {
   private static final long STOP_SECONDS = 5;
 
   private final Config config;
+  private final @Nullable DnsService dns;
   private final MultiThreadIoEventLoopGroup loops;
   private final List<Channel> listeners = new ArrayList<>();
   private final ChannelGroup clients = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
@@ -93,8 +96,9 @@ public final class HttpProxy implements AutoCloseable {
   /** Netty's native code, without the processor: a jar for each, of which one is there. */
   private static final String NATIVE_MODULE = "io.netty.transport.epoll.linux.";
 
-  private HttpProxy(Config config) {
+  private HttpProxy(Config config, @Nullable DnsService dns) {
     this.config = config;
+    this.dns = dns;
     this.loops =
         new MultiThreadIoEventLoopGroup(
             config.threads(), new DefaultThreadFactory("proxy", true), EpollIoHandler.newFactory());
@@ -121,10 +125,23 @@ public final class HttpProxy implements AutoCloseable {
    * @throws IllegalStateException if it cannot run here, or cannot listen at an address
    */
   public static HttpProxy start(Config config) {
+    return open(config, null);
+  }
+
+  /**
+   * As {@link #start(Config)}; of a connection whose rules name DNS names it decides the questions.
+   *
+   * @param dns what becomes of those
+   */
+  public static HttpProxy start(Config config, DnsService dns) {
+    return open(config, dns);
+  }
+
+  private static HttpProxy open(Config config, @Nullable DnsService dns) {
     if (!unavailable().isEmpty()) {
       throw new IllegalStateException(unavailable());
     }
-    var proxy = new HttpProxy(config);
+    var proxy = new HttpProxy(config, dns);
     try {
       for (InetSocketAddress address : config.addresses()) {
         proxy.listeners.add(proxy.open(address));
@@ -154,7 +171,12 @@ public final class HttpProxy implements AutoCloseable {
   private ChannelFuture listen(InetSocketAddress address) {
     var shared =
         new Proxy(
-            config.network(), config.flows(), config.policies(), config.log(), config.limits());
+            config.network(),
+            config.flows(),
+            config.policies(),
+            config.log(),
+            config.limits(),
+            dns);
     ServerBootstrap bootstrap =
         new ServerBootstrap()
             .group(loops)

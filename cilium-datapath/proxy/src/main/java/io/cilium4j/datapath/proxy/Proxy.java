@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param policies the rules in force
  * @param log told of each request
  * @param limits what is taken of a client, and how long is waited
+ * @param dns what becomes of questions to DNS; null where no rule asks about names
  */
 @SuppressWarnings("FutureReturnValueIgnored") // A promise carries what comes of a connection.
 record Proxy(
@@ -36,7 +37,8 @@ record Proxy(
     FlowResolver flows,
     RequestPolicies policies,
     AccessLog log,
-    Limits limits) {
+    Limits limits,
+    @Nullable DnsService dns) {
 
   /** What the kernel says where an address and port is bound, as Netty numbers it. */
   private static final int ADDRESS_IN_USE = -98;

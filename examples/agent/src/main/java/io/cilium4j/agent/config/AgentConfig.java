@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.agent.config;
 
+import io.cilium4j.agent.DnsConfig;
 import io.cilium4j.agent.cluster.HealthConfig;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.NodePool;
@@ -55,6 +56,7 @@ import java.util.function.Supplier;
  * @param routing how packets for pods of other nodes travel
  * @param l7Proxy whether rules on requests are decided by a proxy here; else they refuse everything
  * @param redaction what flows do not tell of requests
+ * @param dns how questions to DNS are served, and how long their answers count
  * @param masquerade whether pods reach the outside under the node's address
  * @param services which of services' clients are served
  * @param labels which labels make identities
@@ -87,6 +89,7 @@ public record AgentConfig(
     Routing routing,
     boolean l7Proxy,
     Redaction redaction,
+    DnsConfig dns,
     MasqueradeConfig masquerade,
     ServicesConfig services,
     LabelsConfig labels,
@@ -94,11 +97,11 @@ public record AgentConfig(
     boolean hostFirewall) {
 
   /**
-   * What a policy may name, all served by one listener. The port is a name for it: the datapath
-   * leads connections to the socket and not to a port.
+   * What a policy may name. Ports are names for listeners: the datapath leads flows to a socket and
+   * not to a port.
    */
   private static final ProxyListeners LISTENERS =
-      new ProxyListeners(Map.of("http", 10_080, "tls", 10_080));
+      new ProxyListeners(Map.of("http", 10_080, "tls", 10_080, "dns", 10_053));
 
   /** Smallest largest packet: IPv6 asks for it. */
   private static final int MIN_MTU_BYTES = 1280;

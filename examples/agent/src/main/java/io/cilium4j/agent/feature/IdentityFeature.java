@@ -2,6 +2,7 @@
 package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.agent.dns.LearnedNames;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Labels;
@@ -109,7 +110,7 @@ public final class IdentityFeature implements Feature {
 
   /** What says whose an address is. */
   private static Set<String> inputs(AgentConfig config) {
-    Set<String> inputs = new HashSet<>(Set.of(HostPrefixes.INPUT));
+    Set<String> inputs = new HashSet<>(Set.of(HostPrefixes.INPUT, LearnedNames.INPUT));
     config.store().ifPresent(_ -> inputs.addAll(ClusterPrefixes.INPUTS));
     return inputs;
   }

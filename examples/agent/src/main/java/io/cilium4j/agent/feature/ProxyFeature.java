@@ -3,18 +3,22 @@ package io.cilium4j.agent.feature;
 
 import io.cilium4j.agent.Redirect;
 import io.cilium4j.agent.proxy.AccessFlows;
+import io.cilium4j.agent.proxy.DnsFlows;
 import io.cilium4j.agent.proxy.EndpointRequests;
 import io.cilium4j.agent.proxy.PlaceFlows;
 import io.cilium4j.agent.proxy.PlaceNetwork;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyEntry;
 import io.cilium4j.core.PolicyKey;
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.ProxyListeners;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.Verdict;
 import io.cilium4j.core.metrics.MetricFamily;
 import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.core.spi.FlowSource.Subscription;
 import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
@@ -26,6 +30,11 @@ import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.UndoStack;
+import io.cilium4j.datapath.proxy.DnsLimits;
+import io.cilium4j.datapath.proxy.DnsNames;
+import io.cilium4j.datapath.proxy.DnsProxy;
+import io.cilium4j.datapath.proxy.DnsService;
 import io.cilium4j.datapath.proxy.HttpProxy;
 import io.cilium4j.datapath.proxy.Limits;
 import java.net.InetSocketAddress;
@@ -35,13 +44,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The HTTP proxy, which decides the requests of redirected flows. It is started before the first
- * rule takes effect that needs it, so an agent without such rules starts without its classes.
+ * The proxies for HTTP and DNS, which decide the requests of redirected flows. They are started
+ * before the first rule takes effect that needs one, so an agent without such rules starts without
+ * their classes.
  */
 public final class ProxyFeature implements Feature {
   private static final Logger LOG = LoggerFactory.getLogger(ProxyFeature.class);
@@ -54,6 +65,9 @@ public final class ProxyFeature implements Feature {
   private final Scheduler thread;
   private final Follower follower;
   private final AccessFlows access;
+  private final DnsFlows dnsAccess;
+  private final DnsNames names;
+  private final DnsLimits dnsLimits;
   private final EndpointRequests requests;
   private final RuleNames rules;
   private final String datapath;
@@ -64,7 +78,7 @@ public final class ProxyFeature implements Feature {
   private volatile String problem = "";
 
   /** Guarded by this, as is the next. */
-  private @Nullable HttpProxy proxy;
+  private @Nullable Running running;
 
   private boolean closed;
 
@@ -75,6 +89,21 @@ public final class ProxyFeature implements Feature {
    * @param refused the rules whose listener is not there, by cookie
    */
   private record Endpoints(List<Redirect> served, Map<Integer, String> refused) {}
+
+  /**
+   * The proxies.
+   *
+   * @param datagrams hands questions on, by family
+   */
+  private record Running(HttpProxy http, DnsProxy dns, List<Subscription> datagrams)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      datagrams.forEach(Subscription::close);
+      dns.close();
+      http.close();
+    }
+  }
 
   /** Finds the rule behind a cookie. */
   private interface RuleNames {
@@ -87,13 +116,17 @@ public final class ProxyFeature implements Feature {
       Table<Integer, Endpoint> endpoints,
       DatapathFeature datapath,
       PolicyFeature policy,
-      FlowFeature flows) {
+      FlowFeature flows,
+      NamesFeature names) {
     this.place = datapath.datapath().proxyPlace();
     this.listeners = context.config().listeners();
     this.datapath = datapath.datapath().name();
     this.thread = context.thread("proxy");
     this.rules = cookie -> policy.rules().snapshot().origin(cookie);
     this.access = new AccessFlows(flows.flows(), context.config().redaction());
+    this.dnsAccess = new DnsFlows(flows.flows());
+    this.names = names.names();
+    this.dnsLimits = context.config().dns().proxy();
     this.requests = new EndpointRequests(endpoints, policy.controller());
     place.ifPresent(there -> there.beforeFirstRedirect(this::startProxy));
     this.follower = Follower.of(policy.controller().desired(), thread, this::follow);
@@ -139,7 +172,7 @@ public final class ProxyFeature implements Feature {
 
   /** Tries again with the next change of a policy where it fails. */
   private synchronized void startProxy() {
-    if (proxy == null && !closed && place.isPresent()) {
+    if (running == null && !closed && place.isPresent()) {
       start(place.get());
     }
   }
@@ -170,21 +203,43 @@ public final class ProxyFeature implements Feature {
   }
 
   private void start(ProxyPlace there) {
+    int threads = Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MAX_THREADS);
+    var network = new PlaceNetwork(there);
+    var dns = new DnsService(requests, names, dnsAccess, dnsLimits);
+    var opened = new UndoStack();
     try {
-      proxy =
-          HttpProxy.start(
-              new HttpProxy.Config(
-                  "http",
-                  List.of(anywhere("0.0.0.0"), anywhere("::")),
-                  new PlaceNetwork(there),
-                  new PlaceFlows(there),
-                  requests,
-                  access,
-                  Limits.DEFAULT,
-                  Math.clamp(Runtime.getRuntime().availableProcessors(), 1, MAX_THREADS)));
+      HttpProxy http =
+          opened.add(
+              HttpProxy.start(
+                  new HttpProxy.Config(
+                      "http",
+                      List.of(anywhere("0.0.0.0"), anywhere("::")),
+                      network,
+                      new PlaceFlows(there, Protocol.TCP),
+                      requests,
+                      access,
+                      Limits.DEFAULT,
+                      threads),
+                  dns));
+      DnsProxy questions =
+          opened.add(DnsProxy.start(network, new PlaceFlows(there, Protocol.UDP), dns, threads));
+      List<Subscription> datagrams = new ArrayList<>();
+      for (IpFamily family : IpFamily.values()) {
+        datagrams.add(
+            opened.add(
+                there.receive(
+                    family,
+                    (client, server, datagram) ->
+                        questions.accept(
+                            PlaceFlows.socketAddress(client),
+                            PlaceFlows.socketAddress(server),
+                            datagram))));
+      }
+      running = new Running(http, questions, List.copyOf(datagrams));
       problem = "";
     } catch (RuntimeException | UnsatisfiedLinkError e) {
       problem = "rules on requests refuse everything: the proxy does not start: " + e.getMessage();
+      opened.undo(e);
       LOG.warn("proxy not started error=\"{}\"", e.toString());
     }
   }
@@ -195,9 +250,9 @@ public final class ProxyFeature implements Feature {
 
   private synchronized void closeProxy() {
     closed = true;
-    if (proxy != null) {
-      proxy.close();
-      proxy = null;
+    if (running != null) {
+      running.close();
+      running = null;
     }
   }
 
@@ -213,14 +268,40 @@ public final class ProxyFeature implements Feature {
 
   @Override
   public List<MetricFamily> metrics() {
-    List<MetricFamily> all = new ArrayList<>(access.metrics());
+    List<MetricFamily> all = merged(access.metrics(), dnsAccess.metrics());
+    List<Redirect> redirects = redirects();
+    List<Sample> counts = new ArrayList<>();
+    for (String protocol : List.of("dns", "http")) {
+      long count =
+          redirects.stream()
+              .filter(each -> each.listener().equals("dns") == protocol.equals("dns"))
+              .count();
+      counts.add(Sample.Value.of(Map.of("protocol_l7", protocol), count));
+    }
     all.add(
         new MetricFamily(
             "cilium_proxy_redirects",
             MetricFamily.Kind.GAUGE,
-            "Ports of endpoints whose connections go through the proxy",
-            List.of(Sample.Value.of(Map.of("protocol_l7", "http"), redirects().size()))));
+            "Ports of endpoints whose flows go through the proxy",
+            counts));
     return all;
+  }
+
+  /** Both proxies count some things under one name. */
+  private static List<MetricFamily> merged(List<MetricFamily> some, List<MetricFamily> others) {
+    Map<String, MetricFamily> all = new TreeMap<>();
+    Stream.concat(some.stream(), others.stream())
+        .forEach(each ->
+            all.merge(
+                each.name(),
+                each,
+                (a, b) ->
+                    new MetricFamily(
+                        a.name(),
+                        a.kind(),
+                        a.help(),
+                        Stream.concat(a.samples().stream(), b.samples().stream()).toList())));
+    return new ArrayList<>(all.values());
   }
 
   @Override

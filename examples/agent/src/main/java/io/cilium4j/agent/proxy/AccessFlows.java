@@ -22,8 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicLongArray;
-import java.util.concurrent.atomic.DoubleAdder;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -35,18 +33,11 @@ public final class AccessFlows implements AccessLog {
 
   private static final int TCP = 6;
 
-  /** Upper bounds in seconds, as the field's clients have them by default. */
-  private static final List<Double> BOUNDS =
-      List.of(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0);
-
-  private static final double NANOS_PER_SECOND = 1e9;
-
   private final FlowLog flows;
   private final Redaction redaction;
   private final LongAdder received = new LongAdder();
   private final EnumMap<Outcome, LongAdder> outcomes = new EnumMap<>(Outcome.class);
-  private final AtomicLongArray latencies = new AtomicLongArray(BOUNDS.size() + 1);
-  private final DoubleAdder latencySeconds = new DoubleAdder();
+  private final Latencies latencies = new Latencies("http");
 
   /** Hands on to a log of flows what may be told. */
   public AccessFlows(FlowLog flows, Redaction redaction) {
@@ -79,9 +70,7 @@ public final class AccessFlows implements AccessLog {
     received.increment();
     count(access.outcome()).increment();
     if (access.latencyNanos() > 0) {
-      double seconds = access.latencyNanos() / NANOS_PER_SECOND;
-      latencies.incrementAndGet((int) BOUNDS.stream().filter(bound -> bound < seconds).count());
-      latencySeconds.add(seconds);
+      latencies.add(access.latencyNanos());
     }
     RuleOrigin rule = ruleOf(access);
     Flow flow = flow(access, rule);
@@ -151,26 +140,13 @@ public final class AccessFlows implements AccessLog {
     requests.add(request("forwarded", count(Outcome.FORWARDED)));
     requests.add(request("denied", count(Outcome.DENIED)));
     requests.add(request("parse_errors", count(Outcome.ERROR)));
-    List<Long> counts = new ArrayList<>();
-    for (int i = 0; i < latencies.length(); i++) {
-      counts.add(latencies.get(i));
-    }
     return List.of(
         new MetricFamily(
             "cilium_policy_l7_total",
             MetricFamily.Kind.COUNTER,
             "Requests that the proxy received, forwarded, denied and could not read",
             requests),
-        new MetricFamily(
-            "cilium_proxy_upstream_reply_seconds",
-            MetricFamily.Kind.HISTOGRAM,
-            "Seconds until the server answered a request that went through the proxy",
-            List.of(
-                new Sample.Distribution(
-                    Map.of("error", "", "protocol_l7", "http", "scope", "upstreamTime"),
-                    BOUNDS,
-                    counts,
-                    latencySeconds.sum()))));
+        latencies.metric());
   }
 
   private static Sample request(String rule, LongAdder count) {

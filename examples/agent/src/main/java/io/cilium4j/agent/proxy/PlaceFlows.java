@@ -2,6 +2,7 @@
 package io.cilium4j.agent.proxy;
 
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Protocol;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.spi.ProxyPlace;
 import io.cilium4j.core.spi.ProxyPlace.Address;
@@ -15,19 +16,18 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Whose a connection is, as the datapath decided it. The policy of each end that is an endpoint of
- * this node is asked: a side whose rules say nothing of requests lets all of them through.
+ * Whose a flow is, as the datapath decided it. The policy of each end that is an endpoint of this
+ * node is asked: a side whose rules say nothing of requests lets all of them through.
  *
  * @param place the datapath's
+ * @param protocol TCP or UDP
  */
-public record PlaceFlows(ProxyPlace place) implements FlowResolver {
-
-  private static final int TCP = 6;
+public record PlaceFlows(ProxyPlace place, Protocol protocol) implements FlowResolver {
 
   @Override
   public Optional<ProxiedFlow> resolve(InetSocketAddress client, InetSocketAddress server) {
     return place
-        .find(address(client), address(server))
+        .find(protocol.number(), address(client), address(server))
         .filter(ends -> ends.client().endpoint() != 0 || ends.server().endpoint() != 0)
         .map(ends ->
             new ProxiedFlow(
@@ -38,7 +38,7 @@ public record PlaceFlows(ProxyPlace place) implements FlowResolver {
                 checks(ends, server.getPort())));
   }
 
-  private static List<Check> checks(Proxied ends, int port) {
+  private List<Check> checks(Proxied ends, int port) {
     List<Check> checks = new ArrayList<>(2);
     if (ends.client().endpoint() != 0) {
       checks.add(
@@ -46,7 +46,7 @@ public record PlaceFlows(ProxyPlace place) implements FlowResolver {
               ends.client().endpoint(),
               TrafficDirection.EGRESS,
               ends.server().identity(),
-              TCP,
+              protocol.number(),
               port));
     }
     if (ends.server().endpoint() != 0) {
@@ -55,10 +55,15 @@ public record PlaceFlows(ProxyPlace place) implements FlowResolver {
               ends.server().endpoint(),
               TrafficDirection.INGRESS,
               ends.client().identity(),
-              TCP,
+              protocol.number(),
               port));
     }
     return checks;
+  }
+
+  /** As sockets have it. */
+  public static InetSocketAddress socketAddress(Address address) {
+    return new InetSocketAddress(address.address().toInetAddress(), address.port());
   }
 
   private static Address address(InetSocketAddress address) {

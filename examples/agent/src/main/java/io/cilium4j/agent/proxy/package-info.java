@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * What joins the HTTP proxy to the agent: the datapath's place for its sockets and whose each
- * connection is, the rules of the node's endpoints, and where its records of requests go.
+ * What joins the proxies to the agent: the datapath's place for their sockets and whose each flow
+ * is, the rules of the node's endpoints, and where their records of requests go.
  */
 package io.cilium4j.agent.proxy;

@@ -4,6 +4,7 @@ package io.cilium4j.agent.rest;
 import io.cilium4j.agent.Agent;
 import io.cilium4j.agent.DnsCache;
 import io.cilium4j.agent.DnsCache.Answer;
+import io.cilium4j.agent.DnsCache.Told;
 import io.cilium4j.api.model.DNSLookup;
 import io.cilium4j.api.model.NameManager;
 import io.cilium4j.api.model.SelectorEntry;
@@ -11,12 +12,15 @@ import io.cilium4j.core.DnsPattern;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.state.Row;
-import io.cilium4j.policy.CiliumPolicy;
 import io.cilium4j.policy.Peers;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 
@@ -26,10 +30,19 @@ final class FqdnOperations {
   /** Longest pattern: a DNS name has 255 characters. */
   private static final int MAX_PATTERN_CHARS = 255;
 
-  /** What an answer comes from; the agent knows of no other source. */
+  /** An address that may be used, since an answer said so. */
   private static final String LOOKUP = "lookup";
 
-  private static final Set<String> SOURCES = Set.of(LOOKUP, "connection");
+  /** An address whose time is over, and that is kept for those connections which use it. */
+  private static final String CONNECTION = "connection";
+
+  private static final Set<String> SOURCES = Set.of(LOOKUP, CONNECTION);
+
+  /** Addresses of one answer stand together. */
+  private static final Comparator<Told> ORDER =
+      Comparator.comparing(Told::at)
+          .thenComparing(Told::timeToLive)
+          .thenComparing(told -> told.keptSince().orElse(Instant.EPOCH));
 
   private final Agent agent;
   private final EndpointFinder finder;
@@ -56,35 +69,41 @@ final class FqdnOperations {
             .map(text ->
                 IpPrefix.tryParse(text)
                     .orElseThrow(() -> Refusal.invalid("cidr: wanted a prefix")));
-    String source = request.query("source").orElse(LOOKUP);
-    if (!SOURCES.contains(source)) {
+    Optional<String> source = request.query("source").filter(text -> !text.isEmpty());
+    if (source.isPresent() && !SOURCES.contains(source.get())) {
       throw Refusal.invalid("source: wanted lookup or connection");
     }
     List<DNSLookup> found = new ArrayList<>();
     for (Row<DnsCache.Key, Answer> row : agent.dnsCache().answers().snapshot()) {
-      List<IpAddress> addresses =
-          row.value().addresses().stream()
-              .filter(each -> prefix.map(p -> p.contains(each)).orElse(true))
-              .toList();
-      if (source.equals(LOOKUP)
-          && wanted.test(row.key())
-          && names.test(row.key().name())
-          && !addresses.isEmpty()) {
-        found.add(view(row.key(), row.value(), addresses));
+      if (wanted.test(row.key()) && names.test(row.key().name())) {
+        Map<Told, List<IpAddress>> answers = new TreeMap<>(ORDER);
+        row.value()
+            .addresses()
+            .forEach((address, told) -> {
+              if (prefix.map(p -> p.contains(address)).orElse(true)
+                  && source.map(sourceOf(told)::equals).orElse(true)) {
+                answers.computeIfAbsent(told, _ -> new ArrayList<>()).add(address);
+              }
+            });
+        answers.forEach((told, addresses) -> found.add(view(row.key(), told, addresses)));
       }
     }
     return found;
   }
 
-  private static DNSLookup view(DnsCache.Key key, Answer answer, List<IpAddress> addresses) {
+  private static String sourceOf(Told told) {
+    return told.keptSince().isPresent() ? CONNECTION : LOOKUP;
+  }
+
+  private static DNSLookup view(DnsCache.Key key, Told told, List<IpAddress> addresses) {
     return DNSLookup.builder()
-        .ips(addresses.stream().map(IpAddress::toString).toList())
+        .ips(addresses.stream().sorted().map(IpAddress::toString).toList())
         .fqdn(key.name())
-        .ttl(answer.timeToLive().toSeconds())
-        .lookupTime(answer.at().toString())
-        .expirationTime(answer.expiry().toString())
+        .ttl(told.timeToLive().toSeconds())
+        .lookupTime(told.at().toString())
+        .expirationTime(told.expiry().toString())
         .endpointId(key.endpointId())
-        .source(LOOKUP)
+        .source(sourceOf(told))
         .build();
   }
 
@@ -109,18 +128,11 @@ final class FqdnOperations {
   Response selectedNames(Request request) {
     Set<String> names = new TreeSet<>();
     List<SelectorEntry> selectors = new ArrayList<>();
-    agent.rules().resources().stream()
-        .filter(CiliumPolicy.class::isInstance)
-        .flatMap(each -> ((CiliumPolicy) each).rules().stream())
-        .flatMap(rule -> rule.egress().stream())
-        .flatMap(item -> item.peers().stream())
-        .filter(Peers.Fqdns.class::isInstance)
-        .flatMap(peers -> ((Peers.Fqdns) peers).items().stream())
-        .forEach(fqdn -> {
-          if (names.add(fqdn.text() + fqdn.isPattern())) {
-            selectors.add(view(fqdn));
-          }
-        });
+    for (Peers.Fqdn fqdn : agent.rules().names()) {
+      if (names.add(fqdn.text() + fqdn.isPattern())) {
+        selectors.add(view(fqdn));
+      }
+    }
     return Response.ok(new NameManager(List.of(), selectors));
   }
 

@@ -33,6 +33,7 @@ import org.slf4j.LoggerFactory;
  *   FOLDER/program-policies.json  what the embedding program applied, with a .copy
  *   FOLDER/manifests.json     the manifests as they were last good
  *   FOLDER/policies.json      the policy objects that were accepted last
+ *   FOLDER/dns-names.json     what endpoints were told for DNS names
  *   FOLDER/service-numbers.json  the numbers of Kubernetes' frontends
  *   FOLDER/datapath-name      which datapath enforces
  *   FOLDER/datapath/          the datapath's own: its manifest
@@ -58,6 +59,9 @@ public final class StateFolder {
 
   /** Largest file of numbers: some 200,000 prefixes. */
   private static final long MAX_IDENTITIES_BYTES = 32L << 20;
+
+  /** Largest file of DNS names: 100,000 of the usual size take a third. */
+  private static final long MAX_NAMES_BYTES = 64L << 20;
 
   /** Largest file of services' numbers: each of the 65,535 takes some 60 bytes. */
   private static final long MAX_NUMBERS_BYTES = 8L << 20;
@@ -131,6 +135,11 @@ public final class StateFolder {
   /** The numbers of Kubernetes' frontends. */
   public FolderFile serviceNumbers() {
     return new FolderFile(root.resolve("service-numbers.json"), MAX_NUMBERS_BYTES, () -> false);
+  }
+
+  /** What endpoints were told for DNS names. */
+  public FolderFile dnsNames() {
+    return new FolderFile(root.resolve("dns-names.json"), MAX_NAMES_BYTES, () -> false);
   }
 
   /** The folder of a table of what users asked for. */
@@ -273,6 +282,7 @@ public final class StateFolder {
                 apiRules(),
                 programPolicies(),
                 localIdentities(),
+                dnsNames(),
                 manifests(),
                 policies(),
                 serviceNumbers(),

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.DnsConfig;
 import io.cilium4j.agent.config.AgentConfig;
 import io.cilium4j.agent.config.DatapathChoice;
 import io.cilium4j.agent.config.LabelsConfig;
@@ -122,6 +123,7 @@ class MasqueradeFeatureTest {
             Routing.NETWORK,
             false,
             Redaction.CREDENTIALS,
+            DnsConfig.DEFAULT,
             wanted,
             ServicesConfig.DEFAULT,
             LabelsConfig.DEFAULT,

@@ -495,10 +495,12 @@ class RestContractTest {
     bench
         .agent
         .dnsCache()
-        .put(
+        .learn(
             new DnsCache.Key((int) id, "www.example.com."),
-            new DnsCache.Answer(
-                List.of(IpAddress.parse("192.0.2.7")), Duration.ofMinutes(5), Instant.now()));
+            List.of(IpAddress.parse("192.0.2.7")),
+            Duration.ofMinutes(5),
+            Instant.now(),
+            10);
     String get = "GET /fqdn/cache";
     var found =
         expect(200, get, "/fqdn/cache?matchpattern=*.example.com&cidr=192.0.2.0%2F24", null);

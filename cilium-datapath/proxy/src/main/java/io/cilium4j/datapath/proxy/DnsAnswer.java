@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.datapath.proxy;
+
+import static io.cilium4j.datapath.proxy.DnsReader.HEADER_BYTES;
+
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.datapath.proxy.DnsAccess.Answer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Reads what a server answered to a question. Of its records those count that belong to the name
+ * that was asked for, or to a name that its chain of CNAMEs leads to; a server can say what it
+ * likes of other names, and nobody asked.
+ */
+final class DnsAnswer {
+
+  /** Longest chain that is followed. Resolvers stop earlier. */
+  private static final int MAX_CHAIN = 16;
+
+  private static final int V4_BYTES = 4;
+  private static final int V6_BYTES = 16;
+
+  private DnsAnswer() {}
+
+  private record AddressRecord(String owner, IpAddress address, int seconds) {}
+
+  private record Alias(String target, int seconds) {}
+
+  /**
+   * Reads the answer to a question.
+   *
+   * @return empty if it is none to this question, or cannot be read
+   */
+  static Optional<Answer> read(byte[] message, DnsQuery query) {
+    if (message.length < HEADER_BYTES) {
+      return Optional.empty();
+    }
+    int flags = DnsReader.u16(message, 2);
+    int rcode = flags & DnsMessages.RCODE;
+    int questions = DnsReader.u16(message, 4);
+    int records = DnsReader.u16(message, 6);
+    if ((flags & DnsMessages.IS_ANSWER) == 0 || (flags & DnsMessages.OPCODE) != 0) {
+      return Optional.empty();
+    }
+    if (questions == 0 && records == 0 && rcode != 0) {
+      // A server that did not understand the question repeats none.
+      return Optional.of(Answer.of(rcode));
+    }
+    if (questions != 1 || !query.isRepeatedIn(message)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(read(message, query, rcode, records));
+    } catch (DnsFormatException _) {
+      return Optional.empty();
+    }
+  }
+
+  private static Answer read(byte[] message, DnsQuery query, int rcode, int records)
+      throws DnsFormatException {
+    var reader = new DnsReader(message);
+    reader.skip(query.questionEnd() - HEADER_BYTES);
+    List<AddressRecord> found = new ArrayList<>();
+    Map<String, Alias> aliases = new HashMap<>();
+    Set<String> types = new LinkedHashSet<>();
+    for (int i = 0; i < records; i++) {
+      String owner = reader.name(true);
+      int type = reader.u16();
+      boolean counts = reader.u16() == DnsMessages.CLASS_IN;
+      int seconds = reader.timeToLive();
+      int length = reader.u16();
+      int end = reader.position() + length;
+      types.add(DnsMessages.typeName(type));
+      if (counts && type == DnsMessages.CNAME) {
+        aliases.putIfAbsent(owner, new Alias(reader.name(true), seconds));
+      } else if ((counts && type == DnsMessages.A && length == V4_BYTES)
+          || (counts && type == DnsMessages.AAAA && length == V6_BYTES)) {
+        found.add(new AddressRecord(owner, IpAddress.ofBytes(reader.bytes(length)), seconds));
+      } else {
+        reader.skip(length);
+      }
+      if (reader.position() != end) {
+        throw new DnsFormatException("a record of another length than it says", -1);
+      }
+    }
+    return follow(query.name(), rcode, found, aliases, List.copyOf(types));
+  }
+
+  private static Answer follow(
+      String name,
+      int rcode,
+      List<AddressRecord> found,
+      Map<String, Alias> aliases,
+      List<String> types) {
+    Set<String> owners = new HashSet<>(Set.of(name));
+    List<String> cnames = new ArrayList<>();
+    int shortest = Integer.MAX_VALUE;
+    Alias next = aliases.get(name);
+    while (next != null && cnames.size() < MAX_CHAIN && owners.add(next.target())) {
+      shortest = Math.min(shortest, next.seconds());
+      cnames.add(next.target());
+      next = aliases.get(next.target());
+    }
+    Set<IpAddress> addresses = new LinkedHashSet<>();
+    for (AddressRecord each : found) {
+      if (owners.contains(each.owner())) {
+        addresses.add(each.address());
+        shortest = Math.min(shortest, each.seconds());
+      }
+    }
+    return new Answer(
+        rcode,
+        List.copyOf(addresses),
+        List.copyOf(cnames),
+        types,
+        Duration.ofSeconds(shortest == Integer.MAX_VALUE ? 0 : shortest));
+  }
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cilium4j.agent.dns;
+
+import io.cilium4j.agent.DnsCache;
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.state.Changes;
+import io.cilium4j.core.state.Follower;
+import io.cilium4j.core.state.Lifecycle;
+import io.cilium4j.core.state.Scheduler;
+import io.cilium4j.core.state.StateFile;
+import io.cilium4j.core.state.Table;
+import io.cilium4j.datapath.proxy.DnsNames;
+import io.cilium4j.identity.Ipcache;
+import io.cilium4j.policy.Peers;
+import java.io.IOException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * From an answer of DNS to a policy that knows its addresses.
+ *
+ * <pre>
+ *   answer -> DnsCache -> labels of its addresses in the ipcache -> identities, policies -> datapath
+ *             on the      on the thread of names                                            |
+ *             proxy's                                                  awaited on another <-+
+ * </pre>
+ *
+ * <p>Answers that come meanwhile are of the next round together. Addresses that have the labels of
+ * the name already, in the datapath, wait for nothing.
+ *
+ * <p>After a restart the addresses have the labels that they had before, until all rules are read:
+ * no connection is cut, and nothing is opened that was not.
+ *
+ * <p>Safe for use by several threads.
+ */
+public final class LearnedNames implements DnsNames, Lifecycle.Part {
+  private static final Logger LOG = LoggerFactory.getLogger(LearnedNames.class);
+
+  /** What the ipcache waits for, before it counts as complete. */
+  public static final String INPUT = NameLabels.OWNER;
+
+  /** Answers that are waited for; for more nobody waits. */
+  private static final int MAX_WAITING = 16_384;
+
+  /** How long the datapath is waited for; a client waits less. */
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
+
+  /** How soon it is seen that all rules are read. */
+  private static final Duration LOOK = Duration.ofMillis(20);
+
+  /** Waits until the datapath has what followed from a revision of the ipcache. */
+  @FunctionalInterface
+  public interface Waiter {
+    boolean await(long ipcacheRevision, Duration atMost) throws InterruptedException;
+  }
+
+  /**
+   * How long what is learned counts.
+   *
+   * @param minTimeToLive a shorter time to live counts as this
+   * @param mostAddresses most addresses of a name of an endpoint that may be used
+   */
+  public record Limits(Duration minTimeToLive, int mostAddresses) {}
+
+  /** An answer that waits until it is seen. */
+  private record Waiting(long revision, CompletableFuture<Boolean> done) {}
+
+  private final DnsCache cache;
+  private final Ipcache ipcache;
+  private final NameLabels labels;
+  private final Limits limits;
+  private final Supplier<Collection<Peers.Fqdn>> rules;
+  private final BooleanSupplier areRulesRead;
+  private final Waiter waiter;
+  private final Scheduler thread;
+  private final Scheduler waitThread;
+  private final StateFile file;
+  private final Follower follower;
+  private final ConcurrentLinkedQueue<Waiting> waiting = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger waitingCount = new AtomicInteger();
+
+  /** Up to which revision of the ipcache the datapath is known to be. */
+  private volatile long realised;
+
+  private volatile boolean isReady;
+  private long savedAnswers = -1;
+  private long savedLabels = -1;
+
+  /**
+   * What it works on.
+   *
+   * @param rules the names that rules have by now
+   * @param areRulesRead whether these are all that there were at the start
+   * @param changes changes whenever rules do
+   * @param file keeps what is known over a restart
+   */
+  public record Parts(
+      DnsCache cache,
+      Ipcache ipcache,
+      Supplier<Collection<Peers.Fqdn>> rules,
+      BooleanSupplier areRulesRead,
+      Table<?, ?> changes,
+      Waiter waiter,
+      StateFile file) {}
+
+  /**
+   * Takes up what an earlier run knew.
+   *
+   * @param thread of names
+   * @param waitThread waits for the datapath
+   */
+  public LearnedNames(Parts parts, Limits limits, Scheduler thread, Scheduler waitThread) {
+    this.cache = parts.cache();
+    this.ipcache = parts.ipcache();
+    this.labels = new NameLabels(parts.ipcache());
+    this.limits = limits;
+    this.rules = parts.rules();
+    this.areRulesRead = parts.areRulesRead();
+    this.waiter = parts.waiter();
+    this.thread = thread;
+    this.waitThread = waitThread;
+    this.file = parts.file();
+    this.follower =
+        new Follower(
+            thread,
+            Duration.ZERO,
+            List.of(cache.answers(), parts.changes()),
+            new Follower.Reader() {
+              @Override
+              public void read(Follower.Look look) {
+                round(look.of(cache.answers()));
+              }
+            });
+    restore();
+  }
+
+  private void restore() {
+    try {
+      Optional<byte[]> content = file.read();
+      if (content.isPresent()) {
+        NamesFile earlier = NamesFile.read(content.get());
+        cache.restore(earlier.answers());
+        labels.restore(earlier.labels());
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      LOG.warn("names of DNS are lost, others follow error=\"{}\"", e.getMessage());
+      file.setAside();
+    }
+    ipcache.synced(INPUT);
+  }
+
+  @Override
+  public void start() {
+    follower.start();
+    becomeReady();
+  }
+
+  /** Has a round look until all rules are read. */
+  private void becomeReady() {
+    follower.wake();
+    if (!isReady) {
+      thread.schedule(LOOK, this::becomeReady);
+    }
+  }
+
+  @Override
+  public void stop() {
+    follower.stop();
+    save();
+  }
+
+  @Override
+  public CompletionStage<Boolean> learned(
+      int endpointId, String name, List<IpAddress> addresses, Duration timeToLive) {
+    Duration time =
+        timeToLive.compareTo(limits.minTimeToLive()) < 0 ? limits.minTimeToLive() : timeToLive;
+    long revision =
+        cache.learn(
+            new DnsCache.Key(endpointId, name),
+            addresses,
+            time,
+            Clock.systemUTC().instant(),
+            limits.mostAddresses());
+    if (isReady && labels.since(name, addresses).filter(since -> since <= realised).isPresent()) {
+      return CompletableFuture.completedFuture(true);
+    }
+    if (waitingCount.incrementAndGet() > MAX_WAITING) {
+      waitingCount.decrementAndGet();
+      return CompletableFuture.completedFuture(false);
+    }
+    var done = new CompletableFuture<Boolean>();
+    waiting.add(new Waiting(revision, done));
+    // The round that saw the answer may be over.
+    follower.wake();
+    return done;
+  }
+
+  private void round(Changes<DnsCache.Key, DnsCache.Answer> changes) {
+    if (isReady) {
+      labels.take(rules.get(), changes.snapshot());
+      labels.take(changes);
+    } else if (areRulesRead.getAsBoolean()) {
+      labels.take(rules.get(), changes.snapshot());
+      labels.refreshAll(changes.snapshot());
+      isReady = true;
+    }
+    if (!isReady) {
+      return;
+    }
+    List<CompletableFuture<Boolean>> seen = new ArrayList<>();
+    waiting.removeIf(each -> {
+      boolean isSeen = each.revision() <= changes.snapshot().revision();
+      if (isSeen) {
+        seen.add(each.done());
+      }
+      return isSeen;
+    });
+    if (!seen.isEmpty()) {
+      long revision = ipcache.table().revision();
+      waitThread.execute(() -> await(revision, seen));
+    }
+  }
+
+  private void await(long revision, List<CompletableFuture<Boolean>> seen) {
+    boolean isRealised = false;
+    try {
+      isRealised = revision <= realised || waiter.await(revision, PATIENCE);
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+    if (isRealised) {
+      realised = Math.max(realised, revision);
+    }
+    for (CompletableFuture<Boolean> each : seen) {
+      waitingCount.decrementAndGet();
+      each.complete(isRealised);
+    }
+  }
+
+  /** How many names and patterns rules select by. */
+  public int selectors() {
+    return labels.selectors().size();
+  }
+
+  /** Keeps what is known, if it is not what was kept last. */
+  public synchronized void save() {
+    var snapshot = cache.answers().snapshot();
+    long labelChanges = labels.changes();
+    if (snapshot.revision() == savedAnswers && labelChanges == savedLabels) {
+      return;
+    }
+    Map<DnsCache.Key, DnsCache.Answer> answers = new HashMap<>();
+    snapshot.forEach(row -> answers.put(row.key(), row.value()));
+    try {
+      file.write(new NamesFile(answers, labels.labels()).write());
+      savedAnswers = snapshot.revision();
+      savedLabels = labelChanges;
+    } catch (IOException e) {
+      LOG.warn("names of DNS are not kept error=\"{}\"", e.getMessage());
+    }
+  }
+}
