@@ -150,8 +150,11 @@ final class FlowFilters {
         // No packet is marked for tracing.
         case FlowFilter.IP_TRACE_ID_FIELD_NUMBER -> among(filter.getIpTraceIdList(), _ -> 0L);
         case FlowFilter.DNS_QUERY_FIELD_NUMBER -> {
-          HttpFilters.compile(filter.getDnsQueryList());
-          yield _ -> false; // There are no flows of DNS.
+          var names = HttpFilters.compile(filter.getDnsQueryList());
+          yield flow ->
+              flow.dns()
+                  .filter(dns -> names.stream().anyMatch(each -> each.matcher(dns.name()).find()))
+                  .isPresent();
         }
         case FlowFilter.IP_VERSION_FIELD_NUMBER ->
             among(filter.getIpVersionList(), each -> FlowMessages.version(each.flow().source()));
@@ -260,12 +263,13 @@ final class FlowFilters {
     List<Integer> wanted = values.stream().map(Layers::bits).toList();
     return flow ->
         flow.flow().protocol() == Protocol.TCP.number()
-            && flow.http().isEmpty()
+            && !Layers.isRequest(flow)
             && wanted.stream().anyMatch(bits -> (flow.flow().tcpFlags() & bits) == bits);
   }
 
   private static Predicate<ReportedFlow> protocols(List<String> names) {
     boolean isHttpWanted = names.stream().anyMatch("http"::equalsIgnoreCase);
+    boolean isDnsWanted = names.stream().anyMatch("dns"::equalsIgnoreCase);
     Set<Protocol> wanted =
         names.stream()
             .map(name -> name.toLowerCase(Locale.ROOT))
@@ -277,13 +281,14 @@ final class FlowFilters {
                   case "tcp" -> List.of(Protocol.TCP).stream();
                   case "udp" -> List.of(Protocol.UDP).stream();
                   case "sctp" -> List.of(Protocol.SCTP).stream();
-                  // Of these but HTTP there are no flows.
+                  // Of these but HTTP and DNS there are no flows.
                   case "http", "dns", "kafka", "vrrp", "igmp" -> Stream.<Protocol>empty();
                   default -> throw new IllegalArgumentException("\"" + name + "\": not supported");
                 })
             .collect(Collectors.toSet());
     return flow ->
         (isHttpWanted && flow.http().isPresent())
+            || (isDnsWanted && flow.dns().isPresent())
             || Protocol.ofNumber(flow.flow().protocol()).filter(wanted::contains).isPresent();
   }
 

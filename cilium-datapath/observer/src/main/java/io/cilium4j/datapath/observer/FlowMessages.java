@@ -166,6 +166,9 @@ final class FlowMessages {
             TraceContext.newBuilder().setParent(TraceParent.newBuilder().setTraceId(trace)));
       }
     }
+    reported
+        .dns()
+        .ifPresent(dns -> message.setType(FlowType.L7).setL7(Layers.layer7(dns, reported.event())));
     addFacts(message, reported);
     flow.trace().ifPresent(trace -> message.setTraceObservationPoint(point(trace)));
     flow.trace().ifPresent(trace -> message.setTraceReason(reason(trace)));
@@ -173,7 +176,7 @@ final class FlowMessages {
         .filter(trace -> trace.point() == FlowTrace.Point.TO_PROXY)
         .ifPresent(_ -> message.setProxyPort(proxyPort));
     flow.headers().ifPresent(headers -> message.setEthernet(ethernet(headers)));
-    if (reported.http().isPresent() || !reported.isDropped()) {
+    if (Layers.isRequest(reported) || !reported.isDropped()) {
       message.setIsReply(BoolValue.of(reported.isReply()));
     }
     message.setPolicyMatchType(reported.match().code());

@@ -5,6 +5,7 @@ import io.cilium4j.core.Flow;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.metrics.MetricFamily;
+import io.cilium4j.datapath.flow.DnsAccess;
 import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
@@ -25,7 +26,7 @@ import java.util.function.Consumer;
  */
 public final class FlowMetrics implements Consumer<ReportedFlow> {
   private static final List<String> NAMES =
-      List.of("drop", "flow", "http", "icmp", "policy", "port-distribution", "tcp");
+      List.of("dns", "drop", "flow", "http", "icmp", "policy", "port-distribution", "tcp");
 
   /** The node's own identity. */
   private static final int HOST = 1;
@@ -132,6 +133,26 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
             List.of("method", "protocol", "status", "reporter"),
             flow -> http(flow, true));
       }
+      case "dns" -> {
+        add(
+            "hubble_dns_queries_total",
+            "Questions to DNS",
+            context,
+            List.of("rcode", "qtypes", "ips_returned"),
+            flow -> dns(flow, FlowEvent.REQUEST));
+        add(
+            "hubble_dns_responses_total",
+            "Answers of DNS",
+            context,
+            List.of("rcode", "qtypes", "ips_returned"),
+            flow -> dns(flow, FlowEvent.RESPONSE));
+        add(
+            "hubble_dns_response_types_total",
+            "Records of answers of DNS",
+            context,
+            List.of("type", "qtypes"),
+            FlowMetrics::dnsTypes);
+      }
       default -> throw new IllegalArgumentException("not supported; wanted " + NAMES);
     }
   }
@@ -166,7 +187,7 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
         flow.flow()
             .trace()
             .map(trace -> trace.point().toString().toLowerCase(Locale.ROOT).replace('_', '-'))
-            .orElse(flow.http().isPresent() ? "HTTP" : "");
+            .orElse(flow.http().isPresent() ? "HTTP" : flow.dns().isPresent() ? "DNS" : "");
     return List.of(List.of(protocol(flow), type, subtype, verdict(flow).toString()));
   }
 
@@ -230,7 +251,7 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
 
   /** What the node's own processes may is no verdict of a policy. */
   private static List<List<String>> policy(ReportedFlow flow) {
-    boolean isRequest = flow.http().isPresent();
+    boolean isRequest = Layers.isRequest(flow);
     if (!isRequest && flow.event() != FlowEvent.VERDICT) {
       return List.of();
     }
@@ -240,7 +261,7 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
     return List.of(
         List.of(
             FlowMessages.direction(flow.flow()).toString().toLowerCase(Locale.ROOT),
-            isRequest ? "l7/http" : match(flow),
+            flow.dns().isPresent() ? "l7/dns" : isRequest ? "l7/http" : match(flow),
             verdict(flow).toString().toLowerCase(Locale.ROOT)));
   }
 
@@ -263,9 +284,32 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
         List.of(http.method(), http.protocol(), Integer.toString(http.status()), reporter));
   }
 
+  private static List<List<String>> dns(ReportedFlow flow, FlowEvent wanted) {
+    if (flow.dns().isEmpty() || flow.event() != wanted) {
+      return List.of();
+    }
+    DnsAccess dns = flow.dns().get();
+    boolean isDenied = verdict(flow) == Verdict.DROPPED;
+    String rcode =
+        wanted == FlowEvent.RESPONSE ? Layers.rcode(dns.rcode()) : isDenied ? "Policy denied" : "";
+    return List.of(
+        List.of(
+            rcode, String.join(",", dns.queryTypes()), Integer.toString(dns.addresses().size())));
+  }
+
+  private static List<List<String>> dnsTypes(ReportedFlow flow) {
+    if (flow.dns().isEmpty() || flow.event() != FlowEvent.RESPONSE) {
+      return List.of();
+    }
+    DnsAccess dns = flow.dns().get();
+    String types = String.join(",", dns.queryTypes());
+    return dns.recordTypes().stream().map(each -> List.of(each, types)).toList();
+  }
+
   private static boolean passed(ReportedFlow flow) {
     Verdict verdict = verdict(flow);
-    return flow.http().isEmpty() && (verdict == Verdict.FORWARDED || verdict == Verdict.REDIRECTED);
+    return !Layers.isRequest(flow)
+        && (verdict == Verdict.FORWARDED || verdict == Verdict.REDIRECTED);
   }
 
   private static Verdict verdict(ReportedFlow flow) {
@@ -273,8 +317,8 @@ public final class FlowMetrics implements Consumer<ReportedFlow> {
   }
 
   private static String protocol(ReportedFlow reported) {
-    if (reported.http().isPresent()) {
-      return "HTTP";
+    if (Layers.isRequest(reported)) {
+      return reported.http().isPresent() ? "HTTP" : "DNS";
     }
     Flow flow = reported.flow();
     return Protocol.ofNumber(flow.protocol())

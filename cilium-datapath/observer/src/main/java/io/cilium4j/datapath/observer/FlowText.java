@@ -93,7 +93,8 @@ final class FlowText {
       case FlowMessages.VERDICT_EVENT ->
           "policy-verdict:" + MATCHES.get(flow.getPolicyMatchType()) + " " + direction(flow);
       case FlowMessages.ACCESS_EVENT ->
-          flow.getL7().getType() == L7FlowType.RESPONSE ? "http-response" : "http-request";
+          (flow.getL7().hasDns() ? "dns-" : "http-")
+              + (flow.getL7().getType() == L7FlowType.RESPONSE ? "response" : "request");
       default -> "";
     };
   }

@@ -3,10 +3,13 @@ package io.cilium4j.datapath.observer;
 
 import io.cilium4j.core.Flow;
 import io.cilium4j.core.FlowHeaders;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.Protocol;
+import io.cilium4j.datapath.flow.DnsAccess;
 import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
+import io.cilium4j.datapath.observer.proto.DNS;
 import io.cilium4j.datapath.observer.proto.HTTP;
 import io.cilium4j.datapath.observer.proto.HTTPHeader;
 import io.cilium4j.datapath.observer.proto.ICMPv4;
@@ -19,6 +22,7 @@ import io.cilium4j.datapath.observer.proto.TCP;
 import io.cilium4j.datapath.observer.proto.TCPFlags;
 import io.cilium4j.datapath.observer.proto.UDP;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -27,6 +31,18 @@ import java.util.stream.Collectors;
 
 /** What stands above IP in a flow, as messages and as clients show it. */
 final class Layers {
+  /** What tells of questions to DNS, in flows: the proxy. */
+  private static final String DNS_SOURCE = "proxy";
+
+  /** The codes of RFC 1035, section 4.1.1, by number. */
+  private static final List<String> RCODES =
+      List.of(
+          "No Error",
+          "Format Error",
+          "Server Failure",
+          "Non-Existent Domain",
+          "Not Implemented",
+          "Query Refused");
 
   /** Bits of a TCP header by the order in which clients show them. */
   private static final Map<String, Integer> TCP_FLAGS = new LinkedHashMap<>();
@@ -63,7 +79,7 @@ final class Layers {
     switch (protocol.get()) {
       case TCP -> {
         var tcp = TCP.newBuilder().setSourcePort(from).setDestinationPort(to);
-        if (reported.http().isEmpty()) {
+        if (!isRequest(reported)) {
           tcp.setFlags(tcpFlags(flow.tcpFlags()));
         }
         message.setTCP(tcp);
@@ -127,6 +143,30 @@ final class Layers {
         .build();
   }
 
+  /** A question to DNS, or an answer with the question that it belongs to. */
+  static Layer7 layer7(DnsAccess dns, FlowEvent event) {
+    var message =
+        DNS.newBuilder()
+            .setQuery(dns.name())
+            .addAllIps(dns.addresses().stream().map(IpAddress::toString).toList())
+            .setTtl((int) dns.ttlSeconds())
+            .addAllCnames(dns.cnames())
+            .setObservationSource(DNS_SOURCE)
+            .setRcode(dns.rcode())
+            .addAllQtypes(dns.queryTypes())
+            .addAllRrtypes(dns.recordTypes());
+    return Layer7.newBuilder()
+        .setType(event == FlowEvent.RESPONSE ? L7FlowType.RESPONSE : L7FlowType.REQUEST)
+        .setLatencyNs(dns.latencyNanos())
+        .setDns(message)
+        .build();
+  }
+
+  /** Whether a flow tells of a request, and not of a packet. */
+  static boolean isRequest(ReportedFlow reported) {
+    return reported.http().isPresent() || reported.dns().isPresent();
+  }
+
   /** The trace that a request says it is part of, by W3C's trace context; empty for none. */
   static String traceId(HttpAccess http) {
     for (HttpAccess.Header header : http.headers()) {
@@ -145,7 +185,11 @@ final class Layers {
 
   /** A flow in a few words. */
   static String summary(ReportedFlow reported) {
-    return reported.http().map(Layers::summary).orElseGet(() -> summary(reported.flow()));
+    return reported
+        .http()
+        .map(Layers::summary)
+        .or(() -> reported.dns().map(dns -> summary(dns, reported.event())))
+        .orElseGet(() -> summary(reported.flow()));
   }
 
   private static String summary(HttpAccess http) {
@@ -155,6 +199,25 @@ final class Layers {
         : "%s %d %dms (%s)"
             .formatted(
                 http.protocol(), http.status(), http.latencyNanos() / NANOS_PER_MILLI, request);
+  }
+
+  private static String summary(DnsAccess dns, FlowEvent event) {
+    String question = dns.name() + " " + String.join(",", dns.queryTypes());
+    if (event != FlowEvent.RESPONSE) {
+      return "DNS Query " + question;
+    }
+    String answer =
+        dns.rcode() != 0
+            ? "RCode: " + rcode(dns.rcode())
+            : "\""
+                + dns.addresses().stream().map(IpAddress::toString).collect(Collectors.joining(","))
+                + "\"";
+    return "DNS Answer " + answer + " TTL: " + dns.ttlSeconds() + " (Query " + question + ")";
+  }
+
+  /** A code as people write it. */
+  static String rcode(int code) {
+    return code < RCODES.size() ? RCODES.get(code) : Integer.toString(code);
   }
 
   private static String summary(Flow flow) {

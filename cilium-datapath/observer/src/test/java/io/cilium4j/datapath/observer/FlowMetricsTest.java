@@ -156,7 +156,7 @@ class FlowMetricsTest extends ObserverTests {
 
   @Test
   void parse_whatIsNotKnown_isRefusedByName() {
-    refused("dns: not supported; wanted [drop, flow, ", "flow dns");
+    refused("kafka: not supported; wanted [dns, drop, flow, ", "flow kafka");
     refused("flow: given twice", "flow flow");
     refused("flow: option x: wanted labelsContext or one of [", "flow:x=y");
     refused("flow: \"dns\": not supported; wanted [", "flow:sourceContext=dns");

@@ -11,6 +11,7 @@ import io.cilium4j.core.Labels;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.RuleOrigin;
 import io.cilium4j.core.state.Row;
+import io.cilium4j.datapath.flow.DnsAccess;
 import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.HttpAccess;
 import io.cilium4j.datapath.flow.ReportedFlow;
@@ -18,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /** Writes flows as lines of JSON. */
 final class FlowText {
@@ -78,6 +80,7 @@ final class FlowText {
           field(out, "flow", lower(trace.life()));
         });
     reported.http().ifPresent(http -> http(out, http));
+    reported.dns().ifPresent(dns -> dns(out, dns));
     if (flow.suppressed() > 0) {
       out.append(",\"suppressed\":").append(flow.suppressed());
     }
@@ -86,12 +89,17 @@ final class FlowText {
 
   /** The request that an answer belongs to. */
   private static Flow asked(ReportedFlow answer) {
-    long latency = answer.http().map(HttpAccess::latencyNanos).orElse(0L);
+    long latency =
+        answer
+            .http()
+            .map(HttpAccess::latencyNanos)
+            .or(() -> answer.dns().map(DnsAccess::latencyNanos))
+            .orElse(0L);
     return answer.flow().reversed(answer.flow().timeNanos() - latency);
   }
 
   private static String type(ReportedFlow reported) {
-    if (reported.http().isPresent()) {
+    if (reported.http().isPresent() || reported.dns().isPresent()) {
       return "l7";
     }
     if (reported.flow().trace().isPresent()) {
@@ -112,6 +120,19 @@ final class FlowText {
     field(out, "host", http.host());
     out.append(",\"status\":").append(http.status());
     out.append(",\"latency-ns\":").append(http.latencyNanos()).append('}');
+  }
+
+  private static void dns(StringBuilder out, DnsAccess dns) {
+    out.append(",\"dns\":{\"query\":");
+    quote(out, dns.name());
+    field(out, "types", String.join(",", dns.queryTypes()));
+    field(
+        out,
+        "addresses",
+        dns.addresses().stream().map(IpAddress::toString).collect(Collectors.joining(",")));
+    out.append(",\"rcode\":").append(dns.rcode());
+    out.append(",\"ttl\":").append(dns.ttlSeconds());
+    out.append(",\"latency-ns\":").append(dns.latencyNanos()).append('}');
   }
 
   /** A flow has the kernel's monotonic clock, which is that of {@code System.nanoTime}. */
