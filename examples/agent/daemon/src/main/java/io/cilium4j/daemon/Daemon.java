@@ -309,6 +309,7 @@ final class Daemon implements AutoCloseable {
             .serviceTopology(settings.isOn("enable-service-topology"))
             .loadBalancing(LoadBalancerOptions.read(settings))
             .redaction(HubbleOptions.redaction(settings))
+            .dns(DnsOptions.read(settings))
             .prefilter(settings.isOn("enable-xdp-prefilter"))
             .hostFirewall(settings.isOn("enable-host-firewall"))
             .noBackendResponse(

@@ -52,6 +52,7 @@ record DaemonOption(
     /** A truth that may be left to the agent. */
     TRUTH_OR_AUTO("auto|(?i:true|false|t|f|1|0)", "true, false or auto"),
     NUMBER("[0-9]{1,9}", "a number from 0 on"),
+    DURATION("0|([0-9]{1,6}(ms|s|m|h)){1,4}", "a time such as 100ms, 10s or 1h30m"),
     RATIO("0(\\.[0-9]{1,9})?|1(\\.0{1,9})?", "a number from 0 to 1"),
     TEXT(".{0,4096}", "a text of one line"),
     PORT(Kind.PORTS, "a port, 0 to 65535"),

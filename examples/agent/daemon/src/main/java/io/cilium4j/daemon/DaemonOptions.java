@@ -27,6 +27,7 @@ final class DaemonOptions {
     kubernetes();
     health();
     reports();
+    DnsOptions.addTo(DaemonOptions::add);
     HubbleOptions.addTo(DaemonOptions::add);
     later();
   }
@@ -133,8 +134,8 @@ final class DaemonOptions {
         "ipam",
         Kind.TEXT,
         "cluster-pool",
-        "address management mode: cluster-pool, kubernetes, multi-pool, static, or any other that is"
-            + " installed");
+        "address management mode: cluster-pool, kubernetes, multi-pool, static, or any other that"
+            + " is installed");
     add(
         group,
         "ipam-default-ip-pool",
@@ -174,13 +175,15 @@ final class DaemonOptions {
         "ipv4-node",
         Kind.TEXT,
         "auto",
-        "address at which other nodes reach this one; auto is the source address of the default route");
+        "address at which other nodes reach this one; auto is the source address of the default"
+            + " route");
     add(
         group,
         "ipv6-node",
         Kind.TEXT,
         "auto",
-        "address at which other nodes reach this one; auto is the source address of the default route");
+        "address at which other nodes reach this one; auto is the source address of the default"
+            + " route");
     add(
         group,
         "allow-lost-endpoints",
@@ -291,7 +294,8 @@ final class DaemonOptions {
         "enable-service-topology",
         Kind.TRUTH,
         "false",
-        "lead clients to the endpoints that slices mean for their zone or node (trafficDistribution)");
+        "lead clients to the endpoints that slices mean for their zone or node"
+            + " (trafficDistribution)");
     add(
         group,
         "enable-host-firewall",

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,6 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -33,6 +36,9 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
 
   private static final YAMLMapper YAML =
       YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+
+  /** A number and its unit, of an option that is a time. */
+  private static final Pattern DURATION_PART = Pattern.compile("([0-9]+)(ms|s|m|h)");
 
   private static final String PREFIX = "CILIUM_";
 
@@ -219,6 +225,22 @@ record DaemonSettings(Map<String, String> values, List<String> unknown) {
 
   int number(String key) {
     return Integer.parseInt(text(key));
+  }
+
+  Duration duration(String key) {
+    Duration sum = Duration.ZERO;
+    for (Matcher part = DURATION_PART.matcher(text(key)); part.find(); ) {
+      long count = Long.parseLong(part.group(1));
+      sum =
+          sum.plus(
+              switch (part.group(2)) {
+                case "ms" -> Duration.ofMillis(count);
+                case "s" -> Duration.ofSeconds(count);
+                case "m" -> Duration.ofMinutes(count);
+                default -> Duration.ofHours(count);
+              });
+    }
+    return sum;
   }
 
   /** The options of an implementation, which only that one knows: {@code KEY=VALUE;KEY=VALUE}. */
