@@ -307,6 +307,46 @@ class PolicyCommandsTest {
   }
 
   @Test
+  void explain_name_isDecidedAsByTheProxyAndTheRulesOnItsAddresses() throws IOException {
+    String policies =
+        file(
+            "names.yaml",
+            """
+            apiVersion: cilium.io/v2
+            kind: CiliumNetworkPolicy
+            metadata: {name: names, namespace: default}
+            spec:
+              endpointSelector: {matchLabels: {app: shop}}
+              egress:
+              - toEndpoints: [{matchLabels: {app: dns}}]
+                toPorts:
+                - ports: [{port: "53", protocol: UDP}]
+                  rules: {dns: [{matchPattern: "*.example.org"}]}
+              - toFQDNs: [{matchPattern: "*.example.org"}]
+                toPorts: [{ports: [{port: "443", protocol: TCP}]}]
+            """);
+    assertEquals(0, explainName(policies, "app=dns", "53/UDP", "--dns", "www.Example.org"));
+    assertTrue(out().contains("question www.Example.org passes by"), out());
+    assertTrue(out().endsWith("The question passes.\n"), out());
+    assertEquals(
+        0, explainName(policies, "app=dns", "53/UDP", "--dns", "a.test", "--expect", "denied"));
+    assertTrue(out().endsWith("The question is refused.\n"), out());
+    assertEquals(
+        0, explainName(policies, "fqdn:www.example.org", "443/TCP", "--expect", "allowed"));
+    assertEquals(0, explainName(policies, "fqdn:example.org", "443/TCP", "--expect", "denied"));
+    assertEquals(ExitCode.MISUSED, explainName(policies, "fqdn:*.example.org", "443/TCP"));
+  }
+
+  private int explainName(String policies, String to, String port, String... more) {
+    var words =
+        new java.util.ArrayList<>(
+            List.of("policy", "explain", "--policies", policies, "--port", port));
+    words.addAll(List.of("--from", "app=shop", "--to", to));
+    words.addAll(List.of(more));
+    return run("", words.toArray(String[]::new));
+  }
+
+  @Test
   void explain_everyLabelGiven_counts() throws IOException {
     String policies =
         file(

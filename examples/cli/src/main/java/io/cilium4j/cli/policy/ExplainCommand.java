@@ -7,6 +7,7 @@ import io.cilium4j.cli.command.Console;
 import io.cilium4j.cli.command.ExitCode;
 import io.cilium4j.cli.command.TextTable;
 import io.cilium4j.core.CidrLabels;
+import io.cilium4j.core.DnsPattern;
 import io.cilium4j.core.HttpRequest;
 import io.cilium4j.core.Identity;
 import io.cilium4j.core.IpPrefix;
@@ -23,6 +24,7 @@ import io.cilium4j.policy.CidrGroups;
 import io.cilium4j.policy.CompiledPolicy;
 import io.cilium4j.policy.Explanation;
 import io.cilium4j.policy.IdentitiesSnapshot;
+import io.cilium4j.policy.Peers;
 import io.cilium4j.policy.PolicyCompiler;
 import io.cilium4j.policy.PolicyConfig;
 import io.cilium4j.policy.PolicyRepository;
@@ -35,6 +37,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -51,6 +54,8 @@ final class ExplainCommand {
   private static final String SERVICE_ACCOUNT = "io.cilium.k8s.policy.serviceaccount";
   private static final String CLUSTER = "io.cilium.k8s.policy.cluster";
 
+  private static final int MAX_NAME_CHARS = 255;
+
   /** What is meant to be an address, well written or not; no label's key is. */
   private static final Pattern ADDRESS =
       Pattern.compile("[0-9]+(\\.[0-9]+)+(/.*)?|[0-9a-fA-F]*:[0-9a-fA-F:.]*(/.*)?");
@@ -65,6 +70,7 @@ final class ExplainCommand {
     PortAndProtocol port = port(arguments);
     Optional<Boolean> expected = expected(arguments);
     Optional<HttpRequest> request = request(arguments, port);
+    Optional<String> question = arguments.find("--dns").map(text -> name(arguments, "--dns", text));
     PolicyFiles files = PolicyFiles.read(Path.of(arguments.need("--policies")), console, config);
     if (!files.errors().isEmpty()) {
       throw new CommandException(String.join("\n", files.errors()));
@@ -75,11 +81,12 @@ final class ExplainCommand {
                 .filter(CidrGroup.class::isInstance)
                 .map(CidrGroup.class::cast)
                 .toList());
-    Identity from = labelled(peer(arguments, "--from", SENDER, files), groups);
-    Identity to = labelled(peer(arguments, "--to", RECEIVER, files), groups);
     var repository = new PolicyRepository(config);
     repository.setServices(files.services().all());
     repository.add(files.policies());
+    Set<Peers.Fqdn> names = repository.snapshot().names();
+    Identity from = labelled(peer(arguments, "--from", SENDER, files, names), groups);
+    Identity to = labelled(peer(arguments, "--to", RECEIVER, files, names), groups);
     IdentitiesSnapshot identities = IdentitiesSnapshot.reserved().with(from).with(to);
     var compiler = new PolicyCompiler(config);
     boolean passes = true;
@@ -100,7 +107,17 @@ final class ExplainCommand {
                 .matcher(egress ? to.id() : from.id(), port.protocol, port.port)
                 .decide(request.get());
         refused |= !decision.passes();
-        console.line(TextTable.cleanLines(shown(request.get(), decision)));
+        console.line(TextTable.cleanLines(shown("request " + request.get(), "request", decision)));
+      }
+      if (question.isPresent() && egress) {
+        Decision decision =
+            policy
+                .requests(direction)
+                .matcher(to.id(), port.protocol, port.port)
+                .decideQuery(question.get());
+        refused |= !decision.passes();
+        console.line(
+            TextTable.cleanLines(shown("question " + question.get(), "question", decision)));
       }
       if (!isSelected(policy, from, to, port)) {
         unselected.add(egress ? "the sender" : "the receiver");
@@ -115,6 +132,9 @@ final class ExplainCommand {
     console.line(passes ? "The flow passes." : "The flow is dropped.");
     if (passes && request.isPresent()) {
       console.line(refused ? "The request is answered with 403." : "The request passes.");
+    }
+    if (passes && question.isPresent()) {
+      console.line(refused ? "The question is refused." : "The question passes.");
     }
     passes &= !refused;
     return expected.isEmpty() || expected.get() == passes ? 0 : ExitCode.FAILED;
@@ -149,13 +169,13 @@ final class ExplainCommand {
     return Optional.of(new HttpRequest(method, path, arguments.find("--host").orElse(""), headers));
   }
 
-  private static String shown(HttpRequest request, Decision decision) {
+  private static String shown(String what, String kind, Decision decision) {
     String verdict = decision.passes() ? "passes by " : "is denied: ";
     String because =
         decision.passes() || decision.rule().cookie() == 0
             ? decision.rule().toString()
-            : decision.rule() + " lets no such request through";
-    return "  request " + request + " " + verdict + because;
+            : decision.rule() + " lets no such " + kind + " through";
+    return "  " + what + " " + verdict + because;
   }
 
   private static Optional<Boolean> expected(Arguments arguments) {
@@ -206,8 +226,13 @@ final class ExplainCommand {
     return new Identity(identity.id(), groups.applyTo(identity.labels()));
   }
 
-  private Identity peer(Arguments arguments, String option, int number, PolicyFiles files) {
+  private Identity peer(
+      Arguments arguments, String option, int number, PolicyFiles files, Set<Peers.Fqdn> names) {
     String text = arguments.need(option);
+    if (text.startsWith(LabelSource.FQDN + ":")) {
+      String name = name(arguments, option, text.substring(LabelSource.FQDN.length() + 1));
+      return new Identity(Identity.LOCAL_SCOPE + number, labels(name, names));
+    }
     Optional<ReservedIdentity> reserved =
         Arrays.stream(ReservedIdentity.values())
             .filter(each -> !each.isAggregate() && each != ReservedIdentity.UNKNOWN)
@@ -225,6 +250,27 @@ final class ExplainCommand {
       return new Identity(Identity.LOCAL_SCOPE + number, Labels.of(labels));
     }
     return new Identity(number, pod(arguments, option, text, files));
+  }
+
+  private static String name(Arguments arguments, String option, String text) {
+    if (text.length() > MAX_NAME_CHARS || !text.matches("[-a-zA-Z0-9_.]+")) {
+      throw arguments.wrong(option, "a DNS name, for example www.example.com");
+    }
+    return text;
+  }
+
+  /** Those of an address that somebody was told for a name. */
+  private static Labels labels(String name, Set<Peers.Fqdn> names) {
+    var labels = new ArrayList<Label>();
+    labels.add(Label.reserved("world-ipv4"));
+    for (Peers.Fqdn each : names) {
+      DnsPattern pattern =
+          each.isPattern() ? DnsPattern.ofPattern(each.text()) : DnsPattern.ofName(each.text());
+      if (pattern.matches(name)) {
+        labels.add(new Label(LabelSource.FQDN, each.text(), ""));
+      }
+    }
+    return Labels.of(Set.copyOf(labels));
   }
 
   private static IpPrefix prefix(Arguments arguments, String option, String text) {
@@ -249,7 +295,8 @@ final class ExplainCommand {
                       : word)
               .filter(each -> each.source().equals(LabelSource.K8S) && word.indexOf('=') > 0);
       if (label.isEmpty()) {
-        throw arguments.wrong(option, "KEY=VALUE,… of a pod, an address, or reserved:NAME");
+        throw arguments.wrong(
+            option, "KEY=VALUE,… of a pod, an address, fqdn:NAME, or reserved:NAME");
       }
       if (own.put(label.get().key(), label.get().value()) != null) {
         throw arguments.wrong(option, "each key once, not " + label.get().key() + " twice");

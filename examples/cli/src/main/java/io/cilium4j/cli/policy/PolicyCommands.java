@@ -57,7 +57,10 @@ public final class PolicyCommands implements CommandGroup {
                       "--from",
                       "PEER",
                       "the sender: KEY=VALUE,… of a pod, an address, or reserved:…"),
-                  new Option("--to", "PEER", "the receiver, in the same form"),
+                  new Option(
+                      "--to",
+                      "PEER",
+                      "the receiver, in the same form, or fqdn:NAME for an address of a name"),
                   new Option(
                       "--port", "PORT/PROTOCOL", "for example 80/TCP; for ICMP its type: 8/ICMP"),
                   new Option(
@@ -68,6 +71,7 @@ public final class PolicyCommands implements CommandGroup {
                       "a request in the flow, for example \"POST /v1/orders\""),
                   new Option("--host", "HOST", "the host that the request asks for"),
                   new Option("--header", "HEADER…", "a header of the request, NAME: VALUE"),
+                  new Option("--dns", "NAME", "a name that is asked for in the flow"),
                   new Option(
                       "--expect",
                       "VERDICT",
