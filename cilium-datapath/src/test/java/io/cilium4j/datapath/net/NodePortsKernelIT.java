@@ -31,6 +31,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -197,9 +198,9 @@ class NodePortsKernelIT {
     assertFalse(after.containsValue(gone.address()));
     long kept = before.values().stream().filter(each -> !each.equals(gone.address())).count();
     long moved =
-        before.keySet().stream()
-            .filter(port -> !before.get(port).equals(gone.address()))
-            .filter(port -> !before.get(port).equals(after.get(port)))
+        before.entrySet().stream()
+            .filter(each -> !each.getValue().equals(gone.address()))
+            .filter(each -> !each.getValue().equals(after.get(each.getKey())))
             .count();
     assertTrue(moved <= kept * 15 / 100, () -> moved + " of " + kept);
     // And with it back all are where they were, after a restart too.
@@ -237,7 +238,7 @@ class NodePortsKernelIT {
     node.serve(frontend(4, asked, some, false), frontend(5, asked.plus(1), some, false));
     var tables = node.ports.maglevTables();
     assertEquals(Set.of(4, 5), tables.keySet());
-    assertEquals(MaglevParameters.DEFAULT.tableSize(), tables.get(4).size());
+    assertEquals(MaglevParameters.DEFAULT.tableSize(), Objects.requireNonNull(tables.get(4)).size());
     assertEquals(new HashSet<>(some), new HashSet<>(tables.get(4)));
     assertEquals(new MaglevTable(some, MaglevParameters.DEFAULT).slots(), tables.get(5));
     assertEquals(1, constants(node).size());

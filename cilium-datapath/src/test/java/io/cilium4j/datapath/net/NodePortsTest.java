@@ -22,6 +22,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -205,7 +206,7 @@ class NodePortsTest {
     // Nothing to choose from; and a client with affinity is its address alone.
     assertTrue(script.text().contains("f4 meta l4proto tcp dnat ip to 10.0.1.5:8080\n"));
     assertTrue(script.text().contains("jhash ip saddr mod 251 seed 616034178 map @" + map + "\n"));
-    String made = script.constants().get(map).get();
+    String made = Objects.requireNonNull(script.constants().get(map)).get();
     assertTrue(
         made.startsWith(
             "add map inet t "
