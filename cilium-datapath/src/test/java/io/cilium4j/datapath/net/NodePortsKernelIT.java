@@ -238,7 +238,8 @@ class NodePortsKernelIT {
     node.serve(frontend(4, asked, some, false), frontend(5, asked.plus(1), some, false));
     var tables = node.ports.maglevTables();
     assertEquals(Set.of(4, 5), tables.keySet());
-    assertEquals(MaglevParameters.DEFAULT.tableSize(), Objects.requireNonNull(tables.get(4)).size());
+    assertEquals(
+        MaglevParameters.DEFAULT.tableSize(), Objects.requireNonNull(tables.get(4)).size());
     assertEquals(new HashSet<>(some), new HashSet<>(tables.get(4)));
     assertEquals(new MaglevTable(some, MaglevParameters.DEFAULT).slots(), tables.get(5));
     assertEquals(1, constants(node).size());
