@@ -109,6 +109,10 @@ bpf_usable() {
   perl -e 'my $map = pack("L5", 11, 8, 4, 1, 1); exit(syscall($ARGV[0] + 0, 0, $map, 20) < 0)' "$bpf_call"
 }
 
+# Runs Maven with $@, without the colours that Debian's one ends both its outputs with even in a batch: they
+# would stand before a last line that others read.
+maven() { mvn -B -ntp "$@" 2>&1 | sed -u $'s/\033\\[[0-9;]*m//g'; }
+
 # Runs Maven with $@ and shows of its output only what a waiting person wants to see; the whole of
 # it is in target/build.log.
 maven_quietly() {

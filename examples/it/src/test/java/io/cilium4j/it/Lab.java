@@ -43,6 +43,8 @@ final class Lab implements AutoCloseable {
   private final Path folder;
   private int octet;
   private final Map<String, Netns> namespaces = new HashMap<>();
+  private final Claim name;
+  private final Claim prefixes;
   private Agent agent;
 
   /**
@@ -57,6 +59,8 @@ final class Lab implements AutoCloseable {
   Lab(String instance, String datapath, int octet, UnaryOperator<AgentBuilder<Agent>> more)
       throws IOException {
     requireKernel();
+    this.name = Claim.of(instance);
+    this.prefixes = Claim.of("prefixes-" + octet);
     this.instance = instance;
     this.datapath = datapath;
     this.octet = octet;
@@ -256,7 +260,10 @@ final class Lab implements AutoCloseable {
     try {
       assertDenialsExplained();
     } finally {
-      clear();
+      try (name;
+          prefixes) {
+        clear();
+      }
     }
   }
 

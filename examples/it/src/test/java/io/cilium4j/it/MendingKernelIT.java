@@ -409,9 +409,9 @@ class MendingKernelIT {
         node.addRoute(part);
         refuse("itv", 50, "device itprefix has the route fd99:50::40/122");
         node.deleteRoute(part);
-        Route whole = Route.to(IpPrefix.parse("10.99.0.0/16"), device.index());
+        Route whole = Route.to(IpPrefix.parse("10.99.50.0/23"), device.index());
         node.addRoute(whole);
-        refuse("itv", 50, "device itprefix has the route 10.99.0.0/16");
+        refuse("itv", 50, "device itprefix has the route 10.99.50.0/23");
         node.deleteRoute(whole);
         Process local =
             new ProcessBuilder("ip", "route", "add", "local", "10.99.50.64/26", "dev", "lo")

@@ -87,6 +87,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   private final String name;
+  private final Claim claim;
   private final Path folder;
   private final Map<String, String> agentOptions = new TreeMap<>();
   private final List<Netns> namespaces = new ArrayList<>();
@@ -107,6 +108,7 @@ final class TestCluster implements AutoCloseable {
   TestCluster(String name, Routing routing) throws IOException {
     Lab.requireKernel();
     this.name = name;
+    this.claim = Claim.of(name);
     this.folder = Files.createTempDirectory("cilium4j-it-" + name);
     Files.createDirectory(manifests());
     Files.createDirectory(
@@ -566,6 +568,12 @@ final class TestCluster implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
+    try (claim) {
+      clear();
+    }
+  }
+
+  private void clear() throws IOException {
     killOperator();
     // Pins and state; devices go with the namespace.
     nodes().forEach(TestCluster::destroy);
