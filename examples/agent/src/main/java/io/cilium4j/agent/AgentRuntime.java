@@ -203,6 +203,7 @@ final class AgentRuntime implements AutoCloseable {
 
   private void stop() {
     listeners.forEach(AgentEvents::close);
+    tasks.end();
     lifecycle.stop();
   }
 

@@ -13,7 +13,7 @@ import java.util.List;
 public final class TaskFeature implements Feature {
   private final Controllers controllers;
 
-  /** Made last, so that its thread ends before anything that a task uses. */
+  /** Made last, when every task is known. */
   public TaskFeature(FeatureContext context) {
     this.controllers =
         new Controllers(context.thread("controllers"), Clock.systemUTC(), context.tasks());
@@ -22,6 +22,11 @@ public final class TaskFeature implements Feature {
   /** How each task fares, by name. */
   public Table<String, ControllerState> states() {
     return controllers.states();
+  }
+
+  /** Repeats no more, and waits for the task that runs: before anything ends that a task uses. */
+  public void end() {
+    controllers.stop();
   }
 
   @Override

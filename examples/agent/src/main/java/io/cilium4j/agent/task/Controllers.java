@@ -43,7 +43,12 @@ public final class Controllers implements Lifecycle.Part {
   private final List<RepeatedTask> tasks;
   private final TableWriter<String, ControllerState> states = TableWriter.create("controllers");
 
-  /** Repeats nothing before the start, and then these tasks. */
+  /**
+   * Repeats nothing before the start, and then these tasks; after the stop, which waits for the one
+   * that runs, none.
+   *
+   * @param scheduler nobody else's
+   */
   public Controllers(Scheduler scheduler, Clock clock, List<RepeatedTask> tasks) {
     this.scheduler = scheduler;
     this.clock = clock;
@@ -104,7 +109,7 @@ public final class Controllers implements Lifecycle.Part {
 
   @Override
   public void stop() {
-    // Ends with its scheduler.
+    scheduler.close();
   }
 
   private void run(RepeatedTask repeated) {
