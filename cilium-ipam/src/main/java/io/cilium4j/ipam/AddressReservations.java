@@ -12,23 +12,17 @@ import io.cilium4j.core.state.StoredTable;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.UndoStack;
 import java.time.Clock;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The node's addresses, for those who take them before there is an endpoint, as a CNI plugin does.
@@ -41,8 +35,6 @@ import org.slf4j.LoggerFactory;
  * <p>Safe for use by several threads.
  */
 public final class AddressReservations {
-  private static final Logger LOG = LoggerFactory.getLogger(AddressReservations.class);
-
   /** How long an address waits for its endpoint: a plugin is given up after a few minutes. */
   public static final Duration RESERVATION = Duration.ofMinutes(10);
 
@@ -123,8 +115,7 @@ public final class AddressReservations {
       until = Objects.requireNonNullElse(until, "");
     }
 
-    private static Held of(
-        IpAddress address, String owner, Optional<UUID> reservation, Instant end) {
+    static Held of(IpAddress address, String owner, Optional<UUID> reservation, Instant end) {
       return new Held(
           address.toString(),
           owner,
@@ -133,7 +124,7 @@ public final class AddressReservations {
     }
 
     /** How long it has yet: none for one that is over, no more than any has; absent without end. */
-    private Optional<Duration> left(Instant now) {
+    Optional<Duration> left(Instant now) {
       if (until.isEmpty()) {
         return Optional.empty();
       }
@@ -141,7 +132,7 @@ public final class AddressReservations {
       return Optional.of(left.compareTo(RESERVATION) < 0 ? left : RESERVATION);
     }
 
-    private Held until(Instant end) {
+    Held until(Instant end) {
       return new Held(address, owner, reservation, end.toString());
     }
   }
@@ -160,18 +151,8 @@ public final class AddressReservations {
 
   private final IpamAllocator ipam;
   private final PoolChoice choice;
-  private final StoredTable<Long, Held> store;
   private final Guard guard;
-  private final Clocks clocks;
-  private final ReentrantLock lock = new ReentrantLock();
-
-  /** The row of each address that is in the store. Guarded by the lock. */
-  private final Map<IpAddress, Long> held = new HashMap<>();
-
-  /** When those come back that have a deadline, by the clock that nobody sets. */
-  private final Map<IpAddress, Long> ends = new HashMap<>();
-
-  private long lastRow;
+  private final HeldAddresses held;
 
   /**
    * Reservations of an allocator's addresses; {@link #restore} takes up those of an earlier run.
@@ -188,54 +169,19 @@ public final class AddressReservations {
       Clocks clocks) {
     this.ipam = ipam;
     this.choice = choice;
-    this.store = store;
     this.guard = guard;
-    this.clocks = clocks;
+    this.held = new HeldAddresses(store, clocks);
   }
 
   /** Takes up what an earlier run kept; to be called when the endpoints have theirs. */
   public void restore() {
-    lock.lock();
-    try {
-      for (Row<Long, Held> row : store.table().snapshot()) {
-        lastRow = Math.max(lastRow, row.key());
-        restore(row.key(), row.value());
+    held.restore((address, owner) -> {
+      boolean isFree = !ipam.allocations().snapshot().contains(address);
+      if (isFree) {
+        ipam.claim(address, owner);
       }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void restore(long row, Held former) {
-    try {
-      IpAddress address = IpAddress.parse(former.address());
-      Instant now = clocks.wall().instant();
-      Optional<Duration> left = former.left(now);
-      boolean isOver = left.isPresent() && !left.get().isPositive();
-      if (!isOver && !ipam.allocations().snapshot().contains(address)) {
-        ipam.claim(address, former.owner());
-        held.put(address, row);
-        if (left.isPresent()) {
-          ends.put(address, clocks.nanoTime().getAsLong() + left.get().toNanos());
-          shorten(row, former, now.plus(left.get()));
-        }
-        return;
-      }
-    } catch (IpamException | IllegalArgumentException | DateTimeException e) {
-      LOG.warn("address not restored address={} error=\"{}\"", former.address(), e.getMessage());
-    }
-    store.delete(row);
-  }
-
-  /** Else a clock that goes back at each start would make it last for ever. */
-  private void shorten(long row, Held former, Instant end) {
-    if (end.isBefore(Instant.parse(former.until()))) {
-      try {
-        store.put(row, former.until(end));
-      } catch (StorageException e) {
-        LOG.warn("deadline not kept address={} error=\"{}\"", former.address(), e.getMessage());
-      }
-    }
+      return isFree;
+    });
   }
 
   /** The families it has addresses of. */
@@ -316,8 +262,8 @@ public final class AddressReservations {
       addresses.forEach((family, address) -> {
         Optional<UUID> reservation =
             term == Term.PERMANENT ? Optional.empty() : Optional.of(UUID.randomUUID());
-        hold(address, owner, reservation);
-        undo.ifFailed(() -> drop(address));
+        held.put(address, owner, reservation);
+        undo.ifFailed(() -> held.remove(address));
         taken.put(family, new Taken(address, reservation));
       });
       return taken;
@@ -342,36 +288,11 @@ public final class AddressReservations {
       }
       ipam.claim(address, owner);
       try {
-        hold(address, owner, Optional.empty());
+        held.put(address, owner, Optional.empty());
       } catch (RuntimeException e) {
         ipam.release(address, owner);
         throw e;
       }
-    }
-  }
-
-  private void hold(IpAddress address, String owner, Optional<UUID> reservation) {
-    lock.lock();
-    try {
-      Instant end = clocks.wall().instant().plus(RESERVATION);
-      hold(address, Held.of(address, owner, reservation, end));
-      if (reservation.isPresent()) {
-        ends.put(address, clocks.nanoTime().getAsLong() + RESERVATION.toNanos());
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void hold(IpAddress address, Held wanted) {
-    lock.lock();
-    try {
-      long row = held.getOrDefault(address, lastRow + 1);
-      store.put(row, wanted);
-      lastRow = Math.max(lastRow, row);
-      held.put(address, row);
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -382,28 +303,11 @@ public final class AddressReservations {
    */
   public boolean release(IpAddress address) {
     try (var _ = guard.keep(address, RETURNING)) {
-      var _ = drop(address);
+      var _ = held.remove(address);
       return ipam.allocations()
           .get(address)
           .map(owner -> ipam.release(address, owner))
           .orElse(false);
-    }
-  }
-
-  private Optional<Held> drop(IpAddress address) {
-    lock.lock();
-    try {
-      Long row = held.get(address);
-      if (row == null) {
-        return Optional.empty();
-      }
-      Optional<Held> former = store.table().get(row);
-      store.delete(row);
-      held.remove(address);
-      ends.remove(address);
-      return former;
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -413,15 +317,7 @@ public final class AddressReservations {
    * name, since then it is another's by now.
    */
   public boolean isOf(IpAddress address, UUID reservation) {
-    lock.lock();
-    try {
-      Long row = held.get(address);
-      Optional<Held> present = row == null ? Optional.empty() : store.table().get(row);
-      String known = present.map(Held::reservation).orElse("");
-      return known.isEmpty() || known.equals(reservation.toString());
-    } finally {
-      lock.unlock();
-    }
+    return held.isOf(address, reservation);
   }
 
   /**
@@ -430,63 +326,17 @@ public final class AddressReservations {
    * @return takes that back
    */
   public Runnable handOver(IpAddress address) {
-    lock.lock();
-    try {
-      Long end = ends.get(address);
-      return drop(address)
-          .<Runnable>map(former -> () -> takeBack(address, former, end))
-          .orElse(() -> {});
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void takeBack(IpAddress address, Held former, @Nullable Long end) {
-    lock.lock();
-    try {
-      hold(address, former);
-      if (end != null) {
-        ends.put(address, end);
-      }
-    } finally {
-      lock.unlock();
-    }
+    return held.handOver(address);
   }
 
   /** Gives back what no endpoint had in time. */
   public void expire() {
-    long now = clocks.nanoTime().getAsLong();
-    for (IpAddress address : over(now)) {
+    for (IpAddress address : held.overdue()) {
       try (var _ = guard.keep(address, RETURNING)) {
-        expire(address, now);
+        held.expire(address, owner -> ipam.release(address, owner));
       } catch (AddressInUseException _) {
         // An endpoint has it or is about to.
       }
-    }
-  }
-
-  private List<IpAddress> over(long now) {
-    lock.lock();
-    try {
-      return ends.entrySet().stream()
-          .filter(each -> each.getValue() - now <= 0)
-          .map(Map.Entry::getKey)
-          .toList();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** It may be another's by now, with another deadline. */
-  private void expire(IpAddress address, long now) {
-    lock.lock();
-    try {
-      Long end = ends.get(address);
-      if (end != null && end - now <= 0) {
-        drop(address).ifPresent(former -> ipam.release(address, former.owner()));
-      }
-    } finally {
-      lock.unlock();
     }
   }
 }
