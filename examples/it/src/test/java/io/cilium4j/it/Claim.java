@@ -3,6 +3,7 @@ package io.cilium4j.it;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
@@ -13,6 +14,9 @@ import java.util.Map;
  * processes of their own, and the one that comes second waits. A test may claim again what it has.
  */
 final class Claim implements AutoCloseable {
+
+  private static final Path FOLDER =
+      Path.of(System.getProperty("java.io.tmpdir"), "cilium4j-it-claims");
 
   private static final Map<String, Claim> HELD = new HashMap<>();
 
@@ -30,7 +34,8 @@ final class Claim implements AutoCloseable {
     synchronized (HELD) {
       Claim claim = HELD.get(what);
       if (claim == null) {
-        var path = Path.of(System.getProperty("java.io.tmpdir"), "cilium4j-it-" + what + ".lock");
+        Files.createDirectories(FOLDER);
+        Path path = FOLDER.resolve(what);
         var file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         var _ = file.lock(); // Ends with its channel.
         claim = new Claim(what, file);

@@ -41,6 +41,7 @@ final class HealthNode implements AutoCloseable {
   static HealthNode start(Path netns, Path folder, String name, int octet) throws Exception {
     List<String> command = new ArrayList<>(List.of("nsenter", "--net=" + netns));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
     command.add("--enable-native-access=io.cilium4j.datapath");
     command.addAll(List.of("-p", System.getProperty("jdk.module.path")));
     // This class is a test's, laid over the module as the tests themselves are.

@@ -14,9 +14,14 @@ import io.cilium4j.it.TestCluster.Pod;
 import io.cilium4j.it.TestCluster.Routing;
 import io.cilium4j.it.Traffic.EchoServer;
 import io.cilium4j.it.Traffic.Way;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -31,6 +36,7 @@ class HostFirewallKernelIT {
   private static final Map<String, String> ON =
       Map.of("enable-host-firewall", "true", "kube-proxy-replacement", "true");
   private static final long HOST = 65_535;
+  private static final int SIDE_BY_SIDE = 8;
 
   private static IpAddress world(IpFamily family) {
     return Objects.requireNonNull(TestCluster.WORLD.get(family));
@@ -64,12 +70,27 @@ class HostFirewallKernelIT {
     }
   }
 
-  private static void assertReaches(
+  /** Attempts that are to be made; side by side, since most wait for nothing. */
+  private final List<Callable<@Nullable Void>> attempts = new ArrayList<>();
+
+  private void attempt(
       TestCluster cluster, boolean wanted, Netns from, IpAddress to, int port, Way way) {
-    assertEquals(
-        wanted,
-        Traffic.reaches(from, to, port, way),
-        () -> way + " to " + to + " " + port + "\n" + cluster.logs());
+    attempts.add(() -> {
+      assertEquals(
+          wanted,
+          Traffic.reaches(from, to, port, way),
+          () -> way + " to " + to + " " + port + "\n" + cluster.logs());
+      return null;
+    });
+  }
+
+  private void attemptAll() throws Exception {
+    try (var threads = Executors.newFixedThreadPool(SIDE_BY_SIDE)) {
+      for (Future<?> done : threads.invokeAll(attempts)) {
+        done.get();
+      }
+    }
+    attempts.clear();
   }
 
   @ParameterizedTest
@@ -103,35 +124,38 @@ class HostFirewallKernelIT {
         for (IpFamily family : IpFamily.values()) {
           IpAddress host = node.address(family);
           IpAddress outside = TestCluster.onWorldLink(node, family);
-          assertReaches(cluster, true, client.netns(), host, PORT, Way.TCP);
-          assertReaches(cluster, true, far.netns(), host, PORT, Way.TCP);
-          assertReaches(cluster, true, cluster.second.netns, host, PORT, Way.TCP);
-          assertReaches(cluster, true, cluster.world, outside, OTHER, Way.TCP);
-          assertReaches(cluster, false, other.netns(), host, PORT, Way.TCP);
-          assertReaches(cluster, false, far.netns(), host, OTHER, Way.TCP);
-          assertReaches(cluster, false, cluster.second.netns, host, OTHER, Way.UDP);
-          assertReaches(cluster, false, cluster.world, outside, PORT, Way.TCP);
-          assertReaches(cluster, false, cluster.world, outside, OTHER, Way.UDP);
-          assertReaches(cluster, false, cluster.world, outside, OTHER, Way.ICMP);
+          attempt(cluster, true, client.netns(), host, PORT, Way.TCP);
+          attempt(cluster, true, far.netns(), host, PORT, Way.TCP);
+          attempt(cluster, true, cluster.second.netns, host, PORT, Way.TCP);
+          attempt(cluster, true, cluster.world, outside, OTHER, Way.TCP);
+          attempt(cluster, false, other.netns(), host, PORT, Way.TCP);
+          attempt(cluster, false, far.netns(), host, OTHER, Way.TCP);
+          attempt(cluster, false, cluster.second.netns, host, OTHER, Way.UDP);
+          attempt(cluster, false, cluster.world, outside, PORT, Way.TCP);
+          attempt(cluster, false, cluster.world, outside, OTHER, Way.UDP);
+          attempt(cluster, false, cluster.world, outside, OTHER, Way.ICMP);
           // What it asks itself it is answered.
           for (Way way : Way.values()) {
-            assertReaches(cluster, true, node.netns, world(family), PORT, way);
-            assertReaches(cluster, true, node.netns, client.address(family), PORT, way);
-            assertReaches(cluster, true, node.netns, far.address(family), PORT, way);
+            attempt(cluster, true, node.netns, world(family), PORT, way);
+            attempt(cluster, true, node.netns, client.address(family), PORT, way);
+            attempt(cluster, true, node.netns, far.address(family), PORT, way);
             // What pods ask is nothing to it.
-            assertReaches(cluster, true, client.netns(), world(family), PORT, way);
-            assertReaches(cluster, true, client.netns(), far.address(family), PORT, way);
+            attempt(cluster, true, client.netns(), world(family), PORT, way);
+            attempt(cluster, true, client.netns(), far.address(family), PORT, way);
           }
         }
+        attemptAll();
         node.kill();
         node.launch(ON);
         node.agent().awaitReady();
         IpAddress outside = TestCluster.onWorldLink(node, IpFamily.IPV4);
-        assertReaches(cluster, false, cluster.world, outside, PORT, Way.TCP);
-        assertReaches(cluster, true, cluster.world, outside, OTHER, Way.TCP);
+        attempt(cluster, false, cluster.world, outside, PORT, Way.TCP);
+        attempt(cluster, true, cluster.world, outside, OTHER, Way.TCP);
+        attemptAll();
         cluster.remove("host.yaml");
         awaitEnforced(cluster, "none");
-        assertReaches(cluster, true, cluster.world, outside, PORT, Way.TCP);
+        attempt(cluster, true, cluster.world, outside, PORT, Way.TCP);
+        attemptAll();
       }
     }
   }
@@ -165,24 +189,24 @@ class HostFirewallKernelIT {
           var _ = new EchoServer(cluster.second.netns, OTHER);
           var _ = new EchoServer(node.netns, PORT)) {
         for (IpFamily family : IpFamily.values()) {
-          assertReaches(cluster, true, node.netns, near.address(family), PORT, Way.TCP);
-          assertReaches(cluster, true, node.netns, far.address(family), PORT, Way.TCP);
-          assertReaches(cluster, false, node.netns, far.address(family), PORT, Way.UDP);
-          assertReaches(cluster, false, node.netns, other.address(family), PORT, Way.TCP);
+          attempt(cluster, true, node.netns, near.address(family), PORT, Way.TCP);
+          attempt(cluster, true, node.netns, far.address(family), PORT, Way.TCP);
+          attempt(cluster, false, node.netns, far.address(family), PORT, Way.UDP);
+          attempt(cluster, false, node.netns, other.address(family), PORT, Way.TCP);
           for (Way way : List.of(Way.TCP, Way.UDP)) {
-            assertReaches(cluster, true, node.netns, world(family), OTHER, way);
-            assertReaches(cluster, false, node.netns, world(family), PORT, way);
-            assertReaches(cluster, false, node.netns, cluster.second.address(family), OTHER, way);
+            attempt(cluster, true, node.netns, world(family), OTHER, way);
+            attempt(cluster, false, node.netns, world(family), PORT, way);
+            attempt(cluster, false, node.netns, cluster.second.address(family), OTHER, way);
             // What pods ask is nothing to it, under whatever address.
-            assertReaches(cluster, true, near.netns(), world(family), PORT, way);
+            attempt(cluster, true, near.netns(), world(family), PORT, way);
             // What it is asked it answers.
-            assertReaches(
-                cluster, true, cluster.world, TestCluster.onWorldLink(node, family), PORT, way);
+            attempt(cluster, true, cluster.world, TestCluster.onWorldLink(node, family), PORT, way);
           }
           // By UDP a server at every address would answer pods from another one: a flow of its own.
-          assertReaches(cluster, true, near.netns(), node.address(family), PORT, Way.TCP);
-          assertReaches(cluster, true, far.netns(), node.address(family), PORT, Way.TCP);
+          attempt(cluster, true, near.netns(), node.address(family), PORT, Way.TCP);
+          attempt(cluster, true, far.netns(), node.address(family), PORT, Way.TCP);
         }
+        attemptAll();
       }
     }
   }
@@ -223,10 +247,10 @@ class HostFirewallKernelIT {
         awaitEnforced(cluster, "both");
         for (IpFamily family : IpFamily.values()) {
           IpAddress outside = TestCluster.onWorldLink(cluster.first, family);
-          assertReaches(cluster, false, cluster.world, outside, PORT, Way.TCP);
-          assertReaches(cluster, false, cluster.first.netns, world(family), PORT, Way.TCP);
+          attempt(cluster, false, cluster.world, outside, PORT, Way.TCP);
+          attempt(cluster, false, cluster.first.netns, world(family), PORT, Way.TCP);
           for (Way way : List.of(Way.TCP, Way.UDP)) {
-            assertReaches(cluster, true, near.netns(), world(family), PORT, way);
+            attempt(cluster, true, near.netns(), world(family), PORT, way);
             for (Node node : cluster.nodes()) {
               IpAddress address = TestCluster.onWorldLink(node, family);
               String seen = Mirror.seen(cluster.world, address, NodePortKernelIT.NODE_PORT, way);
@@ -235,8 +259,9 @@ class HostFirewallKernelIT {
                   () -> way + " at " + address + ": " + seen + "\n" + cluster.logs());
             }
           }
-          assertReaches(cluster, true, near.netns(), world(family), PORT, Way.ICMP);
+          attempt(cluster, true, near.netns(), world(family), PORT, Way.ICMP);
         }
+        attemptAll();
         assertTrue(cluster.first.cilium("endpoint", "list").contains("reserved:host"));
         var firewall = cluster.first.client().get("/healthz", StatusResponse.class).hostFirewall();
         assertEquals("Enabled", Objects.requireNonNull(firewall).mode());

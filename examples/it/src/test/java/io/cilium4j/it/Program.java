@@ -32,6 +32,15 @@ final class Program implements AutoCloseable {
       "io.netty.transport.epoll.linux."
           + (System.getProperty("os.arch").equals("aarch64") ? "aarch_64" : "x86_64");
 
+  /** As short a start as can be: it is what the time of a kill goes by with. */
+  private static final List<String> FLAGS =
+      List.of(
+          "-Xmx256m",
+          "-XX:+UseSerialGC",
+          "-XX:TieredStopAtLevel=1",
+          "--enable-native-access=io.cilium4j.datapath,io.netty.common",
+          "--add-modules=" + EPOLL);
+
   private final String name;
   private final Process process;
 
@@ -57,11 +66,12 @@ final class Program implements AutoCloseable {
     List<String> command = new ArrayList<>();
     network.ifPresent(netns -> command.addAll(List.of("nsenter", "--net=" + netns.path(), "--")));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    // As short a start as can be: it is what the time of a kill goes by with.
-    command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    command.add("--enable-native-access=io.cilium4j.datapath,io.netty.common");
-    command.add("--add-modules=" + EPOLL);
-    command.addAll(List.of("-p", modules(), "-m", main));
+    command.addAll(FLAGS);
+    String modules = modules();
+    if (main.startsWith(ClassCache.MODULE + "/")) {
+      command.addAll(ClassCache.flag(FLAGS, modules));
+    }
+    command.addAll(List.of("-p", modules, "-m", main));
     command.addAll(options);
     var builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(variable -> variable.startsWith("CILIUM_"));
