@@ -77,7 +77,8 @@ final class EdgeBenchmark implements AutoCloseable {
                     false,
                     List.of(),
                     false,
-                    LoadBalancerAlgorithm.RANDOM))
+                    LoadBalancerAlgorithm.RANDOM,
+                    false))
             .toList();
     nodePorts.apply(
         new NodePorts.Scope(

@@ -98,7 +98,8 @@ final class MaglevBenchmark {
         false,
         List.of(),
         false,
-        algorithm);
+        algorithm,
+        false);
   }
 
   private static double millis(Runnable action) {

@@ -18,6 +18,8 @@ import java.util.Optional;
  * @param affinitySeconds for how long a client keeps its backend; 0 if it does not
  * @param refusal why it is not carried out; empty if it is
  * @param policy the local redirect policy that says what stands behind it; absent for none
+ * @param isForOutsideOnly whether pods and processes of nodes are not led to it: what they send
+ *     there goes where the network leads it
  */
 public record Frontend(
     int number,
@@ -27,12 +29,13 @@ public record Frontend(
     List<PlacedBackend> backends,
     int affinitySeconds,
     String refusal,
-    Optional<ResourceKey> policy) {
+    Optional<ResourceKey> policy,
+    boolean isForOutsideOnly) {
   public Frontend {
     backends = List.copyOf(backends);
   }
 
-  /** A frontend that no local redirect policy is about. */
+  /** A frontend for everybody that no local redirect policy is about. */
   public Frontend(
       int number,
       FrontendKey key,
@@ -41,7 +44,7 @@ public record Frontend(
       List<PlacedBackend> backends,
       int affinitySeconds,
       String refusal) {
-    this(number, key, type, owner, backends, affinitySeconds, refusal, Optional.empty());
+    this(number, key, type, owner, backends, affinitySeconds, refusal, Optional.empty(), false);
   }
 
   /**
@@ -51,12 +54,14 @@ public record Frontend(
    * @param sources prefixes whose addresses are served; empty for everybody
    * @param isLocal whether they are led to backends of this node only
    * @param algorithm how the service wants them to be chosen; absent where it does not say
+   * @param isForOutsideOnly whether pods and processes of nodes are not led to it
    */
   public record Outside(
       FrontendRow row,
       List<IpPrefix> sources,
       boolean isLocal,
-      Optional<LoadBalancerAlgorithm> algorithm) {
+      Optional<LoadBalancerAlgorithm> algorithm,
+      boolean isForOutsideOnly) {
     public Outside {
       sources = List.copyOf(sources);
     }
@@ -72,9 +77,11 @@ public record Frontend(
     return owner instanceof RequestedService service ? service.keys() : List.of(key);
   }
 
-  /** What the datapath is to hold of it. */
+  /** What the datapath is to hold of it, for pods and processes of the node. */
   List<FrontendRow> rows() {
-    return keys().stream().map(each -> rowOf(each, backends)).toList();
+    return isForOutsideOnly
+        ? List.of()
+        : keys().stream().map(each -> rowOf(each, backends)).toList();
   }
 
   /**
@@ -98,7 +105,8 @@ public record Frontend(
             rowOf(key, served),
             type.hasSources() ? service.external().sources() : List.of(),
             isLocal,
-            service.external().algorithm()));
+            service.external().algorithm(),
+            isForOutsideOnly));
   }
 
   private FrontendRow rowOf(FrontendKey asked, List<PlacedBackend> some) {

@@ -22,7 +22,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
-import java.util.function.Predicate;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,7 +50,8 @@ final class FrontendOwners {
 
   private final ServiceObjects objects;
   private final ServiceNumbers numbers;
-  private final Predicate<IpAddress> isOccupied;
+  private final boolean externalIpMitigation;
+  private final Function<IpAddress, Occupant> occupants;
 
   private final Map<IpAddress, TreeSet<KubernetesService>> claims = new HashMap<>();
   private final Map<Long, RequestedService> given = new HashMap<>();
@@ -69,22 +70,34 @@ final class FrontendOwners {
   /** Where in {@code problems} the quarrels about an address stand. */
   private final Map<IpAddress, Set<String>> quarrels = new HashMap<>();
 
+  /** Whose own an address is. */
+  enum Occupant {
+    NOBODY,
+    NODE,
+    /** A pod's, or whatever else the cluster has at an address. */
+    POD
+  }
+
   /**
    * No services.
    *
    * @param topology where this node is
    * @param redirects whether local redirect policies are carried out
-   * @param isOccupied whether an address is a node's or a pod's own
+   * @param externalIpMitigation whether external IPs are for those outside only, and none is a
+   *     node's
+   * @param occupants whose own an address is
    */
   FrontendOwners(
       Topology topology,
       boolean redirects,
+      boolean externalIpMitigation,
       ServiceNumbers numbers,
-      Predicate<IpAddress> isOccupied) {
+      Function<IpAddress, Occupant> occupants) {
     this.objects =
         new ServiceObjects(topology, new Redirects(topology.node(), redirects, problems), problems);
+    this.externalIpMitigation = externalIpMitigation;
     this.numbers = numbers;
-    this.isOccupied = isOccupied;
+    this.occupants = occupants;
   }
 
   /** Whether objects of the kind say something here. */
@@ -273,13 +286,25 @@ final class FrontendOwners {
         switch (type) {
           case CLUSTER_IP, NODE_PORT, HOST_PORT -> false;
           // A node may be its own balancer.
-          case LOAD_BALANCER -> !objects.isNodeAddress(address) && this.isOccupied.test(address);
-          case EXTERNAL_IPS, LOCAL_REDIRECT ->
-              this.isOccupied.test(address) || isApiServer(address);
+          case LOAD_BALANCER -> !objects.isNodeAddress(address) && isOccupied(address);
+          case EXTERNAL_IPS -> isApiServer(address) || isOccupiedForExternal(address);
+          case LOCAL_REDIRECT -> isApiServer(address) || isOccupied(address);
         };
     return isOccupied
         ? type.text() + " " + address + " is the own address of a node, a pod or the API server"
         : "";
+  }
+
+  private boolean isOccupied(IpAddress address) {
+    return occupants.apply(address) != Occupant.NOBODY;
+  }
+
+  private boolean isOccupiedForExternal(IpAddress address) {
+    return switch (occupants.apply(address)) {
+      case NOBODY -> false;
+      case NODE -> externalIpMitigation;
+      case POD -> true;
+    };
   }
 
   private boolean isApiServer(IpAddress address) {
@@ -332,7 +357,8 @@ final class FrontendOwners {
                   behind.places(),
                   owner.affinitySeconds(),
                   "",
-                  behind.policy()));
+                  behind.policy(),
+                  externalIpMitigation && behind.type() == FrontendType.EXTERNAL_IPS));
         });
     for (RequestedService service : givenAt.getOrDefault(address, new TreeMap<>()).values()) {
       FrontendOwner other =
@@ -365,7 +391,7 @@ final class FrontendOwners {
     if (other != null) {
       return service.key() + " is " + other + "'s";
     }
-    return isOccupied.test(service.key().address())
+    return isOccupied(service.key().address())
         ? service.key().address() + " is a node's or a pod's own address"
         : "";
   }

@@ -60,9 +60,12 @@ public final class RequestedServices<R extends ServiceRequest> {
     return requests.table();
   }
 
-  /** Whether the datapath has a frontend as it is wanted. */
+  /**
+   * Whether the datapath has a frontend as it is wanted: nothing, where it is for nobody inside.
+   */
   public boolean isRealised(Frontend frontend) {
-    return frontend.isInForce() && frontend.keys().stream().allMatch(this::isRealised);
+    return frontend.isInForce()
+        && (frontend.isForOutsideOnly() || frontend.keys().stream().allMatch(this::isRealised));
   }
 
   private boolean isRealised(FrontendKey key) {

@@ -24,6 +24,7 @@ import io.cilium4j.core.state.StateFile;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.service.FrontendOwners.Moved;
+import io.cilium4j.service.FrontendOwners.Occupant;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -73,6 +74,8 @@ public final class ServiceController implements Lifecycle.Part {
    *     whatever each is of
    * @param node this node's name
    * @param localRedirects whether local redirect policies are carried out
+   * @param externalIpMitigation whether external IPs are for those outside of the cluster only, and
+   *     none is a node's own address
    * @param serviceTopology whether clients are led to the endpoints that slices mean for their zone
    *     or node
    * @param loopback whether the node's own processes ask its ports at loopback addresses as well
@@ -87,6 +90,7 @@ public final class ServiceController implements Lifecycle.Part {
       Table<IpPrefix, String> podCidrs,
       String node,
       boolean localRedirects,
+      boolean externalIpMitigation,
       boolean serviceTopology,
       boolean loopback) {}
 
@@ -122,8 +126,9 @@ public final class ServiceController implements Lifecycle.Part {
         new FrontendOwners(
             new Topology(inputs.node(), "", inputs.serviceTopology()),
             inputs.localRedirects(),
+            inputs.externalIpMitigation(),
             this.numbers,
-            this::isOccupied);
+            this::occupant);
     if (inputs.loopback()) {
       LOOPBACK.forEach(address -> owners.nodeAddressChanged(address, true));
     }
@@ -164,12 +169,25 @@ public final class ServiceController implements Lifecycle.Part {
 
   /** Whether a frontend at an address would take it from a node or a pod. */
   boolean isOccupied(IpAddress address) {
-    return inputs.podCidrs().snapshot().stream().anyMatch(row -> row.key().contains(address))
-        || inputs
-            .ipcache()
-            .get(IpPrefix.host(address))
-            .filter(entry -> isOfCluster(entry.identity()))
-            .isPresent();
+    return occupant(address) != Occupant.NOBODY;
+  }
+
+  /** From whom a frontend would take an address. */
+  private Occupant occupant(IpAddress address) {
+    if (inputs.podCidrs().snapshot().stream().anyMatch(row -> row.key().contains(address))) {
+      return Occupant.POD;
+    }
+    return inputs
+        .ipcache()
+        .get(IpPrefix.host(address))
+        .map(IpcacheEntry::identity)
+        .filter(ServiceController::isOfCluster)
+        .map(identity -> isNode(identity) ? Occupant.NODE : Occupant.POD)
+        .orElse(Occupant.NOBODY);
+  }
+
+  private static boolean isNode(int identity) {
+    return identity == ReservedIdentity.HOST.id() || identity == ReservedIdentity.REMOTE_NODE.id();
   }
 
   /** An address outside has the world's identity, or one for the prefixes that rules name. */

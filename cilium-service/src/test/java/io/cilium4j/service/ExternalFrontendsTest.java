@@ -146,6 +146,42 @@ class ExternalFrontendsTest {
     assertEquals(Map.of(), problems());
   }
 
+  /** CVE-2020-8554. */
+  @Test
+  void externalIp_mitigated_isForThoseOutsideOnly() {
+    services.put(service("externalIPs: [198.51.100.1], ports: [{port: 80}]"), SLICE);
+    assertEquals(Map.of("10.96.0.1 80/TCP", "10.1.0.1:8080"), services.texts());
+    var outside = frontendAt("198.51.100.1").outside(TestServices.NODE).orElseThrow();
+    assertTrue(outside.isForOutsideOnly());
+    assertEquals(1, outside.row().candidates().size());
+    // Only where it is asked to, and never a pod's.
+    var lenient = new TestServices(Topology.none(TestServices.NODE), false);
+    lenient.others.add(IpAddress.parse("192.0.2.9"));
+    lenient.occupied.add(IpAddress.parse("10.1.0.9"));
+    lenient.put(
+        service("externalIPs: [198.51.100.1, 192.0.2.9, 10.1.0.9], ports: [{port: 80}]"), SLICE);
+    assertEquals(
+        Map.of(
+            "10.96.0.1 80/TCP",
+            "10.1.0.1:8080",
+            "192.0.2.9 80/TCP",
+            "10.1.0.1:8080",
+            "198.51.100.1 80/TCP",
+            "10.1.0.1:8080"),
+        lenient.texts());
+    services.others.add(IpAddress.parse("198.51.100.1"));
+    services.owners.occupationChanged(IpAddress.parse("198.51.100.1"));
+    services.look();
+    assertEquals(Map.of("10.96.0.1 80/TCP", "ClusterIP"), types());
+  }
+
+  private Frontend frontendAt(String address) {
+    return services.frontends.values().stream()
+        .filter(each -> each.key().address().equals(IpAddress.parse(address)))
+        .findFirst()
+        .orElseThrow();
+  }
+
   @Test
   void externalIp_ofTheApiServer_capturesNothing() {
     services.put(service("externalIPs: [172.30.0.1], ports: [{port: 6443}]"), SLICE);

@@ -286,7 +286,7 @@ class RedirectsTest {
   void policy_turnedOff_isToldAndNotInForce() {
     var off =
         new FrontendOwners(
-            Topology.none(TestServices.NODE), false, services.numbers, services.occupied::contains);
+            Topology.none(TestServices.NODE), false, true, services.numbers, services::occupant);
     off.put(ofAddress("metadata", "", "169.254.169.254"));
     off.putPod(cache(true));
     assertEquals(List.<Moved>of(), off.look());

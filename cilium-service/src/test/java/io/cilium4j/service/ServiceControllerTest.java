@@ -97,6 +97,7 @@ class ServiceControllerTest {
             TestServices.NODE,
             true,
             true,
+            true,
             true),
         StateFile.NONE,
         time);

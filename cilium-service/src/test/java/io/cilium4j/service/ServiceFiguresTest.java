@@ -90,6 +90,7 @@ class ServiceFiguresTest {
                   TestServices.NODE,
                   true,
                   true,
+                  true,
                   true),
               StateFile.NONE,
               thread);

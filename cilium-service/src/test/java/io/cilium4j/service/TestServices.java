@@ -14,6 +14,7 @@ import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.state.StateFile;
 import io.cilium4j.documents.DocumentReader;
 import io.cilium4j.documents.Trees;
+import io.cilium4j.service.FrontendOwners.Occupant;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -27,8 +28,11 @@ final class TestServices {
 
   final ServiceNumbers numbers = new ServiceNumbers(StateFile.NONE, Set.of());
 
-  /** Addresses of nodes and pods. */
+  /** Addresses of pods. */
   final Set<IpAddress> occupied = new HashSet<>();
+
+  /** Addresses of nodes, which this one is not. */
+  final Set<IpAddress> others = new HashSet<>();
 
   final FrontendOwners owners;
   final Map<FrontendKey, FrontendRow> rows = new TreeMap<>();
@@ -40,7 +44,18 @@ final class TestServices {
   }
 
   TestServices(Topology topology) {
-    this.owners = new FrontendOwners(topology, true, numbers, occupied::contains);
+    this(topology, true);
+  }
+
+  TestServices(Topology topology, boolean externalIpMitigation) {
+    this.owners = new FrontendOwners(topology, true, externalIpMitigation, numbers, this::occupant);
+  }
+
+  Occupant occupant(IpAddress address) {
+    if (others.contains(address)) {
+      return Occupant.NODE;
+    }
+    return occupied.contains(address) ? Occupant.POD : Occupant.NOBODY;
   }
 
   /**

@@ -42,7 +42,7 @@ class TopologyTest {
 
   /** The frontends of a service, by what they are asked at. */
   private static Map<String, String> frontends(Topology topology, String spec, RawResource slice) {
-    return new TestServices(topology)
+    return new TestServices(topology, false)
         .put(
             TestServices.service(
                 "web",

@@ -168,7 +168,8 @@ class NodePortsKernelIT {
         hasAffinity,
         List.of(),
         false,
-        LoadBalancerAlgorithm.MAGLEV);
+        LoadBalancerAlgorithm.MAGLEV,
+        false);
   }
 
   /** Two nodes are asked at addresses of their own, from the same ports. */

@@ -45,7 +45,7 @@ class NodePortsTest {
 
   private static Script whole(MaglevParameters maglev, ExternalFrontend... frontends) {
     List<ExternalFrontend> all = List.of(frontends);
-    return NodePorts.script(
+    return NodePortScript.of(
         "t",
         new Scope(all, prefixes("10.0.1.0/24"), prefixes("10.0.2.0/24"), maglev),
         new BackendMaps(all, maglev));
@@ -129,7 +129,8 @@ class NodePortsTest {
                 false,
                 List.of(),
                 false,
-                RANDOM)));
+                RANDOM,
+                false)));
   }
 
   @Test
@@ -143,7 +144,8 @@ class NodePortsTest {
                 true,
                 List.of(),
                 false,
-                RANDOM));
+                RANDOM,
+                false));
     assertTrue(script.contains("dnat ip6 to jhash ip6 saddr mod 2 seed "), script);
   }
 
@@ -152,33 +154,64 @@ class NodePortsTest {
     List<Backend> one = backends("10.0.1.5");
     var given = prefixes("192.0.2.0/24", "fd00::/8");
     String v4 =
-        script(new ExternalFrontend(1, key("198.51.100.1", 80), one, false, given, false, RANDOM));
+        script(
+            new ExternalFrontend(
+                1, key("198.51.100.1", 80), one, false, given, false, RANDOM, false));
     assertTrue(v4.contains("f1 ip saddr != { 192.0.2.0/24 } drop\n"), v4);
     // None of its family: nobody.
     String other =
         script(
             new ExternalFrontend(
-                1, key("198.51.100.1", 80), one, false, prefixes("fd00::/8"), false, RANDOM));
+                1,
+                key("198.51.100.1", 80),
+                one,
+                false,
+                prefixes("fd00::/8"),
+                false,
+                RANDOM,
+                false));
     assertTrue(other.contains("f1 drop\n"), other);
     assertFalse(other.contains("f1 meta"), other);
+  }
+
+  /** CVE-2020-8554: a service takes nothing that pods and processes of the node send outside. */
+  @Test
+  void script_forOutsideOnly_leavesPodsAndProcessesAlone() {
+    FrontendKey key = key("198.51.100.1", 80);
+    String script =
+        script(
+            new ExternalFrontend(
+                1, key, backends("10.0.1.5"), false, List.of(), false, RANDOM, true));
+    assertTrue(
+        script.contains(
+            """
+            f1 ip saddr @own4 return
+            add rule inet t f1 fib saddr type local return
+            add rule inet t f1 meta l4proto tcp dnat ip to 10.0.1.5:8080
+            """),
+        script);
+    String nobody =
+        script(new ExternalFrontend(1, key, List.of(), false, List.of(), false, RANDOM, true));
+    assertFalse(nobody.contains("element inet t refused4"), nobody);
+    assertTrue(nobody.contains("addresses4 { 198.51.100.1 }"), nobody);
   }
 
   @Test
   void script_withoutBackends_refusesOrIsSilent() {
     FrontendKey key = key("198.51.100.1", 80);
     String nobody =
-        script(new ExternalFrontend(1, key, List.of(), false, List.of(), false, RANDOM));
+        script(new ExternalFrontend(1, key, List.of(), false, List.of(), false, RANDOM, false));
     assertTrue(nobody.contains("refused4 { 198.51.100.1 . tcp . 80 }\n"), nobody);
     assertFalse(nobody.contains("goto"), nobody);
     String elsewhere =
-        script(new ExternalFrontend(1, key, List.of(), false, List.of(), true, RANDOM));
+        script(new ExternalFrontend(1, key, List.of(), false, List.of(), true, RANDOM, false));
     assertTrue(elsewhere.contains("f1 drop\n"), elsewhere);
     assertTrue(elsewhere.contains("goto f1"), elsewhere);
   }
 
   private static ExternalFrontend maglev(int number, String address, List<Backend> backends) {
     return new ExternalFrontend(
-        number, key(address, 80), backends, false, List.of(), false, MAGLEV);
+        number, key(address, 80), backends, false, List.of(), false, MAGLEV, false);
   }
 
   @Test
@@ -191,7 +224,8 @@ class NodePortsTest {
             maglev(2, "198.51.100.1", two.reversed()),
             maglev(3, "fd00::1", backends("fd00:1::5", "fd00:1::6", "fd00:1::7")),
             maglev(4, "192.0.2.4", backends("10.0.1.5")),
-            new ExternalFrontend(5, key("192.0.2.5", 80), two, true, List.of(), false, MAGLEV));
+            new ExternalFrontend(
+                5, key("192.0.2.5", 80), two, true, List.of(), false, MAGLEV, false));
     assertEquals(2, script.constants().size(), () -> script.constants().keySet().toString());
     String map = "m" + new MaglevTable(two, SMALL).digest() + "_tcp";
     String rule =

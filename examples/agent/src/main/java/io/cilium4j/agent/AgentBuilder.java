@@ -386,6 +386,16 @@ public final class AgentBuilder<A> {
   }
 
   /**
+   * Whether the external IPs of services are for clients outside of the cluster only, and none is a
+   * node's own address (CVE-2020-8554); true by default. Without it whoever may write Services
+   * takes the cluster's connections to any address outside.
+   */
+  public AgentBuilder<A> externalIpMitigation(boolean on) {
+    this.services = services.withExternalIpMitigation(on);
+    return this;
+  }
+
+  /**
    * Whether clients of services are led to the endpoints that Kubernetes means for their zone or
    * node ({@code trafficDistribution}); false by default.
    */

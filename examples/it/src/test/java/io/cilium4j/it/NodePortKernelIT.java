@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cilium4j.api.model.Service;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.state.UndoStack;
@@ -38,7 +37,7 @@ class NodePortKernelIT {
 
   static final int NODE_PORT = 30_080;
   private static final int HEALTH_PORT = 32_000;
-  private static final int PORT = 80;
+  static final int PORT = 80;
   static final int TARGET = 8080;
 
   /** What a server sees of nobody. */
@@ -47,16 +46,8 @@ class NodePortKernelIT {
   private static final Map<IpFamily, String> CLUSTER_IPS =
       Map.of(IpFamily.IPV4, "10.96.0.20", IpFamily.IPV6, "fd96:0:0:1::20");
 
-  /** Neither a node's nor a pod's; the world sends there by a node. */
-  private static final Map<IpFamily, String> EXTERNAL =
-      Map.of(IpFamily.IPV4, "198.51.100.20", IpFamily.IPV6, "2001:db8:5::20");
-
   private static String clusterIp(IpFamily family) {
     return Objects.requireNonNull(CLUSTER_IPS.get(family));
-  }
-
-  private static IpAddress external(IpFamily family) {
-    return IpAddress.parse(Objects.requireNonNull(EXTERNAL.get(family)));
   }
 
   /** A service of one family with pods behind it. */
@@ -103,8 +94,7 @@ class NodePortKernelIT {
     serve(cluster, more, Map.of(), pods);
   }
 
-  private static void serve(
-      TestCluster cluster, String more, Map<IpFamily, String> status, Pod... pods)
+  static void serve(TestCluster cluster, String more, Map<IpFamily, String> status, Pod... pods)
       throws Exception {
     var text = new StringBuilder();
     for (IpFamily family : IpFamily.values()) {
@@ -327,100 +317,6 @@ class NodePortKernelIT {
         return 0;
       }
     });
-  }
-
-  @Test
-  void externalAddresses_sourcesAndConflicts_areAsTheyMustBe() throws Exception {
-    try (var cluster = new TestCluster("itq", Routing.NATIVE)) {
-      cluster.start();
-      Pod web = cluster.hiddenPod(cluster.first, "app=web");
-      cluster.awaitKnown(List.of(web));
-      for (IpFamily family : IpFamily.values()) {
-        cluster.routeFromWorld(external(family), cluster.first);
-        cluster.routeToWorld(external(family), cluster.first);
-      }
-      try (var _ = new Mirror(web.netns(), TARGET)) {
-        Map<IpFamily, String> balanced =
-            EXTERNAL.entrySet().stream()
-                .collect(
-                    Collectors.toMap(
-                        Map.Entry::getKey,
-                        each ->
-                            "status: {loadBalancer: {ingress: [{ip: \"%s\"}]}}"
-                                .formatted(each.getValue())));
-        serve(cluster, "type: LoadBalancer", balanced, web);
-        for (IpFamily family : IpFamily.values()) {
-          String world = Objects.requireNonNull(TestCluster.WORLD.get(family)).toString();
-          awaitSeen(cluster, cluster.world, external(family), PORT, Way.TCP, world);
-          awaitSeen(cluster, cluster.world, external(family), PORT, Way.UDP, world);
-          // At another port nobody serves, and it does not go back to where it came from.
-          String other = seen(cluster.world, external(family), PORT + 1, Way.TCP);
-          assertTrue(other.contains("Connection refused"), other);
-        }
-        serve(
-            cluster,
-            "type: LoadBalancer\n  loadBalancerSourceRanges: [192.168.77.0/24]",
-            balanced,
-            web);
-        for (IpFamily family : IpFamily.values()) {
-          awaitSeen(cluster, cluster.world, external(family), PORT, Way.UDP, NOTHING);
-          // The node's own ports are not the balancer's.
-          awaitSeen(
-              cluster,
-              cluster.world,
-              atWorld(cluster.first, family),
-              NODE_PORT,
-              Way.TCP,
-              Objects.requireNonNull(TestCluster.WORLD.get(family)).toString());
-        }
-        // A port of the node for one pod.
-        cluster.write(
-            "edge.yaml",
-            """
-            apiVersion: v1
-            kind: Pod
-            metadata: {name: edge, namespace: default}
-            spec:
-              nodeName: %s
-              containers: [{name: c, ports: [{containerPort: 8080, hostPort: 8443}]}]
-            status: {podIPs: [{ip: "%s"}, {ip: "%s"}]}
-            """
-                .formatted(
-                    cluster.first.name(), web.address(IpFamily.IPV4), web.address(IpFamily.IPV6)));
-        for (IpFamily family : IpFamily.values()) {
-          awaitSeen(
-              cluster,
-              cluster.world,
-              atWorld(cluster.first, family),
-              8443,
-              Way.TCP,
-              Objects.requireNonNull(TestCluster.WORLD.get(family)).toString());
-        }
-        // An external IP that is a node's own captures nothing.
-        cluster.write(
-            "thief.yaml",
-            """
-            apiVersion: v1
-            kind: Service
-            metadata: {name: thief, namespace: default}
-            spec:
-              clusterIPs: ["10.96.0.66"]
-              externalIPs: ["%s", "%s"]
-              ports: [{port: 8080}]
-            """
-                .formatted(cluster.second.address(IpFamily.IPV4), web.address(IpFamily.IPV4)));
-        cluster.await(
-            "the status tells of the thief",
-            () -> cluster.first.status().contains("is the own address of a node, a pod"));
-        assertFalse(
-            cluster.first.client().list("/service", Service.class).stream()
-                .map(each -> Objects.requireNonNull(each.spec()).frontendAddress())
-                .anyMatch(each ->
-                    each != null
-                        && each.ip().equals(cluster.second.address(IpFamily.IPV4).toString())
-                        && each.port() == TARGET));
-      }
-    }
   }
 
   @Test

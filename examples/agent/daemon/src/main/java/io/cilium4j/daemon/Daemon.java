@@ -306,6 +306,7 @@ final class Daemon implements AutoCloseable {
             .audit(settings.isOn("policy-audit-mode"))
             .l7Proxy(settings.isOn("enable-l7-proxy"))
             .localRedirects(settings.isOn("enable-local-redirect-policy"))
+            .externalIpMitigation(!settings.isOn("disable-external-ip-mitigation"))
             .serviceTopology(settings.isOn("enable-service-topology"))
             .loadBalancing(LoadBalancerOptions.read(settings))
             .redaction(HubbleOptions.redaction(settings))

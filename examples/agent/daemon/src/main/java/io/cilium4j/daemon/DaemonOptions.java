@@ -291,6 +291,13 @@ final class DaemonOptions {
         "have pods of the node answer as CiliumLocalRedirectPolicies say");
     add(
         group,
+        "disable-external-ip-mitigation",
+        Kind.TRUTH,
+        "false",
+        "lead pods and processes of nodes by externalIPs of services, too, and allow them to be nodes'"
+            + " addresses (CVE-2020-8554)");
+    add(
+        group,
         "enable-service-topology",
         Kind.TRUTH,
         "false",

@@ -194,7 +194,8 @@ public final class NodePortFeature implements Feature {
         row.affinitySeconds() > 0,
         outside.sources(),
         outside.isLocal(),
-        balancing.of(outside.algorithm()));
+        balancing.of(outside.algorithm()),
+        outside.isForOutsideOnly());
   }
 
   /** Removes what this or an earlier run of the instance did; to be called when all has stopped. */

@@ -56,6 +56,7 @@ public final class ServicesFeature implements Feature {
                 addresses.podCidrs(),
                 config.nodeName(),
                 config.services().localRedirects(),
+                config.services().externalIpMitigation(),
                 config.services().topology(),
                 datapath.datapath().capabilities().contains(Capability.SERVES_NODE_PROCESSES)),
             context.folder().serviceNumbers(),
