@@ -5,10 +5,12 @@ import io.cilium4j.policy.CiliumPolicy.Item;
 import io.cilium4j.policy.CiliumPolicy.Rule;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Tells what an author of a valid policy most likely did not mean: lists that are empty and so
- * select nobody, conditions that are overridden, selectors that are wider than they look.
+ * select nobody, conditions that are overridden, selectors that are wider than they look, rules in a
+ * direction that the policy leaves out.
  */
 public final class PolicyWarnings {
   /** Longest text for the access log that the CRD's schema lets through. */
@@ -27,8 +29,13 @@ public final class PolicyWarnings {
   /** One line for each spot, beginning with the object and the path. */
   public static List<String> of(PolicyResource policy) {
     var warnings = new PolicyWarnings(policy.resource());
-    if (policy instanceof CiliumPolicy cilium) {
-      cilium.rules().forEach(warnings::rule);
+    switch (policy) {
+      case CiliumPolicy cilium -> cilium.rules().forEach(warnings::rule);
+      case NetworkPolicy kubernetes -> {
+        warnings.leftOut(kubernetes, NetworkPolicy.Type.INGRESS, kubernetes.ingress());
+        warnings.leftOut(kubernetes, NetworkPolicy.Type.EGRESS, kubernetes.egress());
+      }
+      case ClusterNetworkPolicy _, CidrGroup _ -> {}
     }
     return List.copyOf(warnings.warnings);
   }
@@ -74,6 +81,17 @@ public final class PolicyWarnings {
 
   private void warn(String path, String what) {
     warnings.add(resource + ": " + path + ": " + what);
+  }
+
+  private void leftOut(
+      NetworkPolicy policy, NetworkPolicy.Type direction, List<NetworkPolicy.Rule> rules) {
+    if (!rules.isEmpty() && !policy.types().isEmpty() && !policy.types().contains(direction)) {
+      warn(
+          "spec." + direction.toString().toLowerCase(Locale.ROOT),
+          "policyTypes leaves "
+              + direction
+              + " out: its rules are enforced as by Cilium, where others ignore them");
+    }
   }
 
   private void rule(Rule rule) {

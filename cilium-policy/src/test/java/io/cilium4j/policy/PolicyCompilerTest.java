@@ -331,6 +331,24 @@ class PolicyCompilerTest {
   }
 
   @Test
+  void warnings_rulesInADirectionLeftOut_areEnforcedAllTheSame() {
+    String yaml =
+        """
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: p}
+        spec: {podSelector: {}, policyTypes: [Ingress], ingress: [{}], egress: [{}]}
+        """;
+    assertEquals(
+        List.of(
+            "NetworkPolicy default/p: spec.egress: policyTypes leaves Egress out: its rules are"
+                + " enforced as by Cilium, where others ignore them"),
+        PolicyWarnings.of(PolicyParser.parse(yaml, "p").getFirst()));
+    String without = yaml.replace("policyTypes: [Ingress], ", "");
+    assertEquals(List.of(), PolicyWarnings.of(PolicyParser.parse(without, "p").getFirst()));
+  }
+
+  @Test
   void cookie_ofAReplacedPolicy_staysWithItsPath() {
     var repository = new PolicyRepository(PolicyConfig.DEFAULT);
     String yaml =
