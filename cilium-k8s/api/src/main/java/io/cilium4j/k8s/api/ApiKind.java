@@ -27,8 +27,16 @@ record ApiKind<T extends ClusterObject>(
     ObjectCodec<T> codec,
     String namespace,
     boolean hasOwnStatus,
-    Optional<Resource> owner,
+    Optional<Owner> owner,
     List<String> clearable) {
+
+  /**
+   * Who owns objects.
+   *
+   * @param isNeededAgain whether an object that had an owner is made again only where there is one
+   */
+  record Owner(Resource resource, boolean isNeededAgain) {}
+
   ApiKind {
     clearable = List.copyOf(clearable);
   }
@@ -40,7 +48,8 @@ record ApiKind<T extends ClusterObject>(
 
   /** The path of the object that owns that of this key. */
   Optional<String> ownerPath(String key) {
-    return owner.map(each -> each.path(namespaceOf(key), key.substring(key.indexOf('/') + 1)));
+    return owner.map(
+        each -> each.resource().path(namespaceOf(key), key.substring(key.indexOf('/') + 1)));
   }
 
   /** The path of an object. */

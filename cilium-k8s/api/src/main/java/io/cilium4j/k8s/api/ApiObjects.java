@@ -50,6 +50,7 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
   private final ObjectCodec<T> codec;
   private final TableWriter<String, String> problems;
   private final TableWriter<String, Stored<T>> writer;
+  private final Owners<T> owners;
   private final Reflector<T> reflector;
 
   /** Guards the order of writes to the table. */
@@ -70,13 +71,14 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
     this.problems = problems;
     this.writer =
         TableWriter.create(kind.resource().plural(), Comparator.naturalOrder(), Set.of(INPUT));
+    this.owners = new Owners<>(client, kind);
     this.reflector =
         new Reflector<>(
             client,
             kind.resource(),
             kind.resource().path(kind.namespace()),
             Map.of(),
-            codec::read,
+            owners::read,
             new Follower());
   }
 
@@ -258,7 +260,7 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
   private Stored<T> stored(String where, ObjectNode object) {
     try {
       return new Stored<>(
-          codec.read(object), Json.text(object, "metadata.resourceVersion").orElse(""));
+          owners.read(object), Json.text(object, "metadata.resourceVersion").orElse(""));
     } catch (IllegalArgumentException e) {
       throw failed(where, e);
     }
@@ -270,7 +272,7 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
   public Optional<Stored<T>> create(T value, Deadline deadline) {
     ObjectNode object = document(value);
     try {
-      own(value.key(), object, deadline);
+      owners.own(value.key(), object, deadline);
       byte[] created = client.post(kind.collection(value.key()), Json.write(object), deadline);
       Stored<T> stored = stored(value.key(), Json.parse(created));
       return Optional.of(written(withStatus(stored, value, deadline)));
@@ -279,23 +281,6 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
         return Optional.empty();
       }
       throw failed(value.key(), e);
-    }
-  }
-
-  /** Says who owns the object, if that one is there. */
-  private void own(String key, ObjectNode object, Deadline deadline) throws ApiException {
-    Optional<String> path = kind.ownerPath(key);
-    Optional<byte[]> found = path.isEmpty() ? Optional.empty() : client.get(path.get(), deadline);
-    if (found.isPresent()) {
-      Resource owner = kind.owner().orElseThrow();
-      ObjectNode there = Json.parse(found.get());
-      Json.objectAt(object, "metadata")
-          .putArray("ownerReferences")
-          .addObject()
-          .put("apiVersion", owner.apiVersion())
-          .put("kind", owner.kind())
-          .put("name", Json.text(there, "metadata.name").orElse(""))
-          .put("uid", Json.text(there, "metadata.uid").orElse(""));
     }
   }
 

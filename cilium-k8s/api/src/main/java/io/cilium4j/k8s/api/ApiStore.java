@@ -10,6 +10,7 @@ import io.cilium4j.core.cluster.PublishedEndpoint;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
+import io.cilium4j.k8s.api.ApiKind.Owner;
 import io.cilium4j.k8s.store.EndpointCodec;
 import io.cilium4j.k8s.store.IdentityCodec;
 import io.cilium4j.k8s.store.LeaseCodec;
@@ -36,8 +37,9 @@ final class ApiStore implements ClusterStore {
    */
   ApiStore(ApiClient client) {
     this.client = client;
-    Resource node = new Resource("", "v1", "nodes", "Node", false);
-    Resource pod = new Resource("", "v1", "pods", "Pod", true);
+    Owner node = new Owner(new Resource("", "v1", "nodes", "Node", false), true);
+    // A node publishes no endpoint of a pod that is gone.
+    Owner pod = new Owner(new Resource("", "v1", "pods", "Pod", true), false);
     this.nodes =
         open(new NodeCodec(), "", true, Optional.of(node), List.of("ipam.operator-status.error"));
     this.endpoints =
@@ -65,7 +67,7 @@ final class ApiStore implements ClusterStore {
       ObjectCodec<T> codec,
       String namespace,
       boolean hasOwnStatus,
-      Optional<Resource> owner,
+      Optional<Owner> owner,
       List<String> clearable) {
     String[] parts = codec.apiVersion().split("/", -1);
     boolean isNamespaced = !namespace.isEmpty() || codec instanceof EndpointCodec;
