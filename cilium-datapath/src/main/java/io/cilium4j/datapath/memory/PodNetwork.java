@@ -6,6 +6,7 @@ import io.cilium4j.core.EndpointInterface;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.MacAddress;
 import io.cilium4j.core.spi.Datapath.Mended;
+import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Config;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
 import io.cilium4j.core.spi.EndpointDevices.AdoptRequest;
@@ -340,7 +341,6 @@ final class PodNetwork implements AutoCloseable {
       makeDeaf(devices.net().index(), devices.net().name());
       forwarder.moveStack(devices);
       routed.mend().forEach(pod -> mended.add("the route to " + pod + " was gone"));
-      nodes.mend().forEach(prefix -> mended.add("the route to " + prefix + " was gone"));
       for (Link link : node.listLinks("")) {
         boolean isPods = link.index() != devices.host().index() && manifest.holds(link);
         if (isPods && forwarder.isAttached(link.index()) && !link.isUp()) {
@@ -355,6 +355,12 @@ final class PodNetwork implements AutoCloseable {
       }
       devices.requireWorkable();
     } catch (RuntimeException e) {
+      problems.add(String.valueOf(e.getMessage()));
+    }
+    try {
+      nodes.mend().forEach(prefix -> mended.add("the route to " + prefix + " was gone"));
+    } catch (DatapathException e) {
+      // A node that cannot be reached keeps nothing else from being mended.
       problems.add(String.valueOf(e.getMessage()));
     }
     return new Mended(mended, problems);

@@ -7,17 +7,23 @@ import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
  * The node's routes to the pods of other nodes: to the datapath, which tunnels, or straight to the
  * other node, which must be a neighbour on some link.
+ *
+ * <p>Devices come and go: one that is made anew has another index, and an address of the node may
+ * move to another one. So what a route follows from is kept, and each look ({@link #mend}) works
+ * out anew by which device it leads.
  *
  * <p>Safe for use by several threads.
  */
@@ -43,7 +49,14 @@ public final class NodeRoutes {
   private final Netlink node;
   private final NodeDevices devices;
   private final Way way;
-  private final Map<IpPrefix, Route> routed = new TreeMap<>();
+
+  /** What a prefix is routed to, and how that was done. */
+  private record Routed(Target target, Route route) {}
+
+  /** A node: its name, where it is reached, and the largest packet that may go there. */
+  private record Target(String name, List<IpAddress> addresses, int mtuBytes) {}
+
+  private final Map<IpPrefix, Routed> routed = new TreeMap<>();
 
   /**
    * @param devices where tunnelled packets are routed to
@@ -77,20 +90,26 @@ public final class NodeRoutes {
     if (way == Way.NETWORK) {
       return;
     }
+    var target = new Target(name, List.copyOf(addresses), mtuBytes);
     try {
       for (IpPrefix prefix : podCidrs) {
-        Route wanted =
-            way == Way.TUNNEL ? tunnelled(prefix, mtuBytes) : direct(name, prefix, addresses);
-        if (!wanted.equals(routed.get(prefix))) {
+        Route wanted = wanted(prefix, target, node::lookUpRoute);
+        Routed before = routed.get(prefix);
+        if (before == null || !wanted.equals(before.route)) {
           node.replaceRouteToNode(wanted);
-          routed.put(prefix, wanted);
         }
+        routed.put(prefix, new Routed(target, wanted));
       }
     } catch (RuntimeException e) {
       // A route by an address that the node had before leads to whoever has it now.
       unroute(podCidrs);
       throw e;
     }
+  }
+
+  private Route wanted(
+      IpPrefix prefix, Target target, Function<IpAddress, Optional<Route>> lookUp) {
+    return way == Way.TUNNEL ? tunnelled(prefix, target.mtuBytes) : direct(prefix, target, lookUp);
   }
 
   private Route tunnelled(IpPrefix prefix, int mtuBytes) {
@@ -102,16 +121,18 @@ public final class NodeRoutes {
         .orElse(route);
   }
 
-  private Route direct(String name, IpPrefix prefix, List<IpAddress> addresses) {
-    for (IpAddress address : addresses) {
+  private static Route direct(
+      IpPrefix prefix, Target target, Function<IpAddress, Optional<Route>> lookUp) {
+    for (IpAddress address : target.addresses) {
       if (address.family() == prefix.family()) {
         Route there =
-            node.lookUpRoute(address)
+            lookUp
+                .apply(address)
                 .filter(found -> found.via().isEmpty())
                 .orElseThrow(() ->
                     new DatapathException(
                         "node "
-                            + name
+                            + target.name
                             + ": "
                             + address
                             + " is not on a link of this node, so there is no direct route to its"
@@ -122,15 +143,15 @@ public final class NodeRoutes {
       }
     }
     throw new DatapathException(
-        "node " + name + ": it has no address of the family of its pods' prefix " + prefix);
+        "node " + target.name + ": it has no address of the family of its pods' prefix " + prefix);
   }
 
   /** Routes prefixes no more; no error for one that is not. */
   public synchronized void unroute(Collection<IpPrefix> prefixes) {
     for (IpPrefix prefix : prefixes) {
-      Route route = routed.remove(prefix);
-      if (route != null) {
-        node.deleteRoute(route);
+      Routed gone = routed.remove(prefix);
+      if (gone != null) {
+        node.deleteRoute(gone.route);
       }
     }
   }
@@ -155,20 +176,47 @@ public final class NodeRoutes {
   }
 
   /**
-   * Routes those again that somebody removed.
+   * Routes those again that somebody removed, and those that lead by a device by which their node
+   * is not reached any more.
    *
    * @return which
+   * @throws DatapathException if a node is no neighbour at the moment, or the kernel refuses a
+   *     route; all others are routed
    */
   public synchronized List<IpPrefix> mend() {
-    Set<IpPrefix> present = new HashSet<>();
-    node.listRoutesToNodes().forEach(route -> present.add(route.destination()));
+    Map<IpPrefix, Route> present = new TreeMap<>();
+    node.listRoutesToNodes().forEach(route -> present.put(route.destination(), route));
+    Map<IpAddress, Optional<Route>> found = new HashMap<>();
     List<IpPrefix> mended = new ArrayList<>();
-    routed.forEach((prefix, route) -> {
-      if (!present.contains(prefix)) {
-        node.replaceRouteToNode(route);
-        mended.add(prefix);
+    DatapathException failure = null;
+    for (Map.Entry<IpPrefix, Routed> each : routed.entrySet()) {
+      IpPrefix prefix = each.getKey();
+      Routed before = each.getValue();
+      try {
+        // Nodes may have many prefixes each.
+        Route wanted =
+            wanted(
+                prefix,
+                before.target,
+                address -> found.computeIfAbsent(address, node::lookUpRoute));
+        Route there = present.get(prefix);
+        if (there == null || !leadsAlike(there, wanted)) {
+          node.replaceRouteToNode(wanted);
+          each.setValue(new Routed(before.target, wanted));
+          mended.add(prefix);
+        }
+      } catch (DatapathException e) {
+        failure = failure == null ? e : failure;
       }
-    });
+    }
+    if (failure != null) {
+      throw failure;
+    }
     return mended;
+  }
+
+  /** The kernel tells of a route more than was asked for. */
+  private static boolean leadsAlike(Route one, Route other) {
+    return one.ifindex() == other.ifindex() && one.via().equals(other.via());
   }
 }

@@ -303,15 +303,20 @@ final class TwoNodes implements AutoCloseable {
   }
 
   private void join() {
+    join("eth0");
+  }
+
+  /** Joins the two by a link with the nodes' addresses, by devices of this name. */
+  void join(String device) {
     var pair =
-        new VethPair("eth0", "eth0", PodConnector.randomMac(), PodConnector.randomMac(), LINK_MTU);
+        new VethPair(device, device, PodConnector.randomMac(), PodConnector.randomMac(), LINK_MTU);
     try (Netlink near = Netlink.open(first.netns);
         Netlink far = Netlink.open(second.netns)) {
       near.createVeth(pair, second.netns);
-      address(near, first);
-      address(far, second);
-      int nearDevice = near.linkByName("eth0").orElseThrow().index();
-      int farDevice = far.linkByName("eth0").orElseThrow().index();
+      address(near, device, first);
+      address(far, device, second);
+      int nearDevice = near.linkByName(device).orElseThrow().index();
+      int farDevice = far.linkByName(device).orElseThrow().index();
       for (IpFamily family : IpFamily.values()) {
         near.setNeighbour(nearDevice, second.address(family), pair.peerMac());
         far.setNeighbour(farDevice, first.address(family), pair.mac());
@@ -319,9 +324,9 @@ final class TwoNodes implements AutoCloseable {
     }
   }
 
-  private static void address(Netlink links, Node node) {
+  private static void address(Netlink links, String name, Node node) {
     links.setUp(1);
-    int device = links.linkByName("eth0").orElseThrow().index();
+    int device = links.linkByName(name).orElseThrow().index();
     links.setUp(device);
     for (IpFamily family : IpFamily.values()) {
       int length = family == IpFamily.IPV4 ? 24 : 64;

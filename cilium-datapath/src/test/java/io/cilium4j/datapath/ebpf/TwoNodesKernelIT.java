@@ -4,6 +4,7 @@ package io.cilium4j.datapath.ebpf;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,6 +17,7 @@ import io.cilium4j.core.PolicyKey;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath.Mended;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.DatapathProvider.Routing;
 import io.cilium4j.core.spi.DatapathProvider.Tunnel;
@@ -30,6 +32,7 @@ import io.cilium4j.datapath.memory.Frames;
 import io.cilium4j.datapath.net.KernelTests;
 import io.cilium4j.datapath.net.Netlink;
 import io.cilium4j.datapath.net.Netns;
+import io.cilium4j.datapath.net.Route;
 import java.io.IOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -43,8 +46,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -372,6 +377,74 @@ class TwoNodesKernelIT {
       assertEquals(List.of(), links.listRoutesToNodes());
       nodes.second.apply(row);
       assertEquals(2, links.listRoutesToNodes().size());
+    }
+  }
+
+  /** By which devices a node has routes to others' pods, each device once. */
+  private static Set<Integer> devices(Netlink links) {
+    return links.listRoutesToNodes().stream().map(Route::ifindex).collect(Collectors.toSet());
+  }
+
+  /** How many routes to nodes a look has mended. */
+  private static long mendedRoutes(Node node) {
+    Mended mended = node.netns.call(() -> node.datapath.mend());
+    return mended.mended().stream().filter(each -> each.startsWith("the route to ")).count();
+  }
+
+  private static int index(Netlink links, String device) {
+    return links.linkByName(device).orElseThrow().index();
+  }
+
+  /** A network card that is replaced, or a bond that is made anew: another index. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void linkThatIsMadeAnew_isRoutedByAgain(boolean inUserSpace) {
+    try (var nodes = new TwoNodes(folder, Routing.DIRECT, inUserSpace);
+        var links = Netlink.open(nodes.second.netns)) {
+      int former = index(links, "eth0");
+      assertEquals(Set.of(former), devices(links));
+      assertTrue(links.deleteLink(former));
+      assertEquals(Set.of(), devices(links));
+      Mended without = nodes.second.netns.call(() -> nodes.second.datapath.mend());
+      assertTrue(without.problems().toString().contains("is not on a link"), without.toString());
+      nodes.join("eth0");
+      assertEquals(2, mendedRoutes(nodes.second));
+      assertNotEquals(former, index(links, "eth0"));
+      assertEquals(Set.of(index(links, "eth0")), devices(links));
+      assertEquals(0, mendedRoutes(nodes.second));
+    }
+  }
+
+  /** As when a bridge or a bond takes the card over: the old device stays, without the address. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void addressesThatMoveToAnotherDevice_takeTheRoutesWithThem(boolean inUserSpace) {
+    try (var nodes = new TwoNodes(folder, Routing.DIRECT, inUserSpace);
+        var links = Netlink.open(nodes.second.netns)) {
+      int former = index(links, "eth0");
+      links.listAddresses(former).forEach(each -> links.deleteAddress(former, each));
+      nodes.join("eth1");
+      long mended = mendedRoutes(nodes.second);
+      assertEquals(2, mended);
+      assertEquals(Set.of(index(links, "eth1")), devices(links));
+      assertEquals(2, links.listRoutesToNodes().size());
+      assertEquals(0, mendedRoutes(nodes.second));
+    }
+  }
+
+  /** The datapath's own device, which somebody deletes. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void hostDeviceThatIsMadeAnew_isRoutedToAgain(boolean inUserSpace) {
+    try (var nodes = new TwoNodes(folder, tunnel(IpFamily.IPV4), inUserSpace);
+        var links = Netlink.open(nodes.second.netns)) {
+      int former = devices(links).iterator().next();
+      assertEquals(Set.of(former), devices(links));
+      assertTrue(links.deleteLink(former));
+      assertEquals(2, mendedRoutes(nodes.second));
+      assertEquals(1, devices(links).size());
+      assertFalse(devices(links).contains(former));
+      assertEquals(0, mendedRoutes(nodes.second));
     }
   }
 
