@@ -8,7 +8,9 @@ import io.cilium4j.core.spi.IpamException;
 import io.cilium4j.core.state.Table;
 import io.cilium4j.core.state.TableWriter;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -88,7 +90,7 @@ public final class ClusterPool {
   /**
    * Enters the pod CIDRs that the node has. Those out of every range are the node's own affair.
    *
-   * @throws IpamException if one is another node's; nothing is entered then
+   * @throws IpamException if one is another node's; the others are entered
    */
   public void claim(Node node) {
     lock.lock();
@@ -105,7 +107,7 @@ public final class ClusterPool {
    * returns the node with them. A node that has all keeps what it has.
    *
    * @throws IpamException if no CIDR is left, or one that it has is another's; nothing is given
-   *     then
+   *     then, and what else it has stays its own
    */
   public Node assign(Node node) {
     lock.lock();
@@ -145,21 +147,39 @@ public final class ClusterPool {
 
   private void requireUnclaimed(Node node) {
     for (IpPrefix cidr : node.podCidrs()) {
-      owners
-          .overlapping(cidr)
-          .forEach((other, owner) -> {
-            if (!owner.equals(node.name())) {
-              throw new IpamException(
-                  "node "
-                      + node.name()
-                      + ": pod CIDR "
-                      + cidr
-                      + ": node "
-                      + owner
-                      + " has "
-                      + other);
-            }
-          });
+      Optional<Map.Entry<IpPrefix, String>> other = another(node.name(), cidr);
+      if (other.isPresent()) {
+        enterUnclaimed(node);
+        throw new IpamException(
+            "node "
+                + node.name()
+                + ": pod CIDR "
+                + cidr
+                + ": node "
+                + other.get().getValue()
+                + " has "
+                + other.get().getKey());
+      }
+    }
+  }
+
+  /** What of a CIDR another node than this one has. */
+  private Optional<Map.Entry<IpPrefix, String>> another(String node, IpPrefix cidr) {
+    return owners.overlapping(cidr).entrySet().stream()
+        .filter(each -> !each.getValue().equals(node))
+        .findFirst();
+  }
+
+  /** Pods use the node's other CIDRs all the same: nobody else may get them. */
+  private void enterUnclaimed(Node node) {
+    List<IpPrefix> before =
+        writer.table().get(node.name()).map(Node::podCidrs).orElse(List.of());
+    var cidrs = new LinkedHashSet<>(before);
+    node.podCidrs().stream()
+        .filter(cidr -> another(node.name(), cidr).isEmpty())
+        .forEach(cidrs::add);
+    if (cidrs.size() > before.size()) {
+      enter(new Node(node.name(), node.addresses(), List.copyOf(cidrs)));
     }
   }
 

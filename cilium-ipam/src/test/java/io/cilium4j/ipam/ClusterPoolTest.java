@@ -39,6 +39,25 @@ class ClusterPoolTest {
     assertEquals(Optional.empty(), pool.nodes().get("thief"));
   }
 
+  /** One CIDR is another node's, and pods have addresses of the other one. */
+  @Test
+  void claim_oneOfTwoIsAnothers_theOtherIsGivenToNobody() {
+    ClusterPool pool = pool("10.0.0.0/22 24", "fd00::/102 104");
+    pool.claim(node("old", "10.0.0.0/24", "fd00::100:0/104"));
+    assertThrows(
+        IpamException.class, () -> pool.claim(node("twin", "10.0.0.0/24", "fd00::/104")));
+    assertEquals(prefixes("10.0.1.0/24", "fd00::200:0/104"), assign(pool, "new"));
+    assertThrows(
+        IpamException.class, () -> pool.assign(node("late", "10.0.1.0/24", "fd00::300:0/104")));
+    assertThrows(IpamException.class, () -> assign(pool, "more"));
+    pool.release("late");
+    assertEquals(prefixes("10.0.2.0/24", "fd00::300:0/104"), assign(pool, "more"));
+    pool.release("old");
+    assertEquals(
+        prefixes("10.0.0.0/24", "fd00::/104"),
+        pool.assign(node("twin", "10.0.0.0/24", "fd00::/104")).podCidrs());
+  }
+
   @Test
   void assign_nodeHasOneFamily_getsTheOther() {
     ClusterPool pool = pool("10.0.0.0/22 24", "fd00::/102 104");
