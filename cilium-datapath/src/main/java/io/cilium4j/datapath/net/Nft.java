@@ -76,6 +76,15 @@ public final class Nft {
     }
   }
 
+  /** A map of a table as text; empty if it cannot be read. */
+  public Optional<String> listMap(String family, String table, String map) {
+    try {
+      return Optional.of(run("", "-s", "list", "map", family, table, map));
+    } catch (DatapathException _) {
+      return Optional.empty(); // As above.
+    }
+  }
+
   private String run(String input, String... arguments) {
     List<String> command = new ArrayList<>(List.of(program.toString()));
     command.addAll(List.of(arguments));

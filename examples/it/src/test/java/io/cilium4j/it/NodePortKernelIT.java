@@ -296,6 +296,42 @@ class NodePortKernelIT {
     }
   }
 
+  /** Nobody is left who knows the service, but the kernel. */
+  @Test
+  void udpService_goesWhileNoAgentRuns_leadsNobodyAnyMore() throws Exception {
+    try (var cluster = new TestCluster("itwd", Routing.NATIVE);
+        var opened = new UndoStack()) {
+      cluster.start();
+      Pod web = cluster.hiddenPod(cluster.first, "app=web");
+      cluster.awaitKnown(List.of(web));
+      List<DatagramSocket> clients = clients(cluster, opened, 10);
+      serve(cluster, "type: NodePort", web);
+      for (IpFamily family : IpFamily.values()) {
+        cluster.await(
+            "clients are led " + family,
+            () -> {
+              send(clients, atWorld(cluster.first, family));
+              return flowsTo(cluster.first, web.address(family)) == clients.size();
+            });
+      }
+      cluster.first.kill();
+      cluster.remove("web.yaml");
+      for (IpFamily family : IpFamily.values()) {
+        assertEquals(clients.size(), flowsTo(cluster.first, web.address(family)));
+      }
+      cluster.first.launch();
+      cluster.first.agent().awaitReady();
+      for (IpFamily family : IpFamily.values()) {
+        cluster.await(
+            "nobody is led any more " + family,
+            () -> {
+              send(clients, atWorld(cluster.first, family));
+              return flowsTo(cluster.first, web.address(family)) == 0;
+            });
+      }
+    }
+  }
+
   /** As a load balancer does that chooses among nodes. */
   private static void awaitHealth(TestCluster cluster, IpAddress node, int status) {
     cluster.await(

@@ -11,6 +11,7 @@ import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Capability;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row;
+import io.cilium4j.core.spi.Row.FrontendKey;
 import io.cilium4j.core.spi.Row.FrontendRow;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Follower;
@@ -24,12 +25,14 @@ import io.cilium4j.datapath.net.Nft;
 import io.cilium4j.datapath.net.NodePorts;
 import io.cilium4j.datapath.net.NodePorts.ExternalFrontend;
 import io.cilium4j.datapath.net.NodePorts.Scope;
+import io.cilium4j.datapath.net.ServedFrontends;
 import io.cilium4j.service.Frontend;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 
@@ -46,6 +49,10 @@ public final class NodePortFeature implements Feature {
   private final Optional<NodePorts> table;
   private final Optional<String> impossible;
   private final TableUpkeep upkeep;
+
+  /** The frontends that the kernel serves before the first write. */
+  private final Supplier<Set<FrontendKey>> earlier;
+
   private final StaleDatagrams stale = new StaleDatagrams(KernelConntrack::open);
   private final Follower follower;
   private final LoadBalancing balancing;
@@ -94,10 +101,11 @@ public final class NodePortFeature implements Feature {
         new TableUpkeep(
             "node ports", "clients outside the cluster do not reach all services", thread);
     boolean isPossible = datapath.capabilities().contains(Capability.LEAVES_BY_NODE_STACK);
-    this.table =
-        isPossible
-            ? nft.get().map(found -> new NodePorts(new InstanceNames(config.instance()), found))
-            : Optional.empty();
+    var names = new InstanceNames(config.instance());
+    Optional<Nft> program = isPossible ? nft.get() : Optional.empty();
+    this.table = program.map(found -> new NodePorts(names, found));
+    this.earlier =
+        () -> program.map(found -> ServedFrontends.read(names, found)).orElse(Set.of());
     this.impossible =
         isPossible
             ? Optional.empty()
@@ -180,6 +188,9 @@ public final class NodePortFeature implements Feature {
     List<IpPrefix> own = podCidrs.snapshot().stream().map(each -> each.key()).toList();
     List<IpPrefix> inside =
         MasqueradeFeature.inside(own, others.map(MasqueradeFeature::nodes).orElse(List.of()));
+    if (!isWritten) {
+      stale.served(earlier.get());
+    }
     shortfall = table.orElseThrow().apply(new Scope(served, own, inside, balancing.maglev()));
     isWritten = true;
     stale.forget(served);

@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +26,9 @@ import org.slf4j.LoggerFactory;
  * Has clients outside that send UDP leave backends that are gone, and find those of a frontend that
  * came after their first packet: the kernel remembers where a client was led, or not led, for as
  * long as it sends, so that it is made to forget. TCP connections end by themselves.
+ *
+ * <p>So do clients of a frontend that went while no agent ran: whose address its backends have by
+ * now nobody knows.
  *
  * <p>Used by one thread at a time.
  */
@@ -38,9 +42,21 @@ final class StaleDatagrams {
   /** What each frontend had when last was looked; absent at first. */
   private @Nullable Map<End, Set<End>> known;
 
+  /** What an earlier run served, until it was looked at. */
+  private Set<End> former = Set.of();
+
   /** Forgets nothing yet. */
   StaleDatagrams(Supplier<KernelConntrack> kernel) {
     this.kernel = kernel;
+  }
+
+  /** An earlier run served these frontends; to be told before the first look. */
+  void served(Collection<FrontendKey> earlier) {
+    former =
+        earlier.stream()
+            .filter(each -> each.protocol() == Protocol.UDP)
+            .map(each -> new End(each.address(), each.port()))
+            .collect(Collectors.toSet());
   }
 
   /**
@@ -66,18 +82,21 @@ final class StaleDatagrams {
       }
     }
     known = now;
+    former = Set.of();
   }
 
   /**
    * The frontends that may have lost a backend, or have got their first; when first is looked
-   * nobody knows what there was.
+   * nobody knows what backends there were.
    */
   private Set<End> changed(Map<End, Set<End>> now) {
     Map<End, Set<End>> before = known;
-    if (before == null) {
-      return now.keySet();
-    }
     Set<End> changed = new HashSet<>();
+    if (before == null) {
+      changed.addAll(now.keySet());
+      changed.addAll(former);
+      return changed;
+    }
     before.forEach((frontend, backends) -> {
       if (!now.getOrDefault(frontend, Set.of()).containsAll(backends)) {
         changed.add(frontend);
