@@ -57,7 +57,13 @@ public final class EndpointPublisher implements AutoCloseable {
 
   private final ClusterStore.WithStatus<PublishedEndpoint> store;
   private final Table<Integer, Endpoint> endpoints;
-  private final IpAddress node;
+
+  /** Where others reach this node now. */
+  private IpAddress node;
+
+  /** Where they did before; what is published with these may be ours still. */
+  private final Set<IpAddress> formerly = new HashSet<>();
+
   private final Function<Endpoint, Optional<Details>> details;
   private final Scheduler scheduler;
 
@@ -105,6 +111,24 @@ public final class EndpointPublisher implements AutoCloseable {
   public void start() {
     follower.start();
     scheduler.schedule(REFRESH, this::refresh);
+  }
+
+  /** Others reach this node at another address from now on; may be called from any thread. */
+  public void nodeMoved(IpAddress address) {
+    scheduler.execute(() -> {
+      formerly.add(node);
+      formerly.remove(address);
+      node = address;
+      endpoints
+          .snapshot()
+          .forEach(row -> {
+            if (published(row.key()) != null) {
+              forget(row.key());
+              want(row.value());
+            }
+          });
+      follower.wake();
+    });
   }
 
   /** Details change without a change of the endpoint. */
@@ -258,8 +282,14 @@ public final class EndpointPublisher implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether it is of another endpoint. One with a former address of this node is its own, and is
+   * not taken from the other nodes for a moment; where no endpoint here is published, such an
+   * address counts for nothing: it may be another node's by now.
+   */
   private boolean isAnother(PublishedEndpoint there, PublishedEndpoint wanted) {
-    return there.id() != wanted.id() || !isOurs(there);
+    boolean isOurs = isOurs(there) || there.node().filter(formerly::contains).isPresent();
+    return there.id() != wanted.id() || !isOurs;
   }
 
   /** The row may be old: what is deleted is what the store has. */

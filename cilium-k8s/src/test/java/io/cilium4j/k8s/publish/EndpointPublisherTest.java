@@ -44,6 +44,7 @@ class EndpointPublisherTest {
       TableWriter.create("endpoints", Comparator.naturalOrder(), Set.of("restored"));
 
   private Optional<Details> details = Optional.of(Details.NONE);
+  private EndpointPublisher publisher;
 
   /** All that was published, one after the other, by what the publisher wrote. */
   private final List<List<PublishedEndpoint>> written = new ArrayList<>();
@@ -64,7 +65,9 @@ class EndpointPublisherTest {
             }
           }
         };
-    new EndpointPublisher(cluster.open(noted), endpoints.table(), NODE, _ -> details, time).start();
+    publisher =
+        new EndpointPublisher(cluster.open(noted), endpoints.table(), NODE, _ -> details, time);
+    publisher.start();
     time.runDue();
   }
 
@@ -123,6 +126,37 @@ class EndpointPublisherTest {
     endpoints.remove(7);
     time.runDue();
     assertEquals(List.of(), all());
+  }
+
+  /** Never gone for a moment: others would know its pods for nobody's. */
+  @Test
+  void nodeMoved_endpointsArePublished_withItsNewAddress() {
+    restored();
+    put(7, "ship", 1_000, EndpointState.READY);
+    written.clear();
+    IpAddress now = IpAddress.parse("192.0.2.9");
+    publisher.nodeMoved(now);
+    time.runDue();
+    PublishedEndpoint moved = published(7, "ship", 1_000, now, EndpointState.READY);
+    assertEquals(List.of(List.of(moved)), written);
+    publisher.nodeMoved(NODE);
+    time.runDue();
+    assertEquals(List.of(published(7, "ship", 1_000, NODE, EndpointState.READY)), all());
+    endpoints.remove(7);
+    time.runDue();
+    assertEquals(List.of(), all());
+  }
+
+  /** Another node got the address. */
+  @Test
+  void nodeMoved_othersAreAtItsFormerAddress_stay() {
+    restored();
+    publisher.nodeMoved(OTHER);
+    time.runDue();
+    PublishedEndpoint others = published(7, "ship", 1_000, NODE, EndpointState.READY);
+    assertTrue(store.endpoints().create(others, soon()).isPresent());
+    time.runDue();
+    assertEquals(List.of(others), all());
   }
 
   @Test

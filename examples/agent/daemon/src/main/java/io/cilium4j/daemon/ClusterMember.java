@@ -15,7 +15,6 @@ import io.cilium4j.core.cluster.PublishedEndpoint.Details;
 import io.cilium4j.core.spi.ClusterStore;
 import io.cilium4j.core.spi.ClusterStoreException;
 import io.cilium4j.core.spi.ClusterStoreProvider;
-import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.Snapshot;
@@ -25,7 +24,6 @@ import io.cilium4j.k8s.api.ApiException;
 import io.cilium4j.k8s.api.ApiOptions;
 import io.cilium4j.k8s.api.ApiStoreProvider;
 import io.cilium4j.k8s.api.OwnNode;
-import io.cilium4j.k8s.publish.EndpointPublisher;
 import io.cilium4j.k8s.publish.NodePublisher;
 import java.time.Duration;
 import java.util.HashMap;
@@ -39,7 +37,6 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,8 +60,7 @@ final class ClusterMember implements AutoCloseable {
   private final Optional<OwnApi> kubernetes;
   private volatile @Nullable NodePublisher publisher;
   private volatile String apiProblem = "";
-  private @Nullable EndpointPublisher endpoints;
-  private @Nullable Follower labels;
+  private @Nullable Announcement announcement;
   private @Nullable Follower claims;
 
   /** Told what the node has of pools, and the operator's error; on the cluster's thread. */
@@ -84,7 +80,7 @@ final class ClusterMember implements AutoCloseable {
     this.known =
         new ClusterNode(
             joining.name(),
-            joining.addresses().stream()
+            joining.addresses().present().stream()
                 .map(ip -> new Address(AddressType.INTERNAL_IP, ip))
                 .toList(),
             joining.given());
@@ -94,7 +90,7 @@ final class ClusterMember implements AutoCloseable {
    * What a node says of itself when it joins.
    *
    * @param name this node's name in Kubernetes
-   * @param addresses where other nodes reach it
+   * @param addresses where other nodes reach it, which may change
    * @param families those that its pods are to have addresses of
    * @param given its pod CIDRs where an option says them; empty where somebody else does
    * @param hasKubernetesCidrs whether its pod CIDRs are those that Kubernetes gave its node, and
@@ -104,7 +100,7 @@ final class ClusterMember implements AutoCloseable {
    */
   record Joining(
       String name,
-      List<IpAddress> addresses,
+      OwnAddresses addresses,
       Set<IpFamily> families,
       List<IpPrefix> given,
       boolean hasKubernetesCidrs,
@@ -112,7 +108,6 @@ final class ClusterMember implements AutoCloseable {
       Map<String, NodePool> kept) {
     Joining {
       given = List.copyOf(given);
-      addresses = List.copyOf(addresses);
       families = Set.copyOf(families);
       kept = NodePool.copyOf(kept);
     }
@@ -228,9 +223,9 @@ final class ClusterMember implements AutoCloseable {
     return store;
   }
 
-  /** Where other nodes reach this one. */
+  /** Where other nodes reach this one now. */
   List<IpAddress> addresses() {
-    return joining.addresses();
+    return joining.addresses().present();
   }
 
   private void heard(ClusterNode node) {
@@ -379,33 +374,10 @@ final class ClusterMember implements AutoCloseable {
       Function<Endpoint, Optional<Details>> details,
       List<IpAddress> routers,
       Optional<Table<String, Node>> nodes) {
-    List<Address> all =
-        Stream.concat(
-                addresses().stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)),
-                routers.stream().map(ip -> new Address(AddressType.CILIUM_INTERNAL_IP, ip)))
-            .toList();
-    nodes.ifPresentOrElse(
-        each -> {
-          labels = Follower.of(each, thread, changes -> publish(changes, all));
-          labels.start();
-        },
-        () -> publish(all, Map.of()));
-    var made = new EndpointPublisher(store, table, addresses().getFirst(), details, thread);
-    endpoints = made;
-    made.start();
-  }
-
-  private void publish(Changes<String, Node> changes, List<Address> all) {
-    if (changes.snapshot().isInitialised()) {
-      publish(all, changes.snapshot().get(joining.name()).map(Node::labels).orElse(Map.of()));
-    }
-  }
-
-  private void publish(List<Address> all, Map<String, String> ofNode) {
-    NodePublisher own = publisher;
-    if (own != null) {
-      own.set(new ClusterNode(joining.name(), all, List.of(), List.of(), ofNode, "", ""));
-    }
+    var made =
+        new Announcement(store, thread, joining.name(), joining.addresses(), () -> publisher);
+    announcement = made;
+    made.begin(routers, nodes, new Announcement.Endpoints(table, details));
   }
 
   /** Says from now on in Kubernetes, if the cluster is one, that this node is ready for pods. */
@@ -434,15 +406,11 @@ final class ClusterMember implements AutoCloseable {
 
   @Override
   public void close() {
-    Follower following = labels;
-    if (following != null) {
-      following.stop();
-    }
     Follower needs = claims;
     if (needs != null) {
       needs.stop();
     }
-    EndpointPublisher made = endpoints;
+    Announcement made = announcement;
     if (made != null) {
       made.close();
     }

@@ -11,8 +11,11 @@ import java.net.SocketException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Where other nodes reach this one, as options say or as its devices have it. */
 final class NodeAddressOptions {
@@ -22,12 +25,13 @@ final class NodeAddressOptions {
   private NodeAddressOptions() {}
 
   /**
-   * The node's addresses, at most one a family.
+   * The node's addresses, at most one a family; those that no option says are followed.
    *
    * @throws OptionException if there is none, or an option makes no sense
    */
-  static List<IpAddress> read(DaemonSettings settings) {
+  static OwnAddresses read(DaemonSettings settings) {
     var addresses = new ArrayList<IpAddress>();
+    Map<IpFamily, IpAddress> fixed = new EnumMap<>(IpFamily.class);
     for (IpFamily family : IpFamily.values()) {
       String key = family == IpFamily.IPV4 ? "ipv4-node" : "ipv6-node";
       String text = settings.text(key);
@@ -40,11 +44,45 @@ final class NodeAddressOptions {
               .filter(each -> each.family() == family)
               .orElseThrow(() -> new OptionException(key + ": \"" + text + "\": no such address"));
       addresses.add(address);
+      fixed.put(family, address);
     }
     if (addresses.isEmpty()) {
       throw new OptionException("ipv4-node: auto, and no device has an address that others reach");
     }
-    return addresses;
+    return new OwnAddresses(new NodeDevices(), fixed, addresses);
+  }
+
+  /** The devices of this process's network. */
+  private static final class NodeDevices implements OwnAddresses.Devices {
+    @Override
+    public Optional<String> deviceOf(IpAddress address) {
+      try {
+        return Optional.ofNullable(NetworkInterface.getByInetAddress(address.toInetAddress()))
+            .map(NetworkInterface::getName);
+      } catch (SocketException _) {
+        return Optional.empty(); // So the JDK says where no device has an address.
+      }
+    }
+
+    @Override
+    public Optional<IpAddress> ofDefaultRoute(IpFamily family) {
+      try {
+        return source(family).filter(reachable(family)::contains);
+      } catch (SocketException _) {
+        return Optional.empty();
+      }
+    }
+
+    @Override
+    public List<IpAddress> of(String device, IpFamily family) {
+      try {
+        return Optional.ofNullable(NetworkInterface.getByName(device)).stream()
+            .flatMap(found -> reachableAt(found, family))
+            .toList();
+      } catch (SocketException _) {
+        return List.of();
+      }
+    }
   }
 
   /**
@@ -54,24 +92,32 @@ final class NodeAddressOptions {
    */
   private static Optional<IpAddress> found(IpFamily family) {
     try {
-      var addresses = new ArrayList<IpAddress>();
-      List<NetworkInterface> devices = Collections.list(NetworkInterface.getNetworkInterfaces());
-      devices.sort(Comparator.comparingInt(NetworkInterface::getIndex));
-      for (NetworkInterface device : devices) {
-        if (device.isLoopback() || isOurs(device)) {
-          continue;
-        }
-        device
-            .inetAddresses()
-            .filter(each -> !each.isLinkLocalAddress())
-            .map(IpAddress::of)
-            .filter(each -> each.family() == family)
-            .forEach(addresses::add);
-      }
+      List<IpAddress> addresses = reachable(family);
       return source(family).filter(addresses::contains).or(() -> addresses.stream().findFirst());
     } catch (SocketException e) {
       throw new OptionException("ipv4-node: auto: devices cannot be listed: " + e.getMessage());
     }
+  }
+
+  /** The addresses of a family by which others can reach the node, in the order of devices. */
+  private static List<IpAddress> reachable(IpFamily family) throws SocketException {
+    List<NetworkInterface> devices = Collections.list(NetworkInterface.getNetworkInterfaces());
+    devices.sort(Comparator.comparingInt(NetworkInterface::getIndex));
+    var addresses = new ArrayList<IpAddress>();
+    for (NetworkInterface device : devices) {
+      if (!device.isLoopback() && !isOurs(device)) {
+        reachableAt(device, family).forEach(addresses::add);
+      }
+    }
+    return addresses;
+  }
+
+  private static Stream<IpAddress> reachableAt(NetworkInterface device, IpFamily family) {
+    return device
+        .inetAddresses()
+        .filter(each -> !each.isLinkLocalAddress())
+        .map(IpAddress::of)
+        .filter(each -> each.family() == family);
   }
 
   /** What the kernel would send from to a far host; connecting a datagram socket sends nothing. */

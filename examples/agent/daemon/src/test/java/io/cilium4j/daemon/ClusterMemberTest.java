@@ -218,7 +218,7 @@ class ClusterMemberTest {
                 cluster.toString(),
                 new ClusterMember.Joining(
                     "node-1",
-                    List.of(IpAddress.parse("192.0.2.1")),
+                    OwnAddresses.fixed(IpAddress.parse("192.0.2.1")),
                     Set.of(IpFamily.IPV4),
                     List.of(),
                     false,
