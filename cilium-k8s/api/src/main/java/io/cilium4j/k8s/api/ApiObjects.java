@@ -156,6 +156,11 @@ final class ApiObjects<T extends ClusterObject> implements WithStatus<T>, AutoCl
     }
 
     @Override
+    public boolean hasObjects() {
+      return writer.table().snapshot().size() > 0;
+    }
+
+    @Override
     public void problem(String what) {
       String where = kind.resource().plural();
       Optional<String> last = problems.table().get(where);

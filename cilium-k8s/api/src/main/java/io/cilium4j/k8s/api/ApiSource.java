@@ -188,6 +188,11 @@ final class ApiSource implements KubernetesSource {
       publish(Set.of(key), Map.of());
     }
 
+    @Override
+    public boolean hasObjects() {
+      return !present.isEmpty();
+    }
+
     private boolean take(ResourceKey key, Reflector.Item<Manifest> item) {
       tell(at(key), item.problem());
       if (item.value().isEmpty()) {

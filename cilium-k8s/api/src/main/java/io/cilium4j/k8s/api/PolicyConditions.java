@@ -118,6 +118,12 @@ public final class PolicyConditions implements AutoCloseable {
       items.forEach(this::put);
     }
 
+    /** It keeps none. */
+    @Override
+    public boolean hasObjects() {
+      return false;
+    }
+
     @Override
     public void put(Reflector.Item<Policy> item) {
       failed.remove(item.key());

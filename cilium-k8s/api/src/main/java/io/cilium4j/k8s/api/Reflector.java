@@ -39,6 +39,10 @@ import tools.jackson.databind.node.ObjectNode;
  * one reflector of the client finds out every few seconds whether it is back; once anybody was
  * answered, the others go on as well.
  *
+ * <p>A kind that the server does not know has no objects. But where some are known that is not
+ * believed: a server that starts, or what stands before it, says so of kinds that there are, and
+ * whose definition is deleted tells of each object first.
+ *
  * @param <T> what an object is made of
  */
 final class Reflector<T> implements AutoCloseable {
@@ -89,6 +93,9 @@ final class Reflector<T> implements AutoCloseable {
 
     /** An object is gone, by this version. */
     void remove(String key, long version);
+
+    /** Whether it knows of objects of the kind. */
+    boolean hasObjects();
 
     /** Why the objects are not followed; empty once they are. */
     void problem(String what);
@@ -186,14 +193,17 @@ final class Reflector<T> implements AutoCloseable {
       case ApiException.GONE -> version = Optional.empty();
       case ApiException.FORBIDDEN, ApiException.UNAUTHORIZED -> failures = Math.max(failures, 1);
       case ApiException.NOT_FOUND -> {
-        // The server does not know the kind, so there are none; its definition may come.
-        version = Optional.empty();
-        seen = Optional.empty();
-        target.replace(List.of(), Long.MAX_VALUE);
-        target.problem("");
-        failures = 0;
-        pause(ABSENT_PAUSE);
-        return;
+        if (!target.hasObjects()) {
+          // The server does not know the kind, so there are none; its definition may come.
+          version = Optional.empty();
+          seen = Optional.empty();
+          target.replace(List.of(), Long.MAX_VALUE);
+          target.problem("");
+          failures = 0;
+          pause(ABSENT_PAUSE);
+          return;
+        }
+        failures = Math.max(failures, 1);
       }
       case ApiException.TIMEOUT -> {
         // A version that the server has not reached, as after an old backup was restored.

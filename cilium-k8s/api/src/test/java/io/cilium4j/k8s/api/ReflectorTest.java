@@ -53,8 +53,16 @@ class ReflectorTest {
   }
 
   private final class Recorder implements Reflector.Target<String> {
+    private boolean hasObjects;
+
+    @Override
+    public boolean hasObjects() {
+      return hasObjects;
+    }
+
     @Override
     public void replace(List<Reflector.Item<String>> items, long version) {
+      hasObjects = !items.isEmpty();
       told.add(
           "replace "
               + (version == Long.MAX_VALUE ? "absent" : version)
@@ -210,6 +218,36 @@ class ReflectorTest {
     reflector.start();
     assertEquals("replace absent []", told());
     assertEquals("replace 5 [n/a@3=x]", told());
+  }
+
+  /** A server that starts says so for a moment of all that is defined. */
+  @Test
+  void watch_kindNotServedForAMoment_goesOnFromWhereItWas() throws InterruptedException {
+    server
+        .answer(200, list(5, thing("a", 3, "x")))
+        .answer(404, "404 page not found")
+        .hold(event("MODIFIED", thing("a", 6, "y")));
+    reflector.start();
+    assertEquals("replace 5 [n/a@3=x]", told());
+    assertEquals("problem things: SERVER: 404", told());
+    assertEquals("put n/a@6=y", told());
+    var _ = server.request();
+    assertEquals(WATCH + "5&watch=1", server.request());
+    assertEquals(WATCH + "5&watch=1", server.request());
+  }
+
+  @Test
+  void list_kindNotServedForAMoment_keepsItsObjects() throws InterruptedException {
+    server
+        .answer(200, list(5, thing("a", 3, "x")))
+        .answer(200, event("ERROR", "{\"kind\":\"Status\",\"code\":410,\"message\":\"too old\"}"))
+        .answer(404, "<html>404 Not Found</html>")
+        .answer(200, list(9, thing("a", 8, "y")))
+        .hold("");
+    reflector.start();
+    assertEquals("replace 5 [n/a@3=x]", told());
+    assertEquals("problem things: SERVER: 404", told());
+    assertEquals("replace 9 [n/a@8=y]", told());
   }
 
   @Test
