@@ -29,7 +29,8 @@ import org.slf4j.LoggerFactory;
  * then on the store's table tells it which nodes to look at and no more: what a node has is read
  * from the store itself, so that an old row gives nothing away. The row of a node that has nothing
  * is believed, since the write that gives it something names that row's version. A CIDR comes back
- * to the pool when the store says that its node is gone.
+ * to the pool when the store and its table say both that its node is gone: servers err for a moment
+ * while they start, and a CIDR that is given twice is two nodes' for good.
  *
  * <p>A write whose answer was lost may have been carried out: its CIDR stays with the node. When
  * the term is over nothing is written any more, and who comes next begins with a list of his own.
@@ -118,15 +119,17 @@ public final class PodCidrController implements AutoCloseable {
   }
 
   private void look(String name) {
-    Optional<Stored<ClusterNode>> stored =
-        nodes.table().get(name).filter(row -> row.value().podCidrs().isEmpty());
+    Optional<Stored<ClusterNode>> row = nodes.table().get(name);
+    Optional<Stored<ClusterNode>> stored = row.filter(each -> each.value().podCidrs().isEmpty());
     if (outdated.remove(name) || stored.isEmpty()) {
       stored = nodes.read(name);
     }
-    if (stored.isEmpty()) {
-      release(name);
-    } else {
+    if (stored.isPresent()) {
       give(stored.get());
+    } else if (row.isPresent() || !nodes.table().isInitialised()) {
+      loop.due(name); // The table will say so, too, if it is true.
+    } else {
+      release(name);
     }
   }
 

@@ -35,6 +35,8 @@ import org.slf4j.LoggerFactory;
  * the store itself, and not its table, says that its node does not have it. A row of the table is
  * believed where it agrees with the book, since a write names that row's version.
  *
+ * <p>That a node is gone the table must say as well: servers err for a moment while they start.
+ *
  * <p>A write whose answer was lost may be carried out until its deadline: before that nothing more
  * is done about its node.
  *
@@ -182,20 +184,23 @@ public final class PodPoolController implements AutoCloseable {
       outdated.add(name);
     }
     try {
-      Optional<Stored<ClusterNode>> stored = nodes.table().get(name);
+      Optional<Stored<ClusterNode>> row = nodes.table().get(name);
+      Optional<Stored<ClusterNode>> stored = row;
       if (outdated.contains(name)
-          || stored.filter(row -> !book.differs(name, row.value().pools())).isEmpty()) {
-        boolean isInTable = stored.isPresent();
+          || row.filter(each -> !book.differs(name, each.value().pools())).isEmpty()) {
         stored = nodes.read(name);
         outdated.remove(name);
-        if (stored.isPresent() && !isInTable) {
+        if (stored.isPresent() && row.isEmpty()) {
           loop.due(name); // No change tells of a row that comes and goes between two looks.
         }
       }
-      if (stored.isEmpty()) {
-        release(name);
-      } else {
+      if (stored.isPresent()) {
         give(stored.get());
+      } else if (row.isPresent() || !nodes.table().isInitialised()) {
+        loop.due(name); // The table will say so, too, if it is true.
+        outdated.add(name);
+      } else {
+        release(name);
       }
     } catch (ClusterStoreException e) {
       outdated.add(name);

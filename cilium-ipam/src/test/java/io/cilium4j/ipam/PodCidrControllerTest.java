@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.conformance.MemoryClusterStore.Cluster;
+import io.cilium4j.conformance.MemoryClusterStore.Faults;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.cluster.ClusterNode;
 import io.cilium4j.core.spi.ClusterStore;
@@ -12,14 +13,18 @@ import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.ManualScheduler;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** The usual course; what goes wrong is the operators' model check. */
 class PodCidrControllerTest {
   private final ManualScheduler time = new ManualScheduler();
-  private final ClusterStore store = new Cluster().open();
+  private final Cluster cluster = new Cluster();
+  private final ClusterStore store = cluster.open();
   private boolean isOver;
 
   private static Deadline soon() {
@@ -27,9 +32,13 @@ class PodCidrControllerTest {
   }
 
   private PodCidrController start(String... ranges) {
+    return start(store, ranges);
+  }
+
+  private PodCidrController start(ClusterStore by, String... ranges) {
     var controller =
         new PodCidrController(
-            store,
+            by,
             Stream.of(ranges)
                 .map(IpPrefix::parse)
                 .map(range -> new ClusterPool.Range(range, range.address().isV4() ? 24 : 112))
@@ -85,6 +94,40 @@ class PodCidrControllerTest {
     leave("a");
     assertEquals(prefixes("10.0.0.0/24"), node("c").podCidrs());
     assertEquals("", node("c").allocationError());
+  }
+
+  /** As while a server starts. */
+  @Test
+  void work_storeMissesANodeForAMoment_itsCidrsStayItsOwn() {
+    Set<String> missed = new HashSet<>();
+    var faults =
+        new Faults() {
+          @Override
+          public boolean misses(String key) {
+            return missed.contains(key);
+          }
+        };
+    var _ = start(cluster.open(faults), "10.0.0.0/16");
+    join("a");
+    missed.add("a");
+    touch("a");
+    join("b");
+    assertEquals(prefixes("10.0.1.0/24"), node("b").podCidrs());
+    missed.clear();
+    time.advance(Duration.ofSeconds(5));
+    leave("a");
+    join("c");
+    assertEquals(prefixes("10.0.0.0/24"), node("c").podCidrs());
+  }
+
+  /** Its agent writes something of its own. */
+  private void touch(String name) {
+    Stored<ClusterNode> before = store.nodes().read(name).orElseThrow();
+    ClusterNode now = before.value();
+    var later =
+        new ClusterNode(name, List.of(), List.of(), now.podCidrs(), Map.of(), "boot-2", "");
+    assertTrue(store.nodes().replace(before, later, soon()).isPresent());
+    time.runDue();
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.conformance.MemoryClusterStore.Cluster;
+import io.cilium4j.conformance.MemoryClusterStore.Faults;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.NodePool;
 import io.cilium4j.core.cluster.ClusterNode;
@@ -15,9 +16,11 @@ import io.cilium4j.core.spi.ClusterStore.Stored;
 import io.cilium4j.core.state.Deadline;
 import io.cilium4j.core.state.ManualScheduler;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -25,7 +28,8 @@ import org.junit.jupiter.api.Test;
 /** The usual course; what goes wrong is the operators' model check. */
 class PodPoolControllerTest {
   private final ManualScheduler time = new ManualScheduler();
-  private final ClusterStore store = new Cluster().open();
+  private final Cluster cluster = new Cluster();
+  private final ClusterStore store = cluster.open();
   private boolean isOver;
 
   private static Deadline soon() {
@@ -33,9 +37,13 @@ class PodPoolControllerTest {
   }
 
   private PodPoolController start(PodIpPool... created) {
+    return start(store, created);
+  }
+
+  private PodPoolController start(ClusterStore by, PodIpPool... created) {
     var controller =
         new PodPoolController(
-            store,
+            by,
             List.of(created),
             () -> Deadline.in(isOver ? Duration.ZERO : Duration.ofSeconds(2)),
             time);
@@ -164,6 +172,31 @@ class PodPoolControllerTest {
     say("a", "blue", wants(15, 0, "10.7.0.0/28"));
     say("b", "red", wants(15, 0, "10.9.0.16/28"));
     assertEquals(prefixes("10.9.0.0/28", "10.9.0.16/28"), cidrs("b", "red"));
+  }
+
+  /** As while a server starts. */
+  @Test
+  void work_storeMissesANodeForAMoment_itsPrefixesStayItsOwn() {
+    create(pool("blue", 28, "10.9.0.0/24"));
+    Set<String> missed = new HashSet<>();
+    var faults =
+        new Faults() {
+          @Override
+          public boolean misses(String key) {
+            return missed.contains(key);
+          }
+        };
+    var _ = start(cluster.open(faults));
+    join("a", "blue", wants(20, 0));
+    assertEquals(prefixes("10.9.0.0/28", "10.9.0.16/28"), cidrs("a", "blue"));
+    missed.add("a");
+    say("a", "blue", wants(1, 0, "10.9.0.0/28"));
+    join("b", "blue", wants(1, 0));
+    assertEquals(prefixes("10.9.0.32/28"), cidrs("b", "blue"));
+    missed.clear();
+    time.advance(Duration.ofSeconds(5));
+    join("c", "blue", wants(1, 0));
+    assertEquals(prefixes("10.9.0.16/28"), cidrs("c", "blue"), "which a gave up");
   }
 
   @Test
