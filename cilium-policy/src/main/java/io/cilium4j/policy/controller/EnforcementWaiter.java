@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cilium4j.policy.controller;
 
+import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
+import io.cilium4j.core.spi.Row.IpcacheKey;
 import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Reconciler;
 import io.cilium4j.core.state.RowStatus;
+import io.cilium4j.core.state.Table;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 
@@ -58,17 +63,32 @@ public final class EnforcementWaiter {
   }
 
   /**
-   * Waits until the datapath has what followed from a change of the ipcache.
+   * Waits until it is known what the datapath is to have after a change of the ipcache; {@link
+   * #isEnforced} tells whether it has.
    *
    * @param revision of the table of the ipcache
-   * @return whether it has
+   * @return whether it is known
    */
   public boolean awaitAddresses(long revision, Duration atMost) throws InterruptedException {
-    long end = System.nanoTime() + atMost.toNanos();
-    Optional<Long> desired = controller.awaitAddresses(revision, atMost);
-    return desired.isPresent()
-        && reconciler.awaitRealised(
-            desired.get(), Duration.ofNanos(Math.max(0, end - System.nanoTime())));
+    return controller.awaitAddresses(revision, atMost).isPresent();
+  }
+
+  /**
+   * Whether the datapath has an endpoint and these addresses as it is to have them by now. Rows of
+   * others do not matter: one that fails holds up nobody else.
+   */
+  public boolean isEnforced(int endpointId, Collection<IpAddress> addresses) {
+    return isDone(new EndpointKey(endpointId))
+        && addresses.stream().allMatch(each -> isDone(new IpcacheKey(IpPrefix.host(each))));
+  }
+
+  private boolean isDone(RowKey key) {
+    return reconciler.status(key).map(RowStatus.Done.class::isInstance).orElse(true);
+  }
+
+  /** Changes whenever {@link #isEnforced} may have become another. */
+  public Table<RowKey, RowStatus> progress() {
+    return reconciler.statuses();
   }
 
   private String lateness(Duration atMost) {

@@ -19,11 +19,16 @@ import io.cilium4j.core.ReservedIdentity;
 import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.spi.Row;
 import io.cilium4j.core.spi.Row.EndpointKey;
 import io.cilium4j.core.spi.Row.EndpointRow;
 import io.cilium4j.core.spi.Row.IpcacheKey;
+import io.cilium4j.core.spi.Row.RowKey;
 import io.cilium4j.core.state.Database;
 import io.cilium4j.core.state.ManualScheduler;
+import io.cilium4j.core.state.Operations;
+import io.cilium4j.core.state.Reconciler;
+import io.cilium4j.core.state.Snapshot;
 import io.cilium4j.core.state.StateFile;
 import io.cilium4j.core.state.TableWriter;
 import io.cilium4j.documents.DocumentReader;
@@ -31,6 +36,7 @@ import io.cilium4j.documents.Trees;
 import io.cilium4j.policy.PolicyConfig;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -194,6 +200,52 @@ class PolicyControllerTest {
     give();
     assertEquals(
         Optional.of(controller.desired().revision()), controller.awaitSeen(change, Duration.ZERO));
+  }
+
+  /** An answer of DNS waits for its own addresses and its own endpoint. */
+  @Test
+  void isEnforced_whileRowsOfOthersFail_isAboutItsOwn() throws Exception {
+    IpAddress own = EXCEPTED.address();
+    IpAddress other = IpAddress.parse("192.0.2.8");
+    Set<RowKey> refused = new HashSet<>();
+    refused.add(new EndpointKey(Endpoint.HOST_ID));
+    refused.add(new IpcacheKey(IpPrefix.host(other)));
+    Reconciler<RowKey, Row> reconciler =
+        Reconciler.create(controller.desired(), refusing(refused), time);
+    reconciler.start();
+    var waiter = new EnforcementWaiter(controller, reconciler);
+    host.put(Endpoint.HOST_ID, Endpoint.ofHost(ReservedIdentity.HOST.identity().labels()));
+    for (IpAddress each : List.of(own, other)) {
+      ipcache.put(IpPrefix.host(each), new IpcacheEntry(IpPrefix.host(each), POD.id()));
+    }
+    assertFalse(waiter.awaitAddresses(ipcache.table().revision(), Duration.ZERO));
+    settle();
+    assertTrue(waiter.awaitAddresses(ipcache.table().revision(), Duration.ZERO));
+    assertTrue(waiter.isEnforced(7, List.of(own)));
+    assertFalse(waiter.isEnforced(7, List.of(own, other)));
+    assertFalse(waiter.isEnforced(Endpoint.HOST_ID, List.of(own)));
+    long seen = waiter.progress().revision();
+    refused.clear();
+    time.advance(Duration.ofSeconds(1));
+    assertTrue(waiter.isEnforced(Endpoint.HOST_ID, List.of(own, other)));
+    assertTrue(waiter.progress().revision() > seen, "and whoever waits was told");
+  }
+
+  private static Operations<RowKey, Row> refusing(Set<RowKey> refused) {
+    return new Operations<>() {
+      @Override
+      public void update(RowKey key, Row value) {
+        if (refused.contains(key)) {
+          throw new IllegalStateException("no room");
+        }
+      }
+
+      @Override
+      public void delete(RowKey key, Row last) {}
+
+      @Override
+      public void prune(Snapshot<RowKey, Row> desired) {}
+    };
   }
 
   @Test

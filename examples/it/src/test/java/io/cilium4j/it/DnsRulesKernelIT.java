@@ -5,13 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.agent.AgentException;
 import io.cilium4j.agent.DnsConfig;
 import io.cilium4j.agent.Redirect;
 import io.cilium4j.core.Endpoint;
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.ResourceKey;
 import io.cilium4j.core.TrafficDirection;
 import io.cilium4j.core.Verdict;
+import io.cilium4j.core.metrics.MetricFamily.Sample;
+import io.cilium4j.core.spi.DatapathProvider.Limits;
 import io.cilium4j.datapath.flow.FlowEvent;
 import io.cilium4j.datapath.flow.ReportedFlow;
 import io.cilium4j.datapath.proxy.DnsLimits;
@@ -21,6 +25,8 @@ import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -46,6 +52,14 @@ class DnsRulesKernelIT {
   private static final int REFUSED = 5;
 
   private static final int SHORT_MILLIS = 300;
+
+  /** Room for policies, of a datapath that has little. */
+  private static final int ENTRIES = 256;
+
+  private static final int PORTS_OF_AN_ITEM = 40;
+
+  /** How long it is waited for a policy that the datapath refuses. */
+  private static final Duration REFUSAL = Duration.ofSeconds(5);
 
   private static final String RULES =
       """
@@ -196,6 +210,75 @@ class DnsRulesKernelIT {
       lab.agent().dnsCache().forget(name -> name.equals("www.example.com."));
       awaitUnreachable(lab, www);
     }
+  }
+
+  /** More entries than a datapath has room for: its pod is closed, and that is tried again. */
+  private static String tooLarge() {
+    var spec = new StringBuilder("endpointSelector: {matchLabels: {app: carol}}\negress:\n");
+    for (int i = 0; i < ENTRIES / PORTS_OF_AN_ITEM + 1; i++) {
+      spec.append("- toEntities: [all]\n  toPorts:\n  - ports:\n");
+      for (int port = 0; port < PORTS_OF_AN_ITEM; port++) {
+        spec.append(
+            "    - {port: \"%d\", protocol: TCP}\n"
+                .formatted(1 + 2 * (i * PORTS_OF_AN_ITEM + port)));
+      }
+    }
+    return spec.toString();
+  }
+
+  /** Another pod's policy, which the datapath refuses for good, holds up no answer. */
+  @ParameterizedTest
+  @CsvSource({"ebpf, IPV4", "memory, IPV6"})
+  void answers_whileAnotherPodsPolicyIsRefused_areGivenWhenTheirOwnIsInForce(
+      String datapath, IpFamily family) throws Exception {
+    var limits =
+        new Limits(ENTRIES, Limits.DEFAULT.ipcacheEntries(), Limits.DEFAULT.conntrackEntries());
+    try (var lab = new Lab("itdr", datapath, 51, builder -> builder.dns(PATIENT).limits(limits));
+        var world = new OutsideWorld(151)) {
+      lab.agent().start();
+      lab.pod("alice");
+      Endpoint carol = lab.pod("carol");
+      IpAddress server = lab.pod("dns").address(family).orElseThrow();
+      lab.apply("names", RULES);
+      Path unfinished = lab.folder().resolve("large.tmp");
+      Files.writeString(
+          unfinished,
+          "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\n"
+              + "metadata: {name: large, namespace: default}\nspec:\n"
+              + tooLarge().indent(2));
+      Files.move(unfinished, lab.folder().resolve("manifests/large.yaml"));
+      AgentException refused =
+          assertThrows(
+              AgentException.class,
+              () ->
+                  lab.agent()
+                      .awaitPolicy(
+                          new ResourceKey("CiliumNetworkPolicy", "default", "large"), REFUSAL));
+      assertTrue(
+          String.valueOf(refused.getMessage()).contains("[endpointId=" + carol.id() + "]"),
+          refused::toString);
+      try (var zone = new DnsServer(lab.netns("dns"))) {
+        for (int i = 0; i < 3; i++) {
+          IpAddress address = world.address(family, i);
+          zone.zones.put("n" + i + ".shop.example.com.", Zone.of(HOUR, address));
+          assertEquals(
+              List.of(address),
+              DnsServer.ask(
+                      lab.netns("alice"), server, "n" + i + ".shop.example.com.", type(family))
+                  .addresses());
+          OutsideWorld.connect(lab.netns("alice"), address).close();
+        }
+      }
+      assertEquals(0, counted(lab, "cilium_proxy_datapath_update_timeout_total"));
+    }
+  }
+
+  private static double counted(Lab lab, String metric) {
+    return lab.agent().metrics().read().stream()
+        .filter(each -> each.name().equals(metric))
+        .flatMap(each -> each.samples().stream())
+        .mapToDouble(each -> ((Sample.Value) each).value())
+        .sum();
   }
 
   private static void awaitUnreachable(Lab lab, IpAddress address) throws Exception {

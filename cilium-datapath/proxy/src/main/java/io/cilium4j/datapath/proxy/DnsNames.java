@@ -19,9 +19,9 @@ public interface DnsNames {
    * @param name what it asked for, in lower case and with the closing dot
    * @param addresses at least one
    * @param timeToLive how long the answer may be used
-   * @return completes when the endpoint's policy knows the addresses, or when it is certain that it
-   *     will not
+   * @return completes with true when the endpoint's policy knows the addresses, and with false when
+   *     that will not be soon
    */
-  CompletionStage<?> learned(
+  CompletionStage<Boolean> learned(
       int endpointId, String name, List<IpAddress> addresses, Duration timeToLive);
 }

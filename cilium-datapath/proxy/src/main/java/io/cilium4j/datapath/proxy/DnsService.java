@@ -11,10 +11,11 @@ import io.cilium4j.datapath.proxy.DnsLog.Failure;
 import io.netty.channel.EventLoop;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 
 /**
  * What becomes of questions to DNS, by datagrams or by connections: which are passed on, and when
@@ -183,38 +184,46 @@ public final class DnsService {
       give(asked, answer, own, latency);
       return;
     }
-    CompletionStage<?> known =
-        names.learned(
-            asked.endpointId(), asked.query().name(), answer.addresses(), answer.timeToLive());
-    if (limits.holdTime().isZero() || known.toCompletableFuture().isDone()) {
+    CompletableFuture<Boolean> known =
+        names
+            .learned(
+                asked.endpointId(), asked.query().name(), answer.addresses(), answer.timeToLive())
+            .toCompletableFuture();
+    if (limits.holdTime().isZero()) {
       give(asked, answer, own, latency);
       return;
     }
-    // Both happen on the loop, so one of them is first.
+    // All of this happens on the loop, so the answer is given once.
     var isGiven = new boolean[1];
+    Consumer<Boolean> end =
+        isKnown -> {
+          if (!isGiven[0]) {
+            isGiven[0] = true;
+            if (!isKnown) {
+              log.failed(Failure.HELD_TOO_LONG);
+            }
+            give(asked, answer, own, latency);
+          }
+        };
+    if (known.isDone()) {
+      end.accept(isTrue(known));
+      return;
+    }
     var timeout =
         asked
             .loop()
-            .schedule(
-                () -> {
-                  if (!isGiven[0]) {
-                    isGiven[0] = true;
-                    log.failed(Failure.HELD_TOO_LONG);
-                    give(asked, answer, own, latency);
-                  }
-                },
-                limits.holdTime().toNanos(),
-                TimeUnit.NANOSECONDS);
+            .schedule(() -> end.accept(false), limits.holdTime().toNanos(), TimeUnit.NANOSECONDS);
     var _ =
         known.whenCompleteAsync(
             (_, _) -> {
-              if (!isGiven[0]) {
-                isGiven[0] = true;
-                timeout.cancel(false);
-                give(asked, answer, own, latency);
-              }
+              timeout.cancel(false);
+              end.accept(isTrue(known));
             },
             asked.loop());
+  }
+
+  private static boolean isTrue(CompletableFuture<Boolean> done) {
+    return !done.isCompletedExceptionally() && done.getNow(false);
   }
 
   private void give(Asked asked, Answer answer, byte[] message, long latencyNanos) {

@@ -198,6 +198,18 @@ class DnsProxyTest {
     assertSilent(client);
   }
 
+  /** Nobody knows its address soon: it is given at once, as one that was held for too long. */
+  @Test
+  void answer_whoseAddressIsNotToBeKnown_isGivenAtOnceAndCounted() throws Exception {
+    ask(query("www.a.test"));
+    DatagramPacket question = receive(server);
+    send(server, answer(bytes(question), 0, address("www.a.test", 9, "192.0.2.1")), question);
+    next(learned).done().complete(false);
+    assertEquals(0, answeredRcode());
+    assertEquals(Failure.HELD_TOO_LONG, next(failures));
+    assertSilent(client);
+  }
+
   @Test
   void question_thatIsDenied_isRefusedAndReachesNoServer() throws Exception {
     ask(query("evil.test"));

@@ -9,9 +9,11 @@ import io.cilium4j.core.state.Lifecycle;
 import io.cilium4j.core.state.Scheduler;
 import io.cilium4j.core.state.StateFile;
 import io.cilium4j.core.state.Table;
+import io.cilium4j.core.state.Watch;
 import io.cilium4j.datapath.proxy.DnsNames;
 import io.cilium4j.identity.Ipcache;
 import io.cilium4j.policy.Peers;
+import io.cilium4j.policy.controller.EnforcementWaiter;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
@@ -24,9 +26,11 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,8 +43,9 @@ import org.slf4j.LoggerFactory;
  *             proxy's                                                  awaited on another <-+
  * </pre>
  *
- * <p>Answers that come meanwhile are of the next round together. Addresses that have the labels of
- * the name already, in the datapath, wait for nothing.
+ * <p>Answers that come meanwhile are of the next round together. Each waits for its own rows, those
+ * of its addresses and of the endpoint that asked. Addresses that have the labels of the name
+ * already, in the datapath, wait for nothing.
  *
  * <p>After a restart the addresses have the labels that they had before, until all rules are read:
  * no connection is cut, and nothing is opened that was not.
@@ -56,28 +61,25 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
   /** Answers that are waited for; for more nobody waits. */
   private static final int MAX_WAITING = 16_384;
 
-  /** How long the datapath is waited for; a client waits less. */
-  private static final Duration PATIENCE = Duration.ofSeconds(1);
-
   /** How soon it is seen that all rules are read. */
   private static final Duration LOOK = Duration.ofMillis(20);
 
-  /** Waits until the datapath has what followed from a revision of the ipcache. */
-  @FunctionalInterface
-  public interface Waiter {
-    boolean await(long ipcacheRevision, Duration atMost) throws InterruptedException;
-  }
-
   /**
-   * How long what is learned counts.
+   * How long what is learned counts, and is waited for.
    *
    * @param minTimeToLive a shorter time to live counts as this
    * @param mostAddresses most addresses of a name of an endpoint that may be used
+   * @param patience how long an answer waits at most until its addresses are in the datapath
    */
-  public record Limits(Duration minTimeToLive, int mostAddresses) {}
+  public record Limits(Duration minTimeToLive, int mostAddresses, Duration patience) {}
 
-  /** An answer that waits until it is seen. */
-  private record Waiting(long revision, CompletableFuture<Boolean> done) {}
+  /** An answer that waits until it is seen, and then until its rows are in the datapath. */
+  private record Waiting(
+      long revision,
+      int endpointId,
+      List<IpAddress> addresses,
+      long sinceNanos,
+      CompletableFuture<Boolean> done) {}
 
   private final DnsCache cache;
   private final Ipcache ipcache;
@@ -85,7 +87,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
   private final Limits limits;
   private final Supplier<Collection<Peers.Fqdn>> rules;
   private final BooleanSupplier areRulesRead;
-  private final Waiter waiter;
+  private final EnforcementWaiter waiter;
   private final Scheduler thread;
   private final Scheduler waitThread;
   private final StateFile file;
@@ -93,10 +95,17 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
   private final ConcurrentLinkedQueue<Waiting> waiting = new ConcurrentLinkedQueue<>();
   private final AtomicInteger waitingCount = new AtomicInteger();
 
-  /** Up to which revision of the ipcache the datapath is known to be. */
-  private volatile long realised;
+  /** Answers of which it is known what the datapath is to have; on the thread that waits. */
+  private final List<Waiting> open = new ArrayList<>();
+
+  private final AtomicBoolean isLooking = new AtomicBoolean();
+  private @Nullable Watch<?, ?> progress;
+
+  /** Up to which revision of the ipcache it is known what the datapath is to have. */
+  private volatile long followed;
 
   private volatile boolean isReady;
+
   private long savedAnswers = -1;
   private long savedLabels = -1;
 
@@ -114,7 +123,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
       Supplier<Collection<Peers.Fqdn>> rules,
       BooleanSupplier areRulesRead,
       Table<?, ?> changes,
-      Waiter waiter,
+      EnforcementWaiter waiter,
       StateFile file) {}
 
   /**
@@ -165,6 +174,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
 
   @Override
   public void start() {
+    progress = waiter.progress().watch(this::progressed);
     follower.start();
     becomeReady();
   }
@@ -180,6 +190,9 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
   @Override
   public void stop() {
     follower.stop();
+    if (progress != null) {
+      progress.close();
+    }
     save();
   }
 
@@ -195,7 +208,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
             time,
             Clock.systemUTC().instant(),
             limits.mostAddresses());
-    if (isReady && labels.since(name, addresses).filter(since -> since <= realised).isPresent()) {
+    if (isReady && isKnown(endpointId, name, addresses)) {
       return CompletableFuture.completedFuture(true);
     }
     if (waitingCount.incrementAndGet() > MAX_WAITING) {
@@ -203,10 +216,18 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
       return CompletableFuture.completedFuture(false);
     }
     var done = new CompletableFuture<Boolean>();
-    waiting.add(new Waiting(revision, done));
+    waiting.add(new Waiting(revision, endpointId, addresses, waitThread.nanoTime(), done));
     // The round that saw the answer may be over.
     follower.wake();
     return done;
+  }
+
+  /** Whether an answer brings nothing that the datapath is to have and has not. */
+  private boolean isKnown(int endpointId, String name, List<IpAddress> addresses) {
+    Optional<Long> since = labels.since(name, addresses);
+    return since.isPresent()
+        && (since.get() == NameLabels.NOBODYS
+            || (since.get() <= followed && waiter.isEnforced(endpointId, addresses)));
   }
 
   private void round(Changes<DnsCache.Key, DnsCache.Answer> changes) {
@@ -221,11 +242,11 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
     if (!isReady) {
       return;
     }
-    List<CompletableFuture<Boolean>> seen = new ArrayList<>();
+    List<Waiting> seen = new ArrayList<>();
     waiting.removeIf(each -> {
       boolean isSeen = each.revision() <= changes.snapshot().revision();
       if (isSeen) {
-        seen.add(each.done());
+        seen.add(each);
       }
       return isSeen;
     });
@@ -235,20 +256,49 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
     }
   }
 
-  private void await(long revision, List<CompletableFuture<Boolean>> seen) {
-    boolean isRealised = false;
+  private void await(long revision, List<Waiting> seen) {
+    boolean isFollowed = false;
     try {
-      isRealised = revision <= realised || waiter.await(revision, PATIENCE);
+      isFollowed = revision <= followed || waiter.awaitAddresses(revision, limits.patience());
     } catch (InterruptedException _) {
       Thread.currentThread().interrupt();
     }
-    if (isRealised) {
-      realised = Math.max(realised, revision);
+    if (!isFollowed) {
+      seen.forEach(each -> end(each, false));
+      return;
     }
-    for (CompletableFuture<Boolean> each : seen) {
-      waitingCount.decrementAndGet();
-      each.complete(isRealised);
+    followed = Math.max(followed, revision);
+    open.addAll(seen);
+    look();
+    if (!open.isEmpty()) {
+      waitThread.schedule(limits.patience(), this::look);
     }
+  }
+
+  /** Some rows became others; called by those who wrote that. */
+  private void progressed() {
+    if (waitingCount.get() > 0 && isLooking.compareAndSet(false, true)) {
+      waitThread.execute(this::look);
+    }
+  }
+
+  /** Each answer waits for its own rows: those of others may fail for long. */
+  private void look() {
+    isLooking.set(false);
+    long now = waitThread.nanoTime();
+    open.removeIf(each -> {
+      boolean isEnforced = waiter.isEnforced(each.endpointId(), each.addresses());
+      boolean isOver = isEnforced || now - each.sinceNanos() >= limits.patience().toNanos();
+      if (isOver) {
+        end(each, isEnforced);
+      }
+      return isOver;
+    });
+  }
+
+  private void end(Waiting answer, boolean isEnforced) {
+    waitingCount.decrementAndGet();
+    answer.done().complete(isEnforced);
   }
 
   /** How many names and patterns rules select by. */

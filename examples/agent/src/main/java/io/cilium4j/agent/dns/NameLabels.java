@@ -32,6 +32,9 @@ final class NameLabels {
   /** Who puts them, in the ipcache. */
   static final String OWNER = "dns-names";
 
+  /** A revision of which nothing is to be waited for. */
+  static final long NOBODYS = 0;
+
   private final Ipcache ipcache;
 
   /** What stands in the ipcache by now. */
@@ -71,13 +74,13 @@ final class NameLabels {
   }
 
   /**
-   * The revision of the ipcache in which all of these addresses have the labels of a name; absent
-   * while one has not.
+   * The revision of the ipcache in which all of these addresses have the labels of a name, {@link
+   * #NOBODYS} where no rule names it; absent while one has not.
    */
   Optional<Long> since(String name, Collection<IpAddress> addresses) {
     Set<Label> wanted = selectors.labels(name);
     if (wanted.isEmpty()) {
-      return Optional.of(0L);
+      return Optional.of(NOBODYS);
     }
     long newest = 0;
     for (IpAddress address : addresses) {

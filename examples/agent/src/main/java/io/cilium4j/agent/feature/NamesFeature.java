@@ -51,9 +51,10 @@ public final class NamesFeature implements Feature {
                 () -> policy.rules().snapshot().names(),
                 () -> policy.controller().desired().isInitialised(),
                 policy.rules().applied(),
-                policy.waiter()::awaitAddresses,
+                policy.waiter(),
                 context.folder().dnsNames()),
-            new LearnedNames.Limits(config.minTimeToLive(), config.mostAddresses()),
+            new LearnedNames.Limits(
+                config.minTimeToLive(), config.mostAddresses(), config.proxy().holdTime()),
             context.thread("dns-names"),
             context.thread("dns-answers"));
     this.expiry =
