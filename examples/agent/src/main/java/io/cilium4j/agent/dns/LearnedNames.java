@@ -2,7 +2,10 @@
 package io.cilium4j.agent.dns;
 
 import io.cilium4j.agent.DnsCache;
+import io.cilium4j.agent.state.JournalFile;
 import io.cilium4j.core.IpAddress;
+import io.cilium4j.core.Label;
+import io.cilium4j.core.state.Change;
 import io.cilium4j.core.state.Changes;
 import io.cilium4j.core.state.Follower;
 import io.cilium4j.core.state.Lifecycle;
@@ -23,6 +26,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -91,6 +95,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
   private final Scheduler thread;
   private final Scheduler waitThread;
   private final StateFile file;
+  private final JournalFile journal;
   private final Follower follower;
   private final ConcurrentLinkedQueue<Waiting> waiting = new ConcurrentLinkedQueue<>();
   private final AtomicInteger waitingCount = new AtomicInteger();
@@ -106,6 +111,9 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
 
   private volatile boolean isReady;
 
+  /** Whether what was learned last is in the journal; on the thread of names. */
+  private boolean isNoted = true;
+
   private long savedAnswers = -1;
   private long savedLabels = -1;
 
@@ -116,6 +124,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
    * @param areRulesRead whether these are all that there were at the start
    * @param changes changes whenever rules do
    * @param file keeps what is known over a restart
+   * @param journal keeps what was learned since that was written
    */
   public record Parts(
       DnsCache cache,
@@ -124,7 +133,8 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
       BooleanSupplier areRulesRead,
       Table<?, ?> changes,
       EnforcementWaiter waiter,
-      StateFile file) {}
+      StateFile file,
+      JournalFile journal) {}
 
   /**
    * Takes up what an earlier run knew.
@@ -143,6 +153,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
     this.thread = thread;
     this.waitThread = waitThread;
     this.file = parts.file();
+    this.journal = parts.journal();
     this.follower =
         new Follower(
             thread,
@@ -161,15 +172,26 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
     try {
       Optional<byte[]> content = file.read();
       if (content.isPresent()) {
-        NamesFile earlier = NamesFile.read(content.get());
-        cache.restore(earlier.answers());
-        labels.restore(earlier.labels());
+        restore(content.get());
       }
     } catch (IOException | IllegalArgumentException e) {
       LOG.warn("names of DNS are lost, others follow error=\"{}\"", e.getMessage());
       file.setAside();
     }
+    try {
+      for (byte[] line : journal.read()) {
+        restore(line);
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      LOG.warn("the last names of DNS are lost, others follow error=\"{}\"", e.getMessage());
+    }
     ipcache.synced(INPUT);
+  }
+
+  private void restore(byte[] content) {
+    NamesFile earlier = NamesFile.read(content);
+    cache.restore(earlier.answers());
+    labels.restore(earlier.labels());
   }
 
   @Override
@@ -231,14 +253,16 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
   }
 
   private void round(Changes<DnsCache.Key, DnsCache.Answer> changes) {
+    Map<IpAddress, Set<Label>> labelled = new HashMap<>();
     if (isReady) {
-      labels.take(rules.get(), changes.snapshot());
-      labels.take(changes);
+      labelled.putAll(labels.take(rules.get(), changes.snapshot()));
+      labelled.putAll(labels.take(changes));
     } else if (areRulesRead.getAsBoolean()) {
-      labels.take(rules.get(), changes.snapshot());
-      labels.refreshAll(changes.snapshot());
+      labelled.putAll(labels.take(rules.get(), changes.snapshot()));
+      labelled.putAll(labels.refreshAll(changes.snapshot()));
       isReady = true;
     }
+    note(changes, labelled);
     if (!isReady) {
       return;
     }
@@ -253,6 +277,43 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
     if (!seen.isEmpty()) {
       long revision = ipcache.table().revision();
       waitThread.execute(() -> await(revision, seen));
+    }
+  }
+
+  /**
+   * Has what is new outlive this process, before the client knows it. That a known address counts
+   * for longer is not new.
+   */
+  private void note(
+      Changes<DnsCache.Key, DnsCache.Answer> changes, Map<IpAddress, Set<Label>> labelled) {
+    Map<DnsCache.Key, DnsCache.Answer> answers = new HashMap<>();
+    for (Change<DnsCache.Key, DnsCache.Answer> change : changes.list()) {
+      Set<IpAddress> before =
+          changes
+              .before()
+              .get(change.key())
+              .map(each -> each.addresses().keySet())
+              .orElse(Set.of());
+      DnsCache.Answer now =
+          switch (change) {
+            case Change.Put<DnsCache.Key, DnsCache.Answer> put -> put.value();
+            case Change.Removed<DnsCache.Key, DnsCache.Answer> _ -> new DnsCache.Answer(Map.of());
+          };
+      if (!now.addresses().keySet().equals(before)) {
+        answers.put(change.key(), now);
+      }
+    }
+    if (answers.isEmpty() && labelled.isEmpty()) {
+      return;
+    }
+    try {
+      journal.append(new NamesFile(answers, labelled).write());
+      isNoted = true;
+    } catch (IOException e) {
+      if (isNoted) {
+        LOG.warn("names of DNS are kept later error=\"{}\"", e.getMessage());
+      }
+      isNoted = false;
     }
   }
 
@@ -308,16 +369,18 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
 
   /** Keeps what is known, if it is not what was kept last. */
   public synchronized void save() {
-    var snapshot = cache.answers().snapshot();
+    long answerChanges = cache.answers().revision();
     long labelChanges = labels.changes();
-    if (snapshot.revision() == savedAnswers && labelChanges == savedLabels) {
+    if (answerChanges == savedAnswers && labelChanges == savedLabels) {
       return;
     }
-    Map<DnsCache.Key, DnsCache.Answer> answers = new HashMap<>();
-    snapshot.forEach(row -> answers.put(row.key(), row.value()));
     try {
+      long noted = journal.size();
+      Map<DnsCache.Key, DnsCache.Answer> answers = new HashMap<>();
+      cache.answers().snapshot().forEach(row -> answers.put(row.key(), row.value()));
       file.write(new NamesFile(answers, labels.labels()).write());
-      savedAnswers = snapshot.revision();
+      journal.removeFirst(noted);
+      savedAnswers = answerChanges;
       savedLabels = labelChanges;
     } catch (IOException e) {
       LOG.warn("names of DNS are not kept error=\"{}\"", e.getMessage());

@@ -93,25 +93,30 @@ final class NameLabels {
     return Optional.of(newest);
   }
 
-  /** Takes the names over that rules have; all addresses may have other labels then. */
-  void take(Collection<Peers.Fqdn> names, Snapshot<DnsCache.Key, DnsCache.Answer> answers) {
+  /**
+   * Takes the names over that rules have; all addresses may have other labels then.
+   *
+   * @return the addresses that have, and which; none for one that has none any more
+   */
+  Map<IpAddress, Set<Label>> take(
+      Collection<Peers.Fqdn> names, Snapshot<DnsCache.Key, DnsCache.Answer> answers) {
     NameSelectors next = NameSelectors.of(names);
     if (next.isLike(selectors)) {
-      return;
+      return Map.of();
     }
     selectors = next;
-    refreshAll(answers);
+    return refreshAll(answers);
   }
 
-  /** Looks at all addresses, also at those of an earlier process. */
-  void refreshAll(Snapshot<DnsCache.Key, DnsCache.Answer> answers) {
+  /** Looks at all addresses, also at those of an earlier process; gives the same. */
+  Map<IpAddress, Set<Label>> refreshAll(Snapshot<DnsCache.Key, DnsCache.Answer> answers) {
     Set<IpAddress> all = new TreeSet<>(put.keySet());
     answers.forEach(row -> all.addAll(row.value().addresses().keySet()));
-    refresh(all, answers);
+    return refresh(all, answers);
   }
 
-  /** Looks at the addresses that answers brought or that are known no more. */
-  void take(Changes<DnsCache.Key, DnsCache.Answer> changes) {
+  /** Looks at the addresses that answers brought or that are known no more; gives the same. */
+  Map<IpAddress, Set<Label>> take(Changes<DnsCache.Key, DnsCache.Answer> changes) {
     Set<IpAddress> touched = new TreeSet<>();
     for (Change<DnsCache.Key, DnsCache.Answer> change : changes.list()) {
       changes
@@ -125,10 +130,11 @@ final class NameLabels {
             touched.addAll(last.addresses().keySet());
       }
     }
-    refresh(touched, changes.snapshot());
+    return refresh(touched, changes.snapshot());
   }
 
-  private void refresh(Set<IpAddress> addresses, Snapshot<DnsCache.Key, DnsCache.Answer> answers) {
+  private Map<IpAddress, Set<Label>> refresh(
+      Set<IpAddress> addresses, Snapshot<DnsCache.Key, DnsCache.Answer> answers) {
     Map<IpAddress, Set<Label>> changed = new HashMap<>();
     for (IpAddress address : addresses) {
       Set<Label> wanted = new HashSet<>();
@@ -139,6 +145,7 @@ final class NameLabels {
       }
     }
     change(changed);
+    return changed;
   }
 
   private void change(Map<IpAddress, Set<Label>> changed) {

@@ -21,8 +21,9 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What endpoints were told for names, and the labels that their addresses had for it, as JSON: the
- * content of a state file.
+ * What endpoints were told for names, and the labels that their addresses had for it, as JSON of
+ * one line: the content of a state file, or a change of it. In a change a name without addresses is
+ * known no more, and an address without labels has none any more.
  *
  * <pre>
  *   {"version": 1,

@@ -52,7 +52,8 @@ public final class NamesFeature implements Feature {
                 () -> policy.controller().desired().isInitialised(),
                 policy.rules().applied(),
                 policy.waiter(),
-                context.folder().dnsNames()),
+                context.folder().dnsNames(),
+                context.folder().dnsNamesJournal()),
             new LearnedNames.Limits(
                 config.minTimeToLive(), config.mostAddresses(), config.proxy().holdTime()),
             context.thread("dns-names"),

@@ -33,7 +33,8 @@ import org.slf4j.LoggerFactory;
 public final class AtomicFiles {
   private static final Logger LOG = LoggerFactory.getLogger(AtomicFiles.class);
 
-  private static final FileAttribute<Set<PosixFilePermission>> FILE_MODE =
+  /** Of a file that its user alone may read and write. */
+  static final FileAttribute<Set<PosixFilePermission>> FILE_MODE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   /** What a file is called while it is written; left behind only by a crash. */

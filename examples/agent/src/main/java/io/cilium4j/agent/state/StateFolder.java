@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  *   FOLDER/program-policies.json  what the embedding program applied, with a .copy
  *   FOLDER/manifests.json     the manifests as they were last good
  *   FOLDER/policies.json      the policy objects that were accepted last
- *   FOLDER/dns-names.json     what endpoints were told for DNS names
+ *   FOLDER/dns-names.json     what endpoints were told for DNS names, with a .log
  *   FOLDER/service-numbers.json  the numbers of Kubernetes' frontends
  *   FOLDER/datapath-name      which datapath enforces
  *   FOLDER/datapath/          the datapath's own: its manifest
@@ -62,6 +62,9 @@ public final class StateFolder {
 
   /** Largest file of DNS names: 100,000 of the usual size take a third. */
   private static final long MAX_NAMES_BYTES = 64L << 20;
+
+  /** Most that is written of DNS names until they are kept as a whole: a hundred thousand. */
+  private static final long MAX_JOURNAL_BYTES = 16L << 20;
 
   /** Largest file of services' numbers: each of the 65,535 takes some 60 bytes. */
   private static final long MAX_NUMBERS_BYTES = 8L << 20;
@@ -140,6 +143,11 @@ public final class StateFolder {
   /** What endpoints were told for DNS names. */
   public FolderFile dnsNames() {
     return new FolderFile(root.resolve("dns-names.json"), MAX_NAMES_BYTES, () -> false);
+  }
+
+  /** What changed of that since it was written; removed with it, by its name. */
+  public JournalFile dnsNamesJournal() {
+    return new JournalFile(root.resolve("dns-names.json.log"), MAX_JOURNAL_BYTES);
   }
 
   /** The folder of a table of what users asked for. */

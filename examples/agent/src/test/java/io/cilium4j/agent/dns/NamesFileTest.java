@@ -38,6 +38,17 @@ class NamesFileTest {
     assertEquals(file, NamesFile.read(file.write()));
   }
 
+  @Test
+  void change_ofWhatIsKnownNoMore_isReadAsItWasWritten() {
+    var change =
+        new NamesFile(
+            Map.of(new DnsCache.Key(7, "a.test."), new DnsCache.Answer(Map.of())),
+            Map.of(IpAddress.parse("192.0.2.1"), Set.of()));
+    byte[] line = change.write();
+    assertEquals(change, NamesFile.read(line));
+    assertEquals(1, new String(line, StandardCharsets.UTF_8).lines().count());
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
