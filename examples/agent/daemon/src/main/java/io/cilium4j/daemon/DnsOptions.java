@@ -8,6 +8,7 @@ import io.cilium4j.daemon.DaemonOption.Kind;
 import io.cilium4j.datapath.proxy.DnsLimits;
 import io.cilium4j.datapath.proxy.DnsLimits.Refusal;
 import java.time.Duration;
+import java.util.List;
 
 /** Options of rules on DNS, and of rules that name DNS names. */
 final class DnsOptions {
@@ -95,6 +96,30 @@ final class DnsOptions {
         "0",
         "the port of the DNS proxy: none, for it has a network of its own",
         "0");
+    all.add(
+        group,
+        "dnsproxy-concurrency-processing-grace-period",
+        Kind.DURATION,
+        "0s",
+        "how long a question waits while too many do: it is dropped, and clients ask again",
+        "0s",
+        "0");
+    all.add(
+        group,
+        "tofqdns-preallocate-identities",
+        Kind.TRUTH,
+        "true",
+        "without effect: identities of names are made once an answer needs them");
+    all.add(
+        group,
+        "dns-max-ips-per-restored-rule",
+        Kind.NUMBER,
+        "1000",
+        "without effect: after a restart rules are read before a question is decided");
+    for (String key : List.of("dns-policy-unload-on-shutdown", "enable-standalone-dns-proxy")) {
+      all.add(Group.LATER, key, Kind.TRUTH, "false", "", "false");
+    }
+    all.add(Group.LATER, "tofqdns-pre-cache", Kind.PATH, "", "", "");
   }
 
   static DnsConfig read(DaemonSettings settings) {

@@ -47,6 +47,29 @@ class DnsOptionsTest {
             "--tofqdns-idle-connection-grace-period=1h30m"));
   }
 
+  /** As a configuration for Cilium has them. */
+  @Test
+  void read_ofWhatNeedsNothingHere_isTaken() {
+    assertEquals(
+        DnsConfig.DEFAULT,
+        read(
+            "--tofqdns-preallocate-identities=true",
+            "--dns-max-ips-per-restored-rule=50",
+            "--dnsproxy-concurrency-processing-grace-period=0",
+            "--dns-policy-unload-on-shutdown=false",
+            "--tofqdns-pre-cache="));
+  }
+
+  @Test
+  void read_ofAnOptionThatIsNotBuilt_saysSo() {
+    OptionException e =
+        assertThrows(OptionException.class, () -> read("--tofqdns-pre-cache=/tmp/names.json"));
+    assertEquals(
+        "tofqdns-pre-cache: \"/tmp/names.json\" from --tofqdns-pre-cache is not built yet; wanted"
+            + " nothing",
+        e.getMessage());
+  }
+
   @ParameterizedTest
   @CsvSource({
     "tofqdns-dns-reject-response-code, servfail",
@@ -59,7 +82,11 @@ class DnsOptionsTest {
     "dnsproxy-socket-linger-timeout, 0",
     "dnsproxy-concurrency-limit, 99999999",
     "tofqdns-proxy-port, 5353",
-    "tofqdns-enable-dns-compression, false"
+    "tofqdns-enable-dns-compression, false",
+    "dnsproxy-concurrency-processing-grace-period, 1s",
+    "dns-policy-unload-on-shutdown, true",
+    "enable-standalone-dns-proxy, true",
+    "tofqdns-pre-cache, /tmp/names.json"
   })
   void read_ofAWrongValue_saysWhatIsWantedInOneLine(String option, String value) {
     OptionException e =
