@@ -2,10 +2,8 @@
 package io.cilium4j.datapath.memory;
 
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -141,17 +139,9 @@ final class Conntrack {
     return main.size() + overflow.size();
   }
 
-  /** Tells of each flow, live or not. */
-  void forEach(Consumer<FlowEntry> action) {
-    for (FlowTable table : List.of(main, overflow)) {
-      table.removeIf(
-          0,
-          table.buckets(),
-          flow -> {
-            action.accept(flow);
-            return false;
-          });
-    }
+  /** A walk over all flows. */
+  FlowWalk walk() {
+    return new FlowWalk(main, overflow);
   }
 
   /** Tells of each owner that has, or had lately, flows. */

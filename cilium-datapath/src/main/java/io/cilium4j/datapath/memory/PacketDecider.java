@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,9 @@ import org.jspecify.annotations.Nullable;
  * the state before.
  */
 final class PacketDecider {
+
+  /** How long a walk over all flows leaves the tables to packets between two steps. */
+  private static final long REST_NANOS = 100_000;
 
   private final LongSupplier clockNanos;
   private final Counters counters;
@@ -408,24 +412,36 @@ final class PacketDecider {
     return sweep.step(clockNanos.getAsLong());
   }
 
-  /** As {@link io.cilium4j.core.spi.Datapath#connected}: of TCP what nobody closed. */
-  synchronized Set<Peer> connected(Set<IpAddress> addresses) {
+  /**
+   * As {@link io.cilium4j.core.spi.Datapath#connected}: of TCP what nobody closed. Packets are
+   * decided in between.
+   */
+  Set<Peer> connected(Set<IpAddress> addresses) {
     Set<Peer> found = new HashSet<>();
-    long now = clockNanos.getAsLong();
     for (IpFamily family : IpFamily.values()) {
-      Conntrack conntrack = family == IpFamily.IPV6 ? conntrackV6 : conntrackV4;
-      conntrack.forEach(flow -> {
-        if (!flow.isExpired(now) && !flow.mayBeginAnew()) {
-          for (boolean endA : new boolean[] {true, false}) {
-            IpAddress peer = flow.address(family, !endA);
-            if (flow.endpoint(endA) != 0 && addresses.contains(peer)) {
-              found.add(new Peer(flow.endpoint(endA), peer));
-            }
-          }
+      if (addresses.stream().anyMatch(each -> each.family() == family)) {
+        FlowWalk walk = (family == IpFamily.IPV6 ? conntrackV6 : conntrackV4).walk();
+        while (lookAtSome(walk, family, addresses, found)) {
+          LockSupport.parkNanos(REST_NANOS);
         }
-      });
+      }
     }
     return found;
+  }
+
+  private synchronized boolean lookAtSome(
+      FlowWalk walk, IpFamily family, Set<IpAddress> addresses, Set<Peer> found) {
+    long now = clockNanos.getAsLong();
+    return walk.step(flow -> {
+      if (!flow.isExpired(now) && !flow.mayBeginAnew()) {
+        for (boolean endA : new boolean[] {true, false}) {
+          IpAddress peer = flow.address(family, !endA);
+          if (flow.endpoint(endA) != 0 && addresses.contains(peer)) {
+            found.add(new Peer(flow.endpoint(endA), peer));
+          }
+        }
+      }
+    });
   }
 
   /** The flows that endpoints are charged with, by endpoint id. */

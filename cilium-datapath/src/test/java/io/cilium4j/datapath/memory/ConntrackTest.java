@@ -6,10 +6,15 @@ import static io.cilium4j.datapath.memory.World.B;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
 import io.cilium4j.core.PolicyMapState;
 import io.cilium4j.core.TrafficDirection;
+import io.cilium4j.core.spi.Datapath.Peer;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -185,5 +190,56 @@ class ConntrackTest {
       wait = world.decider.sweep();
     }
     assertEquals(150 * 1_000_000_000L, wait);
+  }
+
+  /** Flows of a pod with addresses outside, each with another one; gives these. */
+  private static Set<IpAddress> openOutside(World world, int pod, int count) {
+    Set<IpAddress> addresses = new HashSet<>();
+    for (int i = 1; i <= count; i++) {
+      IpAddress address = world.outside().plus(i);
+      world.send(pod, Frames.between(world.address(pod), address).udp(1000, SERVER));
+      addresses.add(address);
+    }
+    return addresses;
+  }
+
+  private static Set<Peer> peers(int pod, Set<IpAddress> addresses) {
+    return addresses.stream().map(each -> new Peer(pod, each)).collect(Collectors.toSet());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void connected_flowsOfBothTables_areFoundUntilTheyAreOver(IpFamily family) {
+    World world = World.open(family, CAPACITY);
+    Set<IpAddress> addresses = openOutside(world, A, MOST + 10);
+    assertEquals(Map.of(A, 10L), world.decider.overflowedFlows());
+    assertEquals(peers(A, addresses), world.decider.connected(addresses));
+    IpAddress other = world.outside();
+    assertEquals(Set.of(), world.decider.connected(Set.of(other)));
+    world.passSeconds(61);
+    assertEquals(Set.of(), world.decider.connected(addresses));
+  }
+
+  /** Other flows come meanwhile, and the tables grow under the walk. */
+  @ParameterizedTest
+  @EnumSource
+  void connected_whileOtherFlowsCome_missesNone(IpFamily family) throws Exception {
+    World world = World.open(family, 1 << 18);
+    Set<IpAddress> addresses = openOutside(world, A, 500);
+    Thread others =
+        Thread.ofPlatform()
+            .start(() -> {
+              for (int i = 0; i < 100_000; i++) {
+                world.send(
+                    B,
+                    Frames.between(world.address(B), world.outside())
+                        .udp(1 + i % 60_000, 1 + i / 60_000));
+              }
+            });
+    do {
+      assertEquals(peers(A, addresses), world.decider.connected(addresses));
+    } while (others.isAlive());
+    others.join();
+    assertEquals(100_500, world.decider.flows());
   }
 }

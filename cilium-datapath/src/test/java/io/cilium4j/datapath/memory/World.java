@@ -37,6 +37,8 @@ final class World {
   static final int B = 2;
   static final int OUTSIDE_IDENTITY = 1 << 24;
 
+  private static final int CAPACITY = 1000;
+
   final IpFamily family;
   final List<Flow> reported = new ArrayList<>();
   final Counters counters = new Counters();
@@ -44,7 +46,7 @@ final class World {
   final PacketDecider decider;
 
   World(IpFamily family) {
-    this(family, 1000);
+    this(family, CAPACITY);
   }
 
   World(IpFamily family, int conntrackCapacity) {
@@ -54,7 +56,11 @@ final class World {
 
   /** Two pods that may do everything. */
   static World open(IpFamily family) {
-    World world = new World(family);
+    return open(family, CAPACITY);
+  }
+
+  static World open(IpFamily family, int conntrackCapacity) {
+    World world = new World(family, conntrackCapacity);
     world.put(A, PolicyMapState.ALLOW_ALL);
     world.put(B, PolicyMapState.ALLOW_ALL);
     return world;
