@@ -192,7 +192,7 @@ final class DnsStreamHandler extends ChannelInboundHandlerAdapter {
   }
 
   /** What the server says. */
-  private final class Answers extends ChannelInboundHandlerAdapter {
+  private final class Answers extends ReadingHandler {
     private final ChannelHandlerContext client;
 
     Answers(ChannelHandlerContext client) {
@@ -210,26 +210,9 @@ final class DnsStreamHandler extends ChannelInboundHandlerAdapter {
     }
 
     @Override
-    public void channelReadComplete(ChannelHandlerContext ctx) {
-      ctx.read();
-    }
-
-    @Override
-    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-      if (event instanceof ChannelInputShutdownEvent) {
-        ctx.close();
-      }
-    }
-
-    @Override
     public void channelInactive(ChannelHandlerContext ctx) {
       waiting.fail();
       readOn(client);
-    }
-
-    @Override
-    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-      ctx.close();
     }
   }
 }
