@@ -41,6 +41,13 @@ public final class ProxyNamespace implements AutoCloseable {
   /** Connections that may wait to be accepted. */
   private static final String BACKLOG = "4096";
 
+  /**
+   * The ports of what the proxy asks on its own account: none that systems choose clients' ports
+   * from (32768 to 60999). A client has one flow with a server from each port, and one through a
+   * service is refused where it would be another flow that is there.
+   */
+  static final String OWN_PORTS = "1024\t32767";
+
   private static final String NAME = "proxy";
 
   private final Netlink node;
@@ -137,6 +144,7 @@ public final class ProxyNamespace implements AutoCloseable {
       }
       // Of this process too from now on.
       manifest.add(found.name(), found.index(), found.mac());
+      choosePorts(netns);
       return Optional.of(new ProxyNamespace(node, manifest, netns, peer.get().mac(), found));
     } catch (RuntimeException e) {
       netns.close();
@@ -152,7 +160,12 @@ public final class ProxyNamespace implements AutoCloseable {
     }
   }
 
+  private static void choosePorts(Netns netns) {
+    netns.call(() -> Sysctl.writeIfPresent("net/ipv4/ip_local_port_range", OWN_PORTS));
+  }
+
   private void settle() {
+    choosePorts(netns);
     netns.call(() -> {
       // Of all and of the device the larger value counts.
       Sysctl.write("net/ipv4/conf/all/rp_filter", "0");

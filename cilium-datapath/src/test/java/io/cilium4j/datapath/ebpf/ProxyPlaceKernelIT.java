@@ -3,6 +3,7 @@ package io.cilium4j.datapath.ebpf;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
@@ -18,6 +19,9 @@ import io.cilium4j.datapath.ebpf.TestNode.Pod;
 import io.cilium4j.datapath.memory.Frames;
 import io.cilium4j.datapath.net.InstanceNames;
 import io.cilium4j.datapath.net.Netlink;
+import java.io.UncheckedIOException;
+import java.net.DatagramSocket;
+import java.net.SocketException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
@@ -33,6 +37,9 @@ class ProxyPlaceKernelIT {
 
   private static final int CLIENT = 1001;
   private static final int SERVER = 1002;
+
+  /** The first port that systems choose clients' ports from. */
+  private static final int FIRST_OF_CLIENTS = 32_768;
 
   @TempDir Path folder;
   private TestNode node;
@@ -87,6 +94,29 @@ class ProxyPlaceKernelIT {
           .orElseThrow()
           .mac()
           .bytes();
+    }
+  }
+
+  /** A question through a service would be refused where its port is that of another flow. */
+  @Test
+  void ports_ofWhatTheProxyAsks_areNoneThatClientsAreGiven() {
+    assertOwnPorts();
+    node.restart();
+    assertOwnPorts();
+  }
+
+  private void assertOwnPorts() {
+    for (int i = 0; i < 20; i++) {
+      int port = node.datapath.proxyPlace().orElseThrow().inside(ProxyPlaceKernelIT::portOfASocket);
+      assertTrue(port < FIRST_OF_CLIENTS, () -> "port " + port);
+    }
+  }
+
+  private static int portOfASocket() {
+    try (var socket = new DatagramSocket()) {
+      return socket.getLocalPort();
+    } catch (SocketException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
