@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -45,26 +46,48 @@ final class DnsServer implements AutoCloseable {
   /** The questions that came, as {@code ADDRESS NAME TYPE}. */
   final List<String> asked = new CopyOnWriteArrayList<>();
 
+  /** Where the datagrams among them came from. */
+  final List<Integer> ports = new CopyOnWriteArrayList<>();
+
   /** What it answers, by name; other names do not exist. */
   final Map<String, Zone> zones = new ConcurrentHashMap<>();
 
-  private final DatagramSocket datagrams;
+  private final List<DatagramSocket> datagrams = new ArrayList<>();
   private final ServerSocket listening;
 
+  /** One at each address of a namespace. */
   DnsServer(Netns netns) throws IOException {
-    datagrams = netns.call(() -> new DatagramSocket(PORT));
+    this(netns, List.of(new InetSocketAddress(PORT)));
+  }
+
+  /**
+   * One at these addresses, in a namespace that has several: its answers come from the one that was
+   * asked.
+   */
+  DnsServer(Netns netns, Collection<IpAddress> addresses) throws IOException {
+    this(
+        netns,
+        addresses.stream().map(each -> new InetSocketAddress(each.toInetAddress(), PORT)).toList());
+  }
+
+  private DnsServer(Netns netns, List<InetSocketAddress> places) throws IOException {
     listening = netns.call(() -> new ServerSocket(PORT));
-    Thread.ofPlatform().daemon().name("dns-udp").start(this::serveDatagrams);
+    for (InetSocketAddress place : places) {
+      DatagramSocket socket = netns.call(() -> new DatagramSocket(place));
+      datagrams.add(socket);
+      Thread.ofPlatform().daemon().name("dns-udp").start(() -> serveDatagrams(socket));
+    }
     Thread.ofPlatform().daemon().name("dns-tcp").start(this::serveConnections);
   }
 
-  private void serveDatagrams() {
+  private void serveDatagrams(DatagramSocket datagrams) {
     var packet = new DatagramPacket(new byte[MAX_BYTES], MAX_BYTES);
     try {
       while (true) {
         packet.setLength(MAX_BYTES);
         datagrams.receive(packet);
         var from = (InetSocketAddress) packet.getSocketAddress();
+        ports.add(from.getPort());
         byte[] answer = answer(from, ByteBuffer.wrap(packet.getData(), 0, packet.getLength()));
         datagrams.send(new DatagramPacket(answer, answer.length, from));
       }
@@ -172,7 +195,7 @@ final class DnsServer implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    datagrams.close();
+    datagrams.forEach(DatagramSocket::close);
     listening.close();
   }
 
