@@ -4,14 +4,16 @@ package io.cilium4j.core;
 /**
  * Paths that servers may read differently. {@code /public/../admin} matches the expression {@code
  * /public/.*}, and most servers take it for {@code /admin}; so does {@code /public/%2e%2e/admin},
- * and some split {@code a%2fb} in two.
+ * and some split {@code a%2fb} in two. Servers of Java's servlets take parameters out of a segment
+ * before they look at it, so that {@code /public/..;x/admin} is the same to them.
  */
 public final class HttpPaths {
   private HttpPaths() {}
 
   /**
    * Whether decoding changes what the path's segments are: one of them is {@code .} or {@code ..},
-   * or contains a slash or backslash. The query is not looked at. Allocates nothing.
+   * with or without parameters behind it, or contains a slash or backslash. The query is not looked
+   * at. Allocates nothing.
    */
   public static boolean isAmbiguous(String path) {
     int dots = 0; // In the segment so far; -1 once it has another character.
@@ -32,7 +34,8 @@ public final class HttpPaths {
         c = decoded(path.charAt(i + 1), path.charAt(i + 2));
         i += 2;
       }
-      if (c == '/' || c == '\\') {
+      boolean isDots = dots == 1 || dots == 2;
+      if (c == '/' || c == '\\' || (c == ';' && isDots)) {
         return true;
       }
       dots = c == '.' && dots >= 0 ? dots + 1 : -1;

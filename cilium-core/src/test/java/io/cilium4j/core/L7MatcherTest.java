@@ -170,6 +170,12 @@ class L7MatcherTest {
             "/public/a%2Fb",
             "/public/a%5cb",
             "/public/a\\b",
+            "/public/..;/admin",
+            "/public/..;x=1/admin",
+            "/public/%2e.;/admin",
+            "/public/..%3B/admin",
+            "/public/.;/x",
+            "/public/..;",
             "/public/..?x")) {
       assertFalse(http(rule, get(path)), path);
       assertTrue(http(HttpRule.ANY, get(path)), path);
@@ -177,7 +183,15 @@ class L7MatcherTest {
     }
     for (String path :
         List.of(
-            "/public/...", "/public/..a", "/public/a%20b", "/public/?/../x", "/public/%2e%2e%2e")) {
+            "/public/...",
+            "/public/..a",
+            "/public/a%20b",
+            "/public/?/../x",
+            "/public/%2e%2e%2e",
+            "/public/a;v=1",
+            "/public/a..;v=..",
+            "/public/;",
+            "/public/...;")) {
       assertTrue(http(rule, get(path)), path);
     }
   }

@@ -112,6 +112,7 @@ class Http2Test {
     bad(cases, "path without slash", Http2Peer.head("POST", "shop.Orders/Get"));
     bad(cases, "absolute path", Http2Peer.head("POST", "http://shop/shop.Orders/Get"));
     bad(cases, "dot segments", Http2Peer.head("POST", "/shop.Orders/../shop.Admin/Get"));
+    bad(cases, "dots with parameters", Http2Peer.head("POST", "/shop.Orders/..;/shop.Admin/Get"));
     bad(cases, "encoded dots", Http2Peer.head("POST", "/shop.Orders/%2e%2e/shop.Admin/Get"));
     bad(cases, "scheme", Http2Peer.head("POST", path).scheme("file"));
     bad(

@@ -255,6 +255,8 @@ class SmugglingTest {
     badTarget("single dot segment", "/ok/./x");
     badTarget("encoded dots", "/ok/%2e%2e/admin");
     badTarget("half encoded dots", "/ok/.%2E/admin");
+    badTarget("dots with parameters", "/ok/..;a=b/admin");
+    badTarget("dots with encoded parameters", "/ok/..%3b/admin");
     badTarget("encoded slash", "/ok/..%2fadmin");
     badTarget("encoded slash alone", "/ok/a%2Fb");
     badTarget("encoded backslash", "/ok/..%5cadmin");
