@@ -63,8 +63,7 @@ public final class NamesFeature implements Feature {
             cache,
             datapath.datapath()::connected,
             id -> endpoints.snapshot().contains(id),
-            config.grace(),
-            config.mostKept());
+            new NameExpiry.Limits(config.grace(), config.mostAddresses(), config.mostKept()));
     Table<?, ?> desired = policy.controller().desired();
     context.repeat(
         "dns-garbage-collector-job",

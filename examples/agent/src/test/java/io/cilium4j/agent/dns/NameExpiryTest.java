@@ -24,13 +24,20 @@ class NameExpiryTest {
   private static final Duration MINUTE = Duration.ofMinutes(1);
   private static final IpAddress FIRST = IpAddress.parse("192.0.2.1");
   private static final IpAddress SECOND = IpAddress.parse("2001:db8::2");
+  private static final IpAddress THIRD = IpAddress.parse("192.0.2.3");
   private static final DnsCache.Key NAME = new DnsCache.Key(1, "a.test.");
+  private static final DnsCache.Key OTHER = new DnsCache.Key(1, "b.test.");
 
   private final DnsCache cache = new DnsCache();
   private final Set<Peer> connections = new HashSet<>();
 
   private NameExpiry expiry(Duration grace, int mostKept) {
-    return new NameExpiry(cache, _ -> connections, id -> id < 10, grace, mostKept);
+    return expiry(grace, 100, mostKept);
+  }
+
+  private NameExpiry expiry(Duration grace, int mostOfName, int mostKept) {
+    var limits = new NameExpiry.Limits(grace, mostOfName, mostKept);
+    return new NameExpiry(cache, _ -> connections, id -> id < 10, limits);
   }
 
   private void learn(DnsCache.Key key, Duration timeToLive, Instant at, IpAddress... addresses) {
@@ -63,17 +70,58 @@ class NameExpiryTest {
   @Test
   void address_thatAConnectionUses_staysForAsLongAsItDoes() {
     var expiry = expiry(Duration.ZERO, 100);
-    learn(NAME, MINUTE, START, FIRST, SECOND);
+    learn(NAME, MINUTE, START, FIRST);
+    learn(OTHER, MINUTE, START, SECOND);
     connections.add(new Peer(1, FIRST));
     connections.add(new Peer(2, SECOND));
     expiry.collect(START.plusSeconds(61));
     expiry.collect(START.plusSeconds(121));
     expiry.collect(START.plusSeconds(3600));
-    assertEquals(Set.of(FIRST), known(NAME), "another endpoint's connection keeps nothing");
+    assertEquals(Set.of(FIRST), known(NAME));
+    assertEquals(Set.of(), known(OTHER), "another endpoint's connection keeps nothing");
     assertEquals(Map.of(1, 1L), expiry.alive());
     connections.clear();
     expiry.collect(START.plusSeconds(3660));
     assertEquals(Set.of(), known(NAME));
+  }
+
+  /** A program that has resolved a name once goes on to its next address. */
+  @Test
+  void address_ofANameThatAConnectionUses_staysToo() {
+    var expiry = expiry(Duration.ZERO, 100);
+    var elsewhere = new DnsCache.Key(2, "a.test.");
+    learn(NAME, MINUTE, START, FIRST, SECOND);
+    learn(OTHER, MINUTE, START, FIRST, THIRD);
+    learn(new DnsCache.Key(1, "c.test."), MINUTE, START, THIRD);
+    learn(elsewhere, MINUTE, START, FIRST, SECOND);
+    connections.add(new Peer(1, FIRST));
+    for (int look = 1; look < 10; look++) {
+      expiry.collect(START.plusSeconds(61L * look));
+    }
+    assertEquals(Set.of(FIRST, SECOND), known(NAME));
+    assertEquals(Set.of(FIRST, THIRD), known(OTHER), "each name that the address has");
+    assertEquals(Set.of(), known(new DnsCache.Key(1, "c.test.")));
+    assertEquals(Set.of(), known(elsewhere));
+    assertEquals(Map.of(1, 1L), expiry.alive());
+    connections.clear();
+    expiry.collect(START.plusSeconds(3600));
+    assertEquals(Set.of(), known(NAME));
+    assertEquals(Set.of(), known(OTHER));
+  }
+
+  @Test
+  void addresses_ofANameThatAConnectionUses_areNoMoreThanANameMayHave() {
+    var expiry = expiry(Duration.ZERO, 2, 100);
+    learn(NAME, MINUTE, START, FIRST, SECOND);
+    connections.add(new Peer(1, FIRST));
+    expiry.collect(START.plusSeconds(61));
+    assertEquals(Set.of(FIRST, SECOND), known(NAME));
+    learn(NAME, MINUTE, START.plusSeconds(62), THIRD);
+    expiry.collect(START.plusSeconds(121));
+    assertEquals(Set.of(FIRST, THIRD), known(NAME));
+    expiry.collect(START.plusSeconds(181));
+    expiry.collect(START.plusSeconds(241));
+    assertEquals(Set.of(FIRST, THIRD), known(NAME), "kept as it may be used no more");
   }
 
   @Test
@@ -103,6 +151,20 @@ class NameExpiryTest {
     expiry.collect(START.plusSeconds(121));
     expiry.collect(START.plusSeconds(181));
     assertEquals(Set.of(SECOND), known(NAME));
+  }
+
+  @Test
+  void addresses_moreThanAnEndpointMayKeep_goThoseFirstThatNoConnectionUses() {
+    var expiry = expiry(Duration.ofHours(1), 2);
+    learn(NAME, MINUTE, START, FIRST);
+    expiry.collect(START.plusSeconds(61));
+    learn(OTHER, MINUTE, START, SECOND);
+    learn(NAME, MINUTE, START, THIRD);
+    connections.add(new Peer(1, FIRST));
+    expiry.collect(START.plusSeconds(121));
+    expiry.collect(START.plusSeconds(181));
+    assertEquals(Set.of(FIRST, THIRD), known(NAME), "in use for the longest time");
+    assertEquals(Set.of(), known(OTHER));
   }
 
   @Test
