@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -111,12 +112,18 @@ final class FlowFlags {
 
   private static final List<String> SIDES = List.of("source_", "destination_");
 
+  private static final String NAMESPACE = "namespace";
+
+  /** What a namespace of either end would be of one and not of the other. */
+  private static final List<String> NAMES_OF_ONE_END =
+      List.of("from-pod", "to-pod", "from-service", "to-service");
+
   /** Two filters of which one must hold, about the source and the destination, or the same. */
   private static final class Side {
     private final FlowFilter.Builder left = FlowFilter.newBuilder();
     private final FlowFilter.Builder right = FlowFilter.newBuilder();
-    private final Map<String, String> namespacesLeft = new HashMap<>();
-    private final Map<String, String> namespacesRight = new HashMap<>();
+    private final Map<String, Set<String>> namespacesLeft = new HashMap<>();
+    private final Map<String, Set<String>> namespacesRight = new HashMap<>();
     private final Set<String> flags = new HashSet<>();
 
     /** Notes that a flag is used. */
@@ -126,6 +133,12 @@ final class FlowFlags {
         if (flags.contains(end) && flags.contains(other)) {
           throw new IllegalArgumentException(
               "not together with --" + (flag.equals(end) ? other : end));
+        }
+      }
+      for (String other : NAMES_OF_ONE_END) {
+        if (flags.contains(NAMESPACE) && flags.contains(other)) {
+          throw new IllegalArgumentException(
+              "not together with --" + (flag.equals(other) ? NAMESPACE : other));
         }
       }
     }
@@ -139,25 +152,39 @@ final class FlowFlags {
       return List.of(one, other);
     }
 
-    /** A namespace is that of the pods or services that are named, else of all pods in it. */
-    private static FlowFilter filter(FlowFilter.Builder filter, Map<String, String> namespaces) {
-      namespaces.forEach((side, namespace) -> {
+    /** Namespaces are those of the pods and services that are named, else of all pods in them. */
+    private static FlowFilter filter(
+        FlowFilter.Builder filter, Map<String, Set<String>> namespaces) {
+      namespaces.forEach((side, all) -> {
         boolean isOfNames = false;
         for (String name : List.of("pod", "service")) {
           FieldDescriptor field = field(side + name);
-          for (int i = 0; i < filter.getRepeatedFieldCount(field); i++) {
-            String text = (String) filter.getRepeatedField(field, i);
+          List<?> names = (List<?>) filter.getField(field);
+          filter.clearField(field);
+          for (Object each : names) {
             isOfNames = true;
-            if (!text.contains("/")) {
-              filter.setRepeatedField(field, i, namespace + "/" + text);
-            }
+            inEach(all, (String) each).forEach(text -> filter.addRepeatedField(field, text));
           }
         }
         if (!isOfNames) {
-          filter.addRepeatedField(field(side + "pod"), namespace + "/");
+          all.forEach(each -> filter.addRepeatedField(field(side + "pod"), each + "/"));
         }
       });
       return filter.build();
+    }
+
+    /** A name in each of the namespaces, unless it has its own, which must be one of them. */
+    private static List<String> inEach(Set<String> namespaces, String name) {
+      int slash = name.indexOf('/');
+      if (slash < 0) {
+        return namespaces.stream().map(each -> each + "/" + name).toList();
+      }
+      String own = name.substring(0, slash);
+      if (!own.isEmpty() && !namespaces.contains(own) && !namespaces.contains("")) {
+        throw new IllegalArgumentException(
+            name + ": not in namespace " + String.join(" or ", namespaces));
+      }
+      return List.of(name);
     }
   }
 
@@ -179,7 +206,7 @@ final class FlowFlags {
     }
     List<String> set = SHORT.get(word);
     if (set != null) {
-      add(set.getFirst(), set.getLast());
+      add(word, set.getFirst(), set.getLast());
       return 1;
     }
     int equals = word.indexOf('=');
@@ -192,12 +219,16 @@ final class FlowFlags {
       throw new IllegalArgumentException(flag + ": wanted a value");
     }
     String value = flag.equals(word) ? next.orElseThrow() : word.substring(equals + 1);
+    add(flag + " " + value, name, value);
+    return flag.equals(word) ? 2 : 1;
+  }
+
+  private void add(String written, String name, String value) {
     try {
       add(name, value);
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(flag + " " + value + ": " + e.getMessage(), e);
+      throw new IllegalArgumentException(written + ": " + e.getMessage(), e);
     }
-    return flag.equals(word) ? 2 : 1;
   }
 
   List<FlowFilter> wanted() {
@@ -237,9 +268,9 @@ final class FlowFlags {
     boolean isTo = !name.startsWith("from-");
     String onLeft = isFrom ? SIDES.getFirst() : SIDES.getLast();
     String onRight = isTo ? SIDES.getLast() : SIDES.getFirst();
-    if (end.equals("namespace")) {
-      side.namespacesLeft.put(onLeft, value);
-      side.namespacesRight.put(onRight, value);
+    if (end.equals(NAMESPACE)) {
+      side.namespacesLeft.computeIfAbsent(onLeft, _ -> new LinkedHashSet<>()).add(value);
+      side.namespacesRight.computeIfAbsent(onRight, _ -> new LinkedHashSet<>()).add(value);
     } else {
       add(side.left, onLeft + field, value);
       add(side.right, onRight + field, value);

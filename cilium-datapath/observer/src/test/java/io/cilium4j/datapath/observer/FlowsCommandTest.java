@@ -48,6 +48,11 @@ class FlowsCommandTest extends ObserverTests {
         "-n ns # {'source_pod':['ns/']} {'destination_pod':['ns/']}",
         "-n ns --pod x # {'source_pod':['ns/x']} {'destination_pod':['ns/x']}",
         "--pod x --namespace=ns # {'source_pod':['ns/x']} {'destination_pod':['ns/x']}",
+        "-n a -n b # {'source_pod':['a/','b/']} {'destination_pod':['a/','b/']}",
+        "-n a --pod x --namespace b # {'source_pod':['a/x','b/x']} {'destination_pod':['a/x','b/x']}",
+        "-n ns --pod ns/x --pod y # {'source_pod':['ns/x','ns/y']} {'destination_pod':['ns/x','ns/y']}",
+        "--from-namespace a --from-namespace b --not -n c --not -n d # {'source_pod':['a/','b/']}"
+            + " not {'source_pod':['c/','d/']} {'destination_pod':['c/','d/']}",
         "--from-namespace ns --to-pod y # {'source_pod':['ns/'],'destination_pod':['y']}",
         "--to-namespace ns --to-service y # {'destination_service':['ns/y']}",
         "-A # {'source_pod':['/']} {'destination_pod':['/']}",
@@ -118,6 +123,9 @@ class FlowsCommandTest extends ObserverTests {
       delimiter = '#',
       value = {
         "--port 80 --from-port 90 # --from-port 90: not together with --port",
+        "-n a --to-pod y # --to-pod y: not together with --namespace",
+        "--from-service y -A # -A: not together with --from-service",
+        "-n a -n c --pod b/x # b/x: not in namespace a or c",
         "--verdict BOGUS # --verdict BOGUS: unknown",
         "--from-ip # --from-ip: wanted a value",
         "--last x # --last x: wanted a number",
