@@ -16,9 +16,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Reads what a server answered to a question. Of its records those count that belong to the name
- * that was asked for, or to a name that its chain of CNAMEs leads to; a server can say what it
- * likes of other names, and nobody asked.
+ * Reads what a server answered to a question. All its addresses count, whatever name stands before
+ * them: many clients take them so, and would be denied what they were told. A server that lies
+ * gains nothing by another name.
  */
 final class DnsAnswer {
 
@@ -30,7 +30,7 @@ final class DnsAnswer {
 
   private DnsAnswer() {}
 
-  private record AddressRecord(String owner, IpAddress address, int seconds) {}
+  private record AddressRecord(IpAddress address, int seconds) {}
 
   private record Alias(String target, int seconds) {}
 
@@ -83,7 +83,7 @@ final class DnsAnswer {
         aliases.putIfAbsent(owner, new Alias(reader.name(true), seconds));
       } else if ((counts && type == DnsMessages.A && length == V4_BYTES)
           || (counts && type == DnsMessages.AAAA && length == V6_BYTES)) {
-        found.add(new AddressRecord(owner, IpAddress.ofBytes(reader.bytes(length)), seconds));
+        found.add(new AddressRecord(IpAddress.ofBytes(reader.bytes(length)), seconds));
       } else {
         reader.skip(length);
       }
@@ -100,21 +100,19 @@ final class DnsAnswer {
       List<AddressRecord> found,
       Map<String, Alias> aliases,
       List<String> types) {
-    Set<String> owners = new HashSet<>(Set.of(name));
+    Set<String> seen = new HashSet<>(Set.of(name));
     List<String> cnames = new ArrayList<>();
     int shortest = Integer.MAX_VALUE;
     Alias next = aliases.get(name);
-    while (next != null && cnames.size() < MAX_CHAIN && owners.add(next.target())) {
+    while (next != null && cnames.size() < MAX_CHAIN && seen.add(next.target())) {
       shortest = Math.min(shortest, next.seconds());
       cnames.add(next.target());
       next = aliases.get(next.target());
     }
     Set<IpAddress> addresses = new LinkedHashSet<>();
     for (AddressRecord each : found) {
-      if (owners.contains(each.owner())) {
-        addresses.add(each.address());
-        shortest = Math.min(shortest, each.seconds());
-      }
+      addresses.add(each.address());
+      shortest = Math.min(shortest, each.seconds());
     }
     return new Answer(
         rcode,

@@ -22,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** What is read of messages, whoever wrote them. */
@@ -131,8 +132,7 @@ class DnsMessagesTest {
                     address("end.a.test", 60, "192.0.2.1"),
                     cname("www.a.test", 30, "cdn.a.test"),
                     cname("cdn.a.test", 300, "End.A.test"),
-                    address("end.a.test", 60, "2001:db8::1"),
-                    address("other.test", 5, "192.0.2.66")),
+                    address("end.a.test", 60, "2001:db8::1")),
                 query)
             .orElseThrow();
     assertEquals(
@@ -140,6 +140,22 @@ class DnsMessagesTest {
     assertEquals(List.of("cdn.a.test.", "end.a.test."), answer.cnames());
     assertEquals(Duration.ofSeconds(30), answer.timeToLive());
     assertEquals(List.of("A", "CNAME", "AAAA"), answer.types());
+  }
+
+  /** Some servers leave the alias out that leads to the name; clients take the address. */
+  @Test
+  void answer_withAddressesOfAnotherName_hasThemToo() throws Exception {
+    DnsQuery query = read("www.a.test");
+    byte[] end = address("end.a.test", 5, "192.0.2.1");
+    byte[] own = address("www.a.test", 60, "192.0.2.2");
+    for (byte[][] records : new byte[][][] {{end, own}, {own, end}}) {
+      Answer answer = DnsAnswer.read(answer(query.message(), 0, records), query).orElseThrow();
+      assertEquals(
+          Set.of(IpAddress.parse("192.0.2.1"), IpAddress.parse("192.0.2.2")),
+          Set.copyOf(answer.addresses()));
+      assertEquals(List.of(), answer.cnames());
+      assertEquals(Duration.ofSeconds(5), answer.timeToLive());
+    }
   }
 
   @Test
