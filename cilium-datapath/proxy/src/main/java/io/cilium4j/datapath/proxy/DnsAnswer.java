@@ -58,20 +58,37 @@ final class DnsAnswer {
       return Optional.empty();
     }
     try {
-      return Optional.of(read(message, query, rcode, records));
+      return Optional.of(read(message, query, flags, records));
     } catch (DnsFormatException _) {
       return Optional.empty();
     }
   }
 
-  private static Answer read(byte[] message, DnsQuery query, int rcode, int records)
+  private static Answer read(byte[] message, DnsQuery query, int flags, int count)
       throws DnsFormatException {
     var reader = new DnsReader(message);
     reader.skip(query.questionEnd() - HEADER_BYTES);
-    List<AddressRecord> found = new ArrayList<>();
-    Map<String, Alias> aliases = new HashMap<>();
-    Set<String> types = new LinkedHashSet<>();
-    for (int i = 0; i < records; i++) {
+    var records = new Records(new ArrayList<>(), new HashMap<>(), new LinkedHashSet<>());
+    try {
+      for (int i = 0; i < count; i++) {
+        records.take(reader);
+      }
+    } catch (DnsFormatException e) {
+      // A server may cut off a message that is too long, if it says so (RFC 1035, section 4.1.1),
+      // also inside a record. Clients ask again over TCP, or take what there is.
+      if ((flags & DnsMessages.IS_TRUNCATED) == 0) {
+        throw e;
+      }
+    }
+    return records.answer(query.name(), flags & DnsMessages.RCODE);
+  }
+
+  /** What was read of an answer so far. */
+  private record Records(
+      List<AddressRecord> addresses, Map<String, Alias> aliases, Set<String> types) {
+
+    /** Reads the next record. */
+    void take(DnsReader reader) throws DnsFormatException {
       String owner = reader.name(true);
       int type = reader.u16();
       boolean counts = reader.u16() == DnsMessages.CLASS_IN;
@@ -83,7 +100,7 @@ final class DnsAnswer {
         aliases.putIfAbsent(owner, new Alias(reader.name(true), seconds));
       } else if ((counts && type == DnsMessages.A && length == V4_BYTES)
           || (counts && type == DnsMessages.AAAA && length == V6_BYTES)) {
-        found.add(new AddressRecord(IpAddress.ofBytes(reader.bytes(length)), seconds));
+        addresses.add(new AddressRecord(IpAddress.ofBytes(reader.bytes(length)), seconds));
       } else {
         reader.skip(length);
       }
@@ -91,34 +108,29 @@ final class DnsAnswer {
         throw new DnsFormatException("a record of another length than it says", -1);
       }
     }
-    return follow(query.name(), rcode, found, aliases, List.copyOf(types));
-  }
 
-  private static Answer follow(
-      String name,
-      int rcode,
-      List<AddressRecord> found,
-      Map<String, Alias> aliases,
-      List<String> types) {
-    Set<String> seen = new HashSet<>(Set.of(name));
-    List<String> cnames = new ArrayList<>();
-    int shortest = Integer.MAX_VALUE;
-    Alias next = aliases.get(name);
-    while (next != null && cnames.size() < MAX_CHAIN && seen.add(next.target())) {
-      shortest = Math.min(shortest, next.seconds());
-      cnames.add(next.target());
-      next = aliases.get(next.target());
+    /** The answer for a name, which a chain of aliases may lead elsewhere. */
+    Answer answer(String name, int rcode) {
+      Set<String> seen = new HashSet<>(Set.of(name));
+      List<String> cnames = new ArrayList<>();
+      int shortest = Integer.MAX_VALUE;
+      Alias next = aliases.get(name);
+      while (next != null && cnames.size() < MAX_CHAIN && seen.add(next.target())) {
+        shortest = Math.min(shortest, next.seconds());
+        cnames.add(next.target());
+        next = aliases.get(next.target());
+      }
+      Set<IpAddress> all = new LinkedHashSet<>();
+      for (AddressRecord each : addresses) {
+        all.add(each.address());
+        shortest = Math.min(shortest, each.seconds());
+      }
+      return new Answer(
+          rcode,
+          List.copyOf(all),
+          List.copyOf(cnames),
+          List.copyOf(types),
+          Duration.ofSeconds(shortest == Integer.MAX_VALUE ? 0 : shortest));
     }
-    Set<IpAddress> addresses = new LinkedHashSet<>();
-    for (AddressRecord each : found) {
-      addresses.add(each.address());
-      shortest = Math.min(shortest, each.seconds());
-    }
-    return new Answer(
-        rcode,
-        List.copyOf(addresses),
-        List.copyOf(cnames),
-        types,
-        Duration.ofSeconds(shortest == Integer.MAX_VALUE ? 0 : shortest));
   }
 }

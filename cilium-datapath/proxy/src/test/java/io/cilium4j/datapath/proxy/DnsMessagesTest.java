@@ -158,6 +158,24 @@ class DnsMessagesTest {
     }
   }
 
+  /** As RFC 1035 lets a server do it: clients ask again over TCP, if they hear of it. */
+  @Test
+  void answer_cutOffAnywhereBehindTheQuestion_isReadAsFarAsItGoesIfItSaysSo() throws Exception {
+    DnsQuery query = read("www.a.test");
+    byte[] first = address("www.a.test", 60, "192.0.2.1");
+    byte[] whole = answer(query.message(), 0, first, address("www.a.test", 60, "2001:db8::1"));
+    for (int length = query.questionEnd(); length < whole.length; length++) {
+      byte[] part = Arrays.copyOf(whole, length);
+      assertEquals(Optional.empty(), DnsAnswer.read(part, query), length + " bytes");
+      part[2] |= (byte) (DnsMessages.IS_TRUNCATED >>> 8);
+      boolean hasFirst = length >= query.questionEnd() + first.length;
+      assertEquals(
+          hasFirst ? List.of(IpAddress.parse("192.0.2.1")) : List.of(),
+          DnsAnswer.read(part, query).orElseThrow().addresses(),
+          length + " bytes");
+    }
+  }
+
   @Test
   void answer_withALoopOfAliases_ends() throws Exception {
     DnsQuery query = read("a.test");
