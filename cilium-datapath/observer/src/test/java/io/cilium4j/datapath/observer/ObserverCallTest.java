@@ -25,15 +25,20 @@ class ObserverCallTest {
     var _ = ring.add(number -> new Item(number, Instant.EPOCH.plusSeconds(number)));
   }
 
-  /** Answers a question for so many at most; of what was lost it tells the number, negative. */
+  /** Answers a question for so many at most. */
   private static List<Long> answer(
       Ring<Item> ring, int number, boolean first, Predicate<Item> wanted, Received to)
       throws InterruptedException {
-    new Observer.Call<Item, Long>(
-            ring,
-            new EventQuery<>(wanted, number, first, false, Optional.empty(), Optional.empty()),
-            Item::number,
-            lost -> Optional.of(-lost))
+    return answer(
+        ring,
+        new EventQuery<>(wanted, number, first, false, Optional.empty(), Optional.empty()),
+        to);
+  }
+
+  /** Answers a question; of what was lost it tells the number, negative. */
+  private static List<Long> answer(Ring<Item> ring, EventQuery<Item> query, Received to)
+      throws InterruptedException {
+    new Observer.Call<Item, Long>(ring, query, Item::number, lost -> Optional.of(-lost))
         .answer(new Outgoing<>(to));
     return to.all;
   }
@@ -66,6 +71,17 @@ class ObserverCallTest {
       add();
     }
     assertEquals(List.of(7L, 8L, 9L, 10L), answer(0, true, _ -> true));
+  }
+
+  @Test
+  void answer_theLastUntilATime_areThoseBeforeIt() throws Exception {
+    for (int i = 0; i < CAPACITY; i++) {
+      add();
+    }
+    var until = Optional.of(Instant.EPOCH.plusSeconds(3));
+    Predicate<Item> all = _ -> true;
+    var query = new EventQuery<>(all, 2, false, false, Optional.empty(), until);
+    assertEquals(List.of(2L, 3L), answer(ring, query, new Received()));
   }
 
   @Test
