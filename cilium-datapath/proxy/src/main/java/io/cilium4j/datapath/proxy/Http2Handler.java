@@ -33,6 +33,16 @@ final class Http2Handler extends ChannelInboundHandlerAdapter {
   /** How many streams a client may have open at a time. */
   private static final int MAX_STREAMS = 256;
 
+  private static final int RESET_SECONDS = 10;
+
+  /**
+   * How many streams each end may reset in {@link #RESET_SECONDS}: as many as may be open, each
+   * second. Calls that are cancelled, or answered before they are read to their end, are everyday.
+   * A client that does nothing but begin streams and reset them (CVE-2023-44487), or has them reset
+   * (CVE-2025-8671), loses its connection.
+   */
+  private static final int MAX_RESETS = MAX_STREAMS * RESET_SECONDS;
+
   private final Proxy proxy;
   private final ProxiedFlow flow;
   private final Channel client;
@@ -55,7 +65,12 @@ final class Http2Handler extends ChannelInboundHandlerAdapter {
     long idleMillis = proxy.limits().idleTime().toMillis();
     pipeline.addLast(
         new IdleStateHandler(0, 0, idleMillis, TimeUnit.MILLISECONDS),
-        Http2FrameCodecBuilder.forServer().validateHeaders(true).initialSettings(settings).build(),
+        Http2FrameCodecBuilder.forServer()
+            .validateHeaders(true)
+            .initialSettings(settings)
+            .decoderEnforceMaxRstFramesPerWindow(MAX_RESETS, RESET_SECONDS)
+            .encoderEnforceMaxRstFramesPerWindow(MAX_RESETS, RESET_SECONDS)
+            .build(),
         new Http2MultiplexHandler(
             new ChannelInitializer<Channel>() {
               @Override

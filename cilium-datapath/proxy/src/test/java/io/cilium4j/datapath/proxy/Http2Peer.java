@@ -16,7 +16,9 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.handler.codec.http2.DefaultHttp2DataFrame;
 import io.netty.handler.codec.http2.DefaultHttp2Headers;
 import io.netty.handler.codec.http2.DefaultHttp2HeadersFrame;
+import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
 import io.netty.handler.codec.http2.Http2DataFrame;
+import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
 import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
@@ -36,6 +38,9 @@ import java.util.concurrent.TimeUnit;
  */
 @SuppressWarnings("FutureReturnValueIgnored") // What fails shows in the answers.
 final class Http2Peer implements AutoCloseable {
+  /** How the path of a request ends whose stream the server resets. */
+  static final String RESET = "/Reset";
+
   private final MultiThreadIoEventLoopGroup loops =
       new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
   private final List<Http2Headers> seen = new CopyOnWriteArrayList<>();
@@ -58,7 +63,12 @@ final class Http2Peer implements AutoCloseable {
             .childHandler(
                 initializer(() -> {
                   var multiplex = new Http2MultiplexHandler(initializer(() -> List.of(new Echo())));
-                  return List.of(Http2FrameCodecBuilder.forServer().build(), multiplex);
+                  var codec =
+                      Http2FrameCodecBuilder.forServer()
+                          .decoderEnforceMaxRstFramesPerWindow(0, 1) // Without a limit.
+                          .encoderEnforceMaxRstFramesPerWindow(0, 1)
+                          .build();
+                  return List.of(codec, multiplex);
                 }))
             .bind(InetAddress.getLoopbackAddress(), 0)
             .syncUninterruptibly()
@@ -98,6 +108,10 @@ final class Http2Peer implements AutoCloseable {
       if (message instanceof Http2HeadersFrame head) {
         if (head.headers().method() != null) {
           seen.add(head.headers());
+          if (head.headers().path().toString().endsWith(RESET)) {
+            ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.CANCEL));
+            return;
+          }
           ctx.write(new DefaultHttp2HeadersFrame(new DefaultHttp2Headers().status("200")));
         }
         end(ctx, head.isEndStream());
@@ -138,6 +152,18 @@ final class Http2Peer implements AutoCloseable {
         .scheme("http")
         .path(path)
         .authority("shop");
+  }
+
+  /** Begins a request on a stream of its own, and cancels it. */
+  static void cancel(Channel connection, Http2Headers head) {
+    Channel stream =
+        new Http2StreamChannelBootstrap(connection)
+            .handler(new ChannelInboundHandlerAdapter())
+            .open()
+            .syncUninterruptibly()
+            .getNow();
+    stream.write(new DefaultHttp2HeadersFrame(head, false));
+    stream.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.CANCEL)).syncUninterruptibly();
   }
 
   /** Asks on a stream of its own. */

@@ -72,6 +72,47 @@ class Http2Test {
     connection.close();
   }
 
+  /** More than Netty lets pass in half a minute. */
+  @Test
+  void streams_cancelledByTheHundred_endNoOtherStream() {
+    Channel connection = peer.connect(harness.address());
+    for (int i = 0; i < 400; i++) {
+      Http2Peer.cancel(connection, Http2Peer.head("POST", "/shop.Orders/Get"));
+    }
+    Http2Headers head = Http2Peer.head("POST", "/shop.Orders/Get");
+    assertEquals("200", Http2Peer.ask(connection, head, "x").join().status());
+    assertTrue(connection.isActive());
+    connection.close();
+  }
+
+  @Test
+  void streams_resetByTheServerByTheHundred_endNoOtherStream() {
+    Channel connection = peer.connect(harness.address());
+    for (int i = 0; i < 400; i++) {
+      Http2Headers head = Http2Peer.head("POST", "/shop.Orders" + Http2Peer.RESET);
+      assertEquals("reset 8", Http2Peer.ask(connection, head, "x").join().trailer());
+    }
+    Http2Headers head = Http2Peer.head("POST", "/shop.Orders/Get");
+    assertEquals("200", Http2Peer.ask(connection, head, "x").join().status());
+    assertTrue(connection.isActive());
+    connection.close();
+  }
+
+  /** It costs more than it sends. */
+  @Test
+  void client_thatOnlyBeginsAndCancels_losesItsConnection() {
+    Channel connection = peer.connect(harness.address());
+    try {
+      while (connection.isActive()) {
+        Http2Peer.cancel(connection, Http2Peer.head("POST", "/shop.Admin/Get"));
+      }
+    } catch (Exception e) {
+      // It ends in the midst of it.
+    }
+    connection.closeFuture().syncUninterruptibly();
+    assertFalse(connection.isActive());
+  }
+
   @Test
   void stream_ofLargeContent_isPassedInPieces() {
     String large = "0123456789abcdef".repeat(64 * 1024);
