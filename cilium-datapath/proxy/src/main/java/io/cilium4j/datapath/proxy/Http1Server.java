@@ -21,7 +21,10 @@ import java.io.IOException;
     "FutureReturnValueIgnored") // A write or close that fails is an event of its channel.
 final class Http1Server extends ChannelInitializer<Channel> {
   private static final int MAX_LINE = 16 * 1024;
-  private static final int MAX_HEAD = 256 * 1024;
+
+  /** Longest head of a response in bytes; likewise of its trailers. */
+  static final int MAX_HEAD = 256 * 1024;
+
   private static final int MAX_PIECE = 64 * 1024;
 
   private final Http1Handler client;

@@ -133,6 +133,10 @@ final class Http2Handler extends ChannelInboundHandlerAdapter {
   private final class ServerInitializer extends ChannelInitializer<Channel> {
     @Override
     protected void initChannel(Channel channel) {
+      var settings =
+          Http2Settings.defaultSettings()
+              .pushEnabled(false)
+              .maxHeaderListSize(Http1Server.MAX_HEAD); // By default it is 8 KiB.
       channel.config().setAutoRead(true);
       channel
           .pipeline()
@@ -140,7 +144,7 @@ final class Http2Handler extends ChannelInboundHandlerAdapter {
               Http2FrameCodecBuilder.forClient()
                   .validateHeaders(true)
                   .encoderEnforceMaxConcurrentStreams(true)
-                  .initialSettings(Http2Settings.defaultSettings().pushEnabled(false))
+                  .initialSettings(settings)
                   .build(),
               new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()),
               new ServerEnd());

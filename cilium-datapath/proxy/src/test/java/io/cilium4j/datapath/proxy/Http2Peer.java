@@ -24,6 +24,7 @@ import io.netty.handler.codec.http2.Http2Headers;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
 import io.netty.handler.codec.http2.Http2ResetFrame;
+import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -40,6 +41,13 @@ import java.util.concurrent.TimeUnit;
 final class Http2Peer implements AutoCloseable {
   /** How the path of a request ends whose stream the server resets. */
   static final String RESET = "/Reset";
+
+  /** How the path of a request ends that is answered with {@link #LONG_STATUS}. */
+  static final String LONG = "/Long";
+
+  private static final int MAX_HEAD_BYTES = 1024 * 1024;
+
+  static final String LONG_STATUS = "0123456789abcdef".repeat(4 * 1024);
 
   private final MultiThreadIoEventLoopGroup loops =
       new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
@@ -103,15 +111,19 @@ final class Http2Peer implements AutoCloseable {
   }
 
   private final class Echo extends ChannelInboundHandlerAdapter {
+    private String status = "0";
+
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
       if (message instanceof Http2HeadersFrame head) {
         if (head.headers().method() != null) {
           seen.add(head.headers());
-          if (head.headers().path().toString().endsWith(RESET)) {
+          String path = head.headers().path().toString();
+          if (path.endsWith(RESET)) {
             ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.CANCEL));
             return;
           }
+          status = path.endsWith(LONG) ? LONG_STATUS : status;
           ctx.write(new DefaultHttp2HeadersFrame(new DefaultHttp2Headers().status("200")));
         }
         end(ctx, head.isEndStream());
@@ -123,7 +135,7 @@ final class Http2Peer implements AutoCloseable {
 
     private void end(ChannelHandlerContext ctx, boolean ends) {
       if (ends) {
-        var trailers = new DefaultHttp2Headers().set("grpc-status", "0");
+        var trailers = new DefaultHttp2Headers().set("grpc-status", status);
         ctx.write(new DefaultHttp2HeadersFrame(trailers, true));
       }
       ctx.flush();
@@ -138,7 +150,11 @@ final class Http2Peer implements AutoCloseable {
         .handler(
             initializer(() ->
                 List.of(
-                    Http2FrameCodecBuilder.forClient().validateHeaders(false).build(),
+                    Http2FrameCodecBuilder.forClient()
+                        .validateHeaders(false)
+                        .initialSettings(
+                            Http2Settings.defaultSettings().maxHeaderListSize(MAX_HEAD_BYTES))
+                        .build(),
                     new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()))))
         .connect(address)
         .syncUninterruptibly()

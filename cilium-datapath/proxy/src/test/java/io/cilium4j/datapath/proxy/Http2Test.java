@@ -113,6 +113,13 @@ class Http2Test {
     assertFalse(connection.isActive());
   }
 
+  /** As the details of gRPC's errors may be. */
+  @Test
+  void stream_answeredWithLongHeaders_hasThemAll() {
+    var answer = ask(Http2Peer.head("POST", "/shop.Orders" + Http2Peer.LONG), "x");
+    assertEquals(new Http2Peer.Answer("200", "x", Http2Peer.LONG_STATUS), answer);
+  }
+
   @Test
   void stream_ofLargeContent_isPassedInPieces() {
     String large = "0123456789abcdef".repeat(64 * 1024);
