@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>How it decides.</b> Rules are asked in the order in which they decide packets. An HTTP rule
  * that does not match a request is passed over; the first rule that matches lets the request
  * through, and so does a rule that asks nothing of requests. Where no rule is left the request is
- * denied. DNS questions and TLS server names are decided by the rules that name some: {@link
- * #decideQuery}, {@link #decideServerName}.
+ * denied. DNS questions are decided by the rules that name some: {@link #decideQuery}. TLS server
+ * names are decided like requests: {@link #decideServerName}.
  *
  * <p>A rule with a path does not match a path {@linkplain HttpPaths#isAmbiguous that servers may
  * read differently}.
@@ -41,6 +41,7 @@ public final class RequestMatcher {
   private final boolean asksQueries;
   private final NameStep[] serverNames;
   private final Decision otherServerNames;
+  private final boolean asksServerNames;
 
   private RequestMatcher(Builder builder) {
     this.steps = builder.steps.toArray(Step[]::new);
@@ -59,8 +60,16 @@ public final class RequestMatcher {
     this.otherQueries = builder.otherQueries;
     this.asksQueries = builder.asksQueries;
     this.serverNames = builder.serverNames.toArray(NameStep[]::new);
-    this.otherServerNames =
-        serverNames.length == 0 ? withoutRequest : Decision.deny(serverNames[0].passed.rule);
+    this.otherServerNames = otherServerNames(builder.asksServerNames);
+    this.asksServerNames = builder.asksServerNames && !decideServerName("").passes;
+  }
+
+  private Decision otherServerNames(boolean someAreNamed) {
+    if (!someAreNamed) {
+      return withoutRequest;
+    }
+    boolean isUnmet = otherwise.rule.equals(RuleOrigin.DEFAULT_DENY);
+    return isUnmet ? Decision.deny(serverNames[0].passed.rule) : otherwise;
   }
 
   /** A request as rules see it. To answer must allocate nothing. */
@@ -156,17 +165,17 @@ public final class RequestMatcher {
 
   /** Whether rules name the TLS servers that may be asked for, so that nothing but TLS passes. */
   public boolean asksServerNames() {
-    return serverNames.length > 0;
+    return asksServerNames;
   }
 
   /**
    * Decides a TLS connection by the server name that its client asks for. Where no rule names one,
    * it is a connection {@linkplain #decideWithoutRequest without a request}.
    *
-   * @param name the name; empty where the client names none, which no rule matches
+   * @param name the name; empty where the client names none, which no pattern matches
    */
   public Decision decideServerName(String name) {
-    return name.isEmpty() ? otherServerNames : first(serverNames, name, otherServerNames);
+    return first(serverNames, name, otherServerNames);
   }
 
   /** Whether rules name DNS names, so that nothing but DNS passes. */
@@ -212,6 +221,7 @@ public final class RequestMatcher {
     private Decision otherRequests = Decision.deny(RuleOrigin.DEFAULT_DENY);
     private Decision otherQueries = otherRequests;
     private boolean asksQueries;
+    private boolean asksServerNames;
 
     private Builder() {}
 
@@ -260,13 +270,23 @@ public final class RequestMatcher {
 
     /** A rule that lets TLS to these servers through. */
     public Builder serverNames(RuleOrigin rule, List<String> patterns) {
+      asksServerNames |= !patterns.isEmpty();
       for (String pattern : patterns) {
         serverNames.add(new NameStep(DnsPattern.ofPattern(pattern), Decision.allow(rule)));
       }
       return this;
     }
 
-    /** What becomes of requests that no rule lets through; denied by default, if it is not said. */
+    /** A rule that lets TLS to every server through, and what is no TLS, where others name some. */
+    public Builder allowServerNames(RuleOrigin rule) {
+      serverNames.add(new NameStep(null, Decision.allow(rule)));
+      return this;
+    }
+
+    /**
+     * What becomes of requests and of TLS that no rule lets through; denied by default, if it is
+     * not said.
+     */
     public Builder otherRequests(Decision decision) {
       otherRequests = decision;
       return this;

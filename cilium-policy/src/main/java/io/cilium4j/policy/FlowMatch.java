@@ -66,7 +66,8 @@ record FlowMatch(
     return false;
   }
 
-  private boolean covers(L4 l4) {
+  /** Whether the flow's port is one of these. */
+  boolean covers(L4 l4) {
     if (l4.protocol() == 0) {
       return true;
     }

@@ -20,7 +20,7 @@ import java.util.function.Function;
  *
  * <p>HTTP and DNS are read differently, as in the reference. An HTTP rule that does not match a
  * request is passed over, and what else allows the flow, also without looking at requests, lets the
- * request through. A DNS question passes by the rules of the very port only: a plain allow of the
+ * request through; so it is with the server names of TLS. A DNS question passes by the rules of the very port only: a plain allow of the
  * server on all ports does not let every name through.
  */
 public final class RequestPolicy {
@@ -76,11 +76,8 @@ public final class RequestPolicy {
     var builder = RequestMatcher.builder();
     addRequests(flow, rules, secrets, builder);
     for (Entry rule : rules) {
-      if (rule.action() == Action.ALLOW) {
-        builder.serverNames(rule.origin(), rule.layer7().serverNames());
-        if (flow.isOnSinglePortOf(rule)) {
-          addQueries(rule, builder);
-        }
+      if (rule.action() == Action.ALLOW && flow.isOnSinglePortOf(rule)) {
+        addQueries(rule, builder);
       }
     }
     if (plan.posture() != Posture.CLOSED) {
@@ -94,6 +91,11 @@ public final class RequestPolicy {
       List<Entry> rules,
       Function<HeaderMatch, Optional<String>> secrets,
       RequestMatcher.Builder builder) {
+    List<Entry> naming =
+        rules.stream()
+            .filter(rule ->
+                rule.action() == Action.ALLOW && !rule.layer7().serverNames().isEmpty())
+            .toList();
     RuleOrigin unmet = null;
     int passedTier = -1;
     for (Entry rule : rules) {
@@ -107,11 +109,12 @@ public final class RequestPolicy {
         }
         case PASS -> passedTier = rule.tier();
         case ALLOW -> {
+          builder.serverNames(rule.origin(), rule.layer7().serverNames());
           if (rule.layer7().rules() instanceof L7Rules.Http http) {
             unmet = unmet == null ? rule.origin() : unmet;
             builder.http(rule.origin(), http, secrets);
           } else if (rule.layer7().rules().isEmpty() && rule.layer7().serverNames().isEmpty()) {
-            builder.allow(rule.origin());
+            addPlain(flow, rule, naming, builder);
           }
           // A rule on DNS or on TLS has nothing to say of HTTP.
         }
@@ -125,6 +128,32 @@ public final class RequestPolicy {
         builder.otherRequests(Decision.allow(closed ? LOCALHOST : UNRESTRICTED));
       }
     }
+  }
+
+  /**
+   * Adds the plain rules that let TLS to every server through. As in the reference, one does not
+   * where another of the same selector and ports names servers: the two are one, and names count.
+   */
+  private static void addPlain(
+      FlowMatch flow, Entry plain, List<Entry> naming, RequestMatcher.Builder builder) {
+    builder.allow(plain.origin());
+    for (Selector peer : plain.peers()) {
+      for (Entry.L4 l4 : plain.ports()) {
+        if (flow.isWith(peer)
+            && flow.covers(l4)
+            && naming.stream().noneMatch(rule -> isOfSame(rule, plain, peer, l4))) {
+          builder.allowServerNames(plain.origin());
+          return;
+        }
+      }
+    }
+  }
+
+  private static boolean isOfSame(Entry rule, Entry plain, Selector peer, Entry.L4 l4) {
+    return rule.tier() == plain.tier()
+        && rule.priority() == plain.priority()
+        && rule.peers().contains(peer)
+        && rule.ports().contains(l4);
   }
 
   private static void addQueries(Entry rule, RequestMatcher.Builder builder) {

@@ -130,6 +130,39 @@ class RequestPolicyTest {
     assertFalse(other.asksServerNames());
   }
 
+  private static final String SERVER =
+      "  toPorts: [{ports: [{port: \"443\", protocol: TCP}], serverNames: [a.io]}]";
+
+  /** Whether a may ask b for the server {@code other.io}, and b for none at all. */
+  private static boolean otherServer(String policies) {
+    RequestMatcher matcher = matcher(TrafficDirection.EGRESS, policies, "b", 6, 443);
+    boolean passes = matcher.decideServerName("other.io").passes();
+    assertEquals(passes, matcher.decideServerName("").passes());
+    assertEquals(passes, !matcher.asksServerNames());
+    return passes;
+  }
+
+  @Test
+  void serverName_plainAllowOfThePeerByAnotherRule_letsEveryNameThrough() {
+    String names = Ask.aboutA("egress:", "- toEntities: [all]", SERVER);
+    assertFalse(otherServer(names));
+    String plain = Ask.aboutA("egress:", "- toEndpoints: [{matchLabels: {app: b}}]");
+    assertTrue(otherServer(names + plain));
+    String ofOther = Ask.aboutA("egress:", "- toEndpoints: [{matchLabels: {app: c}}]");
+    assertFalse(otherServer(names + ofOther));
+    String port = "  toPorts: [{ports: [{port: \"443\", protocol: TCP}]}]";
+    assertFalse(otherServer(names + Ask.aboutA("egress:", "- toEntities: [all]", port)));
+    assertTrue(otherServer(names + Ask.aboutA("egress:", "- toEntities: [all]")));
+  }
+
+  @Test
+  void serverName_nothingRestricts_letsEveryNameThrough() {
+    String open = "enableDefaultDeny: {egress: false}\n";
+    String names = Ask.aboutA(open + "egress:", "- toEntities: [all]", SERVER);
+    assertTrue(otherServer(names));
+    assertFalse(otherServer(names + Ask.aboutA("egress: [{}]")));
+  }
+
   @Test
   void http_rulesOnDnsOrTlsAlone_letNoRequestThrough() {
     String dns =
