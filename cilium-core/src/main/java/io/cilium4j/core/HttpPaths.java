@@ -5,15 +5,16 @@ package io.cilium4j.core;
  * Paths that servers may read differently. {@code /public/../admin} matches the expression {@code
  * /public/.*}, and most servers take it for {@code /admin}; so does {@code /public/%2e%2e/admin},
  * and some split {@code a%2fb} in two. Servers of Java's servlets take parameters out of a segment
- * before they look at it, so that {@code /public/..;x/admin} is the same to them.
+ * before they look at it, so that {@code /public/..;x/admin} is the same to them. To some a {@code
+ * #} ends the path, which has no place in a request.
  */
 public final class HttpPaths {
   private HttpPaths() {}
 
   /**
    * Whether decoding changes what the path's segments are: one of them is {@code .} or {@code ..},
-   * with or without parameters behind it, or contains a slash or backslash. The query is not looked
-   * at. Allocates nothing.
+   * with or without parameters behind it, or contains a slash or backslash; or the path contains a
+   * {@code #}. The query is not looked at. Allocates nothing.
    */
   public static boolean isAmbiguous(String path) {
     int dots = 0; // In the segment so far; -1 once it has another character.
@@ -22,6 +23,9 @@ public final class HttpPaths {
       char c = path.charAt(i);
       if (c == '?') {
         break;
+      }
+      if (c == '#') {
+        return true;
       }
       if (c == '/') {
         if (dots == 1 || dots == 2) {

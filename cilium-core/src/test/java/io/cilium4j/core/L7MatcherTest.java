@@ -176,7 +176,8 @@ class L7MatcherTest {
             "/public/..%3B/admin",
             "/public/.;/x",
             "/public/..;",
-            "/public/..?x")) {
+            "/public/..?x",
+            "/public/a#b")) {
       assertFalse(http(rule, get(path)), path);
       assertTrue(http(HttpRule.ANY, get(path)), path);
       assertTrue(http(new HttpRule(".*", "", "", List.of(), List.of()), get(path)), path);
@@ -189,6 +190,7 @@ class L7MatcherTest {
             "/public/?/../x",
             "/public/%2e%2e%2e",
             "/public/a;v=1",
+            "/public/a%23b",
             "/public/a..;v=..",
             "/public/;",
             "/public/...;")) {

@@ -7,6 +7,7 @@ import io.cilium4j.core.RequestMatcher;
 import io.cilium4j.core.RequestMatcher.Decision;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.function.Consumer;
@@ -44,13 +45,16 @@ public final class PolicyFilter extends Filter {
 
     @Override
     public String path() {
-      return exchange.getRequestURI().toString();
+      // As the server reads it, which takes what follows two slashes for an authority.
+      URI target = exchange.getRequestURI();
+      String path = target.getRawPath() == null ? "" : target.getRawPath();
+      return target.getRawQuery() == null ? path : path + "?" + target.getRawQuery();
     }
 
     @Override
     public String host() {
-      String host = exchange.getRequestHeaders().getFirst("Host");
-      return host == null ? "" : host;
+      List<String> hosts = exchange.getRequestHeaders().getOrDefault("Host", List.of());
+      return Targets.host(exchange.getRequestURI().toString(), hosts.iterator());
     }
 
     @Override

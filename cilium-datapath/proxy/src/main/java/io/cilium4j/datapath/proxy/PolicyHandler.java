@@ -71,7 +71,7 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
 
     @Override
     public String path() {
-      return head.uri();
+      return Targets.path(head.uri());
     }
 
     @Override
@@ -143,8 +143,8 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
   }
 
   private static String host(HttpRequest head) {
-    String host = head.headers().get(HttpHeaderNames.HOST);
-    return host == null ? "" : host;
+    return Targets.host(
+        head.uri(), head.headers().valueCharSequenceIterator(HttpHeaderNames.HOST));
   }
 
   private static void refuse(ChannelHandlerContext ctx, HttpRequest head) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpServer;
+import io.cilium4j.core.L7Rules.HttpRule;
 import io.cilium4j.core.RequestMatcher;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -21,6 +22,7 @@ import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.SocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -38,6 +40,10 @@ class FiltersTest {
 
   /** A channel of a known caller, whose server answers 200 to what reaches it. */
   private EmbeddedChannel channel() {
+    return channel(MATCHER);
+  }
+
+  private EmbeddedChannel channel(RequestMatcher matcher) {
     var application =
         new ChannelInboundHandlerAdapter() {
           @Override
@@ -53,7 +59,7 @@ class FiltersTest {
           }
         };
     return new EmbeddedChannel(
-        new HttpServerCodec(), new PolicyHandler(_ -> MATCHER, denials::add), application) {
+        new HttpServerCodec(), new PolicyHandler(_ -> matcher, denials::add), application) {
       @Override
       protected SocketAddress remoteAddress0() {
         return new InetSocketAddress("192.0.2.1", 1234);
@@ -87,8 +93,7 @@ class FiltersTest {
     channel.finishAndReleaseAll();
   }
 
-  @Test
-  void filter_requests_areDecidedEach() throws IOException {
+  private HttpServer server(RequestMatcher matcher) throws IOException {
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 10);
     server
@@ -99,8 +104,14 @@ class FiltersTest {
               exchange.close();
             })
         .getFilters()
-        .add(new PolicyFilter(_ -> MATCHER, denials::add));
+        .add(new PolicyFilter(_ -> matcher, denials::add));
     server.start();
+    return server;
+  }
+
+  @Test
+  void filter_requests_areDecidedEach() throws IOException {
+    HttpServer server = server(MATCHER);
     try {
       String url = "http://127.0.0.1:" + server.getAddress().getPort();
       assertEquals(200, ask(url + "/v1/request-landing").getResponseCode());
@@ -112,6 +123,63 @@ class FiltersTest {
       assertEquals(ProxyHarness.RULE, denials.getFirst().rule());
     } finally {
       server.stop(0);
+    }
+  }
+
+  /** What lets a public part of one host be read. */
+  private static final RequestMatcher PUBLIC =
+      ProxyHarness.rules(
+          new HttpRule("/?.*/public/.*", "GET", "(shop|public)(:\\d+)?", List.of(), List.of()));
+
+  private static final List<String> ALLOWED =
+      List.of(
+          "GET /v1/public/a?b HTTP/1.1\r\nHost: shop\r\n\r\n",
+          "GET http://shop:80/v1/public/a HTTP/1.1\r\nHost: shop:80\r\n\r\n");
+
+  /** Which the server may take for something else than an expression sees at first. */
+  private static final List<String> REFUSED =
+      List.of(
+          "GET http://shop/v1/public/a HTTP/1.1\r\nHost: admin\r\n\r\n",
+          "GET http://admin/v1/public/a HTTP/1.1\r\nHost: shop\r\n\r\n",
+          "GET http://public/admin HTTP/1.1\r\nHost: public\r\n\r\n",
+          "GET /admin#/public/a HTTP/1.1\r\nHost: shop\r\n\r\n",
+          "GET /v1/public/a HTTP/1.1\r\nHost: shop\r\nHost: admin\r\n\r\n");
+
+  @Test
+  void handler_requestThatNamesMore_isDecidedByWhatTheServerActsOn() {
+    for (String request : ALLOWED) {
+      EmbeddedChannel channel = channel(PUBLIC);
+      assertTrue(send(channel, request).startsWith("HTTP/1.1 200 "), request);
+      channel.finishAndReleaseAll();
+    }
+    for (String request : REFUSED) {
+      EmbeddedChannel channel = channel(PUBLIC);
+      assertTrue(send(channel, request).startsWith("HTTP/1.1 403 "), request);
+      channel.finishAndReleaseAll();
+    }
+  }
+
+  @Test
+  void filter_requestThatNamesMore_isDecidedByWhatTheServerActsOn() throws IOException {
+    HttpServer server = server(PUBLIC);
+    try {
+      for (String request : ALLOWED) {
+        assertEquals("HTTP/1.1 200", status(server, request), request);
+      }
+      for (String request : REFUSED) {
+        assertEquals("HTTP/1.1 403", status(server, request), request);
+      }
+      String slashes = "GET //public/admin HTTP/1.1\r\nHost: shop\r\n\r\n";
+      assertEquals("HTTP/1.1 403", status(server, slashes));
+    } finally {
+      server.stop(0);
+    }
+  }
+
+  private static String status(HttpServer server, String request) throws IOException {
+    try (var socket = new Socket(server.getAddress().getAddress(), server.getAddress().getPort())) {
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+      return new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII);
     }
   }
 
