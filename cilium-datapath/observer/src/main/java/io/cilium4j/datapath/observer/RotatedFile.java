@@ -2,6 +2,8 @@
 package io.cilium4j.datapath.observer;
 
 import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
@@ -25,7 +27,7 @@ import java.util.zip.GZIPOutputStream;
 /**
  * A file of lines that is put aside when it is full. {@code flows.log} becomes {@code
  * flows-2026-01-02T03-04-05.678.log}, as rotated logs of Cilium are called, and {@code .gz} behind
- * that where it is compressed. For one thread.
+ * that where it is compressed. The standard output is written as it is. For one thread.
  */
 final class RotatedFile implements AutoCloseable {
   private static final DateTimeFormatter TIME =
@@ -36,6 +38,9 @@ final class RotatedFile implements AutoCloseable {
       "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}-[0-9]{2}-[0-9]{2}\\.[0-9]{3}";
 
   private static final String COMPRESSED = ".gz";
+
+  /** No file to put aside, to truncate, or to open by this name, by which no socket can be. */
+  private static final Path STANDARD_OUTPUT = Path.of("/dev/stdout");
 
   private final ExportConfig config;
   private final Clock clock;
@@ -60,10 +65,27 @@ final class RotatedFile implements AutoCloseable {
     Path file = config.file();
     OutputStream opened =
         new BufferedOutputStream(
-            stream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
-    bytes = Files.isRegularFile(file) ? Files.size(file) : 0;
+            file.equals(STANDARD_OUTPUT)
+                ? new StandardOutput()
+                : stream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND));
+    bytes = isFile() ? Files.size(file) : 0;
     flushed = bytes;
     return opened;
+  }
+
+  /** Whether it can be put aside: other files, such as pipes, are only written to. */
+  private boolean isFile() {
+    return !config.file().equals(STANDARD_OUTPUT) && Files.isRegularFile(config.file());
+  }
+
+  /** The standard output, which stays open for what else the program has to say. */
+  private static final class StandardOutput extends FileOutputStream {
+    StandardOutput() {
+      super(FileDescriptor.out);
+    }
+
+    @Override
+    public void close() {}
   }
 
   /** For its user alone: who speaks to whom is nobody else's to read. */
@@ -76,7 +98,7 @@ final class RotatedFile implements AutoCloseable {
   /** Writes a line with its end, into a new file if it does not fit. */
   void write(byte[] line) throws IOException {
     boolean isFull = config.maxBytes() > 0 && bytes > 0 && bytes + line.length > config.maxBytes();
-    if (isFull && Files.isRegularFile(config.file())) {
+    if (isFull && isFile()) {
       rotate();
     }
     out.write(line);
@@ -96,7 +118,7 @@ final class RotatedFile implements AutoCloseable {
       // What it holds back cannot be written.
     }
     Path file = config.file();
-    if (Files.isRegularFile(file) && Files.size(file) > flushed) {
+    if (isFile() && Files.size(file) > flushed) {
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
         channel.truncate(flushed);
       }

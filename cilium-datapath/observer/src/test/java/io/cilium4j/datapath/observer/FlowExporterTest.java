@@ -8,13 +8,18 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.util.JsonFormat;
 import io.cilium4j.datapath.observer.proto.ExportEvent;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -104,6 +109,62 @@ class FlowExporterTest extends ObserverTests {
         events(file).stream()
             .map(each -> each.getFlow().getL4().getTCP().getDestinationPort())
             .toList());
+  }
+
+  /** As under systemd, where the standard output is a socket, which no name opens. */
+  @Test
+  void export_toTheStandardOutput_isWrittenWhereThatIsSocket() throws Exception {
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    try (var server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      server.setSoTimeout(60_000);
+      Process process =
+          new ProcessBuilder(
+                  "bash",
+                  "-c",
+                  "exec \"$@\" > /dev/tcp/127.0.0.1/" + server.getLocalPort(),
+                  "bash",
+                  java,
+                  "-cp",
+                  classPath(),
+                  Writer.class.getName())
+              .redirectError(ProcessBuilder.Redirect.INHERIT)
+              .start();
+      try (Socket output = server.accept()) {
+        String text = new String(output.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+        assertEquals("one\ntwo\nthree\n", text);
+      } finally {
+        process.destroyForcibly().waitFor();
+      }
+    }
+  }
+
+  private static String classPath() {
+    // Where tests are part of a module, their own folder is in neither path.
+    String here = FlowExporterTest.class.getResource("FlowExporterTest.class").getPath();
+    return String.join(
+        File.pathSeparator,
+        here.substring(0, here.indexOf("/io/cilium4j/")),
+        System.getProperty("jdk.module.path", ""),
+        System.getProperty("java.class.path", ""));
+  }
+
+  /** Writes lines to the standard output, each of which fills it. */
+  static final class Writer {
+    private Writer() {}
+
+    /** The program. */
+    public static void main(String[] args) throws IOException {
+      var config =
+          new ExportConfig(Path.of("/dev/stdout"), 1, 1, false, "", "", List.of());
+      try (var file = new RotatedFile(config, Clock.systemUTC())) {
+        file.write("one\n".getBytes(StandardCharsets.US_ASCII));
+        file.flush();
+        file.reopen();
+        file.write("two\n".getBytes(StandardCharsets.US_ASCII));
+      }
+      System.out.print("three\n");
+      System.out.flush();
+    }
   }
 
   private void awaitProblem(boolean isWanted) {
