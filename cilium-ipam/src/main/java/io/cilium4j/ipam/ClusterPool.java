@@ -172,8 +172,7 @@ public final class ClusterPool {
 
   /** Pods use the node's other CIDRs all the same: nobody else may get them. */
   private void enterUnclaimed(Node node) {
-    List<IpPrefix> before =
-        writer.table().get(node.name()).map(Node::podCidrs).orElse(List.of());
+    List<IpPrefix> before = writer.table().get(node.name()).map(Node::podCidrs).orElse(List.of());
     var cidrs = new LinkedHashSet<>(before);
     node.podCidrs().stream()
         .filter(cidr -> another(node.name(), cidr).isEmpty())

@@ -44,8 +44,7 @@ class ClusterPoolTest {
   void claim_oneOfTwoIsAnothers_theOtherIsGivenToNobody() {
     ClusterPool pool = pool("10.0.0.0/22 24", "fd00::/102 104");
     pool.claim(node("old", "10.0.0.0/24", "fd00::100:0/104"));
-    assertThrows(
-        IpamException.class, () -> pool.claim(node("twin", "10.0.0.0/24", "fd00::/104")));
+    assertThrows(IpamException.class, () -> pool.claim(node("twin", "10.0.0.0/24", "fd00::/104")));
     assertEquals(prefixes("10.0.1.0/24", "fd00::200:0/104"), assign(pool, "new"));
     assertThrows(
         IpamException.class, () -> pool.assign(node("late", "10.0.1.0/24", "fd00::300:0/104")));

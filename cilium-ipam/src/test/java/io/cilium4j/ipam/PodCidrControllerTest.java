@@ -124,8 +124,7 @@ class PodCidrControllerTest {
   private void touch(String name) {
     Stored<ClusterNode> before = store.nodes().read(name).orElseThrow();
     ClusterNode now = before.value();
-    var later =
-        new ClusterNode(name, List.of(), List.of(), now.podCidrs(), Map.of(), "boot-2", "");
+    var later = new ClusterNode(name, List.of(), List.of(), now.podCidrs(), Map.of(), "boot-2", "");
     assertTrue(store.nodes().replace(before, later, soon()).isPresent());
     time.runDue();
   }

@@ -9,8 +9,8 @@ import java.util.Locale;
 
 /**
  * Tells what an author of a valid policy most likely did not mean: lists that are empty and so
- * select nobody, conditions that are overridden, selectors that are wider than they look, rules in a
- * direction that the policy leaves out.
+ * select nobody, conditions that are overridden, selectors that are wider than they look, rules in
+ * a direction that the policy leaves out.
  */
 public final class PolicyWarnings {
   /** Longest text for the access log that the CRD's schema lets through. */

@@ -20,8 +20,8 @@ import java.util.function.Function;
  *
  * <p>HTTP and DNS are read differently, as in the reference. An HTTP rule that does not match a
  * request is passed over, and what else allows the flow, also without looking at requests, lets the
- * request through; so it is with the server names of TLS. A DNS question passes by the rules of the very port only: a plain allow of the
- * server on all ports does not let every name through.
+ * request through; so it is with the server names of TLS. A DNS question passes by the rules of the
+ * very port only: a plain allow of the server on all ports does not let every name through.
  */
 public final class RequestPolicy {
   /** In the order in which rules decide: the same as that of the enforced map. */
@@ -93,8 +93,7 @@ public final class RequestPolicy {
       RequestMatcher.Builder builder) {
     List<Entry> naming =
         rules.stream()
-            .filter(rule ->
-                rule.action() == Action.ALLOW && !rule.layer7().serverNames().isEmpty())
+            .filter(rule -> rule.action() == Action.ALLOW && !rule.layer7().serverNames().isEmpty())
             .toList();
     RuleOrigin unmet = null;
     int passedTier = -1;

@@ -31,7 +31,9 @@ public final class ServedFrontends {
 
   private ServedFrontends() {}
 
-  /** Those of an instance, in the network namespace of the thread that calls; none without table. */
+  /**
+   * Those of an instance, in the network namespace of the thread that calls; none without table.
+   */
   public static Set<FrontendKey> read(InstanceNames names, Nft nft) {
     Set<FrontendKey> all = new HashSet<>();
     for (String map : MAPS) {

@@ -106,7 +106,8 @@ class NodeAddressKernelIT {
                             Optional.of(moved(cluster.second, IpFamily.IPV4)))));
         cluster.awaitKnown(List.of(client, server));
         assertEquals(
-            2, published(store, cluster.second).orElseThrow().addresses().stream()
+            2,
+            published(store, cluster.second).orElseThrow().addresses().stream()
                 .filter(each -> each.type() == AddressType.INTERNAL_IP)
                 .count());
       }

@@ -13,8 +13,8 @@ import java.util.function.Predicate;
  * Which events a client asks for.
  *
  * @param wanted its filters
- * @param number how many at most of those up to {@code until}, 0 for all; while it follows, how many
- *     of those that are there
+ * @param number how many at most of those up to {@code until}, 0 for all; while it follows, how
+ *     many of those that are there
  * @param first whether these are the oldest and not the newest
  * @param follow whether it goes on with those that come
  * @param since none before this

@@ -154,8 +154,7 @@ class FlowExporterTest extends ObserverTests {
 
     /** The program. */
     public static void main(String[] args) throws IOException {
-      var config =
-          new ExportConfig(Path.of("/dev/stdout"), 1, 1, false, "", "", List.of());
+      var config = new ExportConfig(Path.of("/dev/stdout"), 1, 1, false, "", "", List.of());
       try (var file = new RotatedFile(config, Clock.systemUTC())) {
         file.write("one\n".getBytes(StandardCharsets.US_ASCII));
         file.flush();

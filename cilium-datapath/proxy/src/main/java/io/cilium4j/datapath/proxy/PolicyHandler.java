@@ -143,8 +143,7 @@ public final class PolicyHandler extends ChannelInboundHandlerAdapter {
   }
 
   private static String host(HttpRequest head) {
-    return Targets.host(
-        head.uri(), head.headers().valueCharSequenceIterator(HttpHeaderNames.HOST));
+    return Targets.host(head.uri(), head.headers().valueCharSequenceIterator(HttpHeaderNames.HOST));
   }
 
   private static void refuse(ChannelHandlerContext ctx, HttpRequest head) {

@@ -57,8 +57,7 @@ class OwnersTest {
 
   private void assertIsNotMade(ClusterStore by) throws ApiException {
     var e =
-        assertThrows(
-            ClusterStoreException.class, () -> by.nodes().create(NODE, Servers.soon()));
+        assertThrows(ClusterStoreException.class, () -> by.nodes().create(NODE, Servers.soon()));
     assertEquals(
         "ciliumnodes/node-1: not made again, since there is no Node of this name any more",
         e.getMessage());

@@ -41,8 +41,7 @@ final class Announcement implements AutoCloseable {
    *
    * @param details what is told of an endpoint; absent for nothing
    */
-  record Endpoints(
-      Table<Integer, Endpoint> table, Function<Endpoint, Optional<Details>> details) {}
+  record Endpoints(Table<Integer, Endpoint> table, Function<Endpoint, Optional<Details>> details) {}
 
   private final ClusterStore store;
   private final Scheduler thread;
@@ -85,8 +84,7 @@ final class Announcement implements AutoCloseable {
    * @param ownRouters the node's own addresses in the pods' network
    * @param nodes of Kubernetes; absent where there is none, and the node has no labels
    */
-  void begin(
-      List<IpAddress> ownRouters, Optional<Table<String, Node>> nodes, Endpoints ofNode) {
+  void begin(List<IpAddress> ownRouters, Optional<Table<String, Node>> nodes, Endpoints ofNode) {
     routers = ownRouters;
     nodes.ifPresentOrElse(
         each -> {
@@ -119,12 +117,10 @@ final class Announcement implements AutoCloseable {
     if (publisher != null && labels.isPresent()) {
       List<Address> all =
           Stream.concat(
-                  addresses.present().stream()
-                      .map(ip -> new Address(AddressType.INTERNAL_IP, ip)),
+                  addresses.present().stream().map(ip -> new Address(AddressType.INTERNAL_IP, ip)),
                   routers.stream().map(ip -> new Address(AddressType.CILIUM_INTERNAL_IP, ip)))
               .toList();
-      publisher.set(
-          new ClusterNode(name, all, List.of(), List.of(), labels.orElseThrow(), "", ""));
+      publisher.set(new ClusterNode(name, all, List.of(), List.of(), labels.orElseThrow(), "", ""));
     }
   }
 

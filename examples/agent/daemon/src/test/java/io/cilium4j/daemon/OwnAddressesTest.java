@@ -57,8 +57,7 @@ class OwnAddressesTest {
   private final TestDevices devices = new TestDevices();
 
   private OwnAddresses begin(String... addresses) {
-    return new OwnAddresses(
-        devices, Map.of(), Stream.of(addresses).map(IpAddress::parse).toList());
+    return new OwnAddresses(devices, Map.of(), Stream.of(addresses).map(IpAddress::parse).toList());
   }
 
   private static void assertNow(OwnAddresses own, String... addresses) {

@@ -104,8 +104,7 @@ public final class NodePortFeature implements Feature {
     var names = new InstanceNames(config.instance());
     Optional<Nft> program = isPossible ? nft.get() : Optional.empty();
     this.table = program.map(found -> new NodePorts(names, found));
-    this.earlier =
-        () -> program.map(found -> ServedFrontends.read(names, found)).orElse(Set.of());
+    this.earlier = () -> program.map(found -> ServedFrontends.read(names, found)).orElse(Set.of());
     this.impossible =
         isPossible
             ? Optional.empty()
