@@ -136,7 +136,12 @@ public final class NodePorts {
 
   /** One that another than the kernel of this thread's namespace is asked about. */
   NodePorts(InstanceNames names, Nft nft, Function<String, Optional<Contents>> reader) {
-    this.table = new NftTable(nft, "cilium4j_" + names.instance() + "_nodeport", reader);
+    this.table = new NftTable(nft, tableOf(names), reader);
+  }
+
+  /** The name of an instance's table. */
+  static String tableOf(InstanceNames names) {
+    return "cilium4j_" + names.instance() + "_nodeport";
   }
 
   /**

@@ -37,7 +37,7 @@ public final class ServedFrontends {
   public static Set<FrontendKey> read(InstanceNames names, Nft nft) {
     Set<FrontendKey> all = new HashSet<>();
     for (String map : MAPS) {
-      nft.listMap(NftTable.FAMILY, "cilium4j_" + names.instance() + "_nodeport", map)
+      nft.listMap(NftTable.FAMILY, NodePorts.tableOf(names), map)
           .ifPresent(text -> all.addAll(parse(text)));
     }
     return all;
