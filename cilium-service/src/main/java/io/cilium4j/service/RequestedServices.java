@@ -136,6 +136,12 @@ public final class RequestedServices<R extends ServiceRequest> {
     if (controller.rows().get(key).orElse(null) instanceof FrontendRow row) {
       return OptionalLong.of(row.service());
     }
+    // The datapath has no row of those that are for clients outside alone.
+    for (var row : controller.frontends().snapshot()) {
+      if (row.value().isForOutsideOnly() && row.value().key().equals(key)) {
+        return OptionalLong.of(row.key());
+      }
+    }
     if (!controller.rows().isInitialised()) {
       for (var row : requests.table().snapshot()) {
         if (isAt(row.key(), row.value(), key)) {

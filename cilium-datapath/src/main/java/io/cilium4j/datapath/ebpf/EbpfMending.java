@@ -44,7 +44,8 @@ final class EbpfMending {
                 parts
                     .nodes
                     .mend()
-                    .forEach(each -> mender.mended("the route to " + each + " was gone")));
+                    .forEach(each ->
+                        mender.mended("the route to " + each + " was gone or led elsewhere")));
         mender.attempt(
             "routes",
             () ->

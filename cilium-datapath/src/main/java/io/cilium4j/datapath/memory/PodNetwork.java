@@ -358,7 +358,9 @@ final class PodNetwork implements AutoCloseable {
       problems.add(String.valueOf(e.getMessage()));
     }
     try {
-      nodes.mend().forEach(prefix -> mended.add("the route to " + prefix + " was gone"));
+      nodes
+          .mend()
+          .forEach(prefix -> mended.add("the route to " + prefix + " was gone or led elsewhere"));
     } catch (DatapathException e) {
       // A node that cannot be reached keeps nothing else from being mended.
       problems.add(String.valueOf(e.getMessage()));

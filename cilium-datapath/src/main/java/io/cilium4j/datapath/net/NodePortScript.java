@@ -47,6 +47,10 @@ final class NodePortScript {
     for (IpFamily each : IpFamily.values()) {
       Family family = Family.of(each);
       String asked = "%s daddr . meta l4proto . th dport".formatted(family.ip);
+      String outside = asked + " @outside" + family.digit + " return";
+      lines.add(
+          "add rule %s prerouting %s saddr @%s %s".formatted(owner, family.ip, own(each), outside));
+      lines.add("add rule %s output %s".formatted(owner, outside));
       for (String hook : List.of("prerouting", "output")) {
         lines.add(
             "add rule %s %s %s vmap @frontends%s".formatted(owner, hook, asked, family.digit));
@@ -56,7 +60,7 @@ final class NodePortScript {
             "add rule %s forward %s @refused%s %s".formatted(owner, asked, family.digit, answer));
       }
       lines.addAll(rest(owner, family));
-      lines.addAll(source(owner, family, asked, scope));
+      lines.addAll(source(owner, family, asked));
     }
     return new Script(String.join("\n", lines) + "\n", maps.definitions(owner));
   }
@@ -109,10 +113,6 @@ final class NodePortScript {
     lines.add("add chain " + chain);
     lines.add("flush chain " + chain);
     String rule = "add rule " + chain + " ";
-    if (frontend.isForOutsideOnly()) {
-      lines.add(rule + "%s saddr @%s return".formatted(family.ip, own(family.family)));
-      lines.add(rule + "fib saddr type local return");
-    }
     List<IpPrefix> sources =
         frontend.sources().stream().filter(each -> each.family() == family.family).toList();
     if (frontend.backends().isEmpty() || (sources.isEmpty() && !frontend.sources().isEmpty())) {
@@ -137,7 +137,10 @@ final class NodePortScript {
         : maps.choice(frontend, family.ip + " saddr");
   }
 
-  /** Frontends that lead somewhere, those that do not, their addresses, and where they lead. */
+  /**
+   * Frontends that lead somewhere, those that do not, those that are for others than the node's own
+   * pods and processes, their addresses, and where they lead.
+   */
   private static List<String> sets(String owner, Family family, Scope scope) {
     String type = (family.family == IpFamily.IPV4 ? "ipv4_addr" : "ipv6_addr");
     String place = type + " . inet_proto . inet_service";
@@ -159,6 +162,14 @@ final class NodePortScript {
             all.stream()
                 // What pods send to such an address passes, as what is for its other ports.
                 .filter(each -> each.isRefused() && !each.isForOutsideOnly())
+                .map(ExternalFrontend::element)));
+    lines.addAll(
+        set(
+            "set",
+            owner + " outside" + family.digit,
+            place,
+            all.stream()
+                .filter(ExternalFrontend::isForOutsideOnly)
                 .map(ExternalFrontend::element)));
     lines.addAll(
         set(
@@ -190,16 +201,14 @@ final class NodePortScript {
    * The source of what was translated here. By addresses before and after: a translation of
    * somebody else's is left alone.
    */
-  private static List<String> source(String owner, Family family, String asked, Scope scope) {
+  private static List<String> source(String owner, Family family, String asked) {
     String rule =
         "add rule %s postrouting ct status dnat ct original %s daddr @addresses%s %s @backends%s "
             .formatted(owner, family.ip, family.digit, asked, family.digit);
     List<String> lines = new ArrayList<>();
     lines.add(
         rule + "%s saddr @%s masquerade".formatted(family.ip, InsideSets.name(family.family)));
-    scope.pods().stream()
-        .filter(each -> each.family() == family.family)
-        .forEach(each -> lines.add(rule + "%s daddr %s return".formatted(family.ip, each)));
+    lines.add(rule + "%s daddr @%s return".formatted(family.ip, own(family.family)));
     lines.add(rule + "masquerade");
     return lines;
   }

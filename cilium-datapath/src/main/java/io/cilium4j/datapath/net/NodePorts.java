@@ -61,7 +61,7 @@ public final class NodePorts {
    * What is served to the outside.
    *
    * @param frontends each key once
-   * @param pods prefixes of the node's own pods
+   * @param pods prefixes of the node's own pods, and addresses of those beyond; may overlap
    * @param inside prefixes of the cluster's pods, and addresses of other nodes; may overlap
    * @param maglev the shape of Maglev tables
    */

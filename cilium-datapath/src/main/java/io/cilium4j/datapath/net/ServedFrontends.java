@@ -26,8 +26,11 @@ import java.util.regex.Pattern;
 public final class ServedFrontends {
   private static final List<String> MAPS = List.of("frontends4", "frontends6");
 
+  private static final List<Protocol> PROTOCOLS =
+      List.of(Protocol.TCP, Protocol.UDP, Protocol.SCTP);
+
   private static final Pattern ELEMENT =
-      Pattern.compile("([0-9a-f.:]+) \\. ([a-z]+) \\. (\\d{1,5}) : goto ");
+      Pattern.compile("([0-9a-f.:]+) \\. ([a-z]+|\\d{1,3}) \\. (\\d{1,5}) : goto ");
 
   private ServedFrontends() {}
 
@@ -50,13 +53,18 @@ public final class ServedFrontends {
     return all;
   }
 
+  /** A number stands for it where the machine has no list of protocols, as in small images. */
+  private static boolean isShown(Protocol protocol, String text) {
+    return text.equals(NodePorts.text(protocol))
+        || text.equals(Integer.toString(protocol.number()));
+  }
+
   /** Absent for what is no frontend: somebody else may have written into the map. */
   private static Optional<FrontendKey> key(MatchResult element) {
     int port = Integer.parseInt(element.group(3));
     Optional<IpAddress> address = IpAddress.tryParse(element.group(1));
     Optional<Protocol> protocol =
-        Protocol.tryParse(element.group(2))
-            .filter(each -> Set.of(Protocol.TCP, Protocol.UDP, Protocol.SCTP).contains(each));
+        PROTOCOLS.stream().filter(each -> isShown(each, element.group(2))).findFirst();
     return address.isEmpty() || protocol.isEmpty() || port < 1 || port > 65_535
         ? Optional.empty()
         : Optional.of(new FrontendKey(address.get(), port, protocol.get()));

@@ -79,6 +79,8 @@ class NodePortsTest {
         add element inet t frontends4 { 192.0.2.1 . tcp . 30080 : goto f7 }
         add set inet t refused4 { type ipv4_addr . inet_proto . inet_service; }
         flush set inet t refused4
+        add set inet t outside4 { type ipv4_addr . inet_proto . inet_service; }
+        flush set inet t outside4
         add set inet t addresses4 { type ipv4_addr; }
         flush set inet t addresses4
         add element inet t addresses4 { 192.0.2.1 }
@@ -89,6 +91,8 @@ class NodePortsTest {
         flush map inet t frontends6
         add set inet t refused6 { type ipv6_addr . inet_proto . inet_service; }
         flush set inet t refused6
+        add set inet t outside6 { type ipv6_addr . inet_proto . inet_service; }
+        flush set inet t outside6
         add set inet t addresses6 { type ipv6_addr; }
         flush set inet t addresses6
         add set inet t backends6 { type ipv6_addr . inet_proto . inet_service; }
@@ -101,6 +105,8 @@ class NodePortsTest {
         flush chain inet t postrouting
         add chain inet t forward { type filter hook forward priority filter; policy accept; }
         flush chain inet t forward
+        add rule inet t prerouting ip saddr @own4 ip daddr . meta l4proto . th dport @outside4 return
+        add rule inet t output ip daddr . meta l4proto . th dport @outside4 return
         add rule inet t prerouting ip daddr . meta l4proto . th dport vmap @frontends4
         add rule inet t output ip daddr . meta l4proto . th dport vmap @frontends4
         add rule inet t forward ip daddr . meta l4proto . th dport @refused4 meta l4proto tcp reject with tcp reset
@@ -109,8 +115,10 @@ class NodePortsTest {
         add rule inet t forward ip daddr @addresses4 ip saddr != @own4 meta l4proto tcp reject with tcp reset
         add rule inet t forward ip daddr @addresses4 ip saddr != @own4 reject
         add rule inet t postrouting ct status dnat ct original ip daddr @addresses4 ip daddr . meta l4proto . th dport @backends4 ip saddr @inside4 masquerade
-        add rule inet t postrouting ct status dnat ct original ip daddr @addresses4 ip daddr . meta l4proto . th dport @backends4 ip daddr 10.0.1.0/24 return
+        add rule inet t postrouting ct status dnat ct original ip daddr @addresses4 ip daddr . meta l4proto . th dport @backends4 ip daddr @own4 return
         add rule inet t postrouting ct status dnat ct original ip daddr @addresses4 ip daddr . meta l4proto . th dport @backends4 masquerade
+        add rule inet t prerouting ip6 saddr @own6 ip6 daddr . meta l4proto . th dport @outside6 return
+        add rule inet t output ip6 daddr . meta l4proto . th dport @outside6 return
         add rule inet t prerouting ip6 daddr . meta l4proto . th dport vmap @frontends6
         add rule inet t output ip6 daddr . meta l4proto . th dport vmap @frontends6
         add rule inet t forward ip6 daddr . meta l4proto . th dport @refused6 meta l4proto tcp reject with tcp reset
@@ -119,6 +127,7 @@ class NodePortsTest {
         add rule inet t forward ip6 daddr @addresses6 ip6 saddr != @own6 meta l4proto tcp reject with tcp reset
         add rule inet t forward ip6 daddr @addresses6 ip6 saddr != @own6 reject
         add rule inet t postrouting ct status dnat ct original ip6 daddr @addresses6 ip6 daddr . meta l4proto . th dport @backends6 ip6 saddr @inside6 masquerade
+        add rule inet t postrouting ct status dnat ct original ip6 daddr @addresses6 ip6 daddr . meta l4proto . th dport @backends6 ip6 daddr @own6 return
         add rule inet t postrouting ct status dnat ct original ip6 daddr @addresses6 ip6 daddr . meta l4proto . th dport @backends6 masquerade
         """,
         script(
@@ -185,14 +194,17 @@ class NodePortsTest {
     assertTrue(
         script.contains(
             """
-            f1 ip saddr @own4 return
-            add rule inet t f1 fib saddr type local return
-            add rule inet t f1 meta l4proto tcp dnat ip to 10.0.1.5:8080
+            add element inet t outside4 { 198.51.100.1 . tcp . 80 }
             """),
         script);
     String nobody =
         script(new ExternalFrontend(1, key, List.of(), false, List.of(), false, RANDOM, true));
     assertFalse(nobody.contains("element inet t refused4"), nobody);
+    String forAll =
+        script(
+            new ExternalFrontend(
+                1, key, backends("10.0.1.5"), false, List.of(), false, RANDOM, false));
+    assertFalse(forAll.contains("element inet t outside4"), forAll);
     assertTrue(nobody.contains("addresses4 { 198.51.100.1 }"), nobody);
   }
 

@@ -39,6 +39,16 @@ class ServedFrontendsTest {
             """));
   }
 
+  /** As in an image without /etc/protocols. */
+  @Test
+  void parse_protocolsAsNumbers_areThose() {
+    assertEquals(
+        Set.of(key("192.0.2.1", 30_080, Protocol.TCP), key("192.0.2.1", 53, Protocol.UDP)),
+        ServedFrontends.parse(
+            "elements = { 192.0.2.1 . 6 . 30080 : goto f4, 192.0.2.1 . 17 . 53 : goto f5,"
+                + " 192.0.2.1 . 47 . 53 : goto f6 }"));
+  }
+
   @Test
   void parse_whatIsNoFrontend_isLeftOut() {
     assertEquals(

@@ -154,7 +154,8 @@ final class AgentRuntime implements AutoCloseable {
             .store()
             .map(store -> new NodesFeature(context, store, addresses, identity, datapath, mtu));
     this.masquerade = new MasqueradeFeature(context, addresses, datapath, nodes);
-    this.nodePorts = new NodePortFeature(context, addresses, datapath, services, nodes);
+    this.nodePorts =
+        new NodePortFeature(context, addresses, datapath, services, endpointTables.all(), nodes);
     this.cluster =
         new ClusterFeature(
             context, nodes.map(NodesFeature::nodes).orElseGet(source::ciliumNodes), addresses);

@@ -255,7 +255,7 @@ class DnsRulesKernelIT {
                       .awaitPolicy(
                           new ResourceKey("CiliumNetworkPolicy", "default", "large"), REFUSAL));
       assertTrue(
-          String.valueOf(refused.getMessage()).contains("[endpointId=" + carol.id() + "]"),
+          String.valueOf(refused.getMessage()).contains("endpoint " + carol.id() + ": "),
           refused::toString);
       try (var zone = new DnsServer(lab.netns("dns"))) {
         for (int i = 0; i < 3; i++) {

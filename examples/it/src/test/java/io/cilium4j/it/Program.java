@@ -18,11 +18,15 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** A program of the project as a process of its own, which can be killed without a word to it. */
 final class Program implements AutoCloseable {
+
+  private static final Pattern OF_TESTS =
+      Pattern.compile("conformance|slf4j-simple|junit|jqwik|opentest4j|apiguardian|-tests\\.jar");
 
   /** How many of the last lines are told when something goes wrong. */
   private static final int KEPT_LINES = 200;
@@ -95,19 +99,17 @@ final class Program implements AutoCloseable {
   }
 
   /**
-   * The modules of this program without the tests' kit, which would be a store of the program's,
-   * and the one that none can require.
+   * The modules of the programs as they are installed: also those that none requires by name, and
+   * none of the tests', whose kit would be a store of the program's.
    */
   private static String modules() {
-    String epoll =
-        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
-            .filter(each -> each.contains("netty-transport-native-epoll"))
-            .collect(Collectors.joining(File.pathSeparator));
-    return Stream.of(System.getProperty("jdk.module.path").split(File.pathSeparator))
-            .filter(each -> !each.contains("conformance"))
-            .collect(Collectors.joining(File.pathSeparator))
-        + File.pathSeparator
-        + epoll;
+    return Stream.concat(
+            Stream.of(System.getProperty("jdk.module.path").split(File.pathSeparator)),
+            Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+                .filter(each -> each.endsWith(".jar")))
+        .filter(each -> !OF_TESTS.matcher(each).find())
+        .distinct()
+        .collect(Collectors.joining(File.pathSeparator));
   }
 
   private void readLog() {

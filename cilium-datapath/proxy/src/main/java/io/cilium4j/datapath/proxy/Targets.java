@@ -12,11 +12,21 @@ final class Targets {
 
   /** Where the authority of a URL begins; 0 for a path, and what else stands in its place. */
   private static int authority(String target) {
-    if (target.isEmpty() || target.charAt(0) == '/') {
-      return 0;
+    int scheme = 0;
+    while (scheme < target.length() && isOfScheme(target.charAt(scheme))) {
+      scheme++;
     }
-    int scheme = target.indexOf("://");
-    return scheme < 0 ? 0 : scheme + 3;
+    return scheme > 0 && target.startsWith("://", scheme) ? scheme + 3 : 0;
+  }
+
+  /** Else a URL in the query of a target without scheme would pass for the target. */
+  private static boolean isOfScheme(char c) {
+    return (c >= 'a' && c <= 'z')
+        || (c >= 'A' && c <= 'Z')
+        || (c >= '0' && c <= '9')
+        || c == '+'
+        || c == '-'
+        || c == '.';
   }
 
   private static int endOfAuthority(String target, int from) {

@@ -16,12 +16,13 @@ import java.util.Optional;
  * there is another one in its place:
  *
  * <ol>
- *   <li>the address that the node sends from by its default route,
- *   <li>else the first one of the device that had the former.
+ *   <li>the first one of the device that had the former,
+ *   <li>else the address that the node sends from by its default route.
  * </ol>
  *
- * <p>While there is neither the former one stays: it may come back. A family of which there was no
- * address at the start gets the one of its default route when there is one.
+ * <p>While there is neither the former one stays. Where it comes back after another one took its
+ * place, as after a card was gone for a moment, it is the node's again. A family of which there was
+ * no address at the start gets the one of its default route when there is one.
  *
  * <p>For one thread at a time; {@link #present} for all.
  */
@@ -62,6 +63,9 @@ final class OwnAddresses {
 
   /** The last device that had the present address of a family. */
   private final Map<IpFamily, String> deviceOf = new EnumMap<>(IpFamily.class);
+
+  /** The address of a family that was lost to another device's; it may come back. */
+  private final Map<IpFamily, IpAddress> leftBehind = new EnumMap<>(IpFamily.class);
 
   private volatile List<IpAddress> present;
 
@@ -108,16 +112,24 @@ final class OwnAddresses {
   }
 
   private Optional<IpAddress> follow(IpFamily family, Optional<IpAddress> before) {
+    Optional<IpAddress> left = Optional.ofNullable(leftBehind.get(family));
+    if (left.filter(this::noteDevice).isPresent()) {
+      leftBehind.remove(family);
+      return left;
+    }
     if (before.filter(this::noteDevice).isPresent()) {
       return before;
     }
     Optional<IpAddress> found =
-        devices
-            .ofDefaultRoute(family)
-            .or(() ->
-                Optional.ofNullable(deviceOf.get(family)).stream()
-                    .flatMap(device -> devices.of(device, family).stream())
-                    .findFirst());
+        Optional.ofNullable(deviceOf.get(family)).stream()
+            .flatMap(device -> devices.of(device, family).stream())
+            .findFirst();
+    if (found.isEmpty()) {
+      found = devices.ofDefaultRoute(family);
+      if (found.isPresent()) {
+        before.ifPresent(each -> leftBehind.put(family, each));
+      }
+    }
     found.ifPresent(this::noteDevice);
     return found.or(() -> before);
   }

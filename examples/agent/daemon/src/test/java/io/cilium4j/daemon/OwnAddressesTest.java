@@ -97,6 +97,20 @@ class OwnAddressesTest {
     assertFalse(own.look());
   }
 
+  /** A flapping link with a VPN beside it: the other nodes come back to the card. */
+  @Test
+  void look_addressIsGoneForAMomentBesideAnotherRoute_isTakenAgain() {
+    devices.has("eth0", "192.0.2.1").has("wg0", "198.51.100.1").sendsFrom("192.0.2.1");
+    OwnAddresses own = begin("192.0.2.1");
+    devices.has("eth0").sendsFrom("198.51.100.1");
+    assertNow(own, "198.51.100.1");
+    devices.has("eth0", "192.0.2.1").sendsFrom("192.0.2.1");
+    assertNow(own, "192.0.2.1");
+    // Another lease of the same card is no reason for the other one.
+    devices.has("eth0", "192.0.2.9").sendsFrom("198.51.100.1");
+    assertNow(own, "192.0.2.9");
+  }
+
   @Test
   void look_noDefaultRoute_isTheSameDevicesAddress() {
     devices.has("eth0", "198.51.100.1").has("eth1", "192.0.2.1");

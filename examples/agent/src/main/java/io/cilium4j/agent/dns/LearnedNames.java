@@ -114,6 +114,9 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
   /** Whether what was learned last is in the journal; on the thread of names. */
   private boolean isNoted = true;
 
+  /** What an earlier run noted, until the first look. */
+  private final Map<DnsCache.Key, DnsCache.Answer> restored = new HashMap<>();
+
   private long savedAnswers = -1;
   private long savedLabels = -1;
 
@@ -179,13 +182,25 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
       file.setAside();
     }
     try {
-      for (byte[] line : journal.read()) {
-        restore(line);
-      }
-    } catch (IOException | IllegalArgumentException e) {
-      LOG.warn("the last names of DNS are lost, others follow error=\"{}\"", e.getMessage());
+      journal.read().forEach(this::restoreLast);
+    } catch (IOException e) {
+      tellLost(e);
     }
+    cache.answers().snapshot().forEach(row -> restored.put(row.key(), row.value()));
     ipcache.synced(INPUT);
+  }
+
+  /** One that cannot be read hides no other. */
+  private void restoreLast(byte[] line) {
+    try {
+      restore(line);
+    } catch (IllegalArgumentException e) {
+      tellLost(e);
+    }
+  }
+
+  private static void tellLost(Exception e) {
+    LOG.warn("some of the last names of DNS are lost, others follow error=\"{}\"", e.getMessage());
   }
 
   private void restore(byte[] content) {
@@ -292,6 +307,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
           changes
               .before()
               .get(change.key())
+              .or(() -> Optional.ofNullable(restored.get(change.key())))
               .map(each -> each.addresses().keySet())
               .orElse(Set.of());
       DnsCache.Answer now =
@@ -303,6 +319,7 @@ public final class LearnedNames implements DnsNames, Lifecycle.Part {
         answers.put(change.key(), now);
       }
     }
+    restored.clear();
     if (answers.isEmpty() && labelled.isEmpty()) {
       return;
     }

@@ -6,6 +6,8 @@ import static io.cilium4j.core.service.LoadBalancerAlgorithm.RANDOM;
 
 import io.cilium4j.agent.LoadBalancing;
 import io.cilium4j.agent.config.AgentConfig;
+import io.cilium4j.core.Endpoint;
+import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.spi.Datapath;
 import io.cilium4j.core.spi.Datapath.Capability;
@@ -33,8 +35,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** Lets clients outside of the cluster reach services at this node. */
 public final class NodePortFeature implements Feature {
@@ -44,6 +49,7 @@ public final class NodePortFeature implements Feature {
 
   private final AgentConfig config;
   private final Table<IpPrefix, String> podCidrs;
+  private final Table<Integer, Endpoint> endpoints;
   private final Table<Long, Frontend> frontends;
   private final Optional<Table<RowKey, Row>> nodes;
   private final Optional<NodePorts> table;
@@ -60,16 +66,21 @@ public final class NodePortFeature implements Feature {
   private volatile String shortfall = "";
   private boolean isWritten;
 
+  /** What was written last, or may be. */
+  private volatile @Nullable Seen seen;
+
   /** Touches nothing yet. */
   public NodePortFeature(
       FeatureContext context,
       AddressFeature addresses,
       DatapathFeature datapath,
       ServicesFeature services,
+      Table<Integer, Endpoint> endpoints,
       Optional<NodesFeature> nodes) {
     this(
         context,
         addresses.podCidrs(),
+        endpoints,
         datapath.datapath(),
         services.frontends(),
         nodes.map(NodesFeature::otherNodes),
@@ -80,6 +91,7 @@ public final class NodePortFeature implements Feature {
    * Touches nothing yet.
    *
    * @param podCidrs the prefixes of this node's pods; they come and go
+   * @param endpoints this node's pods, which may have addresses of others
    * @param datapath serves nobody outside if its pods' answers do not leave by the node's stack
    * @param nodes rows of the cluster's other nodes; absent where there are none
    * @param nft finds the program
@@ -87,12 +99,14 @@ public final class NodePortFeature implements Feature {
   NodePortFeature(
       FeatureContext context,
       Table<IpPrefix, String> podCidrs,
+      Table<Integer, Endpoint> endpoints,
       Datapath datapath,
       Table<Long, Frontend> frontends,
       Optional<Table<RowKey, Row>> nodes,
       Supplier<Optional<Nft>> nft) {
     this.config = context.config();
     this.podCidrs = podCidrs;
+    this.endpoints = endpoints;
     this.frontends = frontends;
     this.nodes = nodes;
     this.balancing = config.services().balancing();
@@ -109,7 +123,7 @@ public final class NodePortFeature implements Feature {
         isPossible
             ? Optional.empty()
             : Optional.of("the datapath " + datapath.name() + " cannot do it");
-    List<Table<?, ?>> inputs = new ArrayList<>(List.of(frontends, podCidrs));
+    List<Table<?, ?>> inputs = new ArrayList<>(List.of(frontends, podCidrs, endpoints));
     nodes.ifPresent(inputs::add);
     this.follower = new Follower(thread, PACE, inputs, _ -> look());
   }
@@ -164,10 +178,36 @@ public final class NodePortFeature implements Feature {
     destroy();
   }
 
+  /** Endpoints come and go all the time, and only those with addresses of others matter here. */
   private void look() {
-    if (isOn) {
+    if (isOn && !new Seen(frontends, podCidrs, nodes, ownPods()).equals(seen)) {
       upkeep.carryOut(this::write);
     }
+  }
+
+  /** What the table is written of. */
+  private record Seen(long frontends, long podCidrs, long nodes, List<IpPrefix> own) {
+    Seen(
+        Table<?, ?> frontends,
+        Table<?, ?> podCidrs,
+        Optional<? extends Table<?, ?>> nodes,
+        List<IpPrefix> own) {
+      this(frontends.revision(), podCidrs.revision(), nodes.map(Table::revision).orElse(0L), own);
+    }
+  }
+
+  /** The prefixes of the node's pods, and the addresses of those that have others. */
+  private List<IpPrefix> ownPods() {
+    List<IpPrefix> prefixes = podCidrs.snapshot().stream().map(each -> each.key()).toList();
+    SortedSet<IpPrefix> all = new TreeSet<>(prefixes);
+    for (var row : endpoints.snapshot()) {
+      for (IpAddress address : row.value().addresses()) {
+        if (prefixes.stream().noneMatch(each -> each.contains(address))) {
+          all.add(IpPrefix.host(address));
+        }
+      }
+    }
+    return List.copyOf(all);
   }
 
   /** Not before all is known: until then what an earlier start knew is in the table still. */
@@ -184,7 +224,8 @@ public final class NodePortFeature implements Feature {
     if (served.isEmpty() && !isWritten && !table.orElseThrow().isThere()) {
       return;
     }
-    List<IpPrefix> own = podCidrs.snapshot().stream().map(each -> each.key()).toList();
+    List<IpPrefix> own = ownPods();
+    var now = new Seen(frontends, podCidrs, nodes, own);
     List<IpPrefix> inside =
         MasqueradeFeature.inside(own, others.map(MasqueradeFeature::nodes).orElse(List.of()));
     if (!isWritten) {
@@ -192,7 +233,8 @@ public final class NodePortFeature implements Feature {
     }
     shortfall = table.orElseThrow().apply(new Scope(served, own, inside, balancing.maglev()));
     isWritten = true;
-    stale.forget(served);
+    stale.forget(served, own);
+    seen = now;
   }
 
   private ExternalFrontend external(Frontend.Outside outside) {

@@ -3,6 +3,7 @@ package io.cilium4j.agent.feature;
 
 import io.cilium4j.core.IpAddress;
 import io.cilium4j.core.IpFamily;
+import io.cilium4j.core.IpPrefix;
 import io.cilium4j.core.Protocol;
 import io.cilium4j.core.spi.DatapathException;
 import io.cilium4j.core.spi.Row.FrontendKey;
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -63,22 +65,29 @@ final class StaleDatagrams {
    * Makes the kernel forget whom it leads elsewhere than to a backend that their frontend has.
    *
    * @param served all frontends, as new clients are led now
+   * @param own the node's own pods, which are not led to those that are for others alone
    * @throws DatapathException if it cannot; it is tried again with the next call
    */
-  void forget(Collection<ExternalFrontend> served) {
+  void forget(Collection<ExternalFrontend> served, Collection<IpPrefix> own) {
     Map<End, Set<End>> now = new HashMap<>();
+    Set<End> outside = new HashSet<>();
     for (ExternalFrontend frontend : served) {
       FrontendKey key = frontend.key();
       if (key.protocol() == Protocol.UDP) {
         Set<End> backends = new HashSet<>();
         frontend.backends().forEach(each -> backends.add(new End(each.address(), each.port())));
         now.put(new End(key.address(), key.port()), backends);
+        if (frontend.isForOutsideOnly()) {
+          outside.add(new End(key.address(), key.port()));
+        }
       }
     }
     Set<End> changed = changed(now);
+    Predicate<Connection> isStale =
+        each -> isStale(each, changed, now) && !isOfPodThatIsNotLed(each, outside, own);
     for (IpFamily family : IpFamily.values()) {
       if (changed.stream().anyMatch(each -> each.address.family() == family)) {
-        forget(family, changed, now);
+        forget(family, isStale);
       }
     }
     known = now;
@@ -110,9 +119,9 @@ final class StaleDatagrams {
     return changed;
   }
 
-  private void forget(IpFamily family, Set<End> changed, Map<End, Set<End>> now) {
+  private void forget(IpFamily family, Predicate<Connection> isStale) {
     try (KernelConntrack connections = kernel.get()) {
-      int count = connections.delete(family, each -> isStale(each, changed, now));
+      int count = connections.delete(family, isStale);
       if (count > 0) {
         LOG.info("clients led on protocol=UDP family={} connections={}", family, count);
       }
@@ -128,5 +137,16 @@ final class StaleDatagrams {
     return each.protocol() == Protocol.UDP.number()
         && changed.contains(frontend)
         && !now.getOrDefault(frontend, Set.of()).contains(backend);
+  }
+
+  /** What a pod sends to such an address goes where the network leads it, and is led right. */
+  private static boolean isOfPodThatIsNotLed(
+      Connection each, Set<End> outside, Collection<IpPrefix> own) {
+    Tuple asked = each.original();
+    var frontend = new End(asked.destination(), asked.destinationPort());
+    var answers = new End(each.reply().source(), each.reply().sourcePort());
+    return outside.contains(frontend)
+        && answers.equals(frontend)
+        && own.stream().anyMatch(prefix -> prefix.contains(asked.source()));
   }
 }
