@@ -260,11 +260,10 @@ class DnsRulesKernelIT {
       try (var zone = new DnsServer(lab.netns("dns"))) {
         for (int i = 0; i < 3; i++) {
           IpAddress address = world.address(family, i);
-          zone.zones.put("n" + i + ".shop.example.com.", Zone.of(HOUR, address));
+          zone.zones.put("www.example.com.", Zone.of(HOUR, address));
           assertEquals(
               List.of(address),
-              DnsServer.ask(
-                      lab.netns("alice"), server, "n" + i + ".shop.example.com.", type(family))
+              DnsServer.ask(lab.netns("alice"), server, "www.example.com.", type(family))
                   .addresses());
           OutsideWorld.connect(lab.netns("alice"), address).close();
         }
