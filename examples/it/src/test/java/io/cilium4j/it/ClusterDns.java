@@ -143,6 +143,25 @@ final class ClusterDns {
     return of(TestCluster.WORLD, family);
   }
 
+  /** A cache of the node in a pod, as Kubernetes tells of it. */
+  static String cachePod(Pod pod, boolean isReady) {
+    return """
+    apiVersion: v1
+    kind: Pod
+    metadata: {name: node-local-dns-1, namespace: kube-system, labels: {k8s-app: node-local-dns}}
+    spec: {nodeName: %s}
+    status:
+      phase: Running
+      podIPs: [{ip: "%s"}, {ip: "%s"}]
+      conditions: [{type: Ready, status: "%s"}]
+    """
+        .formatted(
+            pod.node().name(),
+            pod.address(IpFamily.IPV4),
+            pod.address(IpFamily.IPV6),
+            isReady ? "True" : "False");
+  }
+
   /** The service, with this server behind it alone. */
   static String service(Server backend) {
     var text =

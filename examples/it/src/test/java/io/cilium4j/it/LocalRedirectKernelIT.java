@@ -167,24 +167,6 @@ class LocalRedirectKernelIT {
     return text.toString();
   }
 
-  private static String cachePod(Pod pod, boolean isReady) {
-    return """
-    apiVersion: v1
-    kind: Pod
-    metadata: {name: node-local-dns-1, namespace: kube-system, labels: {k8s-app: node-local-dns}}
-    spec: {nodeName: %s}
-    status:
-      phase: Running
-      podIPs: [{ip: "%s"}, {ip: "%s"}]
-      conditions: [{type: Ready, status: "%s"}]
-    """
-        .formatted(
-            pod.node().name(),
-            pod.address(IpFamily.IPV4),
-            pod.address(IpFamily.IPV6),
-            isReady ? "True" : "False");
-  }
-
   private static IpAddress of(Map<IpFamily, IpAddress> addresses, IpFamily family) {
     return Objects.requireNonNull(addresses.get(family));
   }
@@ -230,10 +212,10 @@ class LocalRedirectKernelIT {
       AutoCloseable _ = servers.add(new Teller(cache.netns(), CACHE_PORT, "cache"));
       cluster.write("dns.yaml", service(own));
       cluster.write("policies.yaml", POLICIES);
-      cluster.write("cache.yaml", cachePod(cache, false));
+      cluster.write("cache.yaml", ClusterDns.cachePod(cache, false));
       awaitAnswer(cluster, alice.netns(), VIPS, DNS, "own");
 
-      cluster.write("cache.yaml", cachePod(cache, true));
+      cluster.write("cache.yaml", ClusterDns.cachePod(cache, true));
       awaitAnswer(cluster, alice.netns(), VIPS, DNS, "cache");
       awaitAnswer(cluster, alice.netns(), METADATA, 80, "cache");
       if (isEbpf) {
@@ -249,9 +231,9 @@ class LocalRedirectKernelIT {
       node.agent().awaitReady();
       awaitAnswer(cluster, alice.netns(), VIPS, DNS, "cache");
 
-      cluster.write("cache.yaml", cachePod(cache, false));
+      cluster.write("cache.yaml", ClusterDns.cachePod(cache, false));
       awaitAnswer(cluster, alice.netns(), VIPS, DNS, "own");
-      cluster.write("cache.yaml", cachePod(cache, true));
+      cluster.write("cache.yaml", ClusterDns.cachePod(cache, true));
       awaitAnswer(cluster, alice.netns(), VIPS, DNS, "cache");
       cluster.remove("policies.yaml");
       awaitAnswer(cluster, alice.netns(), VIPS, DNS, "own");

@@ -39,24 +39,6 @@ class NodeLocalDnsKernelIT {
           - {port: "53", name: dns-tcp, protocol: TCP}
       """;
 
-  private static String cachePod(Pod pod, boolean isReady) {
-    return """
-    apiVersion: v1
-    kind: Pod
-    metadata: {name: node-local-dns-1, namespace: kube-system, labels: {k8s-app: node-local-dns}}
-    spec: {nodeName: %s}
-    status:
-      phase: Running
-      podIPs: [{ip: "%s"}, {ip: "%s"}]
-      conditions: [{type: Ready, status: "%s"}]
-    """
-        .formatted(
-            pod.node().name(),
-            pod.address(IpFamily.IPV4),
-            pod.address(IpFamily.IPV6),
-            isReady ? "True" : "False");
-  }
-
   /** In a pod to which a policy redirects, or at an address of the node. */
   @ParameterizedTest
   @ValueSource(strings = {"ebpf", "memory"})
@@ -78,15 +60,15 @@ class NodeLocalDnsKernelIT {
       AutoCloseable _ = servers.add(ofPod.dns());
       cluster.write("dns.yaml", ClusterDns.service(own));
       cluster.write("redirect.yaml", REDIRECT);
-      cluster.write("cache.yaml", cachePod(cache, false));
+      cluster.write("cache.yaml", ClusterDns.cachePod(cache, false));
       ClusterDns.assertDecided(cluster, alice, own, ClusterDns.VIPS);
 
-      cluster.write("cache.yaml", cachePod(cache, true));
+      cluster.write("cache.yaml", ClusterDns.cachePod(cache, true));
       ClusterDns.assertDecided(cluster, alice, ofPod, ClusterDns.VIPS);
       ClusterDns.assertLearned(alice, ClusterDns.VIPS);
       ClusterDns.forget(cluster, alice);
 
-      cluster.write("cache.yaml", cachePod(cache, false));
+      cluster.write("cache.yaml", ClusterDns.cachePod(cache, false));
       ClusterDns.assertDecided(cluster, alice, own, ClusterDns.VIPS);
       ClusterDns.assertLearned(alice, ClusterDns.VIPS);
       ClusterDns.forget(cluster, alice);
