@@ -84,7 +84,7 @@ final class HealthNode implements AutoCloseable {
     Path folder = Path.of(args[0]);
     var agent =
         Agent.builder()
-            .instance("ith" + args[2])
+            .instance("ithc" + args[2])
             .datapath("memory")
             .stateFolder(folder.resolve(args[1] + "-state"))
             .manifests(folder.resolve("manifests"))
