@@ -85,11 +85,11 @@ final class EbpfParts implements AutoCloseable {
     }
     try {
       this.pins = Pins.open(names);
-      boolean hasLinks = Probes.of(Feature.TCX_LINK).isSupported();
-      this.hooks = hasLinks ? Hooks.tcx(pins.links()) : Hooks.Clsact.ofPods();
       if (isFirst) {
         opened.ifFailed(pins::remove);
       }
+      boolean hasLinks = Probes.of(Feature.TCX_LINK).isSupported();
+      this.hooks = hasLinks ? Hooks.tcx(pins.links()) : Hooks.Clsact.ofPods();
       this.node = opened.add(Netlink.open());
       if (isFirst) {
         opened.ifFailed(() -> PlaceDevices.deleteNames(config));

@@ -30,7 +30,8 @@ import java.util.stream.Stream;
  *     map frontends4 { type ipv4_addr . inet_proto . inet_service : verdict
  *                      elements = { 192.0.2.1 . tcp . 30080 : goto f7 } }
  *     chain f7 { meta l4proto tcp dnat ip to numgen random mod 2 map @b… }
- *     chain prerouting { ip daddr . meta l4proto . th dport vmap @frontends4 … }
+ *     chain prerouting { returns what own pods send to frontends of the outside only (@outside4)
+ *                        ip daddr . meta l4proto . th dport vmap @frontends4 … }
  *     chain output     { the same, for processes of the node }
  *     chain postrouting { under the node's address where the answer would not come back else }
  *     chain forward    { refuses what nothing stands behind }

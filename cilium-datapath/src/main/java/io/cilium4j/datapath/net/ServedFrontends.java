@@ -12,8 +12,8 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
 /**
- * The frontends by which the kernel leads clients outside to backends, as a table of {@link
- * NodePorts} says that whichever process wrote: what an earlier run served is known from it.
+ * The frontends by which the kernel leads clients outside to backends, read from the table of
+ * {@link NodePorts}, whichever process wrote it: so it is known what an earlier run served.
  *
  * <pre>
  *   map frontends4 {

@@ -41,7 +41,7 @@ class NodeHealthKernelIT {
   private static final Duration REQUEST = Duration.ofSeconds(40);
 
   /** A process starts, and a machine may be busy. */
-  private static final Duration START = TestCluster.PATIENCE;
+  private static final Duration START = Duration.ofSeconds(60);
 
   /**
    * By when a change is told: an interval of 0.8 s, and a timeout of 1 s for each of two families,

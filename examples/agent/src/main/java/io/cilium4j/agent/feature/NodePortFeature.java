@@ -180,20 +180,16 @@ public final class NodePortFeature implements Feature {
 
   /** Endpoints come and go all the time, and only those with addresses of others matter here. */
   private void look() {
-    if (isOn && !new Seen(frontends, podCidrs, nodes, ownPods()).equals(seen)) {
+    if (isOn && !present().equals(seen)) {
       upkeep.carryOut(this::write);
     }
   }
 
   /** What the table is written of. */
-  private record Seen(long frontends, long podCidrs, long nodes, List<IpPrefix> own) {
-    Seen(
-        Table<?, ?> frontends,
-        Table<?, ?> podCidrs,
-        Optional<? extends Table<?, ?>> nodes,
-        List<IpPrefix> own) {
-      this(frontends.revision(), podCidrs.revision(), nodes.map(Table::revision).orElse(0L), own);
-    }
+  private record Seen(long frontends, long nodes, List<IpPrefix> own) {}
+
+  private Seen present() {
+    return new Seen(frontends.revision(), nodes.map(Table::revision).orElse(0L), ownPods());
   }
 
   /** The prefixes of the node's pods, and the addresses of those that have others. */
@@ -212,6 +208,8 @@ public final class NodePortFeature implements Feature {
 
   /** Not before all is known: until then what an earlier start knew is in the table still. */
   private synchronized void write() {
+    // Before the tables are read: what changes in between is the next look's.
+    Seen now = present();
     Snapshot<Long, Frontend> services = frontends.snapshot();
     Optional<Snapshot<RowKey, Row>> others = nodes.map(Table::snapshot);
     if (!services.isInitialised() || others.filter(each -> !each.isInitialised()).isPresent()) {
@@ -224,8 +222,7 @@ public final class NodePortFeature implements Feature {
     if (served.isEmpty() && !isWritten && !table.orElseThrow().isThere()) {
       return;
     }
-    List<IpPrefix> own = ownPods();
-    var now = new Seen(frontends, podCidrs, nodes, own);
+    List<IpPrefix> own = now.own();
     List<IpPrefix> inside =
         MasqueradeFeature.inside(own, others.map(MasqueradeFeature::nodes).orElse(List.of()));
     if (!isWritten) {
